@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo local test lint format lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command does this by itself)
+
+$(INSTALLED): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload samples/, print the ledger
+	$(BIN)/python -m local demo
+
+local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
+	@$(BIN)/python -m local up --outputs .local/outputs.json
+
+test: $(INSTALLED) ## Run every test
+	$(BIN)/pytest
+
+lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## Resolve the dependencies anew and rewrite the hashed lists
+	$(PYTHON) -m venv .build/lock
+	.build/lock/bin/pip install --quiet --disable-pip-version-check uv
+	for list in "functions/requirements.in -o functions/requirements.txt" \
+	            "pyproject.toml --extra dev -c functions/requirements.txt -o requirements-dev.txt" \
+	            "pyproject.toml -c requirements-dev.txt -o requirements.txt"; do \
+	  .build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header $$list || exit 1; \
+	done
+
+clean: ## Remove everything that the commands made
+	rm -rf .venv .build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,95 @@
+"""The ledger's model: one entry for every object version that reached the bucket. Knows no AWS."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of an upload."""
+
+    ACCEPTED = "ACCEPTED"
+    DUPLICATE = "DUPLICATE"
+    REJECTED = "REJECTED"
+
+
+class Reason(StrEnum):
+    """Why an upload was rejected."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_TYPE = "unsupported_type"
+    OBJECT_MISSING = "object_missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectVersion:
+    """One S3 object version: the unit that gets an entry.
+
+    ``version_id`` is ``"null"`` for an object written while versioning was off, as S3 itself names it.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+
+    @property
+    def object_id(self) -> str:
+        """SHA-256 over bucket, key and version id, hex: the same for every delivery of the same event.
+
+        NUL separates the parts, since none of them can contain it where it would make two versions one:
+        bucket names are DNS labels, and version ids are URL-ready.
+        """
+        return hashlib.sha256(f"{self.bucket}\0{self.version_id}\0{self.key}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploader:
+    """Who uploaded, as the S3 event says it; ``None`` where the event doesn't say."""
+
+    principal: str | None
+    source_ip: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An object version together with what its event tells about it."""
+
+    version: ObjectVersion
+    uploaded_at: datetime
+    uploader: Uploader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One row of the ledger. A fact: inserted once, never updated, never deleted.
+
+    ``fingerprint`` is the SHA-256 of the bytes in lower-case hex, ``None`` where they were not read.
+    ``size_bytes`` and ``media_type`` are ``None`` where they could not be known. ``reason`` belongs to
+    REJECTED only, ``duplicate_of`` to DUPLICATE only. Times are UTC.
+    """
+
+    outcome: Outcome
+    upload: Upload
+    recorded_at: datetime
+    fingerprint: str | None
+    size_bytes: int | None
+    media_type: str | None
+    reason: Reason | None = None
+    duplicate_of: ObjectVersion | None = None
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as RFC 3339 in UTC with microseconds: fixed width, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Read what `format_time` wrote, or any RFC 3339 time; raise ValueError for anything else, or without offset."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no UTC offset")
+    return moment.astimezone(UTC)

@@ -1,0 +1,124 @@
+"""How entries lie in DynamoDB: table keys, the time index, and items to entries and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from functions.ledger.entry import (
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Upload,
+    Uploader,
+    format_time,
+    parse_time,
+)
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    Item = dict[str, AttributeValueTypeDef]
+
+FINGERPRINT, ENTRY = "fingerprint", "entry"
+"""The table's partition and sort key."""
+
+TIME_INDEX = "by_recorded_time"
+MONTH_SHARD, RECORDED = "month_shard", "recorded"
+"""The time index's partition and sort key."""
+
+RECEIPT = "RECEIPT"
+"""Sort key of the entry that accepted a fingerprint: there can be only one in a partition."""
+
+
+def partition_key(entry: Entry) -> str:
+    """The partition of an entry: its fingerprint, or one of its own where the bytes were not read."""
+    return entry.fingerprint or f"unread#{entry.upload.version.object_id}"
+
+
+def sort_key(entry: Entry) -> str:
+    """The sort key of an entry: fixed for an accepted receipt, its object's id for anything else."""
+    if entry.outcome is Outcome.ACCEPTED:
+        return RECEIPT
+    return f"{entry.outcome}#{entry.upload.version.object_id}"
+
+
+def shard_of(version: ObjectVersion, shards: int) -> int:
+    """The time-index shard of an object version, spread evenly by its id."""
+    return int(version.object_id[:8], 16) % shards
+
+
+def month_shard(month: str, shard: int) -> str:
+    """The time-index partition of a month (``YYYY-MM``) and a shard."""
+    return f"{month}#{shard}"
+
+
+def recorded_key(recorded_at: datetime, version: ObjectVersion) -> str:
+    """The time-index sort key: time first, the object's id to tell equal times apart."""
+    return f"{format_time(recorded_at)}#{version.object_id}"
+
+
+def to_item(entry: Entry, shards: int) -> Item:
+    """Write an entry as a DynamoDB item; absent values become absent attributes."""
+    version, uploader = entry.upload.version, entry.upload.uploader
+    recorded = recorded_key(entry.recorded_at, version)
+    texts = {
+        FINGERPRINT: partition_key(entry),
+        ENTRY: sort_key(entry),
+        MONTH_SHARD: month_shard(recorded[:7], shard_of(version, shards)),
+        RECORDED: recorded,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "bucket": version.bucket,
+        "key": version.key,
+        "version_id": version.version_id,
+        "media_type": entry.media_type,
+        "uploaded_at": format_time(entry.upload.uploaded_at),
+        "principal": uploader.principal,
+        "source_ip": uploader.source_ip,
+    }
+    item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
+    if entry.size_bytes is not None:
+        item["size_bytes"] = {"N": str(entry.size_bytes)}
+    if entry.duplicate_of is not None:
+        first = entry.duplicate_of
+        item["duplicate_of"] = {
+            "M": {
+                "bucket": {"S": first.bucket},
+                "key": {"S": first.key},
+                "version_id": {"S": first.version_id},
+            }
+        }
+    return item
+
+
+def from_item(item: Item) -> Entry:
+    """Read an entry back from the item that `to_item` wrote."""
+
+    def text(name: str) -> str | None:
+        return item[name]["S"] if name in item else None
+
+    fingerprint = item[FINGERPRINT]["S"]
+    reason = text("reason")
+    return Entry(
+        outcome=Outcome(item["outcome"]["S"]),
+        upload=Upload(
+            version=version_of(item),
+            uploaded_at=parse_time(item["uploaded_at"]["S"]),
+            uploader=Uploader(principal=text("principal"), source_ip=text("source_ip")),
+        ),
+        recorded_at=parse_time(item[RECORDED]["S"].partition("#")[0]),
+        fingerprint=None if fingerprint.startswith("unread#") else fingerprint,
+        size_bytes=int(item["size_bytes"]["N"]) if "size_bytes" in item else None,
+        media_type=text("media_type"),
+        reason=Reason(reason) if reason is not None else None,
+        duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
+    )
+
+
+def version_of(item: Item) -> ObjectVersion:
+    """The object version that an item, or its ``duplicate_of`` map, names."""
+    return ObjectVersion(
+        bucket=item["bucket"]["S"], key=item["key"]["S"], version_id=item["version_id"]["S"]
+    )
