@@ -84,12 +84,18 @@ class Entry:
 
 def format_time(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds: fixed width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
-    """Read what `format_time` wrote, or any RFC 3339 time; raise ValueError for anything else, or without offset."""
+    """Read what `format_time` wrote, or any RFC 3339 time.
+
+    Raise ValueError for anything else, for a time without offset, and for one that has no place in UTC.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from error

@@ -17,6 +17,8 @@ from functions.ledger.entry import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Item = dict[str, AttributeValueTypeDef]
@@ -28,34 +30,37 @@ TIME_INDEX = "by_recorded_time"
 MONTH_SHARD, RECORDED = "month_shard", "recorded"
 """The time index's partition and sort key."""
 
+FIRST_MONTH = "2026-11"
+"""The month of the first release: nothing can have been recorded before, so no search goes further back."""
+
 RECEIPT = "RECEIPT"
 """Sort key of the entry that accepted a fingerprint: there can be only one in a partition."""
 
 
 def partition_key(entry: Entry) -> str:
-    """The partition of an entry: its fingerprint, or one of its own where the bytes were not read."""
+    """Return the partition of an entry: its fingerprint, or one of its own where the bytes were not read."""
     return entry.fingerprint or f"unread#{entry.upload.version.object_id}"
 
 
 def sort_key(entry: Entry) -> str:
-    """The sort key of an entry: fixed for an accepted receipt, its object's id for anything else."""
+    """Return the sort key of an entry: fixed for an accepted receipt, its object's id for anything else."""
     if entry.outcome is Outcome.ACCEPTED:
         return RECEIPT
     return f"{entry.outcome}#{entry.upload.version.object_id}"
 
 
 def shard_of(version: ObjectVersion, shards: int) -> int:
-    """The time-index shard of an object version, spread evenly by its id."""
+    """Return the time-index shard of an object version, spread evenly by its id."""
     return int(version.object_id[:8], 16) % shards
 
 
 def month_shard(month: str, shard: int) -> str:
-    """The time-index partition of a month (``YYYY-MM``) and a shard."""
+    """Return the time-index partition of a month (``YYYY-MM``) and a shard."""
     return f"{month}#{shard}"
 
 
 def recorded_key(recorded_at: datetime, version: ObjectVersion) -> str:
-    """The time-index sort key: time first, the object's id to tell equal times apart."""
+    """Return the time-index sort key: time first, the object's id to tell equal times apart."""
     return f"{format_time(recorded_at)}#{version.object_id}"
 
 
@@ -117,8 +122,6 @@ def from_item(item: Item) -> Entry:
     )
 
 
-def version_of(item: Item) -> ObjectVersion:
-    """The object version that an item, or its ``duplicate_of`` map, names."""
-    return ObjectVersion(
-        bucket=item["bucket"]["S"], key=item["key"]["S"], version_id=item["version_id"]["S"]
-    )
+def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
+    """Return the object version that an item, or its ``duplicate_of`` map, names."""
+    return ObjectVersion(bucket=item["bucket"]["S"], key=item["key"]["S"], version_id=item["version_id"]["S"])

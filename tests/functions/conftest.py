@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import boto3
+import botocore.loaders
+import botocore.session
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models.table import Table
 
 from functions.ledger import schema
 
@@ -20,7 +24,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
 
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
+
+
+SERVICE_MODELS = botocore.loaders.create_loader()
+"""botocore's descriptions of the services, read once for all tests: reading them is what takes long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +48,7 @@ class UploadsBucket:
 
 
 @pytest.fixture(autouse=True)
-def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Nobody's real credentials or profile are in reach, and a connection that gets past moto is refused."""
 
     def refuse(_: socket.socket, address: object) -> NoReturn:
@@ -60,19 +68,32 @@ def isolated_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         "POWERTOOLS_SERVICE_NAME": "test",
     }.items():
         monkeypatch.setenv(name, value)
+    return REGION
 
 
 @pytest.fixture
-def aws(isolated_environment: None) -> Iterator[None]:
+def aws(region: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     """An AWS account of this test's own, empty at first."""
+    put_item, lock = Table.put_item, threading.Lock()
+
+    def put_item_atomically(*args: Any, **kwargs: Any) -> Any:
+        # DynamoDB checks a condition and writes in one step; moto in two, between which threads can come.
+        with lock:
+            return put_item(*args, **kwargs)
+
+    monkeypatch.setattr(Table, "put_item", put_item_atomically)
     with mock_aws():
-        yield
+        core = botocore.session.get_session()
+        core.register_component("data_loader", SERVICE_MODELS)
+        session = boto3.Session(botocore_session=core, region_name=region)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        yield session
 
 
 @pytest.fixture
-def ledger_table(aws: None) -> Iterator[LedgerTable]:
+def ledger_table(aws: boto3.Session) -> Iterator[LedgerTable]:
     """The ledger's table, with the keys and the index that the program gives it."""
-    with contextlib.closing(boto3.client("dynamodb")) as client:
+    with contextlib.closing(aws.client("dynamodb")) as client:
         client.create_table(
             TableName="ledger",
             BillingMode="PAY_PER_REQUEST",
@@ -99,9 +120,9 @@ def ledger_table(aws: None) -> Iterator[LedgerTable]:
 
 
 @pytest.fixture
-def uploads_bucket(aws: None) -> Iterator[UploadsBucket]:
+def uploads_bucket(aws: boto3.Session) -> Iterator[UploadsBucket]:
     """The uploads bucket, versioned as the program makes it."""
-    with contextlib.closing(boto3.client("s3")) as client:
+    with contextlib.closing(aws.client("s3")) as client:
         client.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": REGION})
         client.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
         yield UploadsBucket(name="uploads", client=client)

@@ -1,0 +1,1 @@
+"""What the HTTP functions share: problems (errors), the resolver that answers with them, entries as JSON."""

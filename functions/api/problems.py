@@ -1,0 +1,120 @@
+"""The API's errors: problem details as RFC 9457 describes them.
+
+``type`` is what clients may rely on; titles and details are for people and may be reworded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+SHOWN_CHARACTERS = 100
+"""How much of a refused value an error repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldError:
+    """One refused parameter or body member: its name, its value (``None`` where absent), what is allowed."""
+
+    field: str
+    value: str | None
+    allowed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """An error response. ``members`` are extension members of the problem, ``headers`` go beside it."""
+
+    status: HTTPStatus
+    kind: str
+    title: str
+    detail: str
+    members: Mapping[str, object] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Write the problem as the JSON object of an ``application/problem+json`` body."""
+        return {
+            "type": f"/problems/{self.kind}",
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+            **self.members,
+        }
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def shown(value: object) -> str:
+    """Return a refused value for a message: text as it is, else JSON; only the start of a long one."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def invalid_parameters(errors: Sequence[FieldError]) -> Problem:
+    """Name everything that is wrong with a request, all at once."""
+    names = ", ".join(dict.fromkeys(error.field for error in errors))
+    return Problem(
+        status=HTTPStatus.BAD_REQUEST,
+        kind="invalid-parameter",
+        title="Invalid parameter",
+        detail=f"The request has {len(errors)} invalid parameter(s): {names}.",
+        members={"errors": field_errors(errors)},
+    )
+
+
+def field_errors(errors: Iterable[FieldError]) -> list[dict[str, str | None]]:
+    """Write field errors as they stand in a problem's ``errors`` member."""
+    return [{"field": error.field, "value": error.value, "allowed": error.allowed} for error in errors]
+
+
+def route_not_found(method: str, path: str) -> Problem:
+    """Answer a path that the API doesn't have."""
+    return Problem(
+        status=HTTPStatus.NOT_FOUND,
+        kind="route-not-found",
+        title="No such route",
+        detail=f"There is no {method} {shown(path)} in this API.",
+    )
+
+
+def method_not_allowed(method: str, path: str, allowed: str) -> Problem:
+    """Answer a method that a path of the API doesn't take."""
+    return Problem(
+        status=HTTPStatus.METHOD_NOT_ALLOWED,
+        kind="method-not-allowed",
+        title="Method not allowed",
+        detail=f"{shown(path)} takes {allowed}, not {method}.",
+        headers={"allow": allowed},
+    )
+
+
+def unavailable(request_id: str) -> Problem:
+    """Answer while a service behind the API is throttling or out of reach: a repeat may well succeed."""
+    return Problem(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        kind="unavailable",
+        title="Temporarily unavailable",
+        detail="A service behind this API is busy. Please send the request again.",
+        members={"request_id": request_id},
+        headers={"retry-after": "1"},
+    )
+
+
+def internal_error(request_id: str) -> Problem:
+    """Answer an error of our own; the log has the rest under the request id."""
+    return Problem(
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        kind="internal-error",
+        title="Internal error",
+        detail="The request could not be completed. Please quote the request id when you report this.",
+        members={"request_id": request_id},
+    )

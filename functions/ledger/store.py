@@ -1,0 +1,203 @@
+"""The ledger in DynamoDB: recording outcomes, and reading by fingerprint or by object version.
+
+Entries are inserted under a condition, and the condition alone decides what is new: nothing is read
+before it is written. The time-ordered listing is in `functions.ledger.listing`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from functions.ledger import schema
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+    from functions.ledger.schema import Item
+
+CLOCK_SKEW = timedelta(minutes=15)
+"""How far S3's clock may be ahead of ours; AWS refuses signatures that are off by more."""
+
+HISTORY_LIMIT = 1000
+"""The most entries that `LedgerStore.history` returns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """An object version's entry as it stands in the ledger; ``is_new`` where this call inserted it."""
+
+    entry: Entry
+    is_new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """All that the ledger holds about one fingerprint, newest first; ``truncated`` where there is more."""
+
+    receipt: Entry | None
+    duplicates: Sequence[Entry]
+    rejections: Sequence[Entry]
+    truncated: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the ledger has never seen the fingerprint."""
+        return self.receipt is None and not self.duplicates and not self.rejections
+
+
+class LedgerStore:
+    """One ledger table. Safe to use from several threads, as boto3 clients are.
+
+    ``shards`` is the number of partitions of a month in the time index. It says where an entry's place in the
+    index is, so it stays as it is for as long as the table lives. Methods let botocore's errors through.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str, shards: int) -> None:
+        self._client = client
+        self._table = table
+        self._shards = shards
+
+    def record(self, entry: Entry) -> Recorded:
+        """Insert the entry of an object version unless it has one, and return the one that stands.
+
+        An ACCEPTED entry becomes a DUPLICATE where another object version was accepted with the same bytes
+        before. A new receipt costs one ``PutItem``, a duplicate two.
+        """
+        if entry.outcome is Outcome.DUPLICATE:
+            raise ValueError("a duplicate is for the ledger to find: record the entry as ACCEPTED")
+        standing = self._insert(entry)
+        if standing is None:
+            return Recorded(entry=entry, is_new=True)
+        if standing.upload.version == entry.upload.version:
+            return Recorded(entry=standing, is_new=False)
+        duplicate = replace(entry, outcome=Outcome.DUPLICATE, duplicate_of=standing.upload.version)
+        standing = self._insert(duplicate)
+        return Recorded(entry=standing or duplicate, is_new=standing is None)
+
+    def find(
+        self,
+        version: ObjectVersion,
+        *,
+        since: datetime,
+        until: datetime,
+        before_page: Callable[[], None] = lambda: None,
+    ) -> Entry | None:
+        """Find the entry of an object version that was uploaded at ``since``, whatever its outcome.
+
+        The time index is read from a clock skew before ``since`` up to the month of ``until``, oldest first,
+        since an entry is mostly recorded within seconds of its upload. It is eventually consistent: ``None``
+        means "not as of a moment ago". ``before_page`` is called before each page is read, and may raise to
+        give up.
+        """
+        earliest = since - CLOCK_SKEW
+        shard = schema.shard_of(version, self._shards)
+        for month in _months(earliest, until):
+            query: QueryInputTypeDef = {
+                "TableName": self._table,
+                "IndexName": schema.TIME_INDEX,
+                "KeyConditionExpression": "#partition = :partition AND #recorded >= :earliest",
+                "FilterExpression": "#bucket = :bucket AND #key = :key AND #version = :version",
+                "ExpressionAttributeNames": {
+                    "#partition": schema.MONTH_SHARD,
+                    "#recorded": schema.RECORDED,
+                    "#bucket": "bucket",
+                    "#key": "key",
+                    "#version": "version_id",
+                },
+                "ExpressionAttributeValues": {
+                    ":partition": {"S": schema.month_shard(month, shard)},
+                    ":earliest": {"S": format_time(earliest)},
+                    ":bucket": {"S": version.bucket},
+                    ":key": {"S": version.key},
+                    ":version": {"S": version.version_id},
+                },
+            }
+            for page in self._pages(query, before_page):
+                if page:
+                    return schema.from_item(page[0])
+        return None
+
+    def receipt(self, fingerprint: str) -> Entry | None:
+        """Return the entry that accepted a fingerprint; ``None`` where none did. Strongly consistent."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key={schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}},
+            ConsistentRead=True,
+        )
+        return schema.from_item(answer["Item"]) if "Item" in answer else None
+
+    def history(self, fingerprint: str, limit: int = HISTORY_LIMIT) -> History:
+        """Return what is known about a fingerprint: at most ``limit`` entries and 1 MB of them, in one query.
+
+        The receipt is never among what is left out. Strongly consistent.
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="#fingerprint = :fingerprint",
+            ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
+            ExpressionAttributeValues={":fingerprint": {"S": fingerprint}},
+            ConsistentRead=True,
+            Limit=limit + 1,
+        )
+        entries = [schema.from_item(item) for item in answer["Items"][:limit]]
+        entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
+        truncated = "LastEvaluatedKey" in answer or len(answer["Items"]) > limit
+        receipt = next((entry for entry in entries if entry.outcome is Outcome.ACCEPTED), None)
+        if receipt is None and truncated:
+            # "DUPLICATE#…" sorts before "RECEIPT": a page full of duplicates ends before it.
+            receipt = self.receipt(fingerprint)
+        return History(
+            receipt=receipt,
+            duplicates=[entry for entry in entries if entry.outcome is Outcome.DUPLICATE],
+            rejections=[entry for entry in entries if entry.outcome is Outcome.REJECTED],
+            truncated=truncated,
+        )
+
+    def _insert(self, entry: Entry) -> Entry | None:
+        """Put an entry where there is none; return the one that is there already, or ``None``."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=schema.to_item(entry, self._shards),
+                ConditionExpression="attribute_not_exists(#fingerprint)",
+                ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as refused:
+            return schema.from_item(_item_in_the_way(refused))
+        return None
+
+    def _pages(self, query: QueryInputTypeDef, before_page: Callable[[], None]) -> Iterator[list[Item]]:
+        """Read a query to its end, page by page. An empty page is not the end: the filter comes after it."""
+        start: QueryInputTypeDef = query
+        while True:
+            before_page()
+            answer = self._client.query(**start)
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            start = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _item_in_the_way(refused: ClientError) -> Item:
+    """Return what ``ReturnValuesOnConditionCheckFailure`` puts beside the error."""
+    answer = cast("dict[str, Item]", refused.response)
+    return answer["Item"]
+
+
+def _months(first: datetime, last: datetime) -> Iterator[str]:
+    """Yield the months from ``first`` to ``last``, ``YYYY-MM``, none before the ledger's first."""
+    text = max(format_time(first)[:7], schema.FIRST_MONTH)
+    end = format_time(last)[:7]
+    while text <= end:
+        yield text
+        year, month = int(text[:4]), int(text[5:])
+        text = f"{year + month // 12:04}-{month % 12 + 1:02}"

@@ -1,0 +1,62 @@
+"""Reading the time index in DynamoDB, several partitions at the same time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from functions.ledger import schema
+from functions.ledger.listing import IndexPage, IndexRead
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+THREADS = 8
+"""Queries under way at once. The client's connection pool (10 by default) should hold as many connections."""
+
+
+class TimeIndex:
+    """The time index of one ledger table. Make it once: its threads and connections serve every request."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="time-index")
+
+    def read(self, reads: Sequence[IndexRead]) -> list[IndexPage]:
+        """Make each read with one query, and return their pages in the same order.
+
+        Eventually consistent, as an index always is. The first of botocore's errors goes to the caller.
+        """
+        return list(self._threads.map(self._query, reads))
+
+    def _query(self, read: IndexRead) -> IndexPage:
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": schema.TIME_INDEX,
+            "KeyConditionExpression": "#partition = :partition AND #recorded BETWEEN :lower AND :upper",
+            "ExpressionAttributeNames": {"#partition": schema.MONTH_SHARD, "#recorded": schema.RECORDED},
+            "ExpressionAttributeValues": {
+                ":partition": {"S": read.partition},
+                ":lower": {"S": read.lower},
+                ":upper": {"S": read.upper},
+            },
+            "ScanIndexForward": False,
+            "Limit": read.limit,
+        }
+        if read.outcome is not None:
+            query["FilterExpression"] = "#outcome = :outcome"
+            query["ExpressionAttributeNames"] = {**query["ExpressionAttributeNames"], "#outcome": "outcome"}
+            query["ExpressionAttributeValues"] = {
+                **query["ExpressionAttributeValues"],
+                ":outcome": {"S": str(read.outcome)},
+            }
+        answer = self._client.query(**query)
+        last = answer.get("LastEvaluatedKey")
+        return IndexPage(
+            entries=[schema.from_item(item) for item in answer["Items"]],
+            last_examined=last[schema.RECORDED]["S"] if last else None,
+        )

@@ -1,0 +1,97 @@
+"""Receipts: the fingerprint of what was uploaded, and whether it can be taken. Knows no AWS."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from functions.ledger.entry import Reason
+from functions.processor.media_types import HEAD_BYTES, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class StoredObject(Protocol):
+    """An uploaded object, opened for reading once."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the storage says there are."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The SHA-256 of all the bytes in hex, where the storage has it from the upload."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read the bytes in pieces of bounded size, each of them once."""
+
+
+class DamagedReadError(Exception):
+    """The bytes that arrived are not the bytes that are stored; reading again may help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Which receipts are taken: media types, and the largest size in bytes."""
+
+    accepted_types: frozenset[str]
+    max_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What an object turned out to be; ``reason`` is why it is rejected, ``None`` where it can be taken.
+
+    ``fingerprint`` is ``None`` only where the object is too large to be read, and ``media_type`` also where
+    its bytes are of no known type.
+    """
+
+    fingerprint: str | None
+    size_bytes: int
+    media_type: str | None
+    reason: Reason | None
+
+
+def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Finding:
+    """Read an object to its end, once, in constant memory, and judge it.
+
+    One that is too large is judged by its stored size and not read. ``keep_going`` is called for every piece,
+    and may raise to give up. Raise DamagedReadError where the bytes don't fit the stored size or SHA-256.
+    """
+    if stored.size_bytes > rules.max_bytes:
+        return Finding(
+            fingerprint=None, size_bytes=stored.size_bytes, media_type=None, reason=Reason.TOO_LARGE
+        )
+    digest, head, size = hashlib.sha256(), b"", 0
+    for chunk in stored.chunks():
+        keep_going()
+        digest.update(chunk)
+        size += len(chunk)
+        if len(head) < HEAD_BYTES:
+            head += chunk[: HEAD_BYTES - len(head)]
+        if size > stored.size_bytes:
+            break
+    fingerprint = digest.hexdigest()
+    if size != stored.size_bytes:
+        raise DamagedReadError(f"read {size} bytes or more of an object of {stored.size_bytes} bytes")
+    if stored.sha256 not in (None, fingerprint):
+        raise DamagedReadError(
+            f"read bytes with SHA-256 {fingerprint} of an object with SHA-256 {stored.sha256}"
+        )
+    media_type = recognise(head)
+    return Finding(
+        fingerprint=fingerprint,
+        size_bytes=size,
+        media_type=media_type,
+        reason=_why_rejected(size, media_type, rules),
+    )
+
+
+def _why_rejected(size: int, media_type: str | None, rules: Rules) -> Reason | None:
+    if size == 0:
+        return Reason.EMPTY
+    if media_type not in rules.accepted_types:
+        return Reason.UNSUPPORTED_TYPE
+    return None

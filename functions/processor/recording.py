@@ -1,0 +1,106 @@
+"""From one upload to its entry in the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload
+from functions.ledger.store import Recorded
+from functions.processor.objects import ObjectMissingError
+from functions.processor.receipts import Finding, Rules, StoredObject, examine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from functions.processor.deadline import Deadline
+
+
+class Objects(Protocol):
+    """Where uploads are stored."""
+
+    def open(self, version: ObjectVersion) -> AbstractContextManager[StoredObject]:
+        """Open an object version for reading once; raise ObjectMissingError where it isn't there."""
+
+
+class Ledger(Protocol):
+    """Where outcomes are recorded."""
+
+    def record(self, entry: Entry) -> Recorded:
+        """Insert an entry, as a duplicate where the receipt is known; insert nothing for a redelivery."""
+
+    def find(
+        self, version: ObjectVersion, *, since: datetime, until: datetime, before_page: Callable[[], None]
+    ) -> Entry | None:
+        """Find the entry of an object version that was uploaded at ``since``."""
+
+
+class ObjectNotThereYetError(Exception):
+    """The object is gone, and it is too early to say that nobody has read it; the message must come back."""
+
+
+class Recorder:
+    """Records uploads: reads each once, judges it and inserts its entry. Safe to use from several threads."""
+
+    def __init__(
+        self, *, objects: Objects, ledger: Ledger, rules: Rules, now: Callable[[], datetime]
+    ) -> None:
+        self._objects = objects
+        self._ledger = ledger
+        self._rules = rules
+        self._now = now
+
+    def record(self, upload: Upload, *, is_first_receive: bool, deadline: Deadline) -> Recorded:
+        """Give an upload its one entry, and return it; the one it has where it was delivered before.
+
+        Raise ObjectNotThereYetError, DamagedReadError, OutOfTimeError or a storage error where the upload has
+        no entry yet and has to be tried again.
+        """
+        try:
+            with self._objects.open(upload.version) as stored:
+                finding = examine(stored, self._rules, deadline.allow_more)
+        except ObjectMissingError:
+            return self._record_missing(upload, is_first_receive=is_first_receive, deadline=deadline)
+        return self._ledger.record(_entry(upload, finding, self._now()))
+
+    def _record_missing(self, upload: Upload, *, is_first_receive: bool, deadline: Deadline) -> Recorded:
+        """Record that an object is gone, unless an earlier or a concurrent delivery got its entry in.
+
+        That entry is under a fingerprint that nobody can tell any more, so the time index has to have it. On
+        the first receive it may be too early for that: by the next one, which is a visibility time-out later,
+        a concurrent delivery has ended and the index has caught up.
+        """
+        now = self._now()
+        found = self._ledger.find(
+            upload.version, since=upload.uploaded_at, until=now, before_page=deadline.allow_more
+        )
+        if found is not None:
+            return Recorded(entry=found, is_new=False)
+        if is_first_receive:
+            raise ObjectNotThereYetError("the object is not there and has no entry, on the first receive")
+        return self._ledger.record(_missing(upload, now))
+
+
+def _entry(upload: Upload, finding: Finding, recorded_at: datetime) -> Entry:
+    return Entry(
+        outcome=Outcome.ACCEPTED if finding.reason is None else Outcome.REJECTED,
+        upload=upload,
+        recorded_at=recorded_at,
+        fingerprint=finding.fingerprint,
+        size_bytes=finding.size_bytes,
+        media_type=finding.media_type,
+        reason=finding.reason,
+    )
+
+
+def _missing(upload: Upload, recorded_at: datetime) -> Entry:
+    return Entry(
+        outcome=Outcome.REJECTED,
+        upload=upload,
+        recorded_at=recorded_at,
+        fingerprint=None,
+        size_bytes=None,
+        media_type=None,
+        reason=Reason.OBJECT_MISSING,
+    )

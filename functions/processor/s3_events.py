@@ -1,0 +1,135 @@
+"""S3 event notifications, as they arrive in a queue's messages.
+
+The format is in the S3 user guide, "Event message structure".
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from functions.ledger.entry import ObjectVersion, Upload, Uploader, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+UNVERSIONED = "null"
+"""S3's own name for the version of an object that was written while versioning was off."""
+
+MAX_SHOWN = 100
+"""How many characters of a bad value an error shows."""
+
+
+class UnreadableMessageError(Exception):
+    """A message body is not an S3 event about created objects; says which field is wrong and how."""
+
+
+def parse_body(body: str) -> list[Upload]:
+    """Read a message body into its uploads, in order; an ``s3:TestEvent`` has none.
+
+    Raise UnreadableMessageError for anything else that has no upload in it: whoever acknowledges a message
+    must have understood it.
+    """
+    event = _decode(body)
+    if "Records" not in event and event.get("Event") == "s3:TestEvent":
+        return []
+    records = event.get("Records")
+    if not isinstance(records, list) or not records:
+        raise _unreadable("Records", records, "a list of at least one record")
+    return [_Fields(record, f"Records[{index}]").upload() for index, record in enumerate(records)]
+
+
+def _decode(body: str) -> dict[str, Any]:
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _unreadable("body", body, "JSON") from None
+    if not isinstance(event, dict):
+        raise _unreadable("body", event, "an object")
+    return event
+
+
+class _Fields:
+    """The fields of one object in the event; every error names the field's whole path."""
+
+    def __init__(self, value: object, path: str) -> None:
+        if not isinstance(value, dict):
+            raise _unreadable(path, value, "an object")
+        self._fields: Mapping[str, object] = value
+        self._path = path
+
+    def upload(self) -> Upload:
+        """Read this object as a record of the event."""
+        self._expect_creation()
+        s3 = self.child("s3")
+        stored = s3.child("object")
+        return Upload(
+            version=ObjectVersion(
+                bucket=s3.child("bucket").text("name"),
+                key=stored.key(),
+                version_id=stored.optional_text("versionId") or UNVERSIONED,
+            ),
+            uploaded_at=self.time("eventTime"),
+            uploader=Uploader(
+                principal=self.optional_child("userIdentity").optional_text("principalId"),
+                source_ip=self.optional_child("requestParameters").optional_text("sourceIPAddress"),
+            ),
+        )
+
+    def _expect_creation(self) -> None:
+        version = self.text("eventVersion")
+        if version.partition(".")[0] != "2":
+            # Minor versions add fields; a new major version may change what the fields mean.
+            raise self._wrong("eventVersion", "2.x")
+        if not self.text("eventName").startswith("ObjectCreated:"):
+            raise self._wrong("eventName", "ObjectCreated:*")
+
+    def child(self, name: str) -> _Fields:
+        return _Fields(self._fields.get(name), f"{self._path}.{name}")
+
+    def optional_child(self, name: str) -> _Fields:
+        value = self._fields.get(name)
+        return _Fields({} if value is None else value, f"{self._path}.{name}")
+
+    def optional_text(self, name: str) -> str | None:
+        return None if self._fields.get(name) is None else self.text(name)
+
+    def text(self, name: str) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not value or not _is_unicode(value):
+            raise self._wrong(name, "text")
+        return value
+
+    def time(self, name: str) -> datetime:
+        try:
+            return parse_time(self.text(name))
+        except ValueError:
+            raise self._wrong(name, "an RFC 3339 time") from None
+
+    def key(self) -> str:
+        """Read the object's key, which S3 writes as a form does: a space as ``+``, other bytes as ``%XX``."""
+        try:
+            return unquote_plus(self.text("key"), errors="strict")
+        except UnicodeDecodeError:
+            raise self._wrong("key", "a form-encoded key in UTF-8") from None
+
+    def _wrong(self, name: str, allowed: str) -> UnreadableMessageError:
+        return _unreadable(f"{self._path}.{name}", self._fields.get(name), allowed)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether text can be written in UTF-8: JSON can hold half of a surrogate pair, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unreadable(path: str, value: object, allowed: str) -> UnreadableMessageError:
+    shown = "missing" if value is None else repr(value)
+    if len(shown) > MAX_SHOWN:
+        shown = f"{shown[:MAX_SHOWN]}…"
+    return UnreadableMessageError(f"{path} is {shown}, but must be {allowed}")

@@ -1,0 +1,1 @@
+"""The reader: GET /receipts and GET /receipts/{fingerprint}."""

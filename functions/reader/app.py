@@ -1,0 +1,85 @@
+"""The reader's routes: parse, call, translate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+
+from functions.api import fingerprints
+from functions.api.entry_json import entry_to_json
+from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
+from functions.api.resolver import json_response, new_resolver, refuse_other_methods
+from functions.ledger.cursor import encode_cursor
+from functions.ledger.listing import ReadIndex, list_newest
+from functions.reader.query import parse_listing_query
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+    from functions.ledger.store import History
+
+HISTORY_LIMIT = 300
+"""The most entries of one fingerprint in a response.
+
+Lambda takes 6 MB. An S3 key has up to 1,024 bytes, each of which is 7 at most once it is escaped in JSON in
+JSON, and a duplicate holds two keys: 300 of the longest entries are below 5 MB.
+"""
+
+
+class ReadsHistory(Protocol):
+    """What the reader needs of `functions.ledger.store.LedgerStore`."""
+
+    def history(self, fingerprint: str, limit: int) -> History:
+        """Return what the ledger holds about a fingerprint."""
+
+
+def reader_app(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> APIGatewayHttpResolver:
+    """Make the resolver of ``GET /receipts`` and ``GET /receipts/{fingerprint}``."""
+    app = new_resolver()
+
+    @app.get("/receipts")
+    def list_receipts() -> Response[str]:
+        query = parse_listing_query(app.current_event.raw_query_string)
+        page = list_newest(
+            read_index,
+            shards=shards,
+            filters=query.filters,
+            limit=query.limit,
+            place=query.place,
+            now=datetime.now(UTC),
+        )
+        cursor = encode_cursor(page.next_place, query.filters) if page.next_place is not None else None
+        return json_response(
+            {"entries": [entry_to_json(entry) for entry in page.entries], "next_cursor": cursor}
+        )
+
+    @app.get("/receipts/<fingerprint>")
+    def show_receipt(fingerprint: str) -> Response[str]:
+        if not fingerprints.is_fingerprint(fingerprint):
+            error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=fingerprints.ALLOWED)
+            raise ProblemError(invalid_parameters([error]))
+        history = store.history(fingerprint, limit=HISTORY_LIMIT)
+        if history.is_empty:
+            raise ProblemError(_receipt_not_found(fingerprint))
+        return json_response(
+            {
+                "receipt": entry_to_json(history.receipt) if history.receipt is not None else None,
+                "duplicates": [entry_to_json(entry) for entry in history.duplicates],
+                "rejections": [entry_to_json(entry) for entry in history.rejections],
+                "truncated": history.truncated,
+            }
+        )
+
+    refuse_other_methods(app, "/receipts", allowed="GET")
+    refuse_other_methods(app, "/receipts/<fingerprint>", allowed="GET")
+    return app
+
+
+def _receipt_not_found(fingerprint: str) -> Problem:
+    return Problem(
+        status=HTTPStatus.NOT_FOUND,
+        kind="receipt-not-found",
+        title="No such receipt",
+        detail=f"The ledger has no entry with the fingerprint {fingerprint}.",
+    )

@@ -1,0 +1,122 @@
+"""The query of ``GET /receipts``: its parameters, all checked, all errors reported at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
+
+from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
+from functions.ledger.cursor import decode_cursor
+from functions.ledger.entry import Outcome, parse_time
+from functions.ledger.listing import Filters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+T = TypeVar("T")
+
+PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+"""Keeps a page below the 6 MB that Lambda takes as a response; see `functions.reader.app.HISTORY_LIMIT`."""
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+"""RFC 3339, section 5.6: far less than what ``datetime.fromisoformat`` takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingQuery:
+    """What ``GET /receipts`` was asked for. ``place`` is where the page begins: ``None`` for the newest."""
+
+    filters: Filters
+    limit: int
+    place: str | None
+
+
+def parse_listing_query(raw_query: str) -> ListingQuery:
+    """Read a query string as it was sent, or raise a `ProblemError` that names every parameter at fault.
+
+    It has to be the raw one: in the parsed form of an HTTP API event, a repeated parameter looks like one
+    value with a comma.
+    """
+    given, errors = _known_parameters(raw_query)
+
+    def parsed(name: str, parse: Callable[[str], T]) -> T | None:
+        """Return a parameter's value, or ``None`` where it is absent or, with an error noted, wrong."""
+        if name not in given:
+            return None
+        try:
+            return parse(given[name])
+        except ValueError as allowed:
+            errors.append(FieldError(field=name, value=shown(given[name]), allowed=str(allowed)))
+            return None
+
+    limit = parsed("limit", _limit)
+    errors_before_filters = len(errors)
+    outcome = parsed("outcome", _outcome)
+    since = parsed("from", _time)
+    until = parsed("to", _time)
+    if since is not None and until is not None and since >= until:
+        errors.append(
+            FieldError(field="from", value=shown(given["from"]), allowed=f"a time before to={given['to']}")
+        )
+    filters = Filters(outcome=outcome, since=since, until=until)
+    place = None
+    if len(errors) == errors_before_filters:  # beside wrong filters, a cursor can't be judged
+        place = parsed("cursor", lambda text: _place(text, filters))
+
+    if errors:
+        raise ProblemError(invalid_parameters(errors))
+    return ListingQuery(filters=filters, limit=limit or DEFAULT_LIMIT, place=place)
+
+
+def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]:
+    """Return the parameters by name, and an error for each one that is unknown or repeated."""
+    given: dict[str, str] = {}
+    errors: list[FieldError] = []
+    for name, value in parse_qsl(raw_query, keep_blank_values=True):
+        if name not in PARAMETERS:
+            allowed = f"no parameters but {', '.join(PARAMETERS)}"
+        elif name in given:
+            allowed = f"{name} once"
+        else:
+            given[name] = value
+            continue
+        errors.append(FieldError(field=shown(name), value=shown(value), allowed=allowed))
+    return given, errors
+
+
+# Each of these raises a ValueError that says what is allowed.
+
+
+def _outcome(text: str) -> Outcome:
+    try:
+        return Outcome(text)
+    except ValueError:
+        raise ValueError(f"one of {', '.join(Outcome)}") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        if _RFC_3339.fullmatch(text):
+            return parse_time(text.upper())
+    except ValueError:
+        pass
+    raise ValueError("an RFC 3339 time with an offset, such as 2026-11-30T12:00:00Z; + has to be sent as %2B")
+
+
+def _limit(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,3}", text) and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise ValueError(f"a whole number from 1 to {MAX_LIMIT}")
+
+
+def _place(text: str, filters: Filters) -> str:
+    try:
+        return decode_cursor(text, filters)
+    except ValueError:
+        raise ValueError("a next_cursor of this API, with the outcome, from and to it came with") from None

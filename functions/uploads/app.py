@@ -1,0 +1,72 @@
+"""The route of the uploads function: parse, call, translate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from functions.api.entry_json import entry_to_json
+from functions.api.problems import Problem, ProblemError
+from functions.api.resolver import json_response, new_resolver, refuse_other_methods
+from functions.ledger.entry import format_time
+from functions.uploads.request import parse_upload_request
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+    from functions.ledger.entry import Entry
+    from functions.uploads.forms import UploadForms
+
+
+class FindsReceipts(Protocol):
+    """What uploads need of `functions.ledger.store.LedgerStore`."""
+
+    def receipt(self, fingerprint: str) -> Entry | None:
+        """Return the entry that accepted a fingerprint, if any."""
+
+
+def uploads_app(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) -> APIGatewayHttpResolver:
+    """Make the resolver of ``POST /uploads``.
+
+    The refusal of what was accepted already saves an upload; it is no lock. Two callers who ask at the same
+    time both get a form, and the ledger then records the second upload as a duplicate.
+    """
+    app = new_resolver()
+
+    @app.post("/uploads")
+    def prepare_upload() -> Response[str]:
+        event = app.current_event
+        request = parse_upload_request(
+            content_type=event.headers.get("content-type"),
+            body=event.body,
+            is_base64=bool(event.is_base64_encoded),
+            max_bytes=max_bytes,
+        )
+        accepted = store.receipt(request.fingerprint)
+        if accepted is not None:
+            raise ProblemError(_already_accepted(accepted))
+        form = forms.form_for(request, now=datetime.now(UTC), upload_id=uuid4())
+        return json_response(
+            {
+                "url": form.url,
+                "fields": form.fields,
+                "key": form.key,
+                "expires_at": format_time(form.expires_at),
+            },
+            HTTPStatus.CREATED,
+        )
+
+    refuse_other_methods(app, "/uploads", allowed="POST")
+    return app
+
+
+def _already_accepted(receipt: Entry) -> Problem:
+    return Problem(
+        status=HTTPStatus.CONFLICT,
+        kind="already-accepted",
+        title="Receipt already accepted",
+        detail=f"The receipt with the fingerprint {receipt.fingerprint} was accepted before.",
+        members={"receipt": entry_to_json(receipt)},
+    )

@@ -1,0 +1,266 @@
+"""What botocore makes of S3's answers: no moto here, but answers as S3 sends them, byte for byte."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+from urllib3 import HTTPResponse
+
+from functions.processor.objects import ObjectMissingError, S3Object, S3Objects
+from functions.processor.receipts import Rules, examine
+from tests.functions.uploads import JPEG, PNG, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_s3 import S3Client
+
+MIB = 1024 * 1024
+DATA = PNG.ljust(3 * MIB + 17, b"\x07")
+VERSION = upload(key="2026/lunch +%é.png", version_id="3HL4kqtJvjVBH40Nrjfkd").version
+
+
+def b64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
+
+
+def sha256(data: bytes) -> dict[str, str]:
+    return {"x-amz-checksum-sha256": b64(hashlib.sha256(data).digest()), "x-amz-checksum-type": "FULL_OBJECT"}
+
+
+def crc32(data: bytes) -> dict[str, str]:
+    return {
+        "x-amz-checksum-crc32": b64(zlib.crc32(data).to_bytes(4, "big")),
+        "x-amz-checksum-type": "FULL_OBJECT",
+    }
+
+
+def composite(algorithm: str) -> dict[str, str]:
+    """The checksum of a multipart upload: of its parts' checksums, and how many there were."""
+    digest = hashlib.sha256(b"the digests of the parts").digest()
+    return {f"x-amz-checksum-{algorithm}": f"{b64(digest)}-2", "x-amz-checksum-type": "COMPOSITE"}
+
+
+class Wire:
+    """S3 at the other end of the line: gives every request the same answer, and keeps what was asked."""
+
+    def __init__(self) -> None:
+        self.requests: list[Any] = []
+        self.raw: HTTPResponse | None = None
+
+    def answer(
+        self,
+        data: bytes | io.RawIOBase,
+        *,
+        status: int = 200,
+        length: int,
+        checksum: dict[str, str] | None = None,
+    ) -> None:
+        self._status = status
+        self._headers = {"Content-Length": str(length), **(checksum or {})}
+        self._body = io.BytesIO(data) if isinstance(data, bytes) else data
+
+    def __call__(self, request: Any, **_: Any) -> AWSResponse:
+        self.requests.append(request)
+        self.raw = HTTPResponse(
+            body=self._body,
+            headers=self._headers,
+            status=self._status,
+            preload_content=False,
+            decode_content=False,
+        )
+        headers = HeadersDict(self._headers)
+        return AWSResponse(request.url, self._status, headers, self.raw)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def client() -> Iterator[S3Client]:
+    with contextlib.closing(boto3.client("s3")) as client:
+        yield client
+
+
+@pytest.fixture
+def wire(client: S3Client) -> Wire:
+    wire = Wire()
+    # botocore takes a handler's return value for the answer, of which its type stubs don't know.
+    client.meta.events.register("before-send.s3.GetObject", cast("Callable[..., None]", wire))
+    return wire
+
+
+@pytest.fixture
+def objects(client: S3Client) -> S3Objects:
+    return S3Objects(client)
+
+
+def read(objects: S3Objects) -> tuple[S3Object, bytes]:
+    with objects.open(VERSION) as stored:
+        return stored, b"".join(stored.chunks())
+
+
+def test_one_request_asks_for_the_exact_version_with_its_checksum(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(DATA, length=len(DATA))
+
+    read(objects)
+
+    (request,) = wire.requests
+    assert request.method == "GET"
+    assert request.url.endswith("/2026/lunch%20%2B%25%C3%A9.png?versionId=3HL4kqtJvjVBH40Nrjfkd")
+    assert request.headers["x-amz-checksum-mode"] == b"ENABLED"
+
+
+def test_the_bytes_come_in_pieces_of_bounded_size(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(DATA, length=len(DATA))
+
+    with objects.open(VERSION) as stored:
+        pieces = list(stored.chunks())
+
+    assert stored.size_bytes == len(DATA)
+    assert b"".join(pieces) == DATA
+    assert max(map(len, pieces)) == MIB
+
+
+def test_an_object_is_closed_when_it_is_not_read_to_its_end(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(DATA, length=len(DATA))
+
+    with objects.open(VERSION) as stored:
+        next(stored.chunks())
+
+    assert wire.raw is not None
+    assert wire.raw.closed
+
+
+@pytest.mark.parametrize("checksum", [sha256, crc32])
+def test_bytes_that_fit_their_checksum_are_read(
+    checksum: Callable[[bytes], dict[str, str]], objects: S3Objects, wire: Wire
+) -> None:
+    wire.answer(DATA, length=len(DATA), checksum=checksum(DATA))
+
+    _, data = read(objects)
+
+    assert data == DATA
+
+
+@pytest.mark.parametrize("checksum", [sha256, crc32])
+def test_bytes_that_do_not_fit_their_checksum_are_an_error(
+    checksum: Callable[[bytes], dict[str, str]], objects: S3Objects, wire: Wire
+) -> None:
+    wire.answer(DATA, length=len(DATA), checksum=checksum(b"other bytes"))
+
+    with pytest.raises(FlexibleChecksumError):
+        read(objects)
+
+
+def test_the_sha256_of_a_whole_object_is_told(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(DATA, length=len(DATA), checksum=sha256(DATA))
+
+    stored, _ = read(objects)
+
+    assert stored.sha256 == hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.mark.parametrize("headers", [{}, crc32(DATA), composite("sha256"), composite("crc32")])
+def test_no_other_checksum_is_taken_for_a_sha256(
+    headers: dict[str, str], objects: S3Objects, wire: Wire
+) -> None:
+    wire.answer(DATA, length=len(DATA), checksum=headers)
+
+    stored, data = read(objects)
+
+    assert stored.sha256 is None
+    assert data == DATA
+
+
+@pytest.mark.parametrize("arrived", [b"", DATA[: 2 * MIB], DATA[:-1]])
+def test_a_body_that_is_cut_off_is_an_error(arrived: bytes, objects: S3Objects, wire: Wire) -> None:
+    wire.answer(arrived, length=len(DATA))
+
+    with pytest.raises(BotoCoreError, match="IncompleteRead"):
+        read(objects)
+
+
+class BrokenLine(io.RawIOBase):
+    """A connection that breaks after its first bytes."""
+
+    def __init__(self) -> None:
+        self._pieces = [JPEG]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature of a raw stream
+        if self._pieces:
+            return self._pieces.pop()
+        raise ConnectionResetError("connection reset by peer")
+
+
+def test_a_connection_that_breaks_is_an_error_of_botocore(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(BrokenLine(), length=len(DATA))
+
+    with pytest.raises(BotoCoreError, match="connection reset by peer"):
+        read(objects)
+
+
+def error(code: str) -> bytes:
+    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>no</Message></Error>'.encode()
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion"])
+def test_a_version_that_is_not_there_is_missing(code: str, objects: S3Objects, wire: Wire) -> None:
+    wire.answer(error(code), status=404, length=len(error(code)))
+
+    with pytest.raises(ObjectMissingError):
+        read(objects)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "AccessDenied"), (404, "NoSuchBucket"), (400, "InvalidArgument"), (405, "MethodNotAllowed")],
+)
+def test_any_other_refusal_is_not_taken_for_missing(
+    status: int, code: str, objects: S3Objects, wire: Wire
+) -> None:
+    wire.answer(error(code), status=status, length=len(error(code)))
+
+    with pytest.raises(ClientError, match=code):
+        read(objects)
+
+
+class Endless(io.RawIOBase):
+    """Bytes that are made up while they are read."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        given = min(self._left, 64 * 1024 if size < 0 else size)
+        self._left -= given
+        return bytes(given)
+
+
+def test_a_200_mb_object_goes_through_the_client_in_constant_memory(objects: S3Objects, wire: Wire) -> None:
+    size = 200 * MIB
+    wire.answer(Endless(size), length=size)
+    tracemalloc.start()
+    try:
+        with objects.open(VERSION) as stored:
+            finding = examine(stored, Rules(accepted_types=frozenset(), max_bytes=size))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert finding.size_bytes == size
+    assert peak < 10 * MIB

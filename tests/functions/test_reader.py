@@ -1,0 +1,392 @@
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from functions.api.environment import EnvironmentVariablesError
+from functions.ledger.entry import Entry, Outcome, format_time
+from functions.ledger.store import History, LedgerStore
+from functions.reader.app import HISTORY_LIMIT, reader_app
+from functions.reader.settings import read_settings
+from tests.functions.http_events import REQUEST_ID, Answer, http_event, send
+from tests.functions.time_indexes import FakeTimeIndex, entry, newest_first
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from functions.ledger.listing import IndexPage, IndexRead
+    from tests.functions.conftest import LedgerTable
+
+SHARDS = 3
+FINGERPRINT = "ab" * 32
+LAMBDA_RESPONSE_BYTES = 6_291_556
+START = datetime.now(UTC) - timedelta(hours=1)
+
+
+def spread(count: int) -> list[Entry]:
+    outcomes = list(Outcome)
+    return [
+        entry(f"receipt-{number}", START + timedelta(seconds=number), outcomes[number % 3])
+        for number in range(count)
+    ]
+
+
+class FakeStore:
+    """Knows the history of one fingerprint."""
+
+    def __init__(self, *, duplicates: Sequence[Entry] = (), truncated: bool = False) -> None:
+        self.limit = 0
+        self._duplicates = duplicates
+        self._truncated = truncated
+
+    def history(self, fingerprint: str, limit: int) -> History:
+        self.limit = limit
+        known = fingerprint == FINGERPRINT
+        return History(
+            receipt=entry("first", START) if known else None,
+            duplicates=self._duplicates if known else [],
+            rejections=[],
+            truncated=self._truncated,
+        )
+
+
+@pytest.fixture
+def index() -> FakeTimeIndex:
+    return FakeTimeIndex(SHARDS, spread(120))
+
+
+@pytest.fixture
+def get(index: FakeTimeIndex) -> Callable[..., Answer]:
+    return getter(index)
+
+
+def getter(index: FakeTimeIndex, store: FakeStore | None = None) -> Callable[..., Answer]:
+    app = reader_app(read_index=index.read, store=store or FakeStore(), shards=index.shards)
+
+    def get(path: str = "/receipts", query: str = "", method: str = "GET", **parameters: object) -> Answer:
+        return send(app.resolve, http_event(method, path, query or urlencode(parameters)))
+
+    return get
+
+
+class TestListing:
+    def test_newest_fifty_come_first_without_a_limit(self, get: Callable[..., Answer]) -> None:
+        answer = get()
+
+        assert answer.status == 200
+        assert answer.body.keys() == {"entries", "next_cursor"}
+        assert [each["key"] for each in answer.body["entries"]] == [
+            f"receipt-{number}" for number in range(119, 69, -1)
+        ]
+
+    def test_cursors_lead_through_all_entries_once_with_changing_limits(
+        self, get: Callable[..., Answer]
+    ) -> None:
+        keys = []
+        parameters: dict[str, object] = {"limit": 1}
+        for limit in range(2, 100):
+            body = get(**parameters).body
+            keys += [each["key"] for each in body["entries"]]
+            if body["next_cursor"] is None:
+                break
+            parameters = {"limit": limit, "cursor": body["next_cursor"]}
+
+        assert keys == [f"receipt-{number}" for number in range(119, -1, -1)]
+
+    def test_outcome_filters_and_goes_on_with_its_cursor(self, get: Callable[..., Answer]) -> None:
+        first = get(outcome="REJECTED", limit=30).body
+        second = get(outcome="REJECTED", limit=30, cursor=first["next_cursor"]).body
+
+        entries = first["entries"] + second["entries"]
+        assert len(entries) == 40
+        assert {each["outcome"] for each in entries} == {"REJECTED"}
+        assert second["next_cursor"] is None
+
+    def test_from_is_included_and_to_is_not(self, get: Callable[..., Answer]) -> None:
+        since, until = (START + timedelta(seconds=number) for number in (10, 13))
+
+        body = get(**{"from": format_time(since), "to": format_time(until)}).body
+
+        assert [each["key"] for each in body["entries"]] == ["receipt-12", "receipt-11", "receipt-10"]
+
+    @pytest.mark.parametrize(
+        "time", ["2027-01-01T00:00:00Z", "2027-01-01t01:30:00.5+01:30", "9999-12-31T23:59:59Z"]
+    )
+    def test_rfc_3339_times_are_taken(self, get: Callable[..., Answer], time: str) -> None:
+        assert get(**{"from": "0001-01-01T00:00:00Z", "to": time}).status == 200
+
+
+class TestEntryJson:
+    def members(self, outcome: Outcome) -> dict[str, Any]:
+        body = getter(FakeTimeIndex(1, [entry("lunch 1.png", START, outcome)]))().body
+        (only,) = body["entries"]
+        assert isinstance(only, dict)
+        return only
+
+    def test_accepted_entry_has_neither_reason_nor_first_object(self) -> None:
+        assert self.members(Outcome.ACCEPTED) == {
+            "outcome": "ACCEPTED",
+            "fingerprint": entry("lunch 1.png", START).fingerprint,
+            "bucket": "uploads",
+            "key": "lunch 1.png",
+            "version_id": "v1",
+            "size_bytes": 1024,
+            "media_type": "image/png",
+            "uploaded_at": format_time(START),
+            "recorded_at": format_time(START),
+            "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.7"},
+        }
+
+    def test_duplicate_names_the_first_object(self) -> None:
+        members = self.members(Outcome.DUPLICATE)
+
+        assert members["duplicate_of"] == {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
+        assert "reason" not in members
+
+    def test_rejection_has_its_reason(self) -> None:
+        members = self.members(Outcome.REJECTED)
+
+        assert members["reason"] == "unsupported_type"
+        assert "duplicate_of" not in members
+
+
+class TestBadQuery:
+    @pytest.mark.parametrize(
+        ("query", "field", "allowed"),
+        [
+            ("limit=0", "limit", "from 1 to 200"),
+            ("limit=201", "limit", "from 1 to 200"),
+            ("limit=-1", "limit", "from 1 to 200"),
+            ("limit=1.5", "limit", "from 1 to 200"),
+            ("limit=", "limit", "from 1 to 200"),
+            ("limit=%D9%A3", "limit", "from 1 to 200"),
+            ("limit=" + "9" * 5000, "limit", "from 1 to 200"),
+            ("outcome=accepted", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
+            ("outcome=", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
+            ("outcome=ACCEPTED,REJECTED", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
+            ("from=2026-11-30", "from", "RFC 3339"),
+            ("from=2026-11-30T12:00:00", "from", "RFC 3339"),
+            ("from=2026-11-30+12:00:00Z", "from", "RFC 3339"),
+            ("from=20261130T120000Z", "from", "RFC 3339"),
+            ("from=2026-02-30T12:00:00Z", "from", "RFC 3339"),
+            ("from=0001-01-01T00:00:00%2B23:00", "from", "RFC 3339"),
+            ("from=2026-11-30T12:00:00+01:00", "from", "%2B"),
+            ("to=now", "to", "RFC 3339"),
+            ("from=2026-11-30T12:00:00Z&to=2026-11-30T13:00:00%2B01:00", "from", "before to=2026-11-30T13"),
+            ("cursor=", "cursor", "next_cursor"),
+            ("cursor=abc", "cursor", "next_cursor"),
+            ("cursor=%C3%A9", "cursor", "next_cursor"),
+            ("page=2", "page", "outcome, from, to, limit, cursor"),
+            ("Limit=2", "Limit", "outcome, from, to, limit, cursor"),
+            ("limit=5&limit=5", "limit", "limit once"),
+            ("limit=5&limit=", "limit", "limit once"),
+        ],
+    )
+    def test_bad_parameter_is_named_with_its_value_and_what_is_allowed(
+        self, get: Callable[..., Answer], index: FakeTimeIndex, query: str, field: str, allowed: str
+    ) -> None:
+        answer = get(query=query)
+
+        assert answer.status == 400
+        assert answer.body["type"] == "/problems/invalid-parameter"
+        (error,) = answer.body["errors"]
+        assert error["field"] == field
+        assert allowed in error["allowed"]
+        assert len(error["value"]) <= 101
+        assert index.reads == []
+
+    def test_all_errors_come_at_once(self, get: Callable[..., Answer]) -> None:
+        answer = get(query="outcome=x&from=y&to=z&limit=0&page=1&limit=2")
+
+        assert sorted(answer.refused_fields) == ["from", "limit", "limit", "outcome", "page", "to"]
+        assert {"field": "outcome", "value": "x", "allowed": "one of ACCEPTED, DUPLICATE, REJECTED"} in (
+            answer.body["errors"]
+        )
+
+    def test_cursor_beside_wrong_filters_is_not_blamed(self, get: Callable[..., Answer]) -> None:
+        cursor = get(limit=1, outcome="ACCEPTED").body["next_cursor"]
+
+        assert get(limit=1, outcome="accepted", cursor=cursor).refused_fields == ["outcome"]
+
+    def test_cursor_with_other_filters_is_refused(self, get: Callable[..., Answer]) -> None:
+        cursor = get(limit=1).body["next_cursor"]
+
+        answer = get(limit=1, cursor=cursor, outcome="ACCEPTED")
+
+        assert answer.status == 400
+        assert answer.refused_fields == ["cursor"]
+
+    def test_flipping_any_character_of_a_cursor_is_refused(self, get: Callable[..., Answer]) -> None:
+        cursor = get(limit=1).body["next_cursor"]
+        assert get(cursor=cursor).status == 200
+
+        for position, right in enumerate(cursor):
+            flipped = cursor[:position] + ("A" if right != "A" else "B") + cursor[position + 1 :]
+            answer = get(cursor=flipped)
+            assert (answer.status, answer.refused_fields) == (400, ["cursor"]), position
+
+
+class TestReceipt:
+    def test_unknown_fingerprint_is_not_found(self, get: Callable[..., Answer]) -> None:
+        answer = get(f"/receipts/{'0' * 64}")
+
+        assert answer.status == 404
+        assert answer.body["type"] == "/problems/receipt-not-found"
+        assert "0" * 64 in answer.body["detail"]
+
+    @pytest.mark.parametrize(
+        "fingerprint",
+        ["abc", "AB" * 32, "ab" * 33, "g" * 64, "unread:" + "0" * 57, "é" * 64, "ab" * 32 + " "],
+    )
+    def test_malformed_fingerprint_is_refused(self, get: Callable[..., Answer], fingerprint: str) -> None:
+        answer = get(f"/receipts/{quote(fingerprint)}")
+
+        assert answer.status == 400
+        assert answer.refused_fields == ["fingerprint"]
+
+    def test_longest_history_fits_into_a_lambda_response(self, index: FakeTimeIndex) -> None:
+        duplicates = [entry("\x01" * 1024, START, Outcome.DUPLICATE)] * HISTORY_LIMIT
+        store = FakeStore(duplicates=duplicates, truncated=True)
+        app = reader_app(read_index=index.read, store=store, shards=SHARDS)
+
+        response = app.resolve(http_event("GET", f"/receipts/{FINGERPRINT}"), None)  # type: ignore[arg-type]
+
+        assert store.limit == HISTORY_LIMIT
+        assert json.loads(response["body"])["truncated"]
+        assert len(json.dumps(response).encode()) < LAMBDA_RESPONSE_BYTES
+
+
+class TestRoutes:
+    @pytest.mark.parametrize(
+        "path",
+        ["/", "/receipt", "/receipts/", "/receipts/unread%230", f"/receipts/{FINGERPRINT}/more", "/uploads"],
+    )
+    def test_unknown_path_is_not_found(self, get: Callable[..., Answer], path: str) -> None:
+        answer = get(path)
+
+        assert answer.status == 404
+        assert answer.body["type"] == "/problems/route-not-found"
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+    @pytest.mark.parametrize("path", ["/receipts", f"/receipts/{FINGERPRINT}"])
+    def test_other_methods_are_not_allowed(self, get: Callable[..., Answer], path: str, method: str) -> None:
+        answer = get(path, method=method)
+
+        assert answer.status == 405
+        assert answer.headers["allow"] == "GET"
+        assert answer.body["type"] == "/problems/method-not-allowed"
+
+
+def client_error(code: str, status: int) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "secret"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "Query",
+    )
+
+
+class TestFailures:
+    def failing(self, error: Exception) -> Answer:
+        def fail(_: Sequence[IndexRead]) -> Sequence[IndexPage]:
+            raise error
+
+        app = reader_app(read_index=fail, store=FakeStore(), shards=1)
+        return send(app.resolve, http_event("GET", "/receipts"))
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            client_error("ProvisionedThroughputExceededException", 400),
+            client_error("ThrottlingException", 400),
+            client_error("RequestLimitExceeded", 400),
+            client_error("InternalServerError", 500),
+            ConnectTimeoutError(endpoint_url="https://dynamodb"),
+        ],
+    )
+    def test_passing_trouble_asks_to_come_again(self, error: Exception) -> None:
+        answer = self.failing(error)
+
+        assert answer.status == 503
+        assert answer.body["type"] == "/problems/unavailable"
+        assert answer.headers["retry-after"] == "1"
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("secret"),
+            client_error("AccessDeniedException", 400),
+            KeyError("secret"),
+            RecursionError(),
+        ],
+    )
+    def test_error_of_our_own_tells_nothing_but_its_request(
+        self, error: Exception, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        answer = self.failing(error)
+
+        assert answer.status == 500
+        assert answer.body["type"] == "/problems/internal-error"
+        assert answer.body["request_id"] == REQUEST_ID
+        assert "secret" not in json.dumps(answer.body)
+        (logged,) = caplog.records
+        assert (logged.levelname, vars(logged)["request_id"]) == ("ERROR", REQUEST_ID)
+        assert logged.exc_info is not None
+        assert logged.exc_info[1] is error
+
+
+class TestSettings:
+    def test_all_wrong_variables_are_named_at_once(self) -> None:
+        with pytest.raises(EnvironmentVariablesError) as refused:
+            read_settings({"LEDGER_SHARDS": "four"})
+
+        assert "LEDGER_TABLE is not set" in str(refused.value)
+        assert "LEDGER_SHARDS is 'four', but must be a whole number from 1" in str(refused.value)
+
+
+class TestHandler:
+    """The whole function, on DynamoDB."""
+
+    @pytest.fixture
+    def get(self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
+        monkeypatch.setenv("LEDGER_TABLE", ledger_table.name)
+        monkeypatch.setenv("LEDGER_SHARDS", str(SHARDS))
+        monkeypatch.delitem(sys.modules, "functions.reader.handler", raising=False)
+        handle = importlib.import_module("functions.reader.handler").handle
+        return lambda path, **parameters: send(handle, http_event("GET", path, urlencode(parameters)))
+
+    @pytest.fixture
+    def entries(self, ledger_table: LedgerTable) -> list[Entry]:
+        store = LedgerStore(ledger_table.client, ledger_table.name, SHARDS)
+        made = [entry(f"receipt-{number}", START + timedelta(seconds=number)) for number in range(10)]
+        return newest_first(store.record(each).entry for each in made)
+
+    def test_listing_walks_the_ledger(self, get: Callable[..., Answer], entries: list[Entry]) -> None:
+        first = get("/receipts", limit=6).body
+        second = get("/receipts", limit=6, cursor=first["next_cursor"]).body
+
+        keys = [each["key"] for each in first["entries"] + second["entries"]]
+        assert keys == [each.upload.version.key for each in entries]
+        assert second["next_cursor"] is None
+
+    def test_receipt_shows_its_duplicates(
+        self, get: Callable[..., Answer], entries: list[Entry], ledger_table: LedgerTable
+    ) -> None:
+        receipt = entries[0]
+        again = entry("again", START)
+        LedgerStore(ledger_table.client, ledger_table.name, SHARDS).record(
+            Entry(**{**vars(again), "fingerprint": receipt.fingerprint})
+        )
+
+        body = get(f"/receipts/{receipt.fingerprint}").body
+
+        assert body["receipt"]["key"] == receipt.upload.version.key
+        assert [each["key"] for each in body["duplicates"]] == ["again"]
+        assert body["duplicates"][0]["duplicate_of"]["key"] == receipt.upload.version.key
+        assert body["rejections"] == []
+        assert body["truncated"] is False

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason
+from functions.ledger.store import Recorded
+from functions.processor.deadline import Deadline, OutOfTimeError
+from functions.processor.objects import ObjectMissingError
+from functions.processor.receipts import Rules
+from functions.processor.recording import ObjectNotThereYetError, Recorder
+from tests.functions.uploads import PNG, TEXT, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+UPLOADED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+NOW = UPLOADED_AT + timedelta(seconds=3)
+UPLOAD = upload(uploaded_at=UPLOADED_AT)
+ENOUGH = Deadline(lambda: 60_000)
+
+
+@dataclass
+class MemoryObject:
+    data: bytes
+    sha256: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.data)
+
+    def chunks(self) -> Iterator[bytes]:
+        yield self.data
+
+
+@dataclass
+class MemoryObjects:
+    held: dict[ObjectVersion, bytes] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def open(self, version: ObjectVersion) -> Iterator[MemoryObject]:
+        if version not in self.held:
+            raise ObjectMissingError
+        yield MemoryObject(self.held[version])
+
+
+@dataclass
+class MemoryLedger:
+    """A ledger that takes every entry as it comes, and finds the last one of an object version."""
+
+    entries: list[Entry] = field(default_factory=list)
+    searched: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def record(self, entry: Entry) -> Recorded:
+        self.entries.append(entry)
+        return Recorded(entry=entry, is_new=True)
+
+    def find(
+        self, version: ObjectVersion, *, since: datetime, until: datetime, before_page: Callable[[], None]
+    ) -> Entry | None:
+        before_page()
+        self.searched.append((since, until))
+        return next((entry for entry in self.entries if entry.upload.version == version), None)
+
+
+@pytest.fixture
+def objects() -> MemoryObjects:
+    return MemoryObjects()
+
+
+@pytest.fixture
+def ledger() -> MemoryLedger:
+    return MemoryLedger()
+
+
+@pytest.fixture
+def recorder(objects: MemoryObjects, ledger: MemoryLedger) -> Recorder:
+    rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=100)
+    return Recorder(objects=objects, ledger=ledger, rules=rules, now=lambda: NOW)
+
+
+def entry(data: bytes, **changes: object) -> Entry:
+    accepted = Entry(
+        outcome=Outcome.ACCEPTED,
+        upload=UPLOAD,
+        recorded_at=NOW,
+        fingerprint=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        media_type="image/png",
+    )
+    return replace(accepted, **changes)  # type: ignore[arg-type]
+
+
+MISSING = entry(
+    b"",
+    outcome=Outcome.REJECTED,
+    reason=Reason.OBJECT_MISSING,
+    fingerprint=None,
+    size_bytes=None,
+    media_type=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (PNG, entry(PNG)),
+        (
+            TEXT,
+            entry(TEXT, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None),
+        ),
+        (b"", entry(b"", outcome=Outcome.REJECTED, reason=Reason.EMPTY, media_type=None)),
+        (
+            PNG.ljust(101),
+            entry(
+                PNG.ljust(101),
+                outcome=Outcome.REJECTED,
+                reason=Reason.TOO_LARGE,
+                media_type=None,
+                fingerprint=None,
+            ),
+        ),
+    ],
+    ids=["accepted", "unsupported type", "empty", "too large"],
+)
+def test_an_object_gets_the_entry_that_its_bytes_call_for(
+    data: bytes, expected: Entry, recorder: Recorder, objects: MemoryObjects, ledger: MemoryLedger
+) -> None:
+    objects.held[UPLOAD.version] = data
+
+    recorded = recorder.record(UPLOAD, is_first_receive=True, deadline=ENOUGH)
+
+    assert recorded == Recorded(entry=expected, is_new=True)
+    assert ledger.entries == [expected]
+    assert ledger.searched == []
+
+
+def test_a_missing_object_comes_back_on_the_first_receive(recorder: Recorder, ledger: MemoryLedger) -> None:
+    with pytest.raises(ObjectNotThereYetError):
+        recorder.record(UPLOAD, is_first_receive=True, deadline=ENOUGH)
+
+    assert ledger.entries == []
+
+
+def test_a_missing_object_is_rejected_on_a_later_receive(recorder: Recorder, ledger: MemoryLedger) -> None:
+    recorded = recorder.record(UPLOAD, is_first_receive=False, deadline=ENOUGH)
+
+    assert recorded == Recorded(entry=MISSING, is_new=True)
+    assert ledger.entries == [MISSING]
+    assert ledger.searched == [(UPLOADED_AT, NOW)]
+
+
+@pytest.mark.parametrize("is_first_receive", [True, False])
+def test_a_missing_object_that_has_its_entry_already_gets_no_other(
+    is_first_receive: bool, recorder: Recorder, ledger: MemoryLedger
+) -> None:
+    ledger.entries.append(entry(PNG))
+
+    recorded = recorder.record(UPLOAD, is_first_receive=is_first_receive, deadline=ENOUGH)
+
+    assert recorded == Recorded(entry=entry(PNG), is_new=False)
+    assert ledger.entries == [entry(PNG)]
+
+
+@pytest.mark.parametrize("data", [PNG, None], ids=["while reading", "while searching the ledger"])
+def test_what_was_begun_is_given_up_when_the_time_is_over(
+    data: bytes | None, recorder: Recorder, objects: MemoryObjects, ledger: MemoryLedger
+) -> None:
+    if data is not None:
+        objects.held[UPLOAD.version] = data
+
+    with pytest.raises(OutOfTimeError, match="999 ms left, 1000 ms needed"):
+        recorder.record(UPLOAD, is_first_receive=False, deadline=Deadline(lambda: 999))
+
+    assert ledger.entries == []
+
+
+def test_what_was_begun_goes_on_when_it_is_too_late_to_begin_more(
+    recorder: Recorder, objects: MemoryObjects
+) -> None:
+    objects.held[UPLOAD.version] = PNG
+    deadline = Deadline(lambda: 1000)
+
+    assert recorder.record(UPLOAD, is_first_receive=True, deadline=deadline).is_new
+    with pytest.raises(OutOfTimeError):
+        deadline.allow_start()

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.ledger.entry import Uploader
+from functions.processor.s3_events import UnreadableMessageError, parse_body
+from tests.functions.uploads import S3_TEST_EVENT, s3_event, s3_record, upload
+
+UPLOADED_AT = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
+ONE = upload(uploaded_at=UPLOADED_AT)
+
+
+def body(record: object) -> str:
+    return json.dumps({"Records": [record]})
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """A record with one field replaced."""
+    record = s3_record(ONE)
+    *parents, name = path.split(".")
+    owner = record
+    for parent in parents:
+        owner = owner[parent]
+    owner[name] = value
+    return record
+
+
+def without(path: str) -> dict[str, Any]:
+    """A record with one field left out."""
+    record = changed(path, None)
+    *parents, name = path.split(".")
+    owner = record
+    for parent in parents:
+        owner = owner[parent]
+    del owner[name]
+    return record
+
+
+def test_an_event_tells_object_version_time_and_uploader() -> None:
+    assert parse_body(s3_event(ONE)) == [ONE]
+
+
+def test_every_record_of_a_message_is_an_upload_in_order() -> None:
+    many = [upload(key=f"{number}.png", uploaded_at=UPLOADED_AT) for number in range(5)]
+
+    assert parse_body(s3_event(*many)) == many
+
+
+@pytest.mark.parametrize(
+    ("encoded", "key"),
+    [
+        ("red+flower.jpg", "red flower.jpg"),
+        ("red%20flower.jpg", "red flower.jpg"),
+        ("1%2B1.png", "1+1.png"),
+        ("100%25.png", "100%.png"),
+        ("100%2525.png", "100%25.png"),
+        ("2026/11/caf%C3%A9%E2%82%AC.png", "2026/11/café€.png"),
+        ("%F0%9F%A7%BE.png", "🧾.png"),
+        ("a%2Fb.png", "a/b.png"),
+    ],
+)
+def test_a_key_is_decoded_once_as_a_form_is(encoded: str, key: str) -> None:
+    (parsed,) = parse_body(body(changed("s3.object.key", encoded)))
+
+    assert parsed.version.key == key
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=1024))
+def test_any_key_arrives_as_it_was_uploaded(key: str) -> None:
+    made = upload(key=key, uploaded_at=UPLOADED_AT)
+
+    assert parse_body(s3_event(made)) == [made]
+
+
+@pytest.mark.parametrize("record", [without("s3.object.versionId"), changed("s3.object.versionId", None)])
+def test_an_object_without_version_id_is_the_null_version(record: dict[str, Any]) -> None:
+    (parsed,) = parse_body(body(record))
+
+    assert parsed.version.version_id == "null"
+
+
+def test_who_uploaded_may_be_unknown() -> None:
+    record = without("userIdentity")
+    del record["requestParameters"]["sourceIPAddress"]
+
+    (parsed,) = parse_body(body(record))
+
+    assert parsed.uploader == Uploader(principal=None, source_ip=None)
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.1", "2.4", "2.99"])
+def test_any_minor_event_version_is_understood(version: str) -> None:
+    assert parse_body(body(changed("eventVersion", version))) == [ONE]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ObjectCreated:Put",
+        "ObjectCreated:Post",
+        "ObjectCreated:Copy",
+        "ObjectCreated:CompleteMultipartUpload",
+    ],
+)
+def test_every_way_to_create_an_object_is_an_upload(name: str) -> None:
+    assert parse_body(body(changed("eventName", name))) == [ONE]
+
+
+def test_the_test_event_of_s3_has_no_uploads() -> None:
+    assert parse_body(S3_TEST_EVENT) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("", "body is ''"),
+        ("not json", "body is 'not json'"),
+        ("[" * 100_000, "body is "),
+        ("null", "body is missing"),
+        ("[]", r"body is \[\]"),
+        ('"Records"', "body is 'Records'"),
+        ("{}", "Records is missing"),
+        ('{"Records": []}', r"Records is \[\]"),
+        ('{"Records": {}}', r"Records is {}"),
+        ('{"Event": "s3:TestEvent", "Records": []}', r"Records is \[\]"),
+        ('{"Event": "s3:OtherEvent"}', "Records is missing"),
+        ('{"Records": [null]}', r"Records\[0\] is missing"),
+        ('{"Records": ["x"]}', r"Records\[0\] is 'x'"),
+    ],
+)
+def test_a_body_that_is_no_s3_event_is_refused(text: str, field: str) -> None:
+    with pytest.raises(UnreadableMessageError, match=field):
+        parse_body(text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "eventVersion",
+        "eventName",
+        "eventTime",
+        "s3",
+        "s3.bucket",
+        "s3.bucket.name",
+        "s3.object",
+        "s3.object.key",
+    ],
+)
+def test_a_missing_field_is_named(path: str) -> None:
+    with pytest.raises(UnreadableMessageError, match=rf"^Records\[0\]\.{path} is missing, but must be "):
+        parse_body(body(without(path)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("eventVersion", "3.0"),
+        ("eventVersion", 2.1),
+        ("eventName", "ObjectRemoved:DeleteMarkerCreated"),
+        ("eventName", "s3:ObjectCreated:Put"),
+        ("eventTime", "yesterday"),
+        ("eventTime", "2026-11-22T10:30:15"),
+        ("eventTime", "0001-01-01T00:00:00+23:59"),
+        ("eventTime", 1763807415),
+        ("s3", []),
+        ("s3.bucket", "uploads"),
+        ("s3.bucket.name", ""),
+        ("s3.object.key", ""),
+        ("s3.object.key", 7),
+        ("s3.object.key", "not%FFutf-8"),
+        ("s3.object.key", "half \ud83e"),
+        ("s3.object.versionId", ""),
+        ("s3.object.versionId", 7),
+        ("userIdentity", "AIDAEXAMPLE"),
+        ("userIdentity.principalId", []),
+        ("requestParameters.sourceIPAddress", 127),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value(path: str, value: object) -> None:
+    with pytest.raises(UnreadableMessageError) as refused:
+        parse_body(body(changed(path, value)))
+
+    assert str(refused.value).startswith(f"Records[0].{path} is {value!r}, but must be ")
+
+
+def test_one_record_that_cannot_be_understood_refuses_the_whole_message() -> None:
+    records = [s3_record(ONE), changed("s3.object.key", 7)]
+
+    with pytest.raises(UnreadableMessageError, match=r"^Records\[1\]\.s3\.object\.key"):
+        parse_body(json.dumps({"Records": records}))
+
+
+def test_an_error_shows_only_the_beginning_of_a_long_value() -> None:
+    with pytest.raises(UnreadableMessageError) as refused:
+        parse_body("x" * 100_000)
+
+    assert len(str(refused.value)) < 200

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from functions.ledger import schema
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Uploader
+from tests.functions.uploads import upload
+
+RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
+FIRST = ObjectVersion(bucket="uploads", key="first.png", version_id="v0")
+ACCEPTED = Entry(
+    outcome=Outcome.ACCEPTED,
+    upload=upload(uploaded_at=datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)),
+    recorded_at=RECORDED_AT,
+    fingerprint="a" * 64,
+    size_bytes=1024,
+    media_type="image/png",
+)
+DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
+UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)
+MISSING = replace(
+    UNSUPPORTED,
+    upload=replace(ACCEPTED.upload, uploader=Uploader(principal=None, source_ip=None)),
+    reason=Reason.OBJECT_MISSING,
+    fingerprint=None,
+    size_bytes=None,
+)
+
+
+@pytest.mark.parametrize("entry", [ACCEPTED, DUPLICATE, UNSUPPORTED, MISSING])
+def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
+    assert schema.from_item(schema.to_item(entry, shards=4)) == entry
+
+
+def test_there_is_one_place_for_the_receipt_of_a_fingerprint_whoever_uploads_it() -> None:
+    other = replace(ACCEPTED, upload=upload(key="other.png"))
+
+    assert _table_key(ACCEPTED) == _table_key(other) == ("a" * 64, "RECEIPT")
+
+
+@pytest.mark.parametrize(
+    ("entry", "sort_key"),
+    [
+        (DUPLICATE, f"DUPLICATE#{DUPLICATE.upload.version.object_id}"),
+        (UNSUPPORTED, f"REJECTED#{UNSUPPORTED.upload.version.object_id}"),
+    ],
+)
+def test_duplicates_and_rejections_have_a_place_per_object_version(entry: Entry, sort_key: str) -> None:
+    assert _table_key(entry) == ("a" * 64, sort_key)
+
+
+def test_what_was_not_read_has_a_partition_of_its_own() -> None:
+    object_id = MISSING.upload.version.object_id
+
+    assert _table_key(MISSING) == (f"unread#{object_id}", f"REJECTED#{object_id}")
+
+
+def test_the_month_in_the_index_is_that_of_recording() -> None:
+    item = schema.to_item(replace(ACCEPTED, recorded_at=datetime(2026, 12, 1, tzinfo=UTC)), shards=1)
+
+    assert item[schema.MONTH_SHARD]["S"] == "2026-12#0"
+
+
+def test_every_shard_gets_its_part_of_the_objects() -> None:
+    versions = [ObjectVersion(bucket="b", key=f"{number}.png", version_id="v") for number in range(400)]
+
+    shards = [schema.shard_of(version, 4) for version in versions]
+
+    assert min(shards.count(shard) for shard in range(4)) > 60
+
+
+def test_an_entry_with_an_ordinary_key_costs_one_write_unit() -> None:
+    key = "uploads/2026/11/22/7d0f4f5e-8d52-4f7a-9c3e-0f6b8f3a2b1c/hotel receipt.pdf"
+    version = ObjectVersion(
+        bucket="bill-e-uploads-0123456", key=key, version_id="3HL4kqtJvjVBH40Nrjfkd0123456789a"
+    )
+    duplicate = replace(DUPLICATE, upload=replace(DUPLICATE.upload, version=version), duplicate_of=version)
+
+    item = schema.to_item(duplicate, shards=4)
+
+    assert _size(item) <= 1024
+
+
+def _table_key(entry: Entry) -> tuple[str, str]:
+    return schema.partition_key(entry), schema.sort_key(entry)
+
+
+def _size(value: object) -> int:
+    """Bytes of an item as DynamoDB counts them: names, values, 3 for a map and 1 for each of its members."""
+    if isinstance(value, str):
+        return len(value.encode())
+    assert isinstance(value, dict)
+    if value.keys() == {"M"}:
+        return 3 + _size(value["M"]) + len(value["M"])
+    if len(value) == 1 and value.keys() <= {"S", "N"}:
+        return _size(next(iter(value.values())))
+    return sum(len(name) + _size(member) for name, member in value.items())

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from functions.ledger.entry import Entry, Outcome, Reason
+from functions.ledger.store import LedgerStore
+from tests.functions.uploads import upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.functions.conftest import LedgerTable
+
+SHARDS = 4
+FINGERPRINT = "ab" * 32
+UPLOADED_AT = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+RECORDED_AT = UPLOADED_AT + timedelta(seconds=2)
+
+
+@pytest.fixture
+def store(ledger_table: LedgerTable) -> LedgerStore:
+    return LedgerStore(ledger_table.client, ledger_table.name, SHARDS)
+
+
+def accepted(key: str = "lunch.png", version_id: str = "v1", fingerprint: str = FINGERPRINT) -> Entry:
+    return Entry(
+        outcome=Outcome.ACCEPTED,
+        upload=upload(key=key, version_id=version_id, uploaded_at=UPLOADED_AT),
+        recorded_at=RECORDED_AT,
+        fingerprint=fingerprint,
+        size_bytes=1024,
+        media_type="image/png",
+    )
+
+
+def rejected(key: str = "lunch.txt", fingerprint: str | None = FINGERPRINT) -> Entry:
+    reason = Reason.UNSUPPORTED_TYPE if fingerprint else Reason.OBJECT_MISSING
+    return replace(accepted(key), outcome=Outcome.REJECTED, reason=reason, fingerprint=fingerprint)
+
+
+def count(table: LedgerTable) -> int:
+    return table.client.scan(TableName=table.name)["Count"]
+
+
+class TestRecord:
+    def test_new_bytes_are_accepted(self, store: LedgerStore, ledger_table: LedgerTable) -> None:
+        recorded = store.record(accepted())
+
+        assert recorded.is_new
+        assert recorded.entry == accepted() == store.receipt(FINGERPRINT)
+        assert count(ledger_table) == 1
+
+    def test_a_redelivered_accepted_object_is_not_recorded_again(
+        self, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        store.record(accepted())
+
+        again = store.record(replace(accepted(), recorded_at=RECORDED_AT + timedelta(hours=1)))
+
+        assert not again.is_new
+        assert again.entry == accepted()
+        assert count(ledger_table) == 1
+
+    def test_same_bytes_under_new_key_is_recorded_as_duplicate_of_the_first(self, store: LedgerStore) -> None:
+        store.record(accepted("first.png"))
+
+        recorded = store.record(accepted("second.png"))
+
+        assert recorded.is_new
+        assert recorded.entry.outcome is Outcome.DUPLICATE
+        assert recorded.entry.duplicate_of == accepted("first.png").upload.version
+        history = store.history(FINGERPRINT)
+        assert history.receipt == accepted("first.png")
+        assert history.duplicates == [recorded.entry]
+
+    def test_same_bytes_in_a_new_version_of_the_key_is_recorded_as_duplicate(
+        self, store: LedgerStore
+    ) -> None:
+        store.record(accepted(version_id="v1"))
+
+        recorded = store.record(accepted(version_id="v2"))
+
+        assert recorded.is_new
+        assert recorded.entry.outcome is Outcome.DUPLICATE
+
+    def test_a_redelivered_duplicate_is_not_recorded_again(
+        self, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        store.record(accepted("first.png"))
+        duplicate = store.record(accepted("second.png")).entry
+
+        again = store.record(replace(accepted("second.png"), recorded_at=RECORDED_AT + timedelta(hours=1)))
+
+        assert not again.is_new
+        assert again.entry == duplicate
+        assert count(ledger_table) == 2
+
+    @pytest.mark.parametrize("fingerprint", [FINGERPRINT, None], ids=["read", "unread"])
+    def test_a_rejection_is_recorded_once(
+        self, fingerprint: str | None, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        first = store.record(rejected(fingerprint=fingerprint))
+        again = store.record(rejected(fingerprint=fingerprint))
+
+        assert (first.is_new, again.is_new) == (True, False)
+        assert first.entry == again.entry == rejected(fingerprint=fingerprint)
+        assert count(ledger_table) == 1
+
+    def test_rejected_bytes_under_two_keys_are_two_rejections(self, store: LedgerStore) -> None:
+        entries = [store.record(rejected(key)).entry for key in ("a.txt", "b.txt")]
+
+        assert {entry.upload.version.key for entry in entries} == {"a.txt", "b.txt"}
+        assert len(store.history(FINGERPRINT).rejections) == 2
+
+    def test_a_rejection_does_not_stand_in_the_way_of_a_receipt(self, store: LedgerStore) -> None:
+        store.record(rejected())
+
+        assert store.record(accepted()).entry.outcome is Outcome.ACCEPTED
+
+    def test_a_duplicate_is_not_for_the_caller_to_say(self, store: LedgerStore) -> None:
+        with pytest.raises(ValueError, match="ACCEPTED"):
+            store.record(replace(accepted(), outcome=Outcome.DUPLICATE))
+
+
+class TestRequests:
+    """What is asked of DynamoDB, counted at the client."""
+
+    @pytest.fixture
+    def requests(self, ledger_table: LedgerTable) -> list[str]:
+        seen: list[str] = []
+        ledger_table.client.meta.events.register(
+            "before-call.dynamodb", lambda model, **_: seen.append(model.name)
+        )
+        return seen
+
+    def test_a_new_receipt_costs_one_put(self, store: LedgerStore, requests: list[str]) -> None:
+        store.record(accepted())
+
+        assert requests == ["PutItem"]
+
+    def test_a_redelivery_costs_one_put(self, store: LedgerStore, requests: list[str]) -> None:
+        store.record(accepted())
+        requests.clear()
+
+        store.record(accepted())
+
+        assert requests == ["PutItem"]
+
+    def test_a_duplicate_costs_two_puts(self, store: LedgerStore, requests: list[str]) -> None:
+        store.record(accepted("first.png"))
+        requests.clear()
+
+        store.record(accepted("second.png"))
+
+        assert requests == ["PutItem", "PutItem"]
+
+    def test_an_ordinary_history_costs_one_query(self, store: LedgerStore, requests: list[str]) -> None:
+        store.record(accepted())
+        requests.clear()
+
+        store.history(FINGERPRINT)
+
+        assert requests == ["Query"]
+
+
+class TestFailures:
+    @pytest.fixture
+    def client(self, aws: boto3.Session) -> Iterator[DynamoDBClient]:
+        """A client of its own, so that what is done to its requests ends with the test."""
+        no_retry = Config(retries={"total_max_attempts": 1})
+        with contextlib.closing(aws.client("dynamodb", config=no_retry)) as client:
+            yield client
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "ProvisionedThroughputExceededException",
+            "ThrottlingException",
+            "InternalServerError",
+            "TransactionConflictException",
+            "ValidationException",
+        ],
+    )
+    def test_only_the_failed_condition_means_known_already(
+        self, code: str, client: DynamoDBClient, ledger_table: LedgerTable
+    ) -> None:
+        def refuse(**_: Any) -> tuple[Any, dict[str, Any]]:
+            status = AWSResponse("https://dynamodb", 400, {}, None)  # type: ignore[arg-type]
+            return status, {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
+
+        client.meta.events.register("before-call.dynamodb.PutItem", cast("Callable[..., None]", refuse))
+
+        with pytest.raises(ClientError, match=code):
+            LedgerStore(client, ledger_table.name, SHARDS).record(accepted())
+        assert count(ledger_table) == 0
+
+    def test_a_put_whose_answer_was_lost_leaves_one_entry_when_it_comes_again(
+        self, client: DynamoDBClient, ledger_table: LedgerTable
+    ) -> None:
+        def lose_answer(**_: Any) -> None:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+        client.meta.events.register("after-call.dynamodb.PutItem", lose_answer)
+        store = LedgerStore(client, ledger_table.name, SHARDS)
+        with pytest.raises(ReadTimeoutError):
+            store.record(accepted())
+        client.meta.events.unregister("after-call.dynamodb.PutItem", lose_answer)
+
+        again = store.record(accepted())
+
+        assert not again.is_new
+        assert again.entry.outcome is Outcome.ACCEPTED
+        assert count(ledger_table) == 1
+
+
+class TestFind:
+    def find(self, store: LedgerStore, entry: Entry, until: datetime = RECORDED_AT) -> Entry | None:
+        return store.find(entry.upload.version, since=entry.upload.uploaded_at, until=until)
+
+    @pytest.mark.parametrize("entry", [accepted(), rejected(), rejected(fingerprint=None)])
+    def test_an_object_version_is_found_whatever_its_outcome(self, entry: Entry, store: LedgerStore) -> None:
+        store.record(entry)
+
+        assert self.find(store, entry) == entry
+
+    def test_a_duplicate_is_found(self, store: LedgerStore) -> None:
+        store.record(accepted("first.png"))
+        duplicate = store.record(accepted("second.png")).entry
+
+        assert self.find(store, accepted("second.png")) == duplicate
+
+    @pytest.mark.parametrize(
+        "other", [accepted(version_id="v2"), accepted(key="other.png"), accepted(key="lunch.PNG")]
+    )
+    def test_another_object_version_is_not_taken_for_it(self, other: Entry, store: LedgerStore) -> None:
+        store.record(other)
+
+        assert self.find(store, accepted()) is None
+
+    def test_an_entry_recorded_in_a_later_month_is_found(self, store: LedgerStore) -> None:
+        late = replace(accepted(), recorded_at=datetime(2027, 2, 1, tzinfo=UTC))
+        store.record(late)
+
+        assert self.find(store, late, until=datetime(2027, 2, 2, tzinfo=UTC)) == late
+
+    def test_an_entry_is_found_where_the_clock_of_s3_is_ahead(self, store: LedgerStore) -> None:
+        early = replace(accepted(), recorded_at=UPLOADED_AT - timedelta(minutes=14))
+        store.record(early)
+
+        assert self.find(store, early, until=early.recorded_at) == early
+
+    def test_months_before_the_first_release_are_not_read(
+        self, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        months: list[str] = []
+        ledger_table.client.meta.events.register(
+            "provide-client-params.dynamodb.Query",
+            lambda params, **_: months.append(params["ExpressionAttributeValues"][":partition"]["S"][:7]),
+        )
+
+        version = accepted().upload.version
+        store.find(version, since=datetime(1999, 1, 1, tzinfo=UTC), until=datetime(2027, 1, 5, tzinfo=UTC))
+
+        assert months == ["2026-11", "2026-12", "2027-01"]
+
+    def test_an_entry_is_found_behind_empty_pages_and_each_page_is_announced(
+        self, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        store = LedgerStore(ledger_table.client, ledger_table.name, shards=1)
+        for number in range(5):
+            store.record(accepted(f"{number}.png", fingerprint=f"{number:064}"))
+        last = replace(accepted("last.png"), recorded_at=RECORDED_AT + timedelta(seconds=1))
+        store.record(last)
+        ledger_table.client.meta.events.register(
+            "provide-client-params.dynamodb.Query",
+            cast("Callable[..., None]", lambda params, **_: {**params, "Limit": 1}),
+        )
+        announced: list[int] = []
+
+        found = store.find(
+            last.upload.version,
+            since=UPLOADED_AT,
+            until=last.recorded_at,
+            before_page=lambda: announced.append(1),
+        )
+
+        assert found == last
+        assert len(announced) == 6
+
+    def test_a_search_can_be_given_up_before_a_page(self, store: LedgerStore) -> None:
+        def give_up() -> None:
+            raise TimeoutError
+
+        with pytest.raises(TimeoutError):
+            store.find(accepted().upload.version, since=UPLOADED_AT, until=RECORDED_AT, before_page=give_up)
+
+
+class TestHistory:
+    def test_an_unknown_fingerprint_has_an_empty_history(self, store: LedgerStore) -> None:
+        history = store.history(FINGERPRINT)
+
+        assert history.is_empty
+        assert not history.truncated
+
+    def test_a_history_holds_all_kinds_of_entries_newest_first(self, store: LedgerStore) -> None:
+        store.record(accepted("first.png"))
+        duplicates = [
+            store.record(
+                replace(accepted(f"{number}.png"), recorded_at=RECORDED_AT + timedelta(seconds=number))
+            ).entry
+            for number in range(5)
+        ]
+        store.record(rejected())
+
+        history = store.history(FINGERPRINT)
+
+        assert history.receipt == accepted("first.png")
+        assert history.duplicates == duplicates[::-1]
+        assert history.rejections == [rejected()]
+        assert not history.truncated
+
+    def test_a_history_that_is_too_long_says_so_and_still_has_the_receipt(self, store: LedgerStore) -> None:
+        for key in ("first.png", "a.png", "b.png", "c.png"):
+            store.record(accepted(key))
+
+        history = store.history(FINGERPRINT, limit=2)
+
+        assert history.truncated
+        assert history.receipt == accepted("first.png")
+        assert len(history.duplicates) == 2
+
+    def test_a_history_of_exactly_the_limit_is_not_truncated(self, store: LedgerStore) -> None:
+        for key in ("first.png", "a.png"):
+            store.record(accepted(key))
+
+        assert not store.history(FINGERPRINT, limit=2).truncated
+
+    def test_a_fingerprint_that_was_only_rejected_has_no_receipt(self, store: LedgerStore) -> None:
+        store.record(rejected())
+
+        assert store.receipt(FINGERPRINT) is None
+        assert store.history(FINGERPRINT).receipt is None

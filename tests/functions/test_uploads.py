@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.api.environment import EnvironmentVariablesError
+from functions.ledger.entry import Entry, parse_time
+from functions.ledger.store import LedgerStore
+from functions.uploads.app import uploads_app
+from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
+from functions.uploads.request import UploadRequest, safe_key_part
+from functions.uploads.settings import read_settings
+from tests.functions.http_events import Answer, http_event, send
+from tests.functions.time_indexes import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.functions.conftest import LedgerTable
+
+MAX_BYTES = 20_000_000
+FINGERPRINT = "0123456789abcdef" * 4
+CHECKSUM = base64.b64encode(bytes.fromhex(FINGERPRINT)).decode()
+BODY = {"filename": "lunch.png", "size_bytes": 1234, "fingerprint": FINGERPRINT}
+JSON = {"content-type": "application/json"}
+NOW = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
+UPLOAD_ID = UUID("7f4df3a1-9c50-4f0e-8f3f-0c5d5c1d2e3f")
+
+
+class FakeStore:
+    """Has accepted one fingerprint, or none."""
+
+    def __init__(self, accepted: Entry | None = None) -> None:
+        self._accepted = accepted
+
+    def receipt(self, fingerprint: str) -> Entry | None:
+        accepted = self._accepted
+        return accepted if accepted is not None and accepted.fingerprint == fingerprint else None
+
+
+@contextlib.contextmanager
+def upload_forms(region: str = "eu-central-1", prefix: str = "uploads/") -> Iterator[UploadForms]:
+    session = boto3.Session(region_name=region)  # of its own: the default one keeps its first credentials
+    with contextlib.closing(session.client("s3", config=PRESIGNING_CONFIG)) as client:
+        yield UploadForms(client=client, bucket="receipts", prefix=prefix, lifetime=timedelta(minutes=15))
+
+
+@pytest.fixture
+def post(region: str) -> Iterator[Callable[..., Answer]]:
+    with upload_forms(region) as forms:
+        yield poster(forms)
+
+
+def poster(forms: UploadForms, store: FakeStore | None = None) -> Callable[..., Answer]:
+    app = uploads_app(store=store or FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+
+    def post(body: object = None, *, method: str = "POST", path: str = "/uploads", **event: Any) -> Answer:
+        text = body if isinstance(body, str | None) else json.dumps(body)
+        return send(app.resolve, http_event(method, path, body=text, **{"headers": JSON, **event}))
+
+    return post
+
+
+def policy_of(fields: dict[str, str]) -> dict[str, Any]:
+    policy = json.loads(base64.b64decode(fields["policy"]))
+    assert isinstance(policy, dict)
+    return policy
+
+
+class TestForm:
+    def test_form_is_bound_to_one_key_one_size_and_one_content(self, post: Callable[..., Answer]) -> None:
+        answer = post(BODY)
+
+        assert answer.status == 201
+        assert answer.body.keys() == {"url", "fields", "key", "expires_at"}
+        fields, key = answer.body["fields"], answer.body["key"]
+        conditions = policy_of(fields)["conditions"]
+        assert {"bucket": "receipts"} in conditions
+        assert {"key": key} in conditions
+        assert ["content-length-range", 1234, 1234] in conditions
+        assert {"x-amz-checksum-algorithm": "SHA256"} in conditions
+        assert {"x-amz-checksum-sha256": CHECKSUM} in conditions
+        assert not [each for each in conditions if "starts-with" in each]
+        assert fields["key"] == key
+        assert fields["x-amz-checksum-algorithm"] == "SHA256"
+        assert fields["x-amz-checksum-sha256"] == CHECKSUM
+        assert fields["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+    def test_every_field_of_the_form_is_a_condition(self, post: Callable[..., Answer]) -> None:
+        fields = post(BODY).body["fields"]
+
+        named = {name for each in policy_of(fields)["conditions"] if isinstance(each, dict) for name in each}
+        assert fields.keys() - named == {"policy", "x-amz-signature"}
+
+    def test_key_has_prefix_date_id_and_name(self, region: str) -> None:
+        with upload_forms(region) as forms:
+            request = UploadRequest(key_part="lunch.png", size_bytes=1, fingerprint=FINGERPRINT)
+            form = forms.form_for(request, now=NOW, upload_id=UPLOAD_ID)
+
+        assert form.key == f"uploads/2026/11/30/{UPLOAD_ID}/lunch.png"
+        assert form.expires_at == NOW + timedelta(minutes=15)
+
+    def test_expiry_is_the_lifetime_from_now(self, post: Callable[..., Answer]) -> None:
+        before = datetime.now(UTC)
+        answer = post(BODY)
+        after = datetime.now(UTC)
+
+        expires_at = parse_time(answer.body["expires_at"])
+        assert before <= expires_at - timedelta(minutes=15) <= after
+        signed = parse_time(policy_of(answer.body["fields"])["expiration"])
+        assert abs(signed - expires_at) < timedelta(seconds=5)
+
+    def test_two_forms_for_one_file_have_different_keys(self, post: Callable[..., Answer]) -> None:
+        assert post(BODY).body["key"] != post(BODY).body["key"]
+
+    @pytest.mark.parametrize("name", ["us-east-1", "eu-central-1", "il-central-1"])
+    def test_form_goes_to_the_region_of_the_bucket(self, name: str) -> None:
+        with upload_forms(name) as forms:
+            assert poster(forms)(BODY).body["url"] == f"https://receipts.s3.{name}.amazonaws.com/"
+
+    def test_form_goes_to_a_configured_endpoint(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:4566")
+
+        with upload_forms() as forms:
+            assert poster(forms)(BODY).body["url"] == "https://127.0.0.1:4566/receipts"
+
+    def test_temporary_credentials_sign_with_their_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+
+        with upload_forms() as forms:
+            fields = poster(forms)(BODY).body["fields"]
+
+        assert fields["x-amz-security-token"] == "token"
+        assert {"x-amz-security-token": "token"} in policy_of(fields)["conditions"]
+
+
+class TestAlreadyAccepted:
+    def test_accepted_fingerprint_is_a_conflict_and_shows_its_receipt(self) -> None:
+        accepted = entry("first.png", NOW)
+        with upload_forms() as forms:
+            post = poster(forms, FakeStore(accepted))
+            conflict = post({**BODY, "fingerprint": accepted.fingerprint})
+            another = post(BODY)
+
+        assert conflict.status == 409
+        assert conflict.body["type"] == "/problems/already-accepted"
+        assert conflict.body["receipt"]["key"] == "first.png"
+        assert "url" not in conflict.body
+        assert another.status == 201
+
+
+class TestBody:
+    def test_body_in_base64_is_read(self, post: Callable[..., Answer]) -> None:
+        assert post(BODY, is_base64=True).status == 201
+
+    @pytest.mark.parametrize(
+        "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.bill-e+json"]
+    )
+    def test_json_content_types_are_taken(self, post: Callable[..., Answer], content_type: str) -> None:
+        assert post(BODY, headers={"content-type": content_type}).status == 201
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, {"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}],
+    )
+    def test_other_content_types_are_not_supported(
+        self, post: Callable[..., Answer], headers: dict[str, str]
+    ) -> None:
+        answer = post(BODY, headers=headers)
+
+        assert answer.status == 415
+        assert answer.body["type"] == "/problems/unsupported-media-type"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            None,
+            "",
+            "{",
+            "[]",
+            "null",
+            '"text"',
+            "1",
+            "[" * 100_000,
+            '{"size_bytes": NaN}',
+            '{"size_bytes": ' + "9" * 5000 + "}",
+            json.dumps(BODY)[:-1] + ', "filename": "other.png"}',
+        ],
+    )
+    def test_body_that_is_no_json_object_is_malformed(
+        self, post: Callable[..., Answer], body: str | None
+    ) -> None:
+        answer = post(body)
+
+        assert answer.status == 400
+        assert answer.body["type"] == "/problems/malformed-body"
+
+    @pytest.mark.parametrize("body", ["%%%", base64.b64encode(b"\xff\xfe").decode(), "e30"])
+    def test_body_in_broken_base64_is_malformed(self, region: str, body: str) -> None:
+        with upload_forms(region) as forms:
+            app = uploads_app(store=FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+            event = {**http_event("POST", "/uploads", headers=JSON), "body": body, "isBase64Encoded": True}
+            answer = send(app.resolve, event)
+
+        assert answer.body["type"] == "/problems/malformed-body"
+
+
+class TestMembers:
+    @pytest.mark.parametrize(
+        ("member", "value"),
+        [
+            ("filename", ""),
+            ("filename", "a" * 256),
+            ("filename", "a\nb.png"),
+            ("filename", "a\x00.png"),
+            ("filename", "\x9f.png"),
+            ("filename", "\ud800.png"),
+            ("filename", "folder/"),
+            ("filename", ".."),
+            ("filename", "a/.."),
+            ("filename", " "),
+            ("filename", 1),
+            ("filename", None),
+            ("filename", ["lunch.png"]),
+            ("size_bytes", 0),
+            ("size_bytes", -1),
+            ("size_bytes", 1.0),
+            ("size_bytes", 1e400),
+            ("size_bytes", True),
+            ("size_bytes", "1234"),
+            ("size_bytes", None),
+            ("fingerprint", FINGERPRINT.upper()),
+            ("fingerprint", FINGERPRINT[:-1]),
+            ("fingerprint", FINGERPRINT + "\n"),
+            ("fingerprint", "g" * 64),
+            ("fingerprint", "\N{ARABIC-INDIC DIGIT ZERO}" * 64),
+            ("fingerprint", 0),
+            ("fingerprint", {}),
+            ("content_type", "image/png"),
+            ("x" * 1000, "y" * 1000),
+        ],
+    )
+    def test_bad_member_is_named(self, post: Callable[..., Answer], member: str, value: object) -> None:
+        answer = post(json.dumps({**BODY, member: value}).replace("Infinity", "1e400"))
+
+        assert answer.status == 400
+        assert answer.body["type"] == "/problems/invalid-parameter"
+        (error,) = answer.body["errors"]
+        assert error["field"][:100] == member[:100]
+        assert error["allowed"]
+        assert len(error["value"]) <= 101
+
+    def test_all_errors_come_at_once_and_absent_members_have_no_value(
+        self, post: Callable[..., Answer]
+    ) -> None:
+        answer = post({"size_bytes": MAX_BYTES + 1, "fingerprint": "abc", "name": "lunch.png"})
+
+        assert answer.status == 400
+        assert {error["field"]: error["value"] for error in answer.body["errors"]} == {
+            "name": "lunch.png",
+            "filename": None,
+            "size_bytes": str(MAX_BYTES + 1),
+            "fingerprint": "abc",
+        }
+
+    def test_largest_receipt_is_taken_and_one_byte_more_is_not(self, post: Callable[..., Answer]) -> None:
+        largest = post({**BODY, "size_bytes": MAX_BYTES})
+        larger = post({**BODY, "size_bytes": MAX_BYTES + 1})
+
+        assert largest.status == 201
+        assert larger.status == 413
+        assert larger.body["type"] == "/problems/too-large"
+        assert str(MAX_BYTES) in larger.body["detail"]
+        assert larger.refused_fields == ["size_bytes"]
+
+
+class TestKeyPart:
+    @pytest.mark.parametrize(
+        ("filename", "key_part"),
+        [
+            ("lunch.png", "lunch.png"),
+            ("Lunch 1 (copy).png", "Lunch_1__copy_.png"),
+            ("/home/me/lunch.png", "lunch.png"),
+            ("C:\\Users\\me\\lunch.png", "lunch.png"),
+            ("../../etc/passwd", "passwd"),
+            ("Überweisung-Größe.pdf", "Überweisung-Größe.pdf"),
+            ("U\u0308ber.pdf", "Über.pdf"),
+            ("領収書.pdf", "領収書.pdf"),
+            ("रसीद.pdf", "रसीद.pdf"),
+            ("${filename}", "__filename_"),
+            ("a%2Fb?c#d&e+f.png", "a_2Fb_c_d_e_f.png"),
+            ("gnp\u202e.exe", "gnp_.exe"),
+            (".hidden.", "hidden"),
+            ("🧾.pdf", "_.pdf"),
+            ("..", ""),
+            ("folder/", ""),
+        ],
+    )
+    def test_name_is_made_safe(self, filename: str, key_part: str) -> None:
+        assert safe_key_part(filename) == key_part
+
+    def test_long_name_keeps_its_extension(self) -> None:
+        key_part = safe_key_part("領" * 251 + ".pdf")
+
+        assert key_part.endswith("領.pdf")
+        assert len(key_part.encode()) <= 255
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=255))
+    def test_any_name_becomes_one_part_of_a_key(self, filename: str) -> None:
+        key_part = safe_key_part(filename)
+
+        assert len(key_part.encode()) <= 255
+        assert not set(key_part) & set("/\\ ${}%?#&+\"'<>|*:\n\r\t\0")
+        assert key_part not in {".", ".."}
+
+
+class TestRoutes:
+    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+    def test_other_methods_are_not_allowed(self, post: Callable[..., Answer], method: str) -> None:
+        answer = post(method=method)
+
+        assert answer.status == 405
+        assert answer.headers["allow"] == "POST"
+
+    def test_unknown_path_is_not_found(self, post: Callable[..., Answer]) -> None:
+        assert post(BODY, path="/uploads/1").body["type"] == "/problems/route-not-found"
+
+
+class TestSettings:
+    def test_prefix_is_empty_and_forms_live_15_minutes_unless_told_otherwise(self) -> None:
+        settings = read_settings(
+            {"LEDGER_TABLE": "ledger", "UPLOADS_BUCKET": "receipts", "MAX_RECEIPT_BYTES": "20000000"}
+        )
+
+        assert settings.upload_prefix == ""
+        assert settings.form_lifetime == timedelta(minutes=15)
+
+    def test_all_wrong_variables_are_named_at_once(self) -> None:
+        with pytest.raises(EnvironmentVariablesError) as refused:
+            read_settings({"MAX_RECEIPT_BYTES": "0", "UPLOAD_EXPIRY_SECONDS": "soon"})
+
+        for said in (
+            "LEDGER_TABLE",
+            "UPLOADS_BUCKET",
+            "MAX_RECEIPT_BYTES is '0'",
+            "UPLOAD_EXPIRY_SECONDS is 'soon'",
+        ):
+            assert said in str(refused.value)
+
+
+class TestHandler:
+    """The whole function, on DynamoDB."""
+
+    def test_form_is_given_until_the_receipt_is_accepted(
+        self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in {
+            "LEDGER_TABLE": ledger_table.name,
+            "UPLOADS_BUCKET": "receipts",
+            "UPLOAD_PREFIX": "incoming/",
+            "MAX_RECEIPT_BYTES": str(MAX_BYTES),
+            "UPLOAD_EXPIRY_SECONDS": "60",
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delitem(sys.modules, "functions.uploads.handler", raising=False)
+        handle = importlib.import_module("functions.uploads.handler").handle
+        accepted = entry("first.png", NOW)
+        event = http_event(
+            "POST", "/uploads", body=json.dumps({**BODY, "fingerprint": accepted.fingerprint}), headers=JSON
+        )
+
+        before = send(handle, event)
+        LedgerStore(ledger_table.client, ledger_table.name, 4).record(accepted)
+        after = send(handle, event)
+
+        assert before.status == 201
+        assert before.body["key"].startswith("incoming/")
+        assert after.status == 409
+        assert after.body["receipt"]["fingerprint"] == accepted.fingerprint
