@@ -1,0 +1,57 @@
+"""Bill-E: receipts in, one ledger entry for each upload, and an API over the ledger."""
+
+import pulumi
+import pulumi_aws as aws
+
+import components as bill_e
+from components import policies
+
+settings = bill_e.StackSettings.load()
+tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
+
+layer = bill_e.PythonLayer("bill-e-libraries", bill_e.PythonLayerArgs())
+ledger_args = bill_e.LedgerArgs(shards=settings.ledger_shards, protect=settings.protect_data, tags=tags)
+ledger = bill_e.Ledger("bill-e-ledger", ledger_args)
+ingest_args = bill_e.IngestPipelineArgs(
+    ledger=ledger,
+    layers=[layer.arn],
+    accepted_types=settings.accepted_types,
+    max_receipt_megabytes=settings.max_receipt_megabytes,
+    event_prefix=settings.upload_prefix,
+    allowed_origins=settings.allowed_origins,
+    batch_size=settings.batch_size,
+    batch_window_seconds=settings.batch_window_seconds,
+    max_concurrency=settings.max_concurrency,
+    timeout_seconds=settings.function_timeout_seconds,
+    log_retention_days=settings.log_retention_days,
+    protect=settings.protect_data,
+    tags=tags,
+)
+ingest = bill_e.IngestPipeline("bill-e-ingest", ingest_args)
+api_args = bill_e.LedgerApiArgs(
+    ledger=ledger,
+    bucket_name=ingest.bucket_name,
+    bucket_arn=ingest.bucket_arn,
+    layers=[layer.arn],
+    auth=settings.auth,
+    max_receipt_megabytes=settings.max_receipt_megabytes,
+    upload_prefix=f"{settings.upload_prefix}uploads/",
+    allowed_origins=settings.allowed_origins,
+    throttle_rate=settings.throttle_rate,
+    throttle_burst=settings.throttle_burst,
+    log_retention_days=settings.log_retention_days,
+    tags=tags,
+)
+api = bill_e.LedgerApi("bill-e-api", api_args)
+caller_scope = pulumi.Output.all(ingest.bucket_arn, api.execution_arn, settings.upload_prefix)
+caller_policy = caller_scope.apply(lambda scope: policies.caller_policy(*scope))
+
+pulumi.export("uploads_bucket", ingest.bucket_name)
+pulumi.export("upload_prefix", settings.upload_prefix)
+pulumi.export("api_url", api.url)
+pulumi.export("api_auth", settings.api_auth)
+pulumi.export("queue_url", ingest.queue_url)
+pulumi.export("dead_letter_queue_url", ingest.dead_letter_queue_url)
+pulumi.export("ledger_table", ledger.table_name)
+pulumi.export("region", aws.get_region_output().region)
+pulumi.export("caller_policy", pulumi.Output.json_dumps(caller_policy))

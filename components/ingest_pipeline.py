@@ -1,0 +1,362 @@
+"""IngestPipeline: bucket, queue, dead-letter queue, processor, and what connects them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
+from components.ledger import Ledger
+from components.python_function import (
+    LOG_RETENTION_DAYS,
+    MAX_MEMORY_MEGABYTES,
+    MAX_TIMEOUT_SECONDS,
+    MIN_MEMORY_MEGABYTES,
+    PythonFunction,
+    PythonFunctionArgs,
+)
+
+MAX_BATCH_SIZE, MAX_BATCH_WINDOW_SECONDS = 10_000, 300
+MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
+"""AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"."""
+
+MIN_CONCURRENCY, MAX_CONCURRENCY = 2, 1_000
+"""AWS Lambda API Reference, `ScalingConfig.MaximumConcurrency`."""
+
+MAX_RECEIPT_MEGABYTES = 5 * 1024
+"""The largest object that one S3 PUT or POST can upload."""
+
+READ_MEGABYTES_PER_SECOND = 10
+"""How fast a receipt is read at the very least: a small part of what S3 gives, since a batch shares it."""
+
+VISIBILITY_FACTOR = 6
+"""Visibility time-out per function time-out ("Configuring a queue to use with Lambda")."""
+
+MAX_RECEIVE_COUNT = 5
+"""Deliveries before a message goes to the dead-letter queue; the least that AWS advises with Lambda."""
+
+DAY_SECONDS = 24 * 60 * 60
+QUEUE_RETENTION_SECONDS, DEAD_LETTER_RETENTION_SECONDS = 4 * DAY_SECONDS, 14 * DAY_SECONDS
+"""A dead letter keeps the time when it was first sent, so that its queue has to keep it for longer."""
+
+STALE_MULTIPART_DAYS = 7
+
+PREFIX_PATTERN = r"([A-Za-z0-9_.-]+/)*"
+PREFIX_ALLOWED = "empty, or folders that each end in /, such as receipts/"
+
+ACCEPTABLE_TYPES = (
+    "application/pdf",
+    *(
+        "image/avif",
+        "image/bmp",
+        "image/gif",
+        "image/heic",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "image/webp",
+    ),
+)
+"""The media types that the processor recognises and that a receipt can have (a test holds the first part)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestPipelineArgs:
+    """What a pipeline is made of.
+
+    `layers` are ARNs with what the processor imports. `event_prefix` narrows the events to keys that start
+    so; empty is the whole bucket. `max_concurrency` counts processors at the same time. `protect` guards
+    the uploads against deletion. `allowed_origins` are the web sites whose pages may upload.
+    """
+
+    ledger: Ledger
+    layers: Sequence[pulumi.Input[str]]
+    accepted_types: Sequence[str]
+    max_receipt_megabytes: int
+    log_retention_days: int
+    protect: bool
+    event_prefix: str = ""
+    allowed_origins: Sequence[str] = ()
+    batch_size: int = 10
+    batch_window_seconds: int = 1
+    max_concurrency: int = 10
+    timeout_seconds: int = 60
+    memory_megabytes: int = 512
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse(
+            "IngestPipelineArgs",
+            not_empty("accepted_types", self.accepted_types, "at least one media type"),
+            unique("accepted_types", self.accepted_types),
+            *(one_of("accepted_types", media_type, ACCEPTABLE_TYPES) for media_type in self.accepted_types),
+            between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
+            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
+            matches("event_prefix", self.event_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
+            *(origin("allowed_origins", site) for site in self.allowed_origins),
+            unique("allowed_origins", self.allowed_origins),
+            between("batch_size", self.batch_size, 1, MAX_BATCH_SIZE),
+            between("batch_window_seconds", self.batch_window_seconds, 0, MAX_BATCH_WINDOW_SECONDS),
+            batch_has_window("batch_window_seconds", self.batch_size, self.batch_window_seconds),
+            between("max_concurrency", self.max_concurrency, MIN_CONCURRENCY, MAX_CONCURRENCY),
+            between("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
+            receipt_fits_timeout("timeout_seconds", self.timeout_seconds, self.max_receipt_megabytes),
+            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
+        )
+
+    @property
+    def visibility_timeout_seconds(self) -> int:
+        """How long a message stays hidden while a function works on it."""
+        return VISIBILITY_FACTOR * self.timeout_seconds + self.batch_window_seconds
+
+
+def batch_has_window(name: str, batch_size: int, window_seconds: int) -> Problem | None:
+    """Check Lambda's rule that a batch of more than 10 messages needs a window to gather them in."""
+    if batch_size <= MAX_BATCH_SIZE_WITHOUT_WINDOW or window_seconds >= 1:
+        return None
+    return Problem(
+        name=name,
+        value=window_seconds,
+        allowed=f"at least 1 with batches of more than {MAX_BATCH_SIZE_WITHOUT_WINDOW} (here {batch_size})",
+    )
+
+
+def receipt_fits_timeout(name: str, timeout_seconds: int, max_receipt_megabytes: int) -> Problem | None:
+    """Check that the largest receipt can be read in the time: otherwise every delivery would fail."""
+    rate = READ_MEGABYTES_PER_SECOND
+    least = -(-max_receipt_megabytes // rate)
+    if timeout_seconds >= least:
+        return None
+    return Problem(
+        name=name,
+        value=timeout_seconds,
+        allowed=f"at least {least} for receipts of {max_receipt_megabytes} MB, read at {rate} MB/s",
+    )
+
+
+class IngestPipeline(pulumi.ComponentResource):
+    """What takes receipts in: every new object becomes a message, and every message an entry.
+
+    Outputs: `bucket_name`, `bucket_arn`, `queue_url`, `dead_letter_queue_url`. `processor` is the function.
+    """
+
+    def __init__(
+        self, name: str, args: IngestPipelineArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("bill-e:ingest:IngestPipeline", name, None, opts)
+        bucket = self._bucket(name, args)
+        queue, dead_letters = self._queues(name, args)
+        self._notify(name, args, bucket, queue)
+        self.processor = self._processor(name, args, bucket, queue)
+
+        self.bucket_name = bucket.bucket
+        self.bucket_arn = bucket.arn
+        self.queue_url = queue.url
+        self.dead_letter_queue_url = dead_letters.url
+        self.register_outputs(
+            {
+                "bucket_name": self.bucket_name,
+                "bucket_arn": self.bucket_arn,
+                "queue_url": self.queue_url,
+                "dead_letter_queue_url": self.dead_letter_queue_url,
+            }
+        )
+
+    def _bucket(self, name: str, args: IngestPipelineArgs) -> aws.s3.Bucket:
+        child = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            f"{name}-uploads",
+            force_destroy=not args.protect,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{name}-uploads-versioning",
+            bucket=bucket.bucket,
+            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=child,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-uploads-encryption",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                        sse_algorithm="AES256"
+                    )
+                )
+            ],
+            opts=child,
+        )
+        public_access = aws.s3.BucketPublicAccessBlock(
+            f"{name}-uploads-public-access",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{name}-uploads-ownership",
+            bucket=bucket.bucket,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=child,
+        )
+        aws.s3.BucketPolicy(
+            f"{name}-uploads-policy",
+            bucket=bucket.bucket,
+            policy=policies.to_json(policies.resolve(policies.bucket_statements, bucket_arn=bucket.arn)),
+            # S3 refuses two changes of a bucket's access at the same time.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{name}-uploads-lifecycle",
+            bucket=bucket.bucket,
+            rules=[
+                # Nothing else expires: an entry of the ledger points to its object version for ever.
+                aws.s3.BucketLifecycleConfigurationRuleArgs(
+                    id="abort-stale-multipart-uploads",
+                    status="Enabled",
+                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+                    abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                        days_after_initiation=STALE_MULTIPART_DAYS
+                    ),
+                )
+            ],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        if args.allowed_origins:
+            aws.s3.BucketCorsConfiguration(
+                f"{name}-uploads-cors",
+                bucket=bucket.bucket,
+                cors_rules=[
+                    aws.s3.BucketCorsConfigurationCorsRuleArgs(
+                        allowed_origins=list(args.allowed_origins),
+                        allowed_methods=["POST", "PUT"],
+                        allowed_headers=["authorization", "content-md5", "content-type", "x-amz-*"],
+                        max_age_seconds=3600,
+                    )
+                ],
+                opts=child,
+            )
+        return bucket
+
+    def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
+        child = pulumi.ResourceOptions(parent=self)
+        dead_letters = aws.sqs.Queue(
+            f"{name}-dead-letters",
+            message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
+            sqs_managed_sse_enabled=True,
+            tags=args.tags,
+            opts=child,
+        )
+        queue = aws.sqs.Queue(
+            f"{name}-queue",
+            message_retention_seconds=QUEUE_RETENTION_SECONDS,
+            visibility_timeout_seconds=args.visibility_timeout_seconds,
+            redrive_policy=pulumi.Output.json_dumps(
+                {"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
+            ),
+            sqs_managed_sse_enabled=True,
+            tags=args.tags,
+            opts=child,
+        )
+        aws.sqs.RedriveAllowPolicy(
+            f"{name}-dead-letters-source",
+            queue_url=dead_letters.url,
+            redrive_allow_policy=pulumi.Output.json_dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}
+            ),
+            opts=child,
+        )
+        aws.sqs.QueuePolicy(
+            f"{name}-dead-letters-policy",
+            queue_url=dead_letters.url,
+            policy=policies.to_json(
+                policies.resolve(policies.dead_letter_queue_statements, queue_arn=dead_letters.arn)
+            ),
+            opts=child,
+        )
+        return queue, dead_letters
+
+    def _notify(
+        self, name: str, args: IngestPipelineArgs, bucket: aws.s3.Bucket, queue: aws.sqs.Queue
+    ) -> None:
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
+        queue_policy = aws.sqs.QueuePolicy(
+            f"{name}-queue-policy",
+            queue_url=queue.url,
+            policy=policies.to_json(
+                policies.resolve(
+                    policies.queue_statements,
+                    queue_arn=queue.arn,
+                    bucket_arn=bucket.arn,
+                    account_id=account.account_id,
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.s3.BucketNotification(
+            f"{name}-uploads-notification",
+            bucket=bucket.bucket,
+            queues=[
+                aws.s3.BucketNotificationQueueArgs(
+                    queue_arn=queue.arn,
+                    events=["s3:ObjectCreated:*"],
+                    filter_prefix=args.event_prefix or None,
+                )
+            ],
+            # S3 tries the queue when the notification is created, and refuses it without the policy.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[queue_policy]),
+        )
+
+    def _processor(
+        self, name: str, args: IngestPipelineArgs, bucket: aws.s3.Bucket, queue: aws.sqs.Queue
+    ) -> PythonFunction:
+        processor = PythonFunction(
+            f"{name}-processor",
+            PythonFunctionArgs(
+                package="processor",
+                shared=["ledger"],
+                description="Fingerprints uploaded receipts and records their outcomes",
+                statements=policies.resolve(
+                    policies.processor_statements,
+                    bucket_arn=bucket.arn,
+                    queue_arn=queue.arn,
+                    table_arn=args.ledger.table_arn,
+                    index_arn=args.ledger.index_arn,
+                ),
+                environment={
+                    "LEDGER_TABLE": args.ledger.table_name,
+                    "LEDGER_SHARDS": str(args.ledger.shards),
+                    "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
+                    "ACCEPTED_TYPES": ",".join(args.accepted_types),
+                },
+                layers=args.layers,
+                timeout_seconds=args.timeout_seconds,
+                memory_megabytes=args.memory_megabytes,
+                log_retention_days=args.log_retention_days,
+                tags=args.tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        # Lambda refuses a role that can't read the queue. It can: the function waits for its role's policy.
+        aws.lambda_.EventSourceMapping(
+            f"{name}-processor-source",
+            event_source_arn=queue.arn,
+            function_name=processor.arn,
+            batch_size=args.batch_size,
+            maximum_batching_window_in_seconds=args.batch_window_seconds,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(
+                maximum_concurrency=args.max_concurrency
+            ),
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return processor

@@ -1,0 +1,82 @@
+"""Ledger: the table that keeps one entry for every upload, and its time index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components.checks import between, refuse
+
+MAX_SHARDS = 64
+"""A page of the listing asks every shard: more would cost the reader more than a busy month gains."""
+
+TIME_INDEX = "by_recorded_time"
+"""The index's name and below the keys, as `functions/ledger/schema.py` has them (a test holds them equal)."""
+TABLE_KEYS = ("fingerprint", "entry")
+INDEX_KEYS = ("month_shard", "recorded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerArgs:
+    """What a ledger is made of.
+
+    `shards` is how many partitions a month has in the time index. It can be raised later, but never lowered:
+    the reader would no longer ask for the shards above it. `protect` guards the table against deletion, in
+    DynamoDB and in Pulumi.
+    """
+
+    shards: int
+    protect: bool
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse("LedgerArgs", between("shards", self.shards, 1, MAX_SHARDS))
+
+
+class Ledger(pulumi.ComponentResource):
+    """An on-demand DynamoDB table with point-in-time recovery, encryption and the time index.
+
+    Outputs: `table_name`, `table_arn`, `index_arn`; and `shards`, as it was given.
+    """
+
+    def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bill-e:ledger:Ledger", name, None, opts)
+        (index_hash, index_range), (table_hash, table_range) = INDEX_KEYS, TABLE_KEYS
+        table = aws.dynamodb.Table(
+            f"{name}-table",
+            billing_mode="PAY_PER_REQUEST",
+            hash_key=table_hash,
+            range_key=table_range,
+            attributes=[
+                aws.dynamodb.TableAttributeArgs(name=key, type="S") for key in (*TABLE_KEYS, *INDEX_KEYS)
+            ],
+            global_secondary_indexes=[
+                aws.dynamodb.TableGlobalSecondaryIndexArgs(
+                    name=TIME_INDEX,
+                    key_schemas=[
+                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
+                            attribute_name=index_hash, key_type="HASH"
+                        ),
+                        aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
+                            attribute_name=index_range, key_type="RANGE"
+                        ),
+                    ],
+                    projection_type="ALL",
+                )
+            ],
+            point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            deletion_protection_enabled=args.protect,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        self.shards = args.shards
+        self.table_name = table.name
+        self.table_arn = table.arn
+        self.index_arn = pulumi.Output.concat(table.arn, f"/index/{TIME_INDEX}")
+        self.register_outputs(
+            {"table_name": self.table_name, "table_arn": self.table_arn, "index_arn": self.index_arn}
+        )

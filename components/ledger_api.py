@@ -1,0 +1,316 @@
+"""LedgerApi: the HTTP API over the ledger, its routes, its door, and the functions behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.checks import between, issuer_url, matches, not_empty, one_of, origin, refuse, unique
+from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
+from components.ledger import Ledger
+from components.python_function import (
+    LOG_RETENTION_DAYS,
+    MAX_MEMORY_MEGABYTES,
+    MIN_MEMORY_MEGABYTES,
+    PythonFunction,
+    PythonFunctionArgs,
+)
+
+INTEGRATION_TIMEOUT_SECONDS = 30
+"""The longest that an HTTP API waits for its function; a hard limit ("Quotas for HTTP APIs")."""
+
+FUNCTION_TIMEOUT_SECONDS = INTEGRATION_TIMEOUT_SECONDS - 5
+"""Below the API's, so that it is the function that ends a slow request and logs it, cold start included."""
+
+MAX_THROTTLE_RATE, MAX_THROTTLE_BURST = 10_000, 5_000
+"""The account's default quotas for all of its APIs in a region ("Amazon API Gateway quotas")."""
+
+UPLOAD_EXPIRY_SECONDS = 15 * 60
+"""How long a form that `POST /uploads` signed can be used."""
+
+SCOPE_PATTERN, SCOPE_ALLOWED = r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)"
+
+ACCESS_LOG_FORMAT = json.dumps(
+    {
+        "time": "$context.requestTime",
+        "request_id": "$context.requestId",
+        "route": "$context.routeKey",
+        "status": "$context.status",
+        "source_ip": "$context.identity.sourceIp",
+        "user_agent": "$context.identity.userAgent",
+        "protocol": "$context.protocol",
+        "response_length": "$context.responseLength",
+        "response_latency": "$context.responseLatency",
+        "integration_latency": "$context.integrationLatency",
+        "integration_status": "$context.integrationStatus",
+        "integration_error": "$context.integrationErrorMessage",
+        "authorizer_error": "$context.authorizer.error",
+        "error": "$context.error.message",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IamAuth:
+    """Callers sign their requests (SigV4) and need `execute-api:Invoke`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JwtAuth:
+    """Callers send a bearer token of this issuer, for one of these audiences, with the scope of the route."""
+
+    issuer: str
+    audiences: Sequence[str]
+    read_scope: str
+    upload_scope: str
+
+    def __post_init__(self) -> None:
+        refuse(
+            "JwtAuth",
+            issuer_url("issuer", self.issuer),
+            not_empty("audiences", self.audiences, "at least one audience"),
+            unique("audiences", self.audiences),
+            matches("read_scope", self.read_scope, SCOPE_PATTERN, SCOPE_ALLOWED),
+            matches("upload_scope", self.upload_scope, SCOPE_PATTERN, SCOPE_ALLOWED),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerApiArgs:
+    """What an API is made of.
+
+    `bucket_name` and `bucket_arn` are where uploads go, under `upload_prefix`. `throttle_rate` is in requests
+    a second, `throttle_burst` in requests at once, both for the whole stage. Empty `allowed_origins` means no
+    CORS at all.
+    """
+
+    ledger: Ledger
+    bucket_name: pulumi.Input[str]
+    bucket_arn: pulumi.Input[str]
+    layers: Sequence[pulumi.Input[str]]
+    auth: IamAuth | JwtAuth
+    max_receipt_megabytes: int
+    log_retention_days: int
+    upload_prefix: str = "uploads/"
+    allowed_origins: Sequence[str] = ()
+    throttle_rate: int = 50
+    throttle_burst: int = 100
+    memory_megabytes: int = 512
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse(
+            "LedgerApiArgs",
+            between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
+            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
+            not_empty("upload_prefix", self.upload_prefix, PREFIX_ALLOWED),
+            matches("upload_prefix", self.upload_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
+            *(origin("allowed_origins", site) for site in self.allowed_origins),
+            unique("allowed_origins", self.allowed_origins),
+            between("throttle_rate", self.throttle_rate, 1, MAX_THROTTLE_RATE),
+            between("throttle_burst", self.throttle_burst, 1, MAX_THROTTLE_BURST),
+            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
+        )
+
+
+class LedgerApi(pulumi.ComponentResource):
+    """What serves the ledger to auditors and front ends, and signs uploads for who has no AWS credentials.
+
+    Outputs: `url`, without a slash at its end, and `execution_arn`, to name its routes in policies.
+    """
+
+    def __init__(self, name: str, args: LedgerApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bill-e:api:LedgerApi", name, None, opts)
+        reader = self._reader(name, args)
+        uploads = self._uploads(name, args)
+
+        api = self._api(name, args)
+        authorizer = self._authorizer(name, args.auth, api) if isinstance(args.auth, JwtAuth) else None
+        reading = self._integration(f"{name}-reader", api, reader)
+        uploading = self._integration(f"{name}-uploads", api, uploads)
+        read_scope, upload_scope = _scopes(args.auth)
+        routes = [
+            self._route(name, "GET /receipts", api, reading, authorizer, read_scope, reader),
+            self._route(name, "GET /receipts/{fingerprint}", api, reading, authorizer, read_scope, reader),
+            self._route(name, "POST /uploads", api, uploading, authorizer, upload_scope, uploads),
+        ]
+        stage = self._stage(name, args, api, routes)
+
+        self.reader = reader
+        self.uploads = uploads
+        self.url = stage.invoke_url.apply(lambda url: url.rstrip("/"))
+        self.execution_arn = api.execution_arn
+        self.register_outputs({"url": self.url, "execution_arn": self.execution_arn})
+
+    def _reader(self, name: str, args: LedgerApiArgs) -> PythonFunction:
+        return PythonFunction(
+            f"{name}-reader",
+            PythonFunctionArgs(
+                package="reader",
+                shared=["api", "ledger"],
+                description="Answers questions about the ledger",
+                statements=policies.resolve(
+                    policies.reader_statements,
+                    table_arn=args.ledger.table_arn,
+                    index_arn=args.ledger.index_arn,
+                ),
+                environment={
+                    "LEDGER_TABLE": args.ledger.table_name,
+                    "LEDGER_SHARDS": str(args.ledger.shards),
+                },
+                layers=args.layers,
+                timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
+                memory_megabytes=args.memory_megabytes,
+                log_retention_days=args.log_retention_days,
+                tags=args.tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _uploads(self, name: str, args: LedgerApiArgs) -> PythonFunction:
+        return PythonFunction(
+            f"{name}-uploads",
+            PythonFunctionArgs(
+                package="uploads",
+                shared=["api", "ledger"],
+                description="Signs forms to upload receipts with",
+                statements=policies.resolve(
+                    policies.uploads_statements,
+                    table_arn=args.ledger.table_arn,
+                    bucket_arn=args.bucket_arn,
+                    prefix=args.upload_prefix,
+                ),
+                environment={
+                    "LEDGER_TABLE": args.ledger.table_name,
+                    "UPLOADS_BUCKET": args.bucket_name,
+                    "UPLOAD_PREFIX": args.upload_prefix,
+                    "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
+                    "UPLOAD_EXPIRY_SECONDS": str(UPLOAD_EXPIRY_SECONDS),
+                },
+                layers=args.layers,
+                timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
+                memory_megabytes=args.memory_megabytes,
+                log_retention_days=args.log_retention_days,
+                tags=args.tags,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _api(self, name: str, args: LedgerApiArgs) -> aws.apigatewayv2.Api:
+        cors = aws.apigatewayv2.ApiCorsConfigurationArgs(
+            allow_origins=list(args.allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=[
+                *("authorization", "content-type"),
+                *("x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
+            ],
+            max_age=3600,
+        )
+        return aws.apigatewayv2.Api(
+            f"{name}-http",
+            protocol_type="HTTP",
+            description="The ledger of receipts",
+            cors_configuration=cors if args.allowed_origins else None,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _authorizer(self, name: str, auth: JwtAuth, api: aws.apigatewayv2.Api) -> aws.apigatewayv2.Authorizer:
+        return aws.apigatewayv2.Authorizer(
+            f"{name}-jwt",
+            api_id=api.id,
+            authorizer_type="JWT",
+            identity_sources=["$request.header.Authorization"],
+            jwt_configuration=aws.apigatewayv2.AuthorizerJwtConfigurationArgs(
+                issuer=auth.issuer, audiences=list(auth.audiences)
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _integration(
+        self, name: str, api: aws.apigatewayv2.Api, function: PythonFunction
+    ) -> aws.apigatewayv2.Integration:
+        return aws.apigatewayv2.Integration(
+            f"{name}-integration",
+            api_id=api.id,
+            integration_type="AWS_PROXY",
+            integration_uri=function.arn,
+            payload_format_version="2.0",
+            timeout_milliseconds=INTEGRATION_TIMEOUT_SECONDS * 1000,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _route(
+        self,
+        name: str,
+        route_key: str,
+        api: aws.apigatewayv2.Api,
+        integration: aws.apigatewayv2.Integration,
+        authorizer: aws.apigatewayv2.Authorizer | None,
+        scope: str | None,
+        function: PythonFunction,
+    ) -> aws.apigatewayv2.Route:
+        """One route with its authorization, and the permission to call its function from this route alone."""
+        label = "-".join(re.findall(r"[a-z]+", route_key.lower()))
+        method, path = route_key.split(" ")
+        aws.lambda_.Permission(
+            f"{name}-{label}-permission",
+            action="lambda:InvokeFunction",
+            function=function.name,
+            principal="apigateway.amazonaws.com",
+            source_arn=pulumi.Output.concat(api.execution_arn, f"/*/{method}{path}"),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return aws.apigatewayv2.Route(
+            f"{name}-{label}-route",
+            api_id=api.id,
+            route_key=route_key,
+            target=pulumi.Output.concat("integrations/", integration.id),
+            authorization_type="JWT" if authorizer else "AWS_IAM",
+            authorizer_id=authorizer.id if authorizer else None,
+            authorization_scopes=[scope] if scope else None,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _stage(
+        self,
+        name: str,
+        args: LedgerApiArgs,
+        api: aws.apigatewayv2.Api,
+        routes: Sequence[aws.apigatewayv2.Route],
+    ) -> aws.apigatewayv2.Stage:
+        access_logs = aws.cloudwatch.LogGroup(
+            f"{name}-access-logs",
+            # Under this prefix the groups share one line of the account's resource policy for logs, which API
+            # Gateway writes and which holds 5,120 characters: any other name would add a line of its own.
+            name_prefix=f"/aws/vendedlogs/{name}-",
+            retention_in_days=args.log_retention_days,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return aws.apigatewayv2.Stage(
+            f"{name}-stage",
+            api_id=api.id,
+            name="$default",
+            auto_deploy=True,
+            access_log_settings=aws.apigatewayv2.StageAccessLogSettingsArgs(
+                destination_arn=access_logs.arn, format=ACCESS_LOG_FORMAT
+            ),
+            default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
+                throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
+            ),
+            tags=args.tags,
+            # An output of the stage is then an API whose routes all answer.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(routes)),
+        )
+
+
+def _scopes(auth: IamAuth | JwtAuth) -> tuple[str | None, str | None]:
+    """Return the scopes to read and to upload; None where callers sign instead."""
+    return (auth.read_scope, auth.upload_scope) if isinstance(auth, JwtAuth) else (None, None)

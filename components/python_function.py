@@ -1,0 +1,150 @@
+"""PythonFunction: role, log group and Lambda function for one handler of `functions/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from components import policies
+from components.checks import Problem, between, one_of, refuse
+
+FUNCTIONS = Path(__file__).parent.parent / "functions"
+
+ARCHITECTURE = "arm64"
+
+MAX_TIMEOUT_SECONDS = 900
+MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES = 128, 10_240
+"""AWS Lambda Developer Guide, "Lambda quotas"."""
+
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The days that CloudWatch Logs knows (`PutRetentionPolicy`)."""
+
+
+def newest_python() -> str:
+    """Return the newest Python runtime that the AWS provider knows, such as ``python3.14``."""
+    versions = (runtime.value.removeprefix("python3.") for runtime in aws.lambda_.Runtime)
+    return f"python3.{max(int(minor) for minor in versions if minor.isdecimal())}"
+
+
+def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
+    """List the modules of packages under `root`, sorted, as paths from the folder that holds `root`.
+
+    One by one, since an archive of a folder would pick up whatever lies there, caches first.
+    """
+    modules = [root / "__init__.py"]
+    for package in packages:
+        modules += (path for path in (root / package).rglob("*.py") if "__pycache__" not in path.parts)
+    return sorted(path.relative_to(root.parent).as_posix() for path in modules)
+
+
+def source_archive(packages: Sequence[str]) -> pulumi.AssetArchive:
+    """Archive the modules under ``functions/``, so that imports read the same everywhere."""
+    return pulumi.AssetArchive(
+        {name: pulumi.FileAsset(str(FUNCTIONS.parent / name)) for name in source_files(packages)}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonFunctionArgs:
+    """What a function is made of.
+
+    `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
+    that it imports from. `statements` are what its role may do beside writing logs and traces.
+    """
+
+    package: str
+    shared: Sequence[str]
+    description: str
+    statements: pulumi.Input[list[policies.Statement]]
+    environment: Mapping[str, pulumi.Input[str]]
+    layers: Sequence[pulumi.Input[str]]
+    timeout_seconds: int
+    memory_megabytes: int
+    log_retention_days: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse(
+            "PythonFunctionArgs",
+            *(_package_exists(package) for package in (self.package, *self.shared)),
+            between("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
+            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
+            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
+        )
+
+
+def _package_exists(package: str) -> Problem | None:
+    if (FUNCTIONS / package / "__init__.py").is_file():
+        return None
+    return Problem(name="package", value=package, allowed="a package under functions/")
+
+
+class PythonFunction(pulumi.ComponentResource):
+    """A Lambda function with a role and a log group of its own.
+
+    Outputs: `arn`, `name`, `log_group_name`, `role_name`. The function is created after its role's policy.
+    """
+
+    def __init__(
+        self, name: str, args: PythonFunctionArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("bill-e:function:PythonFunction", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+
+        log_group = aws.cloudwatch.LogGroup(
+            f"{name}-logs", retention_in_days=args.log_retention_days, tags=args.tags, opts=child
+        )
+        role = aws.iam.Role(
+            f"{name}-role",
+            description=args.description,
+            assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
+            tags=args.tags,
+            opts=child,
+        )
+        role_policy = aws.iam.RolePolicy(
+            f"{name}-policy",
+            role=role.name,
+            policy=policies.to_json(
+                policies.resolve(policies.function_statements, log_group_arn=log_group.arn), args.statements
+            ),
+            opts=child,
+        )
+        function = aws.lambda_.Function(
+            f"{name}-function",
+            description=args.description,
+            role=role.arn,
+            runtime=newest_python(),
+            architectures=[ARCHITECTURE],
+            handler=f"functions.{args.package}.handler.handle",
+            code=source_archive([args.package, *args.shared]),
+            layers=args.layers,
+            timeout=args.timeout_seconds,
+            memory_size=args.memory_megabytes,
+            environment=aws.lambda_.FunctionEnvironmentArgs(
+                variables={"POWERTOOLS_SERVICE_NAME": args.package, **args.environment}
+            ),
+            logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
+            tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy]),
+        )
+
+        self.arn = function.arn
+        self.name = function.name
+        self.log_group_name = log_group.name
+        self.role_name = role.name
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "name": self.name,
+                "log_group_name": self.log_group_name,
+                "role_name": self.role_name,
+            }
+        )

@@ -1,0 +1,44 @@
+"""PythonLayer: the libraries that the functions import beyond the runtime, as one Lambda layer."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from components.layer_archive import build_layer
+from components.python_function import ARCHITECTURE, FUNCTIONS, newest_python
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonLayerArgs:
+    """What a layer is made of: a list of pinned and hashed requirements, and the folder to build in."""
+
+    requirements: Path = FUNCTIONS / "requirements.txt"
+    build_folder: Path = FUNCTIONS.parent / ".build"
+
+
+class PythonLayer(pulumi.ComponentResource):
+    """A Lambda layer built from a list of requirements, when that list has changed.
+
+    Outputs: `arn`, with the version.
+    """
+
+    def __init__(self, name: str, args: PythonLayerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("bill-e:function:PythonLayer", name, None, opts)
+        archive = build_layer(args.requirements, args.build_folder)
+        layer = aws.lambda_.LayerVersion(
+            f"{name}-layer",
+            # The one name that can't be left to Pulumi. Its versions are numbered, so that they don't clash.
+            layer_name=re.sub(r"[^A-Za-z0-9_-]", "-", f"{pulumi.get_stack()}-{name}"),
+            description="Libraries of the functions, from functions/requirements.txt",
+            code=pulumi.FileArchive(str(archive)),
+            compatible_architectures=[ARCHITECTURE],
+            compatible_runtimes=[newest_python()],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.arn = layer.arn
+        self.register_outputs({"arn": self.arn})

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components import InvalidInputError
+from tests.components.mocks import ACCOUNT, Graph, run
+from tests.components.programs import ingest_args, ingest_graph, new_ledger
+
+DAY = 24 * 60 * 60
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return ingest_graph()
+
+
+def test_every_created_object_makes_a_message(graph: Graph) -> None:
+    notification = graph.only("aws:s3/bucketNotification:BucketNotification").inputs
+    assert notification["bucket"] == graph.named("in-uploads").outputs["bucket"]
+    assert notification["queues"] == [
+        {"events": ["s3:ObjectCreated:*"], "queueArn": graph.named("in-queue").outputs["arn"]}
+    ]
+
+
+def test_notification_waits_for_the_queue_policy(graph: Graph) -> None:
+    assert "in-queue-policy" in graph.waits_for(graph.named("in-uploads-notification"))
+
+
+def test_only_this_bucket_of_this_account_may_send_to_the_queue(graph: Graph) -> None:
+    queue, bucket = graph.named("in-queue").outputs, graph.named("in-uploads").outputs
+    policy = graph.named("in-queue-policy").inputs
+    assert policy["queueUrl"] == queue["url"]
+    allowed = [s for s in json.loads(policy["policy"])["Statement"] if s["Effect"] == "Allow"]
+    assert allowed == [
+        {
+            "Sid": "BucketSendsEvents",
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue["arn"],
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": bucket["arn"]},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        }
+    ]
+
+
+def test_nobody_is_allowed_to_send_to_the_dead_letter_queue(graph: Graph) -> None:
+    policy = graph.named("in-dead-letters-policy").inputs
+    assert policy["queueUrl"] == graph.named("in-dead-letters").outputs["url"]
+    assert [s["Effect"] for s in json.loads(policy["policy"])["Statement"]] == ["Deny"]
+
+
+def test_message_is_redriven_after_five_deliveries_and_kept_for_longer_there(graph: Graph) -> None:
+    queue, dead_letters = graph.named("in-queue"), graph.named("in-dead-letters")
+    assert json.loads(queue.inputs["redrivePolicy"]) == {
+        "deadLetterTargetArn": dead_letters.outputs["arn"],
+        "maxReceiveCount": 5,
+    }
+    assert queue.inputs["messageRetentionSeconds"] == 4 * DAY
+    assert dead_letters.inputs["messageRetentionSeconds"] == 14 * DAY
+
+
+def test_dead_letter_queue_is_open_to_its_source_only(graph: Graph) -> None:
+    allowed = graph.only("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy").inputs
+    assert allowed["queueUrl"] == graph.named("in-dead-letters").outputs["url"]
+    assert json.loads(allowed["redriveAllowPolicy"]) == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [graph.named("in-queue").outputs["arn"]],
+    }
+
+
+@pytest.mark.parametrize(("timeout", "window", "visibility"), [(60, 1, 361), (60, 0, 360), (900, 300, 5700)])
+def test_visibility_is_six_times_the_timeout_plus_the_window(
+    timeout: int, window: int, visibility: int
+) -> None:
+    graph = ingest_graph(timeout_seconds=timeout, batch_window_seconds=window)
+    assert graph.named("in-queue").inputs["visibilityTimeoutSeconds"] == visibility
+    assert graph.only("aws:lambda/function:Function").inputs["timeout"] == timeout
+
+
+def test_processor_takes_batches_with_partial_answers_and_bounded_concurrency(graph: Graph) -> None:
+    mapping = graph.only("aws:lambda/eventSourceMapping:EventSourceMapping")
+    assert mapping.inputs["eventSourceArn"] == graph.named("in-queue").outputs["arn"]
+    assert mapping.inputs["functionName"] == graph.named("in-processor-function").outputs["arn"]
+    assert mapping.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 10}
+    assert mapping.inputs["batchSize"] == 10
+    assert mapping.inputs["maximumBatchingWindowInSeconds"] == 1
+    assert "filterCriteria" not in mapping.inputs
+    assert "in-processor-policy" in graph.waits_for(mapping)
+
+
+def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
+    bucket, table = graph.named("in-uploads").outputs["arn"], graph.named("ledger-table").outputs["arn"]
+    statements = graph.statements("in-processor-policy")
+    del statements["WriteOwnLogs"], statements["WriteTraces"]
+    assert {(str(s["Action"]), s["Resource"]) for s in statements.values()} == {
+        ("s3:GetObjectVersion", f"{bucket}/*"),
+        ("s3:ListBucket", bucket),
+        ("dynamodb:PutItem", table),
+        ("dynamodb:Query", f"{table}/index/by_recorded_time"),
+        (
+            "['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']",
+            graph.named("in-queue").outputs["arn"],
+        ),
+    }
+
+
+def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
+    assert graph.only("aws:lambda/function:Function").inputs["environment"]["variables"] == {
+        "POWERTOOLS_SERVICE_NAME": "processor",
+        "LEDGER_TABLE": graph.named("ledger-table").outputs["name"],
+        "LEDGER_SHARDS": "4",
+        "MAX_RECEIPT_BYTES": "20971520",
+        "ACCEPTED_TYPES": "application/pdf,image/png",
+    }
+
+
+def test_bucket_policy_waits_for_the_public_access_block(graph: Graph) -> None:
+    assert "in-uploads-public-access" in graph.waits_for(graph.named("in-uploads-policy"))
+
+
+def test_lifecycle_aborts_stale_uploads_and_expires_no_receipt(graph: Graph) -> None:
+    (rule,) = graph.only("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration").inputs["rules"]
+    assert rule.pop("abortIncompleteMultipartUpload") == {"daysAfterInitiation": 7}
+    assert set(rule) == {"id", "status", "filter"}
+    assert rule["status"] == "Enabled"
+
+
+def test_bucket_is_open_to_configured_origins_only() -> None:
+    closed = ingest_graph().of_type("aws:s3/bucketCorsConfiguration:BucketCorsConfiguration")
+    (opened,) = ingest_graph(allowed_origins=["https://receipts.example.com"]).of_type(
+        "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
+    )
+    (rule,) = opened.inputs["corsRules"]
+    assert closed == []
+    assert rule["allowedOrigins"] == ["https://receipts.example.com"]
+    assert rule["allowedMethods"] == ["POST", "PUT"]
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) -> None:
+    bucket = ingest_graph(protect=protect).named("in-uploads")
+    assert bucket.protect is protect
+    assert bucket.inputs["forceDestroy"] is not protect
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"accepted_types": []}, "accepted_types"),
+        ({"accepted_types": ["text/html"]}, "accepted_types"),
+        ({"max_receipt_megabytes": 0}, "max_receipt_megabytes"),
+        ({"log_retention_days": 2}, "log_retention_days"),
+        ({"event_prefix": "receipts"}, "event_prefix"),
+        ({"allowed_origins": ["*"]}, "allowed_origins"),
+        ({"batch_size": 10_001}, "batch_size"),
+        ({"batch_size": 11, "batch_window_seconds": 0}, "batch_window_seconds"),
+        ({"max_concurrency": 1}, "max_concurrency"),
+        ({"timeout_seconds": 901}, "timeout_seconds"),
+        ({"timeout_seconds": 1}, "timeout_seconds"),
+        ({"memory_megabytes": 127}, "memory_megabytes"),
+    ],
+)
+def test_bad_argument_is_refused_before_anything_is_created(changes: dict[str, Any], field: str) -> None:
+    def program() -> None:
+        ledger = new_ledger()
+        with pytest.raises(InvalidInputError, match=rf"IngestPipelineArgs:\n  - {field} is .*; allowed: "):
+            ingest_args(ledger, **changes)
+
+    assert [resource.name for resource in run(program).resources] == ["ledger", "ledger-table"]

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components import InvalidInputError, LedgerArgs
+from components.ledger import INDEX_KEYS, TABLE_KEYS, TIME_INDEX
+from functions.ledger import schema
+from tests.components.mocks import Graph, Registered, run
+from tests.components.programs import new_ledger
+
+
+def graph(**changes: Any) -> Graph:
+    return run(lambda: new_ledger(**changes))
+
+
+def table(**changes: Any) -> Registered:
+    return graph(**changes).only("aws:dynamodb/table:Table")
+
+
+def test_keys_and_index_are_those_that_the_functions_use() -> None:
+    assert TABLE_KEYS == (schema.FINGERPRINT, schema.ENTRY)
+    assert INDEX_KEYS == (schema.MONTH_SHARD, schema.RECORDED)
+    assert TIME_INDEX == schema.TIME_INDEX
+
+
+def test_table_has_its_keys_and_one_index_with_whole_entries() -> None:
+    inputs = table().inputs
+    assert (inputs["hashKey"], inputs["rangeKey"]) == TABLE_KEYS
+    assert {a["name"]: a["type"] for a in inputs["attributes"]} == dict.fromkeys(TABLE_KEYS + INDEX_KEYS, "S")
+    (index,) = inputs["globalSecondaryIndexes"]
+    assert index["name"] == TIME_INDEX
+    assert index["projectionType"] == "ALL"
+    assert [(k["attributeName"], k["keyType"]) for k in index["keySchemas"]] == [
+        (INDEX_KEYS[0], "HASH"),
+        (INDEX_KEYS[1], "RANGE"),
+    ]
+
+
+def test_table_is_on_demand_encrypted_and_recoverable() -> None:
+    inputs = table().inputs
+    assert inputs["billingMode"] == "PAY_PER_REQUEST"
+    assert inputs["pointInTimeRecovery"] == {"enabled": True}
+    assert inputs["serverSideEncryption"] == {"enabled": True}
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) -> None:
+    found = table(protect=protect)
+    assert found.inputs["deletionProtectionEnabled"] is protect
+    assert found.protect is protect
+
+
+@pytest.mark.parametrize("shards", [0, 65])
+def test_number_of_shards_out_of_bounds_is_refused(shards: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"shards is {shards}; allowed: a whole number from 1 to 64"):
+        LedgerArgs(shards=shards, protect=True)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components import InvalidInputError, JwtAuth
+from tests.components.mocks import Graph, run
+from tests.components.programs import JWT, api_args, api_graph, new_ledger
+
+ROUTES = {"GET /receipts", "GET /receipts/{fingerprint}", "POST /uploads"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return api_graph()
+
+
+@pytest.fixture(scope="module")
+def jwt() -> Graph:
+    return api_graph(auth=JWT)
+
+
+def routes(graph: Graph) -> dict[str, dict[str, Any]]:
+    return {r.inputs["routeKey"]: r.inputs for r in graph.of_type("aws:apigatewayv2/route:Route")}
+
+
+def function_behind(graph: Graph, route: dict[str, Any]) -> str:
+    integrations = {
+        f"integrations/{r.name}-0a1b2c3": r.inputs
+        for r in graph.of_type("aws:apigatewayv2/integration:Integration")
+    }
+    return str(integrations[route["target"]]["integrationUri"]).split(":")[-1]
+
+
+def test_routes_are_signed_where_no_issuer_is_given(graph: Graph) -> None:
+    assert set(routes(graph)) == ROUTES
+    assert {route["authorizationType"] for route in routes(graph).values()} == {"AWS_IAM"}
+    assert graph.of_type("aws:apigatewayv2/authorizer:Authorizer") == []
+
+
+def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Graph) -> None:
+    authorizer = jwt.only("aws:apigatewayv2/authorizer:Authorizer")
+    assert authorizer.inputs["authorizerType"] == "JWT"
+    assert authorizer.inputs["identitySources"] == ["$request.header.Authorization"]
+    assert authorizer.inputs["jwtConfiguration"] == {"audiences": ["bill-e"], "issuer": JWT.issuer}
+    assert {route["authorizerId"] for route in routes(jwt).values()} == {f"{authorizer.name}-0a1b2c3"}
+    assert {route["authorizationType"] for route in routes(jwt).values()} == {"JWT"}
+    assert {key: route["authorizationScopes"] for key, route in routes(jwt).items()} == {
+        "GET /receipts": ["receipts:read"],
+        "GET /receipts/{fingerprint}": ["receipts:read"],
+        "POST /uploads": ["receipts:write"],
+    }
+
+
+def test_reading_and_uploading_are_two_functions(graph: Graph) -> None:
+    behind = {key: function_behind(graph, route) for key, route in routes(graph).items()}
+    assert behind == {
+        "GET /receipts": "api-reader-function-0a1b2c3",
+        "GET /receipts/{fingerprint}": "api-reader-function-0a1b2c3",
+        "POST /uploads": "api-uploads-function-0a1b2c3",
+    }
+
+
+def test_each_function_may_be_called_from_its_own_routes_only(graph: Graph) -> None:
+    api = graph.only("aws:apigatewayv2/api:Api").outputs["executionArn"]
+    permissions = graph.of_type("aws:lambda/permission:Permission")
+    assert {(p.inputs["function"], p.inputs["sourceArn"]) for p in permissions} == {
+        ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts"),
+        ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}"),
+        ("api-uploads-function-0a1b2c3", f"{api}/*/POST/uploads"),
+    }
+
+
+def test_reader_may_only_query_the_ledger(graph: Graph) -> None:
+    table = graph.named("ledger-table").outputs["arn"]
+    statements = graph.statements("api-reader-policy")
+    assert set(statements) == {"WriteOwnLogs", "WriteTraces", "ReadLedger"}
+    assert statements["ReadLedger"]["Action"] == "dynamodb:Query"
+    assert statements["ReadLedger"]["Resource"] == [table, f"{table}/index/by_recorded_time"]
+
+
+def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: Graph) -> None:
+    statements = graph.statements("api-uploads-policy")
+    assert set(statements) == {"WriteOwnLogs", "WriteTraces", "FindReceipt", "SignUploads"}
+    assert statements["FindReceipt"]["Action"] == "dynamodb:GetItem"
+    assert statements["FindReceipt"]["Resource"] == graph.named("ledger-table").outputs["arn"]
+    assert statements["SignUploads"]["Action"] == "s3:PutObject"
+    assert statements["SignUploads"]["Resource"] == "arn:aws:s3:::uploads/uploads/*"
+
+
+def test_functions_are_told_what_they_need(graph: Graph) -> None:
+    table = graph.named("ledger-table").outputs["name"]
+    assert graph.named("api-reader-function").inputs["environment"]["variables"] == {
+        "POWERTOOLS_SERVICE_NAME": "reader",
+        "LEDGER_TABLE": table,
+        "LEDGER_SHARDS": "4",
+    }
+    assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
+        "POWERTOOLS_SERVICE_NAME": "uploads",
+        "LEDGER_TABLE": table,
+        "UPLOADS_BUCKET": "uploads",
+        "UPLOAD_PREFIX": "uploads/",
+        "MAX_RECEIPT_BYTES": "20971520",
+        "UPLOAD_EXPIRY_SECONDS": "900",
+    }
+
+
+def test_functions_end_before_the_api_stops_waiting(graph: Graph) -> None:
+    for integration in graph.of_type("aws:apigatewayv2/integration:Integration"):
+        assert integration.inputs["integrationType"] == "AWS_PROXY"
+        assert integration.inputs["payloadFormatVersion"] == "2.0"
+        assert integration.inputs["timeoutMilliseconds"] <= 30_000
+        for function in graph.of_type("aws:lambda/function:Function"):
+            assert function.inputs["timeout"] * 1000 < integration.inputs["timeoutMilliseconds"]
+
+
+def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
+    graph = api_graph(throttle_rate=7, throttle_burst=9)
+    stage, logs = graph.named("api-stage"), graph.named("api-access-logs")
+    assert stage.inputs["name"] == "$default"
+    assert stage.inputs["autoDeploy"] is True
+    assert stage.inputs["defaultRouteSettings"] == {"throttlingRateLimit": 7, "throttlingBurstLimit": 9}
+    assert stage.inputs["accessLogSettings"]["destinationArn"] == logs.outputs["arn"]
+    assert logs.inputs["namePrefix"].startswith("/aws/vendedlogs/")
+    assert {r.name for r in graph.of_type("aws:apigatewayv2/route:Route")} <= graph.waits_for(stage)
+
+
+def test_access_log_is_json_and_says_who_what_and_how_it_ended(graph: Graph) -> None:
+    fields = json.loads(graph.named("api-stage").inputs["accessLogSettings"]["format"])
+    assert {
+        "$context.requestId",
+        "$context.routeKey",
+        "$context.status",
+        "$context.identity.sourceIp",
+    } <= set(fields.values())
+
+
+def test_api_answers_other_origins_only_where_configured() -> None:
+    closed = api_graph().only("aws:apigatewayv2/api:Api").inputs
+    opened = (
+        api_graph(allowed_origins=["https://receipts.example.com"]).only("aws:apigatewayv2/api:Api").inputs
+    )
+    assert "corsConfiguration" not in closed
+    assert opened["corsConfiguration"]["allowOrigins"] == ["https://receipts.example.com"]
+    assert opened["corsConfiguration"]["allowMethods"] == ["GET", "POST"]
+    assert "authorization" in opened["corsConfiguration"]["allowHeaders"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"max_receipt_megabytes": 5121}, "max_receipt_megabytes"),
+        ({"log_retention_days": 0}, "log_retention_days"),
+        ({"upload_prefix": ""}, "upload_prefix"),
+        ({"upload_prefix": "uploads"}, "upload_prefix"),
+        ({"allowed_origins": ["*"]}, "allowed_origins"),
+        ({"throttle_rate": 0}, "throttle_rate"),
+        ({"throttle_burst": 0}, "throttle_burst"),
+        ({"memory_megabytes": 10_241}, "memory_megabytes"),
+    ],
+)
+def test_bad_argument_is_refused_before_anything_is_created(changes: dict[str, Any], field: str) -> None:
+    def program() -> None:
+        ledger = new_ledger()
+        with pytest.raises(InvalidInputError, match=rf"LedgerApiArgs:\n  - {field} is .*; allowed: "):
+            api_args(ledger, **changes)
+
+    assert [resource.name for resource in run(program).resources] == ["ledger", "ledger-table"]
+
+
+def test_all_that_is_wrong_with_an_issuer_is_said_at_once() -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        JwtAuth(issuer="http://example.com", audiences=[], read_scope="", upload_scope="a b")
+    assert [problem.name for problem in refused.value.problems] == [
+        *("issuer", "audiences", "read_scope", "upload_scope")
+    ]

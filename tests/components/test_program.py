@@ -1,0 +1,100 @@
+"""The real program: what a stack's settings become, and what it exports."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from components import InvalidInputError
+from tests.components.mocks import REPOSITORY, Graph, run
+from tests.components.programs import deployed, graph_of, main_program
+
+CONTRACT = {
+    *("uploads_bucket", "upload_prefix", "api_url", "api_auth", "queue_url", "dead_letter_queue_url"),
+    *("ledger_table", "region", "caller_policy"),
+}
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod", "local", "jwt"])
+def test_stack_exports_what_callers_need_and_nothing_is_empty(stack: str) -> None:
+    exports = graph_of(stack).exports
+    assert set(exports) == CONTRACT
+    assert all(value for name, value in exports.items() if name != "upload_prefix")
+
+
+def test_api_url_has_no_slash_at_its_end(dev: Graph) -> None:
+    assert re.fullmatch(r"https://[^/]+", dev.exports["api_url"])
+
+
+def test_stack_without_settings_protects_its_data() -> None:
+    graph = run(main_program)
+    assert graph.only("aws:s3/bucket:Bucket").protect
+    assert graph.only("aws:dynamodb/table:Table").protect
+
+
+def test_prod_protects_uploads_and_ledger_and_keeps_logs_for_over_a_year(prod: Graph) -> None:
+    bucket, table = prod.only("aws:s3/bucket:Bucket"), prod.only("aws:dynamodb/table:Table")
+    assert bucket.protect
+    assert table.protect
+    assert bucket.inputs["forceDestroy"] is False
+    assert table.inputs["deletionProtectionEnabled"] is True
+    groups = prod.of_type("aws:cloudwatch/logGroup:LogGroup")
+    assert all(group.inputs["retentionInDays"] >= 365 for group in groups)
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_stack_to_try_things_on_can_be_destroyed(stack: str) -> None:
+    graph = graph_of(stack)
+    assert not any(resource.protect for resource in graph.resources)
+    assert graph.only("aws:s3/bucket:Bucket").inputs["forceDestroy"] is True
+    assert graph.only("aws:dynamodb/table:Table").inputs["deletionProtectionEnabled"] is False
+
+
+def test_shards_and_size_limit_are_the_same_for_all_who_use_them(prod: Graph) -> None:
+    functions = prod.of_type("aws:lambda/function:Function")
+    variables = [function.inputs["environment"]["variables"] for function in functions]
+    assert {v["LEDGER_TABLE"] for v in variables} == {prod.exports["ledger_table"]}
+    assert {v["LEDGER_SHARDS"] for v in variables if "LEDGER_SHARDS" in v} == {"8"}
+    assert [v["MAX_RECEIPT_BYTES"] for v in variables if "MAX_RECEIPT_BYTES" in v] == [
+        str(20 * 1024 * 1024)
+    ] * 2
+
+
+def test_forms_upload_below_the_prefix_that_makes_events() -> None:
+    graph = graph_of("jwt")
+    notification = graph.only("aws:s3/bucketNotification:BucketNotification")
+    function = graph.named("bill-e-api-uploads-function")
+    assert notification.inputs["queues"][0]["filterPrefix"] == "receipts/"
+    assert function.inputs["environment"]["variables"]["UPLOAD_PREFIX"] == "receipts/uploads/"
+
+
+def test_forms_upload_below_uploads_where_the_whole_bucket_makes_events(dev: Graph) -> None:
+    notification = dev.only("aws:s3/bucketNotification:BucketNotification")
+    function = dev.named("bill-e-api-uploads-function")
+    assert "filterPrefix" not in notification.inputs["queues"][0]
+    assert function.inputs["environment"]["variables"]["UPLOAD_PREFIX"] == "uploads/"
+
+
+def test_caller_policy_names_this_stacks_api_and_bucket(dev: Graph) -> None:
+    api = dev.only("aws:apigatewayv2/api:Api").outputs["executionArn"]
+    bucket = dev.only("aws:s3/bucket:Bucket").outputs["arn"]
+    statements = {s["Sid"]: s for s in json.loads(dev.exports["caller_policy"])["Statement"]}
+    assert statements["UploadReceipts"]["Resource"] == f"{bucket}/*"
+    assert all(arn.startswith(f"{api}/*/") for arn in statements["CallTheApi"]["Resource"])
+
+
+def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
+    with pytest.raises(InvalidInputError, match="bill-e:batchSize is 'many'"):
+        deployed("dev", batchSize="many")
+
+
+def test_components_do_not_import_function_code() -> None:
+    check = "import sys, components; print([n for n in sys.modules if n.split('.')[0] == 'functions'])"
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

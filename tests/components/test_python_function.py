@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+
+from components import InvalidInputError, PythonFunctionArgs
+from components.python_function import newest_python, source_files
+from tests.components.mocks import Graph
+
+
+def archive_of(graph: Graph, name: str) -> dict[str, Any]:
+    archive: dict[str, Any] = graph.named(name).inputs["code"].assets
+    return archive
+
+
+def test_newest_python_is_newer_than_every_other_runtime_and_compared_as_a_number() -> None:
+    minors = [
+        int(runtime.value.removeprefix("python3."))
+        for runtime in aws.lambda_.Runtime
+        if runtime.value.startswith("python3.")
+    ]
+    assert newest_python() == f"python3.{max(minors)}"
+    assert max(minors) >= 10
+
+
+@pytest.mark.parametrize(
+    ("function", "packages"),
+    [
+        ("bill-e-ingest-processor-function", {"processor", "ledger"}),
+        ("bill-e-api-reader-function", {"reader", "api", "ledger"}),
+        ("bill-e-api-uploads-function", {"uploads", "api", "ledger"}),
+    ],
+)
+def test_archive_holds_the_modules_of_its_packages_and_nothing_else(
+    function: str, packages: set[str], dev: Graph
+) -> None:
+    names = set(archive_of(dev, function))
+    assert {name.split("/")[1] for name in names} == {"__init__.py", *packages}
+    assert all(name.startswith("functions/") and name.endswith(".py") for name in names)
+    handler = dev.named(function).inputs["handler"]
+    assert handler.removesuffix(".handle").replace(".", "/") + ".py" in names
+
+
+def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
+    package = tmp_path / "functions" / "reader"
+    for path in (
+        "handler.py",
+        "__init__.py",
+        "deep/part.py",
+        "__pycache__/handler.py",
+        "x.pyc",
+        ".env",
+        "a.txt",
+    ):
+        (package / path).parent.mkdir(parents=True, exist_ok=True)
+        (package / path).touch()
+    assert source_files(["reader"], root=tmp_path / "functions") == [
+        "functions/__init__.py",
+        "functions/reader/__init__.py",
+        "functions/reader/deep/part.py",
+        "functions/reader/handler.py",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"package": "nowhere"}, "package"),
+        ({"shared": ["nowhere"]}, "package"),
+        ({"timeout_seconds": 0}, "timeout_seconds"),
+        ({"memory_megabytes": 64}, "memory_megabytes"),
+        ({"log_retention_days": -1}, "log_retention_days"),
+    ],
+)
+def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
+    args: dict[str, Any] = {
+        "package": "reader",
+        "shared": [],
+        "description": "A test",
+        "statements": [],
+        "environment": {},
+        "layers": [],
+        "timeout_seconds": 10,
+        "memory_megabytes": 128,
+        "log_retention_days": 30,
+    }
+    with pytest.raises(InvalidInputError, match=rf"PythonFunctionArgs:\n  - {field} is .*; allowed: "):
+        PythonFunctionArgs(**(args | changes))

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components import IamAuth, InvalidInputError, JwtAuth, StackSettings
+from components.ingest_pipeline import ACCEPTABLE_TYPES
+from functions.processor.media_types import RECOGNISED
+from tests.components.mocks import REPOSITORY
+
+JWT = {"apiAuth": "jwt", "jwtIssuer": "https://login.example.com/", "jwtAudience": '["bill-e"]'}
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **values: str) -> StackSettings:
+    """Load settings that are handed over as the Pulumi CLI does it: as texts, in an environment variable."""
+    config = {f"bill-e:{key}": value for key, value in values.items()}
+    monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config | {"aws:region": "eu-central-1"}))
+    return StackSettings.load()
+
+
+def problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> dict[str, str]:
+    """What is said to be allowed, by the key that is refused."""
+    with pytest.raises(InvalidInputError) as refused:
+        load(monkeypatch, **values)
+    return {problem.name: problem.allowed for problem in refused.value.problems}
+
+
+def test_defaults_are_those_that_the_project_file_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    def camel_case(name: str) -> str:
+        first, *rest = name.split("_")
+        return first + "".join(map(str.capitalize, rest))
+
+    declared = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]
+    defaults = {camel_case(name): value for name, value in asdict(load(monkeypatch)).items()}
+    assert {key: declaration["default"] for key, declaration in declared.items()} == {
+        key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()
+    }
+
+
+def test_declared_types_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    declared = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]
+    types = {bool: "boolean", int: "integer", str: "string", tuple: "array"}
+    values = list(asdict(load(monkeypatch)).values())
+    assert [declaration["type"] for declaration in declared.values()] == [types[type(v)] for v in values]
+    assert all(declaration["description"] for declaration in declared.values())
+
+
+def test_values_are_read_as_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        batchSize="25",
+        protectData="false",
+        acceptedTypes='["image/png"]',
+        uploadPrefix="receipts/",
+    )
+    assert settings.batch_size == 25
+    assert settings.protect_data is False
+    assert settings.accepted_types == ("image/png",)
+    assert settings.upload_prefix == "receipts/"
+
+
+def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        load(
+            monkeypatch,
+            batchSize="many",
+            maxConcurrency="1",
+            allowedOrigins='["*"]',
+            logRetentionDays="31",
+            batchsize="5",
+            apiAuth="none",
+        )
+    message = str(refused.value)
+    assert "bill-e:batchSize is 'many'; allowed: a whole number" in message
+    assert "bill-e:maxConcurrency is 1; allowed: a whole number from 2 to 1000" in message
+    assert "bill-e:allowedOrigins is '*'; allowed: an origin" in message
+    assert "bill-e:logRetentionDays is 31; allowed: 1, 3, 5" in message
+    assert "bill-e:batchsize is '5'; allowed: the settings are acceptedTypes" in message
+    assert "bill-e:apiAuth is 'none'; allowed: iam, jwt" in message
+    assert len(refused.value.problems) == 6
+
+
+def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
+    assert issubclass(InvalidInputError, pulumi.RunError)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("apiAuth", "IAM"),
+        ("maxReceiptMegabytes", "0"),
+        ("maxReceiptMegabytes", "2.5"),
+        ("maxReceiptMegabytes", "٣"),
+        ("acceptedTypes", "[]"),
+        ("acceptedTypes", '["text/html"]'),
+        ("acceptedTypes", '["image/png", "image/png"]'),
+        ("acceptedTypes", "image/png"),
+        ("acceptedTypes", "[1]"),
+        ("uploadPrefix", "receipts"),
+        ("uploadPrefix", "/receipts/"),
+        ("uploadPrefix", "receipts/\n"),
+        ("maxConcurrency", "1001"),
+        ("batchSize", "0"),
+        ("batchSize", "10001"),
+        ("batchWindowSeconds", "301"),
+        ("batchWindowSeconds", "-1"),
+        ("functionTimeoutSeconds", "901"),
+        ("ledgerShards", "0"),
+        ("ledgerShards", "65"),
+        ("logRetentionDays", "0"),
+        ("protectData", "yes"),
+        ("protectData", "True"),
+        ("throttleRate", "0"),
+        ("throttleBurst", "5001"),
+        ("jwtIssuer", "https://login.example.com/"),
+        ("jwtAudience", '["bill-e"]'),
+    ],
+)
+def test_value_out_of_bounds_is_refused(key: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, **{key: value})) == {f"bill-e:{key}"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://*.example.com", "example.com", "ftp://example.com", "http://example.com"),
+        *(
+            "https://example.com/",
+            "https://example.com/app",
+            "https://example.com?x=1",
+            "https://Example.com",
+        ),
+        *("https://user@example.com", "https://example.com:99999", "https://", "https://a b", ""),
+    ],
+)
+def test_what_is_no_origin_is_refused(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, allowedOrigins=json.dumps([origin]))) == {"bill-e:allowedOrigins"}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://receipts.example.com", "https://example.com:8443", "http://localhost:3000", "http://[::1]:80"],
+)
+def test_origin_is_accepted(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, allowedOrigins=json.dumps([origin])).allowed_origins == (origin,)
+
+
+def test_jwt_needs_issuer_and_audience(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, apiAuth="jwt")) == {"bill-e:jwtIssuer", "bill-e:jwtAudience"}
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://login.example.com",
+        "login.example.com",
+        "https://login.example.com/?a=b",
+        "https://x.example/#f",
+    ],
+)
+def test_issuer_that_is_no_https_url_is_refused(issuer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, **JWT | {"jwtIssuer": issuer})) == {"bill-e:jwtIssuer"}
+
+
+def test_issuer_on_this_machine_may_use_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch, **JWT | {"jwtIssuer": "http://127.0.0.1:8080/realm"}).jwt_issuer
+
+
+@pytest.mark.parametrize("scope", ["", "receipts read", 'a"b'])
+def test_scope_that_no_token_can_carry_is_refused(scope: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, **JWT, jwtReadScope=scope)) == {"bill-e:jwtReadScope"}
+
+
+def test_large_batch_needs_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, batchSize="11", batchWindowSeconds="0") == {
+        "bill-e:batchWindowSeconds": "at least 1 with batches of more than 10 (here 11)"
+    }
+    assert load(monkeypatch, batchSize="10", batchWindowSeconds="0").batch_window_seconds == 0
+
+
+def test_receipt_larger_than_one_upload_can_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = problems(monkeypatch, maxReceiptMegabytes="5121", functionTimeoutSeconds="900")
+    assert found == {"bill-e:maxReceiptMegabytes": "a whole number from 1 to 5120"}
+
+
+def test_largest_receipt_must_be_readable_before_the_function_times_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert problems(monkeypatch, maxReceiptMegabytes="601") == {
+        "bill-e:functionTimeoutSeconds": "at least 61 for receipts of 601 MB, read at 10 MB/s"
+    }
+    assert load(monkeypatch, maxReceiptMegabytes="600").max_receipt_megabytes == 600
+
+
+def test_a_value_that_cannot_be_read_raises_no_second_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(problems(monkeypatch, batchSize="5000", batchWindowSeconds="soon")) == {
+        "bill-e:batchWindowSeconds"
+    }
+
+
+def test_auth_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).auth == IamAuth()
+    assert load(monkeypatch, **JWT).auth == JwtAuth(
+        issuer="https://login.example.com/",
+        audiences=("bill-e",),
+        read_scope="receipts:read",
+        upload_scope="receipts:write",
+    )
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings: Any = StackSettings()
+    with pytest.raises(AttributeError):
+        settings.batch_size = 5
+
+
+def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
+    assert set(ACCEPTABLE_TYPES) <= RECOGNISED
