@@ -1,0 +1,93 @@
+"""The `bill-e` command line: its parser, its dispatch, and errors as a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cli import receipts, show, upload
+from cli.errors import BillEError
+from cli.options import stack_options
+from cli.terminal import Terminal
+
+COMMANDS = (upload.COMMAND, receipts.COMMAND, show.COMMAND)
+
+EPILOG = """\
+examples:
+  bill-e upload receipt.png scans/ --wait --stack dev
+  bill-e receipts --outcome rejected --stack dev
+  bill-e show receipt.png --outputs outputs.json
+
+exit codes: 0 done, 1 something failed (as said on stderr), 2 wrong usage, 130 interrupted.
+BILL_E_DEBUG=1 shows where an error came from.
+"""
+
+INTERRUPTED = 130
+"""What a shell reports for a command that SIGINT ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; nothing that goes wrong ends in a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal's encoding lacks is shown escaped.
+            stream.reconfigure(errors="backslashreplace")
+    options = build_parser().parse_args(arguments)
+    terminal = Terminal.over(sys.stdout, sys.stderr)
+    try:
+        code: int = options.run(options, terminal)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads stdout has had enough. Python flushes it once more at its end, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        _explain(terminal, "interrupted")
+        return INTERRUPTED
+    except BillEError as error:
+        _explain(terminal, str(error))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last place before the user
+        _explain(terminal, f"unexpected {type(error).__name__}: {error}; BILL_E_DEBUG=1 shows where")
+        return 1
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser for all commands."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="bill-e",
+        description="Upload receipts to a Bill-E stack, and read its ledger.",
+        epilog=EPILOG,
+        formatter_class=formatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bill-e {version('bill-e')}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            epilog=command.examples,
+            parents=[stack_options()],
+            formatter_class=formatter,
+        )
+        command.add_options(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _explain(terminal: Terminal, sentence: str) -> None:
+    if os.environ.get("BILL_E_DEBUG") == "1":
+        terminal.err.file.write(traceback.format_exc())
+    terminal.complain(f"bill-e: {sentence}", style="red")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""How things look: on a terminal with colour and in its width, elsewhere as plain lines."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli.api import Entry
+
+COLOURS = {"ACCEPTED": "green", "DUPLICATE": "yellow", "REJECTED": "red"}
+ABSENT = "-"
+ROWS_AT_ONCE = 200
+NARROWEST_TABLE = 100
+"""Below this many columns an entry gets several lines instead of a table's row."""
+
+Row = Mapping[str, str]
+"""Column name to cell, in the order of the columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terminal:
+    """Where a command writes: `out` for what it was asked for, `err` for progress and complaints."""
+
+    out: Console
+    err: Console
+
+    @classmethod
+    def over(cls, out: IO[str], err: IO[str]) -> Terminal:
+        """Write to two text streams."""
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+        return cls(out=Console(file=out, **plain), err=Console(file=err, **plain))
+
+    @property
+    def stacks_rows(self) -> bool:
+        """Whether `table` gives a row several lines, for want of width."""
+        return self.out.is_terminal and self.out.width < NARROWEST_TABLE
+
+    def write(self, line: str, style: str = "") -> None:
+        """Write one line of what was asked for."""
+        _write(self.out, line, style)
+
+    def complain(self, line: str, style: str = "") -> None:
+        """Write one line about what went wrong, or needs to be known."""
+        _write(self.err, line, style)
+
+    def json(self, document: object) -> None:
+        """Write a JSON document, in ASCII, which no terminal takes for a command."""
+        self.out.file.write(f"{json.dumps(document, indent=2)}\n")
+
+    def table(self, rows: Iterable[Row]) -> None:
+        """Write rows as they come, aligned in blocks, so that any number of them fits into memory."""
+        source, first = iter(rows), True
+        while block := list(islice(source, ROWS_AT_ONCE)):
+            if not self.out.is_terminal:
+                for line in _aligned(block, with_header=first):
+                    self.write(line)
+            elif self.stacks_rows:
+                self._stacked(block)
+            else:
+                self.out.print(_rich_table(block, with_header=first))
+            first = False
+
+    def fields(self, fields: Row) -> None:
+        """Write names and values, one per line."""
+        width = max(map(len, fields))
+        for name, value in fields.items():
+            self.write(f"{name:<{width}}  {value}", COLOURS.get(value, ""))
+
+    def _stacked(self, block: Sequence[Row]) -> None:
+        for row in block:
+            self.fields(row)
+            self.write("")
+
+
+def printable(text: str) -> str:
+    """Escape what would steer a terminal or mislead its reader, such as ESC or a right-to-left override.
+
+    Keys and file names are chosen by whoever uploads. Escaped are the Unicode categories of control, format,
+    surrogate, private-use and unassigned characters, and the line and paragraph separators.
+    """
+    return "".join(_escape(character) if _is_unsafe(character) else character for character in text)
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Write a size for people: 0 B, 1.5 kB, 20.0 MB (powers of 1000)."""
+    if size_bytes is None:
+        return ABSENT
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    size, unit = size_bytes / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if size < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}"
+
+
+def entry_row(entry: Entry, *, full_fingerprint: bool) -> Row:
+    """Write an entry as a row: when, what became of it, which bytes, which object."""
+    fingerprint = entry["fingerprint"] or ABSENT
+    return {
+        "RECORDED": second_of(entry["recorded_at"]),
+        "OUTCOME": entry["outcome"],
+        "FINGERPRINT": fingerprint if full_fingerprint else fingerprint[:12],
+        "SIZE": size_text(entry["size_bytes"]),
+        "TYPE": entry["media_type"] or ABSENT,
+        "KEY": entry["key"],
+        "DETAIL": detail_of(entry),
+    }
+
+
+def detail_of(entry: Entry) -> str:
+    """Why an upload was rejected, or what it is a duplicate of."""
+    if duplicate_of := entry.get("duplicate_of"):
+        return f"of {duplicate_of['key']}"
+    return entry.get("reason", "")
+
+
+def second_of(time: str) -> str:
+    """Cut an RFC 3339 time in UTC to its fraction: enough for reading."""
+    return f"{time[:19]}Z" if len(time) > 20 else time
+
+
+def _write(console: Console, line: str, style: str) -> None:
+    if console.is_terminal:
+        console.print(Text(printable(line), style=style), soft_wrap=True)
+    else:
+        # Not through rich, which would end the process on a closed pipe by itself.
+        console.file.write(f"{printable(line)}\n")
+
+
+def _is_unsafe(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category.startswith("C") or category in {"Zl", "Zp"}
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", errors="surrogatepass").decode()
+
+
+def _aligned(block: Sequence[Row], *, with_header: bool) -> Iterator[str]:
+    lines = [list(block[0])] if with_header else []
+    lines += [[printable(cell) for cell in row.values()] for row in block]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        yield "  ".join(padded).rstrip()
+
+
+def _rich_table(block: Sequence[Row], *, with_header: bool) -> Table:
+    table = Table(box=None, show_header=with_header, pad_edge=False, header_style="bold")
+    for name in block[0]:
+        unbounded = name in {"KEY", "DETAIL", "FILE"}
+        table.add_column(name, overflow="fold", no_wrap=not unbounded)
+    for row in block:
+        table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row.values()))
+    return table

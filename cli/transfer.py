@@ -1,0 +1,310 @@
+"""Files to object versions: concurrently, each with its SHA-256, by S3 PutObject or by a presigned form."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.api import AcceptedBefore, Entry
+from cli.errors import BillEError, UnavailableError, from_botocore
+from cli.files import fingerprint_of
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from types_boto3_s3 import S3Client
+
+    from cli.api import LedgerApi
+    from cli.files import LocalFile
+    from cli.http_client import HttpClient
+
+LARGEST_PUT_BYTES = 5 * 1024**3
+"""What S3 takes in one PutObject."""
+
+LONGEST_KEY_BYTES = 1024
+"""The longest key that S3 takes, in UTF-8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """A file that arrived. `version_id` is None where S3 didn't tell; `stored_at` is by its clock."""
+
+    path: Path
+    bucket: str
+    key: str
+    version_id: str | None
+    fingerprint: str
+    size_bytes: int
+    stored_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyAccepted:
+    """A file that was not sent, since the ledger has accepted its bytes before: as `receipt` says."""
+
+    path: Path
+    fingerprint: str
+    size_bytes: int
+    receipt: Entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A file that didn't arrive, and why."""
+
+    path: Path
+    reason: str
+
+
+Result = Uploaded | AlreadyAccepted | Failed
+
+CountBytes = Callable[[int], None]
+"""Told how many more bytes of a file were handed to the network. May raise to stop the transfer."""
+
+SendFile = Callable[["LocalFile", CountBytes], Uploaded | AlreadyAccepted]
+"""Sends one file. Raises BillEError, or OSError for the file itself."""
+
+
+def upload_files(
+    files: Sequence[LocalFile],
+    send_file: SendFile,
+    *,
+    concurrency: int = 8,
+    on_bytes: CountBytes = lambda _: None,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> list[Result]:
+    """Send files, up to `concurrency` at a time; one that fails doesn't stop the others.
+
+    Args:
+        files: what to send.
+        send_file: how, as `StackConnection.send_file`.
+        concurrency: the number of threads.
+        on_bytes: progress in bytes; called from the threads.
+        on_result: called for each file as it ends, from the calling thread.
+
+    Returns:
+        One result per file, in the order of `files`.
+
+    """
+    stopped = threading.Event()
+
+    def count(sent: int) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        on_bytes(sent)
+
+    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="upload") as pool:
+        pending = {pool.submit(_result_of, file, send_file, count): place for place, file in enumerate(files)}
+        try:
+            results: dict[int, Result] = {}
+            for future in as_completed(pending):
+                results[pending[future]] = future.result()
+                on_result(future.result())
+        except BaseException:
+            _stop(pool, stopped)
+            raise
+    return [results[place] for place in range(len(files))]
+
+
+def put_object_sender(s3: S3Client, bucket: str, prefix: str = "") -> SendFile:
+    """Send by S3 PutObject to `prefix` + the file's name. S3 verifies the SHA-256 that was computed here."""
+
+    def send(file: LocalFile, count: CountBytes) -> Uploaded:
+        key = _key_of(prefix + file.name)
+        with file.path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > LARGEST_PUT_BYTES:
+                raise BillEError(
+                    f"{size} bytes are too large for one upload: allowed are {LARGEST_PUT_BYTES} (5 GiB)"
+                )
+            fingerprint = fingerprint_of(stream)
+            stream.seek(0)
+            try:
+                answer = s3.put_object(
+                    Bucket=bucket,
+                    Key=key,
+                    Body=cast("IO[bytes]", _CountedFile(stream, size, count)),
+                    ContentLength=size,
+                    ChecksumAlgorithm="SHA256",
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(fingerprint)).decode(),
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise from_botocore(error, f"upload to bucket {bucket}") from error
+        return Uploaded(
+            path=file.path,
+            bucket=bucket,
+            key=key,
+            version_id=answer.get("VersionId"),
+            fingerprint=fingerprint,
+            size_bytes=size,
+            stored_at=_http_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date")),
+        )
+
+    return send
+
+
+def form_sender(api: LedgerApi, http: HttpClient, bucket: str) -> SendFile:
+    """Send by a form that the API presigns for exactly these bytes; what was accepted before isn't sent."""
+
+    def send(file: LocalFile, count: CountBytes) -> Uploaded | AlreadyAccepted:
+        with file.path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            fingerprint = fingerprint_of(stream)
+            answer = api.request_upload(
+                filename=_key_of(Path(file.name).name), size_bytes=size, fingerprint=fingerprint
+            )
+            if isinstance(answer, AcceptedBefore):
+                return AlreadyAccepted(
+                    path=file.path, fingerprint=fingerprint, size_bytes=size, receipt=answer.receipt
+                )
+            response = http.send(
+                lambda: form_request(
+                    answer["url"], answer["fields"], _CountedFile(stream, size, count), size
+                ),
+                f"upload to {answer['url']}",
+            )
+        if not 200 <= response.status_code < 300:
+            raise _form_error(response)
+        return Uploaded(
+            path=file.path,
+            bucket=bucket,
+            key=answer["key"],
+            version_id=response.headers.get("x-amz-version-id"),
+            fingerprint=fingerprint,
+            size_bytes=size,
+            stored_at=_http_date(response.headers.get("Date")),
+        )
+
+    return send
+
+
+def form_request(url: str, fields: dict[str, str], file: _CountedFile, size_bytes: int) -> AWSRequest:
+    """Make a POST of `fields` and then the file as multipart/form-data (RFC 7578), streamed anew."""
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    # The file's name says nothing here: the key is among the fields.
+    parts.append(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    head, tail = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+    file.seek(0)
+    return AWSRequest(
+        method="POST",
+        url=url,
+        headers={
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + size_bytes + len(tail)),
+        },
+        data=_Joined(BytesIO(head), file, BytesIO(tail)),
+    )
+
+
+class _BecameShorterError(CancelledError):
+    """A file ends before its announced size. botocore repeats whatever fails, unless it was cancelled."""
+
+
+class _CountedFile:
+    """The first `size_bytes` of a file, telling how far it was read.
+
+    Bytes that a retry reads again are not told twice. A file that became shorter is an error here, since the
+    receiver would wait for the rest; one that became longer has another fingerprint, which S3 refuses.
+    """
+
+    def __init__(self, stream: BinaryIO, size_bytes: int, count: CountBytes) -> None:
+        self._stream = stream
+        self._size_bytes = size_bytes
+        self._count = count
+        self._told = 0
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size_bytes - self._stream.tell()
+        chunk = self._stream.read(left if size < 0 else min(size, left))
+        if left and size and not chunk:
+            raise _BecameShorterError
+        new = self._stream.tell() - self._told
+        self._told += max(new, 0)
+        self._count(max(new, 0))
+        return chunk
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+class _Joined:
+    """Streams read one after the other."""
+
+    def __init__(self, *streams: BytesIO | _CountedFile) -> None:
+        self._streams = streams
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(stream.read() for stream in self._streams)
+        return next((chunk for stream in self._streams if (chunk := stream.read(size))), b"")
+
+
+def _result_of(file: LocalFile, send_file: SendFile, count: CountBytes) -> Result:
+    try:
+        return send_file(file, count)
+    except BillEError as error:
+        return Failed(path=file.path, reason=str(error))
+    except _BecameShorterError:
+        return Failed(path=file.path, reason="the file became shorter while it was read")
+    except OSError as error:
+        return Failed(path=file.path, reason=error.strerror or str(error))
+
+
+def _stop(pool: ThreadPoolExecutor, stopped: threading.Event) -> None:
+    """End transfers that run at their next chunk, and begin no others."""
+    stopped.set()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _key_of(name: str) -> str:
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError as error:
+        raise BillEError("its name is not UTF-8, which a key has to be: rename it") from error
+    if len(encoded) > LONGEST_KEY_BYTES:
+        raise BillEError(f"its key has {len(encoded)} bytes: allowed are {LONGEST_KEY_BYTES}")
+    return name
+
+
+def _form_error(response: AWSResponse) -> BillEError:
+    """S3 answers a form with XML: read its code and message, as far as they are there."""
+    text = response.content.decode(errors="replace")
+    said = {
+        name: html.unescape(found[1])
+        for name in ("Code", "Message")
+        if (found := re.search(f"<{name}>([^<]*)</{name}>", text))
+    }
+    reason = said.get("Message", "no reason given")
+    sentence = f"the storage refused it: {reason} ({said.get('Code', response.status_code)})"
+    return UnavailableError(sentence) if response.status_code >= 500 else BillEError(sentence)
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cli.main import main
+from tests.cli.fake_stack import FakeStack, running
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a command line ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep this machine's stacks, credentials and proxies out of the tests."""
+    for name in (
+        "BILL_E_STACK",
+        "BILL_E_OUTPUTS",
+        "BILL_E_TOKEN",
+        "BILL_E_DEBUG",
+        "AWS_PROFILE",
+        "AWS_CA_BUNDLE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def stack() -> Iterator[FakeStack]:
+    with running(FakeStack()) as served:
+        yield served
+
+
+@pytest.fixture
+def bill_e(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `bill-e` with these arguments in this process."""
+
+    def run(*arguments: str | Path) -> Ran:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as ended:  # argparse
+            code = int(ended.code or 0)
+        written = capsys.readouterr()
+        return Ran(code=code, out=written.out, err=written.err)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with three receipts, two of the same bytes, and one file that is none."""
+    made = tmp_path / "scans"
+    (made / "2026").mkdir(parents=True)
+    (made / "a receipt.png").write_bytes(b"first")
+    (made / "copy.png").write_bytes(b"first")
+    (made / "2026" / "größe+1%.pdf").write_bytes(b"second")
+    (made / "empty.pdf").write_bytes(b"")
+    return made

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.outputs import read_outputs_file
+from tests.cli.conftest import Run
+
+OUTPUTS = {
+    "uploads_bucket": "b",
+    "api_url": "https://abc.execute-api.eu-west-1.amazonaws.com/",
+    "region": "eu-west-1",
+    "api_auth": "iam",
+    "queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
+}
+
+
+def _written(folder: Path, document: object) -> Path:
+    file = folder / "outputs.json"
+    file.write_text(document if isinstance(document, str) else json.dumps(document))
+    return file
+
+
+def test_outputs_as_pulumi_prints_them_are_read_and_leave_credentials_to_the_sdk(tmp_path: Path) -> None:
+    access = read_outputs_file(_written(tmp_path, OUTPUTS))
+
+    assert access.uploads_bucket == "b"
+    assert access.api_url == "https://abc.execute-api.eu-west-1.amazonaws.com"
+    assert (access.endpoint_url, access.access_key_id, access.ca_bundle) == (None, None, None)
+
+
+def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: Path) -> None:
+    ca_bundle = tmp_path / "ca.pem"
+    ca_bundle.touch()
+    document = {
+        "endpoint_url": "https://127.0.0.1:4566",
+        "region": "us-east-1",
+        "aws_access_key_id": "AKID",
+        "aws_secret_access_key": "very-secret",
+        "outputs": OUTPUTS,
+        "ca_bundle": str(ca_bundle),
+    }
+    access = read_outputs_file(_written(tmp_path, document))
+
+    assert access.endpoint_url == "https://127.0.0.1:4566"
+    assert (access.access_key_id, access.secret_access_key) == ("AKID", "very-secret")
+    assert access.ca_bundle == ca_bundle
+    assert "very-secret" not in repr(access)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ("{not json", "is not JSON"),
+        ("[]", "holds no JSON object"),
+        ({}, "has no output 'api_url', has no output 'api_auth', has no output 'uploads_bucket'"),
+        ({**OUTPUTS, "api_auth": "none"}, "has 'none' as 'api_auth', allowed: iam or jwt"),
+        ({**OUTPUTS, "api_url": "abc"}, "has 'abc' as 'api_url', allowed: an http or https address"),
+        ({**OUTPUTS, "region": 5}, "has 'region' as 5, which is not text"),
+        (
+            {"outputs": OUTPUTS, "ca_bundle": "/nowhere/ca.pem"},
+            "names the ca_bundle /nowhere/ca.pem, which doesn't",
+        ),
+        ({"outputs": OUTPUTS, "aws_access_key_id": "AKID"}, "has only one of aws_access_key_id and"),
+    ],
+)
+def test_faulty_outputs_are_named_in_one_sentence(
+    bill_e: Run, tmp_path: Path, document: object, sentence: str
+) -> None:
+    ran = bill_e("receipts", "--outputs", _written(tmp_path, document))
+
+    assert ran.code == 1
+    assert sentence in ran.err
+    assert str(tmp_path / "outputs.json") in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_missing_outputs_file_is_named(bill_e: Run, tmp_path: Path) -> None:
+    ran = bill_e("receipts", "--outputs", tmp_path / "gone.json")
+
+    assert ran.code == 1
+    assert f"{tmp_path / 'gone.json'} cannot be read: No such file or directory" in ran.err
+
+
+def test_no_stack_named_is_wrong_usage(bill_e: Run) -> None:
+    ran = bill_e("receipts")
+
+    assert ran.code == 2
+    assert "give --stack NAME or --outputs FILE, or set BILL_E_STACK or BILL_E_OUTPUTS" in ran.err
+
+
+def test_two_stacks_in_the_environment_are_wrong_usage(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILL_E_STACK", "dev")
+    monkeypatch.setenv("BILL_E_OUTPUTS", "outputs.json")
+    ran = bill_e("receipts")
+
+    assert ran.code == 2
+    assert "are both set" in ran.err
+
+
+def test_option_goes_before_the_environment(
+    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BILL_E_STACK", "dev")
+
+    assert "gone.json" in bill_e("receipts", "--outputs", tmp_path / "gone.json").err
+
+
+def test_pulumi_not_installed_is_said_with_the_way_out(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    ran = bill_e("receipts", "--stack", "dev")
+
+    assert ran.code == 1
+    assert "needs the Pulumi CLI, which is not on the PATH" in ran.err
+
+
+def _install_pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    script = folder / "pulumi"
+    script.write_text(f"#!{sys.executable}\nimport json, sys\n{body}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_stack_is_read_from_pulumi(bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outputs: dict[str, Any] = {**OUTPUTS, "api_auth": "jwt", "api_url": "http://127.0.0.1:9"}
+    expected = ["stack", "output", "--json", "--non-interactive", "--stack=dev"]
+    _install_pulumi(tmp_path, monkeypatch, f"assert sys.argv[1:] == {expected}\nprint(json.dumps({outputs}))")
+    ran = bill_e("receipts", "--stack", "dev", "--token", "t")
+
+    assert "GET /receipts: cannot connect to http://127.0.0.1:9: is it running" in ran.err
+
+
+def test_unknown_stack_is_told_as_pulumi_tells_it(
+    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _install_pulumi(tmp_path, monkeypatch, "sys.exit(\"error: no stack named 'dve' found\")")
+    ran = bill_e("receipts", "--stack", "dve")
+
+    assert ran.code == 1
+    assert "the outputs of stack 'dve' cannot be read: no stack named 'dve' found" in ran.err

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.fake_stack import FakeStack, entry
+
+
+@pytest.fixture
+def outputs(stack: FakeStack, tmp_path: Path) -> Path:
+    """A ledger of 450 entries, newest first: more than two pages."""
+    stack.entries = [
+        entry(key=f"receipt {number}.png", recorded_at=f"2026-11-{20 - number // 100}T00:00:00.000000Z")
+        for number in range(450)
+    ]
+    return stack.write_outputs(tmp_path)
+
+
+def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(
+    bill_e: Run, outputs: Path
+) -> None:
+    ran = bill_e("receipts", "--outputs", outputs)
+
+    lines = ran.out.splitlines()
+    assert lines[0].split() == ["RECORDED", "OUTCOME", "FINGERPRINT", "SIZE", "TYPE", "KEY", "DETAIL"]
+    assert len(lines) == 51
+    assert lines[1].split()[:4] == ["2026-11-20T00:00:00Z", "ACCEPTED", "0" * 64, "1.2"]
+    assert "the first 50; there are more" in ran.err
+
+
+def test_limit_beyond_a_page_follows_cursors(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
+    ran = bill_e("receipts", "--limit", "201", "--outputs", outputs)
+
+    assert len(ran.out.splitlines()) == 202
+    assert [request.partition("?")[2] for request in stack.requests] == ["limit=200", "limit=1&cursor=200"]
+
+
+def test_all_entries_as_one_json_document(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
+    ran = bill_e("receipts", "--all", "--json", "--outputs", outputs)
+
+    assert json.loads(ran.out) == {"entries": stack.entries, "next_cursor": None}
+
+
+def test_json_of_a_part_has_the_cursor_of_the_rest(bill_e: Run, outputs: Path) -> None:
+    document = json.loads(bill_e("receipts", "--limit", "7", "--json", "--outputs", outputs).out)
+
+    assert len(document["entries"]) == 7
+    assert document["next_cursor"] == "7"
+
+
+def test_empty_ledger_is_said_and_is_no_error(bill_e: Run, stack: FakeStack, tmp_path: Path) -> None:
+    outputs = stack.write_outputs(tmp_path)
+
+    assert bill_e("receipts", "--outputs", outputs).err == "no entries\n"
+    ran = bill_e("receipts", "--json", "--outputs", outputs)
+    assert (ran.code, json.loads(ran.out)) == (0, {"entries": [], "next_cursor": None})
+
+
+def test_filters_reach_the_api(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
+    arguments = ("--outcome", "rejected", "--from", "2026-11-01", "--to", "2026-11-18T02:00:00+02:00")
+    ran = bill_e("receipts", *arguments, "--outputs", outputs)
+
+    assert ran.code == 0
+    assert stack.requests == [
+        "GET /receipts?outcome=REJECTED&from=2026-11-01T00%3A00%3A00.000000Z"
+        "&to=2026-11-18T00%3A00%3A00.000000Z&limit=50"
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--from", "yesterday"),
+        ("--from", "2026-11-01T00:00:00"),
+        ("--from", "2026-02-30"),
+        ("--to", "20261101"),
+        ("--to", "0001-01-01T00:00:00+14:00"),
+        ("--limit", "0"),
+        ("--limit", "-1"),
+        ("--limit", "²"),
+        ("--limit", "5", "--all"),
+        ("--outcome", "LOST"),
+        ("--from", "2026-11-02", "--to", "2026-11-02"),
+    ],
+)
+def test_malformed_option_is_wrong_usage_and_asks_nothing(
+    bill_e: Run, outputs: Path, stack: FakeStack, options: tuple[str, ...]
+) -> None:
+    ran = bill_e("receipts", *options, "--outputs", outputs)
+
+    assert ran.code == 2
+    assert options[0] in ran.err
+    assert stack.requests == []
+
+
+def test_key_that_would_steer_a_terminal_is_shown_escaped(
+    bill_e: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    stack.entries = [entry(key="a\x1b[31m\u202egnp.exe\n\x9b2J ü[bold].png")]
+    outputs = stack.write_outputs(tmp_path)
+    ran = bill_e("receipts", "--outputs", outputs)
+
+    assert "a\\x1b[31m\\u202egnp.exe\\n\\x9b2J ü[bold].png" in ran.out
+    assert bill_e("receipts", "--json", "--outputs", outputs).out.isascii()
