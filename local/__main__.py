@@ -1,0 +1,76 @@
+"""The command line of the embedded AWS: ``python -m local up`` and ``python -m local demo``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from local.errors import LocalError
+
+INTERRUPTED = 130
+"""What a shell reports for a command that was interrupted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, as said on stderr, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Also where stdout is a file or a pipe, what is told there and on stderr keeps its order.
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        if options.command == "up":
+            from local.up import up
+
+            up(options.outputs, options.port)
+        else:
+            from local.demo import demo
+
+            demo()
+    except LocalError as error:
+        print(f"local: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Stop once, in order: what comes while everything is being stopped changes nothing."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="Bill-E on an embedded AWS.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    up = commands.add_parser(
+        "up", help="deploy on an embedded AWS and stay up until Ctrl-C, SIGINT or SIGTERM"
+    )
+    up.add_argument(
+        "--outputs",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="write endpoint, credentials and stack outputs there, as JSON; removed at the end",
+    )
+    up.add_argument("--port", metavar="N", type=_port, help="listen on this port (default: a free one)")
+    commands.add_parser("demo", help="deploy, upload samples/, wait for the outcomes, print the ledger, stop")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a port is a number from 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Clients for an AWS endpoint that depend on nothing but their arguments."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_apigatewayv2 import ApiGatewayV2Client
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_iam import IAMClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sts import STSClient
+
+_SESSION_SETTINGS_FROM_NOWHERE: dict[str, tuple[None, None, str | None, None]] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Overrides of botocore's session variables: neither environment nor files decide a profile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A long-lived access key."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """An AWS endpoint as one principal sees it.
+
+    The AWS settings of the machine (``AWS_*`` variables, ``~/.aws``, proxies, CA bundles) have no say in it.
+    Calls are made once, without retries: on this machine, what fails once fails for a reason.
+    Clients are kept and shared between threads.
+    """
+
+    endpoint_url: str
+    region: str
+    ca_bundle: Path
+    credentials: Credentials
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    @overload
+    def client(self, service: Literal["apigatewayv2"]) -> ApiGatewayV2Client: ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def client(self, service: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: Literal["sts"]) -> STSClient: ...
+    def client(self, service: str) -> Any:
+        """Return the client of a service, made on first use."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def close(self) -> None:
+        """Close the connections of every client that was made."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _make(self, service: str) -> Any:
+        session = botocore.session.Session(session_vars=_SESSION_SETTINGS_FROM_NOWHERE)
+        make: Any = boto3.Session(botocore_session=session).client
+        return make(
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint_url,
+            verify=str(self.ca_bundle),
+            aws_access_key_id=self.credentials.access_key_id,
+            aws_secret_access_key=self.credentials.secret_access_key,
+            config=Config(
+                proxies={},
+                retries={"total_max_attempts": 1},
+                connect_timeout=5,
+                read_timeout=60,
+                max_pool_connections=20,
+                s3={"addressing_style": "path"},
+            ),
+        )

@@ -1,0 +1,80 @@
+"""``python -m local demo``: the main job from end to end, on real files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cli.api import Entry, LedgerApi, Query
+from cli.errors import BillEError
+from cli.files import find_files
+from cli.outcomes import Totals, summarise
+from cli.outputs import parse_access
+from cli.session import connect
+from cli.terminal import Terminal, entry_row
+from cli.transfer import Failed, Result, Uploaded
+from cli.upload import upload_with_progress, wait_with_progress
+from local.environment import Environment, running_environment
+from local.errors import LocalError
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
+CONCURRENCY = 4
+OUTCOME_TIMEOUT_SECONDS = 120.0
+
+
+def demo() -> None:
+    """Deploy, upload the samples, wait for their outcomes, and print the ledger with totals.
+
+    Raises:
+        LocalError: something cannot be started, uploaded or read, or the totals don't add up.
+
+    """
+    terminal = Terminal.over(sys.stdout, sys.stderr)
+    terminal.complain("starting an embedded AWS, and deploying the program on it")
+    with running_environment() as environment:
+        terminal.complain(f"deployed on {environment.emulator.endpoint_url}; uploading {SAMPLES.name}/")
+        try:
+            results, outcomes, ledger = _run(environment, terminal)
+        except BillEError as error:
+            raise LocalError(f"the demo failed: {error}") from error
+    terminal.table(entry_row(entry, full_fingerprint=False) for entry in ledger)
+    totals = summarise(results, outcomes)
+    terminal.write(totals.sentence())
+    for failed in results:
+        if isinstance(failed, Failed):
+            terminal.complain(f"not uploaded: {failed.path}: {failed.reason}")
+    if mismatch := find_mismatch(totals, ledger):
+        raise LocalError(f"the demo does not add up: {mismatch}")
+
+
+def _run(
+    environment: Environment, terminal: Terminal
+) -> tuple[Sequence[Result], Mapping[Uploaded, Entry], Sequence[Entry]]:
+    """Use the stack as the command line does: what was uploaded, what became of it, and the whole ledger."""
+    access = parse_access(environment.description(), "the embedded AWS")
+    with connect(access, concurrency=CONCURRENCY) as stack:
+        found = find_files(SAMPLE_FOLDERS)
+        results = upload_with_progress(found, stack.send_file, CONCURRENCY, terminal)
+        uploads = [result for result in results if isinstance(result, Uploaded)]
+        outcomes = dict(wait_with_progress(stack.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
+        return results, outcomes, _whole_ledger(stack.api)
+
+
+def _whole_ledger(api: LedgerApi) -> list[Entry]:
+    return [entry for page in api.pages(Query()) for entry in page["entries"]]
+
+
+def find_mismatch(totals: Totals, ledger: Sequence[Entry]) -> str | None:
+    """Say what is wrong, unless every upload has exactly one entry and each outcome came up."""
+    if totals.failed:
+        return f"{totals.failed} files were not uploaded"
+    if totals.pending:
+        return f"{totals.pending} uploads have no outcome after {OUTCOME_TIMEOUT_SECONDS:.0f} s"
+    if len(ledger) != totals.uploads:
+        return f"the ledger has {len(ledger)} entries for {totals.uploads} uploads"
+    for outcome in ("accepted", "duplicate", "rejected"):
+        if not getattr(totals, outcome):
+            return f"no upload is {outcome}, though the samples have some that should be"
+    return None

@@ -1,0 +1,265 @@
+"""Start and stop the AWS emulator, ministack, as a child process.
+
+It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests are signed and
+allowed by a policy, and functions run under their own role. What it keeps lies in a private directory, and is
+gone at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import http.client
+import os
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import trustme
+
+from local.aws import Aws, Credentials
+from local.errors import LocalError
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+SERVICES = ("apigateway", "dynamodb", "iam", "lambda", "logs", "s3", "sqs", "sts")
+SERVER = "local.server"
+START_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 8.0
+LOG_LINES_SHOWN = 15
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emulator:
+    """A running emulator, as its operator sees it: the operator's key is allowed everything."""
+
+    port: int
+    operator: Aws
+    log: Path
+    _process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every service is reached."""
+        return self.operator.endpoint_url
+
+    def seen_by(self, credentials: Credentials) -> Aws:
+        """Return the same AWS for another principal."""
+        return Aws(
+            endpoint_url=self.endpoint_url,
+            region=self.operator.region,
+            ca_bundle=self.operator.ca_bundle,
+            credentials=credentials,
+        )
+
+    def wait(self) -> NoReturn:
+        """Wait until it ends, which it doesn't by itself.
+
+        Raises:
+            LocalError: it did; its log is kept, and the error names it.
+
+        """
+        self._process.wait()
+        raise _ended(self._process, self.log)
+
+
+@contextlib.contextmanager
+def running_emulator(port: int | None = None) -> Iterator[Emulator]:
+    """Run an emulator on ``port``, or on a free port, for as long as the context is open.
+
+    Raises:
+        LocalError: the port is in use, or the emulator doesn't start; its log is then kept, and named.
+
+    """
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(_bound_socket(port))
+        bound_port: int = listener.getsockname()[1]
+        home = stack.enter_context(_private_directory())
+        ca_bundle, certificate, key = _issue_certificate(home)
+        operator = Aws(
+            endpoint_url=f"https://{HOST}:{bound_port}",
+            region=REGION,
+            ca_bundle=ca_bundle,
+            credentials=_new_key(),
+        )
+        stack.callback(operator.close)
+        log = stack.enter_context(_temporary_log())
+        process = _start(listener, certificate, key, _environment(home, bound_port, operator), log)
+        stack.callback(_stop, process)
+        listener.close()
+        _wait_until_healthy(process, bound_port, ca_bundle, log)
+        yield Emulator(port=bound_port, operator=operator, log=log, _process=process)
+
+
+def _bound_socket(port: int | None) -> socket.socket:
+    """Bind the port here: "in use" is known at once, and nobody can take it before the child listens."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port or 0))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise LocalError(_bind_failure(port, error)) from error
+    return listener
+
+
+def _bind_failure(port: int | None, error: Exception) -> str:
+    if isinstance(error, OverflowError):
+        return f"port {port} does not exist: a port is a number from 1 to 65535"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} on {HOST} is in use: stop what uses it, name another one, or none for a free one"
+    return f"port {port} on {HOST} cannot be used: {error}"
+
+
+def _new_key() -> Credentials:
+    return Credentials(
+        access_key_id="AKIA" + secrets.token_hex(8).upper(), secret_access_key=secrets.token_urlsafe(30)
+    )
+
+
+@contextlib.contextmanager
+def _private_directory() -> Iterator[Path]:
+    # A function process that is being killed may still write while this is removed.
+    with tempfile.TemporaryDirectory(prefix="bill-e-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+def _issue_certificate(home: Path) -> tuple[Path, Path, Path]:
+    """Make a throw-away certificate authority and a server certificate: CA bundle, certificate chain, key."""
+    authority = trustme.CA(organization_name="Bill-E embedded AWS")
+    server = authority.issue_cert(HOST, "localhost")
+    ca_bundle, certificate, key = home / "ca.pem", home / "server.pem", home / "server.key"
+    authority.cert_pem.write_to_path(str(ca_bundle))
+    for blob in server.cert_chain_pems:
+        blob.write_to_path(str(certificate), append=True)
+    server.private_key_pem.write_to_path(str(key))
+    return ca_bundle, certificate, key
+
+
+def _environment(home: Path, port: int, operator: Aws) -> dict[str, str]:
+    """Make the child's whole environment. Its functions inherit it, so nothing of this machine's is in it."""
+    temporary = home / "tmp"
+    temporary.mkdir()
+    return {
+        "PATH": os.defpath,
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AUTH": "true",
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": operator.region,
+        "AWS_ACCESS_KEY_ID": operator.credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": operator.credentials.secret_access_key,
+        "SERVICES": ",".join(SERVICES),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        "DOCKER_HOST": f"unix://{home / 'no-docker.sock'}",
+        "PERSIST_STATE": "0",
+        "STATE_DIR": str(home / "state"),
+        "S3_DATA_DIR": str(home / "s3"),
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(home / "server.pem"),
+        "MINISTACK_SSL_KEY": str(home / "server.key"),
+        "AWS_CA_BUNDLE": str(operator.ca_bundle),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+class _EmulatorError(LocalError):
+    """The emulator itself failed, as its log tells."""
+
+
+@contextlib.contextmanager
+def _temporary_log() -> Iterator[Path]:
+    """Make a log outside the private directory, so that it can outlive a failure of the emulator."""
+    handle, name = tempfile.mkstemp(prefix="bill-e-emulator-", suffix=".log")
+    os.close(handle)
+    log = Path(name)
+    try:
+        yield log
+    except _EmulatorError:
+        raise
+    except BaseException:
+        log.unlink()
+        raise
+    log.unlink()
+
+
+def _start(
+    listener: socket.socket, certificate: Path, key: Path, environment: dict[str, str], log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", SERVER, str(listener.fileno()), str(certificate), str(key)],
+            cwd=_REPOSITORY,
+            env=environment,
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # A group of its own: Ctrl-C in a terminal reaches only the parent, which stops the rest in order.
+            process_group=0,
+        )
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, ca_bundle: Path, log: Path) -> None:
+    context = ssl.create_default_context(cafile=str(ca_bundle))
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while not _is_healthy(port, context):
+        if process.poll() is not None:
+            raise _ended(process, log)
+        if time.monotonic() > deadline:
+            raise _EmulatorError(
+                f"the AWS emulator was not ready after {START_TIMEOUT_SECONDS:.0f} s; {_log_extract(log)}"
+            )
+        time.sleep(0.02)
+
+
+def _is_healthy(port: int, context: ssl.SSLContext) -> bool:
+    connection = http.client.HTTPSConnection(HOST, port, timeout=5, context=context)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _ended(process: subprocess.Popen[bytes], log: Path) -> _EmulatorError:
+    return _EmulatorError(f"the AWS emulator ended with exit code {process.returncode}; {_log_extract(log)}")
+
+
+def _log_extract(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+    if not lines:
+        return f"its log is empty: {log}"
+    return "\n".join([f"its log is {log}, which ends with:", *(f"  {line}" for line in lines)])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the emulator and every function process of it, whatever state they are in."""
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_TIMEOUT_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()

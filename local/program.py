@@ -1,0 +1,192 @@
+"""Deploy the unmodified Pulumi program on an AWS endpoint, without the Pulumi engine.
+
+The program registers its resources with Pulumi's mock monitor; `local.provider` makes each one with an AWS
+call, and answers with its real id and outputs. There is no diff, no state and no replacement: it deploys once,
+into an empty account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import runpy
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi.runtime
+import yaml  # type: ignore[import-untyped]
+from pulumi.runtime import settings, stack
+
+from local import provider
+from local.aws import Aws
+from local.errors import LocalError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STACK = "local"
+WORKERS = 8
+"""How many resources are made at the same time."""
+
+
+def deploy(
+    aws: Aws, project_folder: Path = REPOSITORY, config: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run the program of ``project_folder`` as its stack ``local``; return its outputs, secrets in plain.
+
+    ``config`` overrides single settings of that stack.
+
+    Raises:
+        LocalError: the settings are refused, a resource cannot be made, or the program fails.
+
+    """
+    project = _read_yaml(project_folder / "Pulumi.yaml")
+    stack_file = _read_yaml(project_folder / f"Pulumi.{STACK}.yaml")
+    merged = {**_defaults(project), **_qualified(project, stack_file.get("config") or {}), **(config or {})}
+    try:
+        with _event_loop() as loop:
+            pulumi.runtime.set_mocks(
+                _Deployment(aws), project["name"], STACK, preview=False, logger=_quiet_logger()
+            )
+            pulumi.runtime.set_all_config({key: _config_text(key, value) for key, value in merged.items()})
+            return loop.run_until_complete(_run(project_folder / "__main__.py"))
+    except Exception as error:
+        raise _as_local_error(error) from error
+    finally:
+        pulumi.runtime.set_all_config({})
+        settings.reset_options()
+
+
+async def _run(program: Path) -> dict[str, Any]:
+    async def body() -> None:
+        runpy.run_path(str(program), run_name="__main__")
+
+    await stack.run_pulumi_func(body)
+    root = settings.get_root_resource()
+    assert isinstance(root, stack.Stack)  # noqa: S101 (set_mocks made it)
+    outputs = await pulumi.Output.all(**root.outputs).future()
+    missing = sorted(name for name, value in (outputs or {}).items() if value is None)
+    if missing:
+        raise LocalError(f"the program's outputs {', '.join(missing)} have no value")
+    return dict(outputs or {})
+
+
+class _Deployment(pulumi.runtime.Mocks):
+    """What the program registers, made on AWS. Called on worker threads; it has no state but the clients."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        inputs = {name: _in_plain(value) for name, value in args.inputs.items() if value is not None}
+        if not args.custom:
+            return "", inputs
+        if args.resource_id:
+            raise LocalError(f"{args.typ} {args.name!r}: importing an existing resource is not possible here")
+        created = provider.create(self._aws, args.typ, args.name, inputs)
+        return created.id, {**inputs, **created.outputs}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        return provider.call(self._aws, args.token), []
+
+
+def _in_plain(value: Any) -> Any:
+    """Unwrap secrets at any depth, and make whole floats integers again, which protobuf doesn't know."""
+    if pulumi.runtime.rpc.is_rpc_secret(value):
+        return _in_plain(value["value"])
+    if isinstance(value, dict):
+        return {key: _in_plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise LocalError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise LocalError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise LocalError(f"{path} holds no mapping")
+    return content
+
+
+def _defaults(project: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the defaults that ``Pulumi.yaml`` declares for the program's own settings."""
+    declared = _qualified(project, project.get("config") or {})
+    return {
+        key: declaration["default"]
+        for key, declaration in declared.items()
+        if isinstance(declaration, dict) and "default" in declaration
+    }
+
+
+def _qualified(project: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give keys without a namespace that of the project."""
+    return {key if ":" in key else f"{project['name']}:{key}": value for key, value in config.items()}
+
+
+def _config_text(key: str, value: Any) -> str:
+    """Write a setting as Pulumi's engine hands it to a program: text as it is, anything else as JSON."""
+    if isinstance(value, dict) and set(value) == {"secure"}:
+        raise LocalError(f"Pulumi.{STACK}.yaml: {key} is encrypted, which only the Pulumi CLI can read")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _quiet_logger() -> logging.Logger:
+    """Pulumi logs the errors that it also raises; warnings of the program still reach stderr."""
+    logger = logging.getLogger("local.program")
+    logger.addFilter(lambda record: record.levelno < logging.ERROR)
+    return logger
+
+
+@contextlib.contextmanager
+def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Set an event loop for Pulumi here and on its worker threads, where it would leave its own open."""
+    loops = [asyncio.new_event_loop()]
+
+    def start_worker() -> None:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    loop = loops[0]
+    # What Pulumi's tasks fail with is raised by the one that is awaited; the others would only repeat it.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    loop.set_default_executor(ThreadPoolExecutor(WORKERS, initializer=start_worker))
+    asyncio.set_event_loop(loop)
+    try:
+        yield loop
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        asyncio.set_event_loop(None)
+        for each in loops:
+            each.close()
+
+
+def _as_local_error(error: BaseException) -> LocalError:
+    """Find the one sentence for what went wrong, wherever in the chain of causes it was said."""
+    for cause in _causes(error):
+        if isinstance(cause, LocalError | pulumi.RunError):
+            return LocalError(str(cause))
+    return LocalError(f"the program failed with {type(error).__name__}: {error}")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """List an error and what it was raised from. Pulumi raises errors "from" themselves: it can be a ring."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__
+    return chain

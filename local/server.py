@@ -1,0 +1,57 @@
+"""The emulator's process: ministack behind TLS, on a socket that its parent, `local.emulator`, bound.
+
+Not run as ``python -m ministack``: that command also binds port 443 where it may, and outlives its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+from ministack.core import lambda_runtime
+
+
+def main(listener: int, certificate: str, key: str) -> None:
+    """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone."""
+    config = Config()
+    config.bind = [f"fd://{listener}"]
+    config.certfile, config.keyfile = certificate, key
+    config.keep_alive_timeout = 75
+    config.errorlog = logging.getLogger("hypercorn.error")
+    asyncio.run(_serve_until_told_to_stop(config))
+
+
+async def _serve_until_told_to_stop(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    _exit(serving)
+
+
+def _stop_with_parent() -> None:
+    """Wait for the end of stdin, which comes when the parent closes it or dies, also of SIGKILL."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit(serving: asyncio.Task[None]) -> None:
+    """End at once: it keeps nothing, so there is nothing to finish but its function processes."""
+    if serving.done():
+        serving.result()
+    lambda_runtime.reset()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

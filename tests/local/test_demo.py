@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from cli.api import Entry
+from cli.outcomes import Totals
+from local.demo import find_mismatch
+
+TOTALS: dict[str, Any] = {
+    "uploads": 4,
+    "accepted": 2,
+    "duplicate": 1,
+    "rejected": 1,
+    "pending": 0,
+    "already_accepted": 0,
+    "failed": 0,
+}
+LEDGER = [cast("Entry", {})] * 4
+
+
+def test_one_entry_for_each_upload_adds_up() -> None:
+    assert find_mismatch(Totals(**TOTALS), LEDGER) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"failed": 1}, "1 files were not uploaded"),
+        ({"pending": 1}, "1 uploads have no outcome"),
+        ({"uploads": 5}, "4 entries for 5 uploads"),
+        ({"uploads": 3}, "4 entries for 3 uploads"),
+        ({"duplicate": 0}, "no upload is duplicate"),
+    ],
+)
+def test_anything_else_does_not_add_up(change: dict[str, int], said: str) -> None:
+    mismatch = find_mismatch(Totals(**TOTALS | change), LEDGER)
+
+    assert mismatch is not None
+    assert said in mismatch

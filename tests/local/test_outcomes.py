@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.local.conftest import MAX_RECEIPT_BYTES
+from tests.local.eventually import eventually
+from tests.local.stack import DeployedStack, png
+
+
+def test_new_receipt_is_accepted_with_its_facts(stack: DeployedStack) -> None:
+    content = png()
+
+    uploaded = stack.upload("facts/receipt.png", content)
+
+    entry = stack.entry_of(uploaded)
+    assert entry["outcome"] == "ACCEPTED"
+    assert entry["fingerprint"] == uploaded.fingerprint
+    assert (entry["bucket"], entry["key"]) == (stack.bucket, "facts/receipt.png")
+    assert (entry["size_bytes"], entry["media_type"]) == (len(content), "image/png")
+    assert entry["uploader"]["source_ip"] == "127.0.0.1"
+    assert entry["uploaded_at"] <= entry["recorded_at"]
+
+
+@pytest.mark.parametrize("key", ["with space.png", "a+b.png", "100%.png", "Rechnung für Öl/領収書.png"])
+def test_key_is_recorded_as_it_was_uploaded(stack: DeployedStack, key: str) -> None:
+    assert stack.entry_of(stack.upload(key, png()))["key"] == key
+
+
+def test_same_bytes_under_new_name_are_recorded_as_duplicate_of_the_first(stack: DeployedStack) -> None:
+    content = png()
+    first = stack.upload("renamed/before.png", content)
+    assert stack.entry_of(first)["outcome"] == "ACCEPTED"
+
+    second = stack.upload("renamed/after.png", content)
+
+    entry = stack.entry_of(second)
+    assert entry["outcome"] == "DUPLICATE"
+    assert entry["duplicate_of"] == {
+        "bucket": stack.bucket,
+        "key": first.key,
+        "version_id": first.version_id,
+    }
+
+
+def test_same_bytes_at_the_same_time_give_one_receipt_and_otherwise_duplicates(stack: DeployedStack) -> None:
+    content = png()
+
+    uploads = [stack.upload(f"at-once/{number}.png", content) for number in range(6)]
+
+    outcomes = sorted(entry["outcome"] for entry in stack.entries_of(*uploads))
+    assert outcomes == ["ACCEPTED"] + ["DUPLICATE"] * 5
+
+
+def test_overwritten_file_has_an_entry_for_each_version(stack: DeployedStack) -> None:
+    before, after = stack.upload("overwritten.png", png()), stack.upload("overwritten.png", png())
+
+    old, new = stack.entries_of(before, after)
+
+    assert (old["outcome"], new["outcome"]) == ("ACCEPTED", "ACCEPTED")
+    assert (old["fingerprint"], new["fingerprint"]) == (before.fingerprint, after.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.pdf", b"", "empty"),
+        ("text named like a picture.png", b"not a picture, whatever the name says", "unsupported_type"),
+        ("large.png", png(padding=MAX_RECEIPT_BYTES), "too_large"),
+    ],
+)
+def test_file_that_is_no_receipt_is_rejected_with_its_reason(
+    stack: DeployedStack, name: str, content: bytes, reason: str
+) -> None:
+    entry = stack.entry_of(stack.upload(f"bad/{name}", content))
+
+    assert (entry["outcome"], entry["reason"]) == ("REJECTED", reason)
+
+
+def test_largest_allowed_receipt_is_accepted(stack: DeployedStack) -> None:
+    content = png()
+    content += bytes(MAX_RECEIPT_BYTES - len(content))
+
+    assert stack.entry_of(stack.upload("largest.png", content))["outcome"] == "ACCEPTED"
+
+
+def test_upload_that_is_deleted_before_it_was_read_is_rejected_as_missing(stack: DeployedStack) -> None:
+    with processor_stopped(stack):
+        uploaded = stack.upload("deleted.png", png())
+        stack.operator.client("s3").delete_object(
+            Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
+        )
+
+    with quick_redelivery(stack):
+        entry = stack.entry_of(uploaded)
+
+    assert (entry["outcome"], entry["reason"]) == ("REJECTED", "object_missing")
+    assert (entry["fingerprint"], entry["size_bytes"]) == (None, None)
+
+
+def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack: DeployedStack) -> None:
+    sqs, outputs = stack.operator.client("sqs"), stack.environment.outputs
+    body = "this is no S3 event"
+
+    with quick_redelivery(stack):
+        sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=body)
+        dead = eventually(
+            "a message in the dead-letter queue",
+            lambda: sqs.receive_message(QueueUrl=outputs["dead_letter_queue_url"]).get("Messages"),
+        )
+
+    assert [message["Body"] for message in dead] == [body]
+    kept = sqs.get_queue_attributes(QueueUrl=outputs["queue_url"], AttributeNames=["All"])["Attributes"]
+    assert kept["ApproximateNumberOfMessages"] == kept["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+@contextmanager
+def processor_stopped(stack: DeployedStack) -> Iterator[None]:
+    """Let messages wait in the queue, as they do while the processor cannot run."""
+    functions = stack.operator.client("lambda")
+    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@contextmanager
+def quick_redelivery(stack: DeployedStack) -> Iterator[None]:
+    """Bring failed messages back after a second instead of minutes, as an operator can."""
+    sqs, url = stack.operator.client("sqs"), stack.environment.outputs["queue_url"]
+    usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=usual)

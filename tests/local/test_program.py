@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from local.aws import Aws, Credentials
+from local.errors import LocalError
+from local.program import deploy
+from tests.local.stack import DeployedStack
+
+NOTHING = Aws(
+    endpoint_url="https://127.0.0.1:1",
+    region="eu-test-1",
+    ca_bundle=Path("/nonexistent"),
+    credentials=Credentials(access_key_id="none", secret_access_key="none"),
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of one setting, which it exports."""
+    (tmp_path / "Pulumi.yaml").write_text(
+        "name: tiny\nruntime: python\nconfig:\n  size:\n    type: integer\n    default: 3\n"
+    )
+    (tmp_path / "Pulumi.local.yaml").write_text("config:\n  aws:region: eu-test-1\n")
+    write_program(tmp_path, "pulumi.export('size', pulumi.Config().require_int('size'))")
+    return tmp_path
+
+
+def write_program(project: Path, body: str) -> None:
+    (project / "__main__.py").write_text(f"import pulumi\nimport pulumi_aws as aws\n{dedent(body)}\n")
+
+
+def test_defaults_of_the_project_are_settings(project: Path) -> None:
+    assert deploy(NOTHING, project) == {"size": 3}
+
+
+def test_settings_of_the_stack_come_before_defaults(project: Path) -> None:
+    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:size: 4\n")
+
+    assert deploy(NOTHING, project) == {"size": 4}
+
+
+def test_given_settings_come_before_those_of_the_stack(project: Path) -> None:
+    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:size: 4\n")
+
+    assert deploy(NOTHING, project, {"tiny:size": 5}) == {"size": 5}
+
+
+def test_lists_and_flags_reach_the_program_as_they_are(project: Path) -> None:
+    write_program(
+        project,
+        """
+        config = pulumi.Config()
+        pulumi.export("names", config.require_object("names"))
+        pulumi.export("flag", config.require_bool("flag"))
+        """,
+    )
+
+    assert deploy(NOTHING, project, {"tiny:names": ["a", "b"], "tiny:flag": False}) == {
+        "names": ["a", "b"],
+        "flag": False,
+    }
+
+
+def test_secret_outputs_are_told_in_plain(project: Path) -> None:
+    write_program(project, "pulumi.export('secret', pulumi.Output.secret({'inner': 'value'}))")
+
+    assert deploy(NOTHING, project) == {"secret": {"inner": "value"}}
+
+
+def test_data_sources_answer(project: Path) -> None:
+    write_program(project, "pulumi.export('region', aws.get_region_output().region)")
+
+    assert deploy(NOTHING, project) == {"region": "eu-test-1"}
+
+
+def test_resource_gets_its_real_id_and_outputs(stack: DeployedStack, project: Path) -> None:
+    write_program(
+        project,
+        """
+        queue = aws.sqs.Queue("mail", visibility_timeout_seconds=pulumi.Output.secret(7))
+        pulumi.export("url", queue.url)
+        pulumi.export("id", queue.id)
+        pulumi.export("arn", queue.arn)
+        """,
+    )
+
+    outputs = deploy(stack.operator, project)
+
+    attributes = stack.operator.client("sqs").get_queue_attributes(
+        QueueUrl=outputs["url"], AttributeNames=["All"]
+    )["Attributes"]
+    assert outputs["id"] == outputs["url"]
+    assert attributes["QueueArn"] == outputs["arn"]
+    assert attributes["VisibilityTimeout"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("aws.sns.Topic('alarms')", "aws:sns/topic:Topic 'alarms': .* does not know this resource type"),
+        ("aws.sqs.Queue('mail', fifo_queue=True)", "aws:sqs/queue:Queue 'mail': .* not apply fifoQueue"),
+        ("raise pulumi.RunError('size is 3; allowed: 1')", "^size is 3; allowed: 1$"),
+        ("pulumi.Config().require('absent')", "tiny:absent"),
+        ("1 / 0", "^the program failed with ZeroDivisionError: division by zero$"),
+        ("pulumi.export('nothing', None)", "the program's outputs nothing have no value"),
+        (
+            "aws.sqs.Queue('mail', fifo_queue=True); pulumi.export('a', aws.sqs.Queue('other').url)",
+            "sqs/queue:Queue",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("stack")
+def test_program_that_fails_is_told_in_one_sentence(project: Path, body: str, said: str) -> None:
+    write_program(project, body)
+
+    with pytest.raises(LocalError, match=said):
+        deploy(NOTHING, project)
+
+
+def test_refused_settings_are_all_named(stack: DeployedStack) -> None:
+    with pytest.raises(LocalError) as refusal:
+        deploy(stack.operator, config={"bill-e:batchSize": 0, "bill-e:apiAuth": "none"})
+
+    assert "bill-e:batchSize" in str(refusal.value)
+    assert "bill-e:apiAuth" in str(refusal.value)
+
+
+def test_encrypted_setting_is_refused_naming_it(project: Path) -> None:
+    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:key:\n    secure: v1:abc\n")
+
+    with pytest.raises(LocalError, match="tiny:key is encrypted"):
+        deploy(NOTHING, project)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "cannot read"), ("a: [", "is not YAML"), ("just text", "holds no mapping")]
+)
+def test_unreadable_project_file_is_one_sentence(project: Path, content: str | None, said: str) -> None:
+    file = project / "Pulumi.yaml"
+    file.unlink() if content is None else file.write_text(content)
+
+    with pytest.raises(LocalError, match=said) as refusal:
+        deploy(NOTHING, project)
+
+    assert str(file) in str(refusal.value)
+    assert "\n" not in str(refusal.value)

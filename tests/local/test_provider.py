@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from local import provider
+from local.aws import Aws, Credentials
+from local.errors import LocalError
+from local.provider.archives import zip_bytes
+from local.provider.schema import physical_name
+
+
+@pytest.fixture
+def nothing() -> Aws:
+    """An AWS that nobody may call: what is refused is refused before."""
+    return Aws(
+        endpoint_url="https://127.0.0.1:1",
+        region="us-east-1",
+        ca_bundle=Path("/nonexistent"),
+        credentials=Credentials(access_key_id="none", secret_access_key="none"),
+    )
+
+
+def test_unknown_type_is_refused_naming_type_and_resource(nothing: Aws) -> None:
+    with pytest.raises(
+        LocalError, match=r"aws:sns/topic:Topic 'alarms': .* does not know this resource type"
+    ):
+        provider.create(nothing, "aws:sns/topic:Topic", "alarms", {})
+
+
+@pytest.mark.parametrize(
+    ("type_", "inputs", "path"),
+    [
+        ("aws:s3/bucket:Bucket", {"objectLockEnabled": True}, "objectLockEnabled"),
+        (
+            "aws:s3/bucketNotification:BucketNotification",
+            {"bucket": "b", "queues": [{"queueArn": "a"}, {"events": [], "filter": "x"}]},
+            r"queues\[1\].filter",
+        ),
+        ("aws:lambda/function:Function", {"loggingConfig": {"colour": "red"}}, "loggingConfig.colour"),
+        ("aws:dynamodb/table:Table", {"ttl": {"enabled": False}}, "ttl"),
+    ],
+)
+def test_property_that_would_not_be_applied_is_refused_naming_type_and_property(
+    nothing: Aws, type_: str, inputs: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(LocalError, match=rf"{type_} 'thing': .* would not apply {path};"):
+        provider.create(nothing, type_, "thing", inputs)
+
+
+def test_all_unknown_properties_are_named_at_once(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match="would not apply color, size;"):
+        provider.create(nothing, "aws:sqs/queue:Queue", "queue", {"size": 1, "color": 2, "delaySeconds": 3})
+
+
+def test_policy_with_a_null_is_refused_naming_where_it_is(nothing: Aws) -> None:
+    policy = '{"Statement": [{"Resource": ["arn:a", null]}]}'
+
+    with pytest.raises(LocalError, match=r"no value at Statement\[0\].Resource\[1\]"):
+        provider.create(nothing, "aws:s3/bucketPolicy:BucketPolicy", "p", {"bucket": "b", "policy": policy})
+
+
+def test_missing_input_is_an_error_that_names_it(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match="the input property 'assumeRolePolicy' is missing"):
+        provider.create(nothing, "aws:iam/role:Role", "role", {})
+
+
+def test_endpoint_that_does_not_answer_is_one_sentence(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match="aws:cloudwatch/logGroup:LogGroup 'logs': "):
+        provider.create(nothing, "aws:cloudwatch/logGroup:LogGroup", "logs", {"name": "g"})
+
+
+def test_unknown_data_source_is_refused_naming_it(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match="aws:ec2/getVpc:getVpc: .* does not know this data source"):
+        provider.call(nothing, "aws:ec2/getVpc:getVpc")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "pattern"),
+    [
+        ({}, r"logical-[0-9a-f]{7}"),
+        ({"name": "given"}, r"given"),
+        ({"namePrefix": "/aws/prefix-"}, r"/aws/prefix-[0-9a-f]{7}"),
+    ],
+)
+def test_physical_name_is_the_given_one_or_made_as_pulumi_does(inputs: dict[str, str], pattern: str) -> None:
+    assert re.fullmatch(pattern, physical_name(inputs, "logical", max_length=64))
+
+
+def test_physical_name_of_a_long_logical_name_keeps_its_digits_and_the_limit() -> None:
+    names = {physical_name({}, "x" * 100, max_length=64) for _ in range(2)}
+
+    assert {len(name) for name in names} == {64}
+    assert len(names) == 2
+
+
+def test_archive_of_the_same_content_has_the_same_bytes_whatever_the_dates(tmp_path: Path) -> None:
+    source = tmp_path / "a.py"
+    source.write_text("x = 1\n")
+    archive = pulumi.AssetArchive(
+        {"pkg/b.txt": pulumi.StringAsset("b"), "pkg/a.py": pulumi.FileAsset(str(source))}
+    )
+    before = zip_bytes(archive)
+    os.utime(source, (1, 1))
+
+    assert zip_bytes(archive) == before
+    with zipfile.ZipFile(io.BytesIO(before)) as packed:
+        assert packed.namelist() == ["pkg/a.py", "pkg/b.txt"]
+        assert packed.read("pkg/a.py") == b"x = 1\n"
+
+
+def test_archive_of_a_folder_has_its_files_by_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "a.py").write_text("a")
+
+    with zipfile.ZipFile(io.BytesIO(zip_bytes(pulumi.FileArchive(str(tmp_path))))) as packed:
+        assert packed.namelist() == ["pkg/a.py"]
+
+
+def test_archive_with_a_missing_file_is_refused_naming_it(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.py"
+
+    with pytest.raises(LocalError, match=f"cannot read {missing}"):
+        zip_bytes(pulumi.AssetArchive({"missing.py": pulumi.FileAsset(str(missing))}))

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.local.eventually import eventually
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """Where the command's temporary files go; the name also marks its processes' command lines."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def start(scratch: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `python -m local` as a user would."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, "TMPDIR": str(scratch)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
+    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    file = tmp_path / "new folder" / "outputs.json"
+    process = start("up", "--outputs", str(file))
+    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    described = json.loads(file.read_text())
+    upload_something(described)
+    eventually("a function process", lambda: len(processes_of(scratch)) > 1)
+
+    assert set(described) == {
+        "endpoint_url",
+        "region",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "ca_bundle",
+        "outputs",
+    }
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    process.send_signal(number)
+    usage, complaints = process.communicate(timeout=30)
+
+    assert (process.returncode, complaints) == (0, "")
+    assert described["endpoint_url"] in usage
+    assert list(scratch.iterdir()) == []
+    assert list(file.parent.iterdir()) == []
+    assert processes_of(scratch) == []
+
+
+def test_nothing_runs_on_after_up_was_killed(
+    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "outputs.json"
+    process = start("up", "--outputs", str(file))
+    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    upload_something(json.loads(file.read_text()))
+    eventually("a function process", lambda: len(processes_of(scratch)) > 1)
+
+    process.kill()
+
+    eventually("the end of all processes", lambda: not processes_of(scratch))
+
+
+def test_up_ends_with_a_sentence_when_the_emulator_dies(
+    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "outputs.json"
+    process = start("up", "--outputs", str(file))
+    eventually("the file", lambda: file.exists() or process.poll() is not None)
+
+    (emulator,) = processes_of(scratch)
+    os.kill(emulator, signal.SIGKILL)
+    _, complaints = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert complaints.startswith("local: the AWS emulator ended with exit code -9; its log is ")
+    assert "Traceback" not in complaints
+    assert not file.exists()
+
+
+def test_port_in_use_is_one_sentence_with_the_port(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        process = start("up", "--outputs", str(tmp_path / "o.json"), "--port", str(port))
+        _, complaints = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert complaints.startswith(f"local: port {port} on 127.0.0.1 is in use")
+    assert complaints.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up"], "--outputs"),
+        (["up", "--outputs", "o.json", "--port", "65536"], "'65536' is no port"),
+        (["up", "--outputs", "o.json", "--port", "http"], "'http' is no port"),
+        (["dance"], "'dance'"),
+        ([], "COMMAND"),
+    ],
+)
+def test_wrong_use_is_told_with_what_is_wrong(
+    start: Callable[..., subprocess.Popen[str]], arguments: list[str], said: str
+) -> None:
+    process = start(*arguments)
+    _, complaints = process.communicate(timeout=30)
+
+    assert process.returncode == 2
+    assert said in complaints
+
+
+def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    for wrong, said in ((tmp_path, "is a folder"), (tmp_path / "file" / "o.json", "cannot be made")):
+        process = start("up", "--outputs", str(wrong))
+        output, complaints = process.communicate(timeout=30)
+
+        assert (process.returncode, output) == (1, "")
+        assert said in complaints
+        assert complaints.count("\n") == 1
+
+
+def upload_something(described: dict[str, str | dict[str, str]]) -> None:
+    """Be a client that knows nothing but the file."""
+    outputs = described["outputs"]
+    assert isinstance(outputs, dict)
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=str(described["endpoint_url"]),
+        region_name=str(described["region"]),
+        aws_access_key_id=str(described["aws_access_key_id"]),
+        aws_secret_access_key=str(described["aws_secret_access_key"]),
+        verify=str(described["ca_bundle"]),
+    )
+    try:
+        s3.put_object(Bucket=outputs["uploads_bucket"], Key="receipt.png", Body=b"\x89PNG\r\n\x1a\n")
+    finally:
+        s3.close()
+
+
+def processes_of(scratch: Path) -> list[int]:
+    """The emulator and its functions: what names a file below `scratch` in its command line."""
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if f"{scratch}/" in line]
