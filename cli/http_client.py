@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest, AWSResponse
 
 ATTEMPTS = 5
-RETRIED_STATUSES = frozenset({429})
+RETRIED_STATUSES = frozenset({429, 503})
 LONGEST_PAUSE_SECONDS = 20.0
 TIMEOUT_SECONDS = 60
 

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
+from rich.console import Console
 
+from cli.api import LedgerApi, Page, Query
+from cli.receipts import Listing, write_table
+from cli.terminal import Terminal
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack, entry
 
@@ -105,3 +112,22 @@ def test_key_that_would_steer_a_terminal_is_shown_escaped(
 
     assert "a\\x1b[31m\\u202egnp.exe\\n\\x9b2J ü[bold].png" in ran.out
     assert bill_e("receipts", "--json", "--outputs", outputs).out.isascii()
+
+
+class OnePage(LedgerApi):
+    """A ledger with one entry, without a network."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+
+    def page(self, query: Query, *, limit: int, cursor: str | None = None) -> Page:  # noqa: ARG002
+        return cast("Page", {"entries": [entry()], "next_cursor": None})
+
+
+@pytest.mark.parametrize(("width", "digits"), [(60, 64), (120, 12), (200, 64)])
+def test_fingerprint_is_cut_only_where_a_terminals_table_has_no_room_for_it(width: int, digits: int) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    write_table(Listing(OnePage(), Query(), 50), Terminal(out=console, err=console))
+
+    assert max(re.findall("0{12,}", stream.getvalue()), key=len) == "0" * digits
