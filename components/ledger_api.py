@@ -22,6 +22,9 @@ from components.python_function import (
     PythonFunctionArgs,
 )
 
+READ_ROUTES = ("GET /receipts", "GET /receipts/{fingerprint}")
+UPLOAD_ROUTES = ("POST /uploads",)
+
 INTEGRATION_TIMEOUT_SECONDS = 30
 """The longest that an HTTP API waits for its function; a hard limit ("Quotas for HTTP APIs")."""
 
@@ -82,6 +85,15 @@ class JwtAuth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Authorization:
+    """What a route asks of its callers."""
+
+    type: str
+    authorizer_id: pulumi.Input[str] | None = None
+    scopes: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerApiArgs:
     """What an API is made of.
 
@@ -109,7 +121,7 @@ class LedgerApiArgs:
             "LedgerApiArgs",
             between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
             one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
-            not_empty("upload_prefix", self.upload_prefix, PREFIX_ALLOWED),
+            not_empty("upload_prefix", self.upload_prefix, "folders that each end in /, such as uploads/"),
             matches("upload_prefix", self.upload_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
             *(origin("allowed_origins", site) for site in self.allowed_origins),
             unique("allowed_origins", self.allowed_origins),
@@ -131,14 +143,10 @@ class LedgerApi(pulumi.ComponentResource):
         uploads = self._uploads(name, args)
 
         api = self._api(name, args)
-        authorizer = self._authorizer(name, args.auth, api) if isinstance(args.auth, JwtAuth) else None
-        reading = self._integration(f"{name}-reader", api, reader)
-        uploading = self._integration(f"{name}-uploads", api, uploads)
-        read_scope, upload_scope = _scopes(args.auth)
+        to_read, to_upload = self._door(name, args.auth, api)
         routes = [
-            self._route(name, "GET /receipts", api, reading, authorizer, read_scope, reader),
-            self._route(name, "GET /receipts/{fingerprint}", api, reading, authorizer, read_scope, reader),
-            self._route(name, "POST /uploads", api, uploading, authorizer, upload_scope, uploads),
+            *self._serve(f"{name}-reader", READ_ROUTES, to_read, api, reader),
+            *self._serve(f"{name}-uploads", UPLOAD_ROUTES, to_upload, api, uploads),
         ]
         stage = self._stage(name, args, api, routes)
 
@@ -221,8 +229,13 @@ class LedgerApi(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _authorizer(self, name: str, auth: JwtAuth, api: aws.apigatewayv2.Api) -> aws.apigatewayv2.Authorizer:
-        return aws.apigatewayv2.Authorizer(
+    def _door(
+        self, name: str, auth: IamAuth | JwtAuth, api: aws.apigatewayv2.Api
+    ) -> tuple[_Authorization, _Authorization]:
+        """Make what callers are let in by, and return what reading and what uploading asks of them."""
+        if isinstance(auth, IamAuth):
+            return _Authorization(type="AWS_IAM"), _Authorization(type="AWS_IAM")
+        authorizer = aws.apigatewayv2.Authorizer(
             f"{name}-jwt",
             api_id=api.id,
             authorizer_type="JWT",
@@ -232,51 +245,53 @@ class LedgerApi(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        return (
+            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[auth.read_scope]),
+            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[auth.upload_scope]),
+        )
 
-    def _integration(
-        self, name: str, api: aws.apigatewayv2.Api, function: PythonFunction
-    ) -> aws.apigatewayv2.Integration:
-        return aws.apigatewayv2.Integration(
+    def _serve(
+        self,
+        name: str,
+        route_keys: Sequence[str],
+        authorization: _Authorization,
+        api: aws.apigatewayv2.Api,
+        function: PythonFunction,
+    ) -> list[aws.apigatewayv2.Route]:
+        """Put a function behind routes, each with its authorization, and let only these routes call it."""
+        child = pulumi.ResourceOptions(parent=self)
+        integration = aws.apigatewayv2.Integration(
             f"{name}-integration",
             api_id=api.id,
             integration_type="AWS_PROXY",
             integration_uri=function.arn,
             payload_format_version="2.0",
             timeout_milliseconds=INTEGRATION_TIMEOUT_SECONDS * 1000,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child,
         )
-
-    def _route(
-        self,
-        name: str,
-        route_key: str,
-        api: aws.apigatewayv2.Api,
-        integration: aws.apigatewayv2.Integration,
-        authorizer: aws.apigatewayv2.Authorizer | None,
-        scope: str | None,
-        function: PythonFunction,
-    ) -> aws.apigatewayv2.Route:
-        """One route with its authorization, and the permission to call its function from this route alone."""
-        label = "-".join(re.findall(r"[a-z]+", route_key.lower()))
-        method, path = route_key.split(" ")
-        aws.lambda_.Permission(
-            f"{name}-{label}-permission",
-            action="lambda:InvokeFunction",
-            function=function.name,
-            principal="apigateway.amazonaws.com",
-            source_arn=pulumi.Output.concat(api.execution_arn, f"/*/{method}{path}"),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return aws.apigatewayv2.Route(
-            f"{name}-{label}-route",
-            api_id=api.id,
-            route_key=route_key,
-            target=pulumi.Output.concat("integrations/", integration.id),
-            authorization_type="JWT" if authorizer else "AWS_IAM",
-            authorizer_id=authorizer.id if authorizer else None,
-            authorization_scopes=[scope] if scope else None,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        routes = []
+        for route_key in route_keys:
+            label = "-".join(re.findall(r"[a-z]+", route_key.lower()))
+            aws.lambda_.Permission(
+                f"{name}-{label}-permission",
+                action="lambda:InvokeFunction",
+                function=function.name,
+                principal="apigateway.amazonaws.com",
+                source_arn=pulumi.Output.concat(api.execution_arn, "/*/", route_key.replace(" ", "")),
+                opts=child,
+            )
+            route = aws.apigatewayv2.Route(
+                f"{name}-{label}-route",
+                api_id=api.id,
+                route_key=route_key,
+                target=pulumi.Output.concat("integrations/", integration.id),
+                authorization_type=authorization.type,
+                authorizer_id=authorization.authorizer_id,
+                authorization_scopes=authorization.scopes,
+                opts=child,
+            )
+            routes.append(route)
+        return routes
 
     def _stage(
         self,
@@ -309,8 +324,3 @@ class LedgerApi(pulumi.ComponentResource):
             # An output of the stage is then an API whose routes all answer.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(routes)),
         )
-
-
-def _scopes(auth: IamAuth | JwtAuth) -> tuple[str | None, str | None]:
-    """Return the scopes to read and to upload; None where callers sign instead."""
-    return (auth.read_scope, auth.upload_scope) if isinstance(auth, JwtAuth) else (None, None)

@@ -137,28 +137,29 @@ class LedgerStore:
     def history(self, fingerprint: str, limit: int = HISTORY_LIMIT) -> History:
         """Return what is known about a fingerprint: at most ``limit`` entries and 1 MB of them, in one query.
 
-        The receipt is never among what is left out. Strongly consistent.
+        What is left out are duplicates, unless there are more than ``limit`` rejections. Strongly consistent.
         """
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="#fingerprint = :fingerprint",
-            ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
-            ExpressionAttributeValues={":fingerprint": {"S": fingerprint}},
-            ConsistentRead=True,
-            Limit=limit + 1,
-        )
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#fingerprint = :fingerprint",
+            "ExpressionAttributeNames": {"#fingerprint": schema.FINGERPRINT},
+            "ExpressionAttributeValues": {":fingerprint": {"S": fingerprint}},
+            "ConsistentRead": True,
+            # Backwards by sort key: rejections, the receipt, duplicates, which alone come in any number.
+            "ScanIndexForward": False,
+            "Limit": limit + 1,
+        }
+        answer = self._client.query(**query)
         entries = [schema.from_item(item) for item in answer["Items"][:limit]]
         entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
-        truncated = "LastEvaluatedKey" in answer or len(answer["Items"]) > limit
-        receipt = next((entry for entry in entries if entry.outcome is Outcome.ACCEPTED), None)
-        if receipt is None and truncated:
-            # "DUPLICATE#…" sorts before "RECEIPT": a page full of duplicates ends before it.
-            receipt = self.receipt(fingerprint)
+        of_outcome = {
+            outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome
+        }
         return History(
-            receipt=receipt,
-            duplicates=[entry for entry in entries if entry.outcome is Outcome.DUPLICATE],
-            rejections=[entry for entry in entries if entry.outcome is Outcome.REJECTED],
-            truncated=truncated,
+            receipt=next(iter(of_outcome[Outcome.ACCEPTED]), None),
+            duplicates=of_outcome[Outcome.DUPLICATE],
+            rejections=of_outcome[Outcome.REJECTED],
+            truncated="LastEvaluatedKey" in answer or len(answer["Items"]) > limit,
         )
 
     def _insert(self, entry: Entry) -> Entry | None:

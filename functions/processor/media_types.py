@@ -33,7 +33,7 @@ def _is_heic(head: bytes) -> bool:
     """Read the box that an ISO base media file starts with: size, "ftyp", a brand, compatible brands."""
     if head[4:8] != b"ftyp":
         return False
-    end = len(head)
+    end = min(int.from_bytes(head[:4], "big"), len(head))
     major = head[8:12]
     compatible = {head[at : at + 4] for at in range(16, end, 4)}
     return major in HEIC_BRANDS or (major in GENERIC_HEIF_BRANDS and bool(compatible & HEIC_BRANDS))

@@ -1,0 +1,33 @@
+"""What the components of a stack have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.checks import one_of, refuse
+
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""The days that CloudWatch Logs knows (`PutRetentionPolicy`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonArgs:
+    """What every component of a stack is given alike.
+
+    `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the functions
+    import beyond the runtime. `tags` go on every resource that can have some.
+    """
+
+    log_retention_days: int
+    protect: bool
+    layers: Sequence[pulumi.Input[str]] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse("CommonArgs", one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS))
