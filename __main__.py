@@ -7,14 +7,18 @@ import components as bill_e
 from components import policies
 
 settings = bill_e.StackSettings.load()
-tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
-
-layer = bill_e.PythonLayer("bill-e-libraries", bill_e.PythonLayerArgs())
-ledger_args = bill_e.LedgerArgs(shards=settings.ledger_shards, protect=settings.protect_data, tags=tags)
+libraries = bill_e.PythonLayer("bill-e-libraries", bill_e.PythonLayerArgs())
+common = bill_e.CommonArgs(
+    log_retention_days=settings.log_retention_days,
+    protect=settings.protect_data,
+    layers=[libraries.arn],
+    tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()},
+)
+ledger_args = bill_e.LedgerArgs(common=common, shards=settings.ledger_shards)
 ledger = bill_e.Ledger("bill-e-ledger", ledger_args)
 ingest_args = bill_e.IngestPipelineArgs(
+    common=common,
     ledger=ledger,
-    layers=[layer.arn],
     accepted_types=settings.accepted_types,
     max_receipt_megabytes=settings.max_receipt_megabytes,
     event_prefix=settings.upload_prefix,
@@ -23,24 +27,19 @@ ingest_args = bill_e.IngestPipelineArgs(
     batch_window_seconds=settings.batch_window_seconds,
     max_concurrency=settings.max_concurrency,
     timeout_seconds=settings.function_timeout_seconds,
-    log_retention_days=settings.log_retention_days,
-    protect=settings.protect_data,
-    tags=tags,
 )
 ingest = bill_e.IngestPipeline("bill-e-ingest", ingest_args)
 api_args = bill_e.LedgerApiArgs(
+    common=common,
     ledger=ledger,
     bucket_name=ingest.bucket_name,
     bucket_arn=ingest.bucket_arn,
-    layers=[layer.arn],
     auth=settings.auth,
     max_receipt_megabytes=settings.max_receipt_megabytes,
     upload_prefix=f"{settings.upload_prefix}uploads/",
     allowed_origins=settings.allowed_origins,
     throttle_rate=settings.throttle_rate,
     throttle_burst=settings.throttle_burst,
-    log_retention_days=settings.log_retention_days,
-    tags=tags,
 )
 api = bill_e.LedgerApi("bill-e-api", api_args)
 caller_scope = pulumi.Output.all(ingest.bucket_arn, api.execution_arn, settings.upload_prefix)

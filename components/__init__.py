@@ -1,6 +1,7 @@
 """Bill-E's infrastructure as reusable components. Never imports `functions`: it archives their files."""
 
 from components.checks import InvalidInputError
+from components.common import CommonArgs
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs
 from components.ledger_api import IamAuth, JwtAuth, LedgerApi, LedgerApiArgs
@@ -9,6 +10,7 @@ from components.python_layer import PythonLayer, PythonLayerArgs
 from components.settings import StackSettings
 
 __all__ = [
+    "CommonArgs",
     "IamAuth",
     "IngestPipeline",
     "IngestPipelineArgs",

@@ -20,8 +20,8 @@ LOG_RETENTION_DAYS = (
 class CommonArgs:
     """What every component of a stack is given alike.
 
-    `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the functions
-    import beyond the runtime. `tags` go on every resource that can have some.
+    `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the
+    functions import beyond the runtime. `tags` go on every resource that can have some.
     """
 
     log_retention_days: int

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
 from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
+from components.common import CommonArgs
 from components.ledger import Ledger
 from components.python_function import (
-    LOG_RETENTION_DAYS,
     MAX_MEMORY_MEGABYTES,
     MAX_TIMEOUT_SECONDS,
     MIN_MEMORY_MEGABYTES,
@@ -68,17 +68,14 @@ ACCEPTABLE_TYPES = (
 class IngestPipelineArgs:
     """What a pipeline is made of.
 
-    `layers` are ARNs with what the processor imports. `event_prefix` narrows the events to keys that start
-    so; empty is the whole bucket. `max_concurrency` counts processors at the same time. `protect` guards
-    the uploads against deletion. `allowed_origins` are the web sites whose pages may upload.
+    `event_prefix` narrows the events to keys that start so; empty is the whole bucket. `max_concurrency`
+    counts processors at the same time. `allowed_origins` are the web sites whose pages may upload.
     """
 
+    common: CommonArgs
     ledger: Ledger
-    layers: Sequence[pulumi.Input[str]]
     accepted_types: Sequence[str]
     max_receipt_megabytes: int
-    log_retention_days: int
-    protect: bool
     event_prefix: str = ""
     allowed_origins: Sequence[str] = ()
     batch_size: int = 10
@@ -86,7 +83,6 @@ class IngestPipelineArgs:
     max_concurrency: int = 10
     timeout_seconds: int = 60
     memory_megabytes: int = 512
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse(
@@ -95,7 +91,6 @@ class IngestPipelineArgs:
             unique("accepted_types", self.accepted_types),
             *(one_of("accepted_types", media_type, ACCEPTABLE_TYPES) for media_type in self.accepted_types),
             between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
-            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
             matches("event_prefix", self.event_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
             *(origin("allowed_origins", site) for site in self.allowed_origins),
             unique("allowed_origins", self.allowed_origins),
@@ -170,9 +165,9 @@ class IngestPipeline(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
             f"{name}-uploads",
-            force_destroy=not args.protect,
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            force_destroy=not args.common.protect,
+            tags=args.common.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
         )
         versioning = aws.s3.BucketVersioning(
             f"{name}-uploads-versioning",
@@ -252,7 +247,7 @@ class IngestPipeline(pulumi.ComponentResource):
             f"{name}-dead-letters",
             message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
             sqs_managed_sse_enabled=True,
-            tags=args.tags,
+            tags=args.common.tags,
             opts=child,
         )
         queue = aws.sqs.Queue(
@@ -263,7 +258,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 {"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
             ),
             sqs_managed_sse_enabled=True,
-            tags=args.tags,
+            tags=args.common.tags,
             opts=child,
         )
         aws.sqs.RedriveAllowPolicy(
@@ -337,11 +332,9 @@ class IngestPipeline(pulumi.ComponentResource):
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "ACCEPTED_TYPES": ",".join(args.accepted_types),
                 },
-                layers=args.layers,
+                common=args.common,
                 timeout_seconds=args.timeout_seconds,
                 memory_megabytes=args.memory_megabytes,
-                log_retention_days=args.log_retention_days,
-                tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -356,7 +349,7 @@ class IngestPipeline(pulumi.ComponentResource):
             scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(
                 maximum_concurrency=args.max_concurrency
             ),
-            tags=args.tags,
+            tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return processor

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components.checks import between, refuse
+from components.common import CommonArgs
 
 MAX_SHARDS = 64
 """A page of the listing asks every shard: more would cost the reader more than a busy month gains."""
@@ -24,13 +24,11 @@ class LedgerArgs:
     """What a ledger is made of.
 
     `shards` is how many partitions a month has in the time index. It can be raised later, but never lowered:
-    the reader would no longer ask for the shards above it. `protect` guards the table against deletion, in
-    DynamoDB and in Pulumi.
+    the reader would no longer ask for the shards above it.
     """
 
+    common: CommonArgs
     shards: int
-    protect: bool
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse("LedgerArgs", between("shards", self.shards, 1, MAX_SHARDS))
@@ -69,9 +67,9 @@ class Ledger(pulumi.ComponentResource):
             ],
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
-            deletion_protection_enabled=args.protect,
-            tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            deletion_protection_enabled=args.common.protect,
+            tags=args.common.tags,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
         )
         self.shards = args.shards
         self.table_name = table.name

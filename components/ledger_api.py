@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.checks import between, issuer_url, matches, not_empty, one_of, origin, refuse, unique
+from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
+from components.common import CommonArgs
 from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
 from components.ledger import Ledger
 from components.python_function import (
-    LOG_RETENTION_DAYS,
     MAX_MEMORY_MEGABYTES,
     MIN_MEMORY_MEGABYTES,
     PythonFunction,
@@ -102,25 +102,22 @@ class LedgerApiArgs:
     CORS at all.
     """
 
+    common: CommonArgs
     ledger: Ledger
     bucket_name: pulumi.Input[str]
     bucket_arn: pulumi.Input[str]
-    layers: Sequence[pulumi.Input[str]]
     auth: IamAuth | JwtAuth
     max_receipt_megabytes: int
-    log_retention_days: int
     upload_prefix: str = "uploads/"
     allowed_origins: Sequence[str] = ()
     throttle_rate: int = 50
     throttle_burst: int = 100
     memory_megabytes: int = 512
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse(
             "LedgerApiArgs",
             between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
-            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
             not_empty("upload_prefix", self.upload_prefix, "folders that each end in /, such as uploads/"),
             matches("upload_prefix", self.upload_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
             *(origin("allowed_origins", site) for site in self.allowed_origins),
@@ -172,11 +169,9 @@ class LedgerApi(pulumi.ComponentResource):
                     "LEDGER_TABLE": args.ledger.table_name,
                     "LEDGER_SHARDS": str(args.ledger.shards),
                 },
-                layers=args.layers,
+                common=args.common,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
-                log_retention_days=args.log_retention_days,
-                tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -201,11 +196,9 @@ class LedgerApi(pulumi.ComponentResource):
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "UPLOAD_EXPIRY_SECONDS": str(UPLOAD_EXPIRY_SECONDS),
                 },
-                layers=args.layers,
+                common=args.common,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
-                log_retention_days=args.log_retention_days,
-                tags=args.tags,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -225,7 +218,7 @@ class LedgerApi(pulumi.ComponentResource):
             protocol_type="HTTP",
             description="The ledger of receipts",
             cors_configuration=cors if args.allowed_origins else None,
-            tags=args.tags,
+            tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -305,8 +298,8 @@ class LedgerApi(pulumi.ComponentResource):
             # Under this prefix the groups share one line of the account's resource policy for logs, which API
             # Gateway writes and which holds 5,120 characters: any other name would add a line of its own.
             name_prefix=f"/aws/vendedlogs/{name}-",
-            retention_in_days=args.log_retention_days,
-            tags=args.tags,
+            retention_in_days=args.common.log_retention_days,
+            tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return aws.apigatewayv2.Stage(
@@ -320,7 +313,7 @@ class LedgerApi(pulumi.ComponentResource):
             default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
             ),
-            tags=args.tags,
+            tags=args.common.tags,
             # An output of the stage is then an API whose routes all answer.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(routes)),
         )

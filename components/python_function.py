@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
-from components.checks import Problem, between, one_of, refuse
+from components.checks import Problem, between, refuse
+from components.common import CommonArgs
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
 
@@ -19,12 +20,6 @@ ARCHITECTURE = "arm64"
 MAX_TIMEOUT_SECONDS = 900
 MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES = 128, 10_240
 """AWS Lambda Developer Guide, "Lambda quotas"."""
-
-LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
-"""The days that CloudWatch Logs knows (`PutRetentionPolicy`)."""
 
 
 def newest_python() -> str:
@@ -59,16 +54,14 @@ class PythonFunctionArgs:
     that it imports from. `statements` are what its role may do beside writing logs and traces.
     """
 
+    common: CommonArgs
     package: str
     shared: Sequence[str]
     description: str
     statements: pulumi.Input[list[policies.Statement]]
     environment: Mapping[str, pulumi.Input[str]]
-    layers: Sequence[pulumi.Input[str]]
     timeout_seconds: int
     memory_megabytes: int
-    log_retention_days: int
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         refuse(
@@ -76,7 +69,6 @@ class PythonFunctionArgs:
             *(_package_exists(package) for package in (self.package, *self.shared)),
             between("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
             between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
-            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
         )
 
 
@@ -99,13 +91,16 @@ class PythonFunction(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
 
         log_group = aws.cloudwatch.LogGroup(
-            f"{name}-logs", retention_in_days=args.log_retention_days, tags=args.tags, opts=child
+            f"{name}-logs",
+            retention_in_days=args.common.log_retention_days,
+            tags=args.common.tags,
+            opts=child,
         )
         role = aws.iam.Role(
             f"{name}-role",
             description=args.description,
             assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
-            tags=args.tags,
+            tags=args.common.tags,
             opts=child,
         )
         role_policy = aws.iam.RolePolicy(
@@ -124,7 +119,7 @@ class PythonFunction(pulumi.ComponentResource):
             architectures=[ARCHITECTURE],
             handler=f"functions.{args.package}.handler.handle",
             code=source_archive([args.package, *args.shared]),
-            layers=args.layers,
+            layers=args.common.layers,
             timeout=args.timeout_seconds,
             memory_size=args.memory_megabytes,
             environment=aws.lambda_.FunctionEnvironmentArgs(
@@ -132,7 +127,7 @@ class PythonFunction(pulumi.ComponentResource):
             ),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
-            tags=args.tags,
+            tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy]),
         )
 

@@ -21,6 +21,7 @@ from components.checks import (
     refuse,
     unique,
 )
+from components.common import LOG_RETENTION_DAYS
 from components.ingest_pipeline import (
     ACCEPTABLE_TYPES,
     MAX_BATCH_SIZE,
@@ -42,7 +43,7 @@ from components.ledger_api import (
     IamAuth,
     JwtAuth,
 )
-from components.python_function import LOG_RETENTION_DAYS, MAX_TIMEOUT_SECONDS
+from components.python_function import MAX_TIMEOUT_SECONDS
 
 NAMESPACE = "bill-e"
 

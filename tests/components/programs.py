@@ -7,6 +7,7 @@ import runpy
 from typing import Any
 
 from components import (
+    CommonArgs,
     IamAuth,
     IngestPipeline,
     IngestPipelineArgs,
@@ -39,35 +40,40 @@ def deployed(stack: str, **settings: str) -> Graph:
     return run(main_program, config, stack)
 
 
-def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
+def common_args(**changes: Any) -> CommonArgs:
     args: dict[str, Any] = {
-        "ledger": ledger,
-        "layers": [LAYER],
-        "accepted_types": ["application/pdf", "image/png"],
-        "max_receipt_megabytes": 20,
         "log_retention_days": 30,
         "protect": True,
+        "layers": [LAYER],
         "tags": {"team": "audit"},
+    }
+    return CommonArgs(**(args | changes))
+
+
+def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
+    args: dict[str, Any] = {
+        "common": common_args(),
+        "ledger": ledger,
+        "accepted_types": ["application/pdf", "image/png"],
+        "max_receipt_megabytes": 20,
     }
     return IngestPipelineArgs(**(args | changes))
 
 
 def api_args(ledger: Ledger, **changes: Any) -> LedgerApiArgs:
     args: dict[str, Any] = {
+        "common": common_args(),
         "ledger": ledger,
         "bucket_name": "uploads",
         "bucket_arn": "arn:aws:s3:::uploads",
-        "layers": [LAYER],
         "auth": IamAuth(),
         "max_receipt_megabytes": 20,
-        "log_retention_days": 30,
-        "tags": {"team": "audit"},
     }
     return LedgerApiArgs(**(args | changes))
 
 
 def new_ledger(name: str = "ledger", **changes: Any) -> Ledger:
-    args: dict[str, Any] = {"shards": 4, "protect": True, "tags": {"team": "audit"}}
+    args: dict[str, Any] = {"common": common_args(), "shards": 4}
     return Ledger(name, LedgerArgs(**(args | changes)))
 
 
@@ -82,14 +88,15 @@ def api_graph(**changes: Any) -> Graph:
 def two_of_each() -> None:
     for number, auth in (("one", IamAuth()), ("two", JWT)):
         layer = PythonLayer(f"libraries-{number}", PythonLayerArgs())
-        ledger = new_ledger(f"ledger-{number}")
-        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, layers=[layer.arn]))
+        common = common_args(layers=[layer.arn])
+        ledger = new_ledger(f"ledger-{number}", common=common)
+        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, common=common))
         LedgerApi(
             f"api-{number}",
             api_args(
                 ledger,
                 auth=auth,
-                layers=[layer.arn],
+                common=common,
                 bucket_name=ingest.bucket_name,
                 bucket_arn=ingest.bucket_arn,
                 allowed_origins=["https://receipts.example.com"],

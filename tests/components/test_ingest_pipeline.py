@@ -7,7 +7,7 @@ import pytest
 
 from components import InvalidInputError
 from tests.components.mocks import ACCOUNT, Graph, run
-from tests.components.programs import ingest_args, ingest_graph, new_ledger
+from tests.components.programs import common_args, ingest_args, ingest_graph, new_ledger
 
 DAY = 24 * 60 * 60
 
@@ -145,7 +145,7 @@ def test_bucket_is_open_to_configured_origins_only() -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) -> None:
-    bucket = ingest_graph(protect=protect).named("in-uploads")
+    bucket = ingest_graph(common=common_args(protect=protect)).named("in-uploads")
     assert bucket.protect is protect
     assert bucket.inputs["forceDestroy"] is not protect
 
@@ -156,7 +156,6 @@ def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) ->
         ({"accepted_types": []}, "accepted_types"),
         ({"accepted_types": ["text/html"]}, "accepted_types"),
         ({"max_receipt_megabytes": 0}, "max_receipt_megabytes"),
-        ({"log_retention_days": 2}, "log_retention_days"),
         ({"event_prefix": "receipts"}, "event_prefix"),
         ({"allowed_origins": ["*"]}, "allowed_origins"),
         ({"batch_size": 10_001}, "batch_size"),

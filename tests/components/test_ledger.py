@@ -8,7 +8,7 @@ from components import InvalidInputError, LedgerArgs
 from components.ledger import INDEX_KEYS, TABLE_KEYS, TIME_INDEX
 from functions.ledger import schema
 from tests.components.mocks import Graph, Registered, run
-from tests.components.programs import new_ledger
+from tests.components.programs import common_args, new_ledger
 
 
 def graph(**changes: Any) -> Graph:
@@ -47,7 +47,7 @@ def test_table_is_on_demand_encrypted_and_recoverable() -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) -> None:
-    found = table(protect=protect)
+    found = table(common=common_args(protect=protect))
     assert found.inputs["deletionProtectionEnabled"] is protect
     assert found.protect is protect
 
@@ -55,4 +55,4 @@ def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) ->
 @pytest.mark.parametrize("shards", [0, 65])
 def test_number_of_shards_out_of_bounds_is_refused(shards: int) -> None:
     with pytest.raises(InvalidInputError, match=f"shards is {shards}; allowed: a whole number from 1 to 64"):
-        LedgerArgs(shards=shards, protect=True)
+        LedgerArgs(common=common_args(), shards=shards)

@@ -152,7 +152,6 @@ def test_api_answers_other_origins_only_where_configured() -> None:
     ("changes", "field"),
     [
         ({"max_receipt_megabytes": 5121}, "max_receipt_megabytes"),
-        ({"log_retention_days": 0}, "log_retention_days"),
         ({"upload_prefix": ""}, "upload_prefix"),
         ({"upload_prefix": "uploads"}, "upload_prefix"),
         ({"allowed_origins": ["*"]}, "allowed_origins"),

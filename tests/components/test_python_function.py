@@ -9,6 +9,7 @@ import pytest
 from components import InvalidInputError, PythonFunctionArgs
 from components.python_function import newest_python, source_files
 from tests.components.mocks import Graph
+from tests.components.programs import common_args
 
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
@@ -72,7 +73,6 @@ def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
         ({"shared": ["nowhere"]}, "package"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         ({"memory_megabytes": 64}, "memory_megabytes"),
-        ({"log_retention_days": -1}, "log_retention_days"),
     ],
 )
 def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
@@ -82,10 +82,14 @@ def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
         "description": "A test",
         "statements": [],
         "environment": {},
-        "layers": [],
+        "common": common_args(),
         "timeout_seconds": 10,
         "memory_megabytes": 128,
-        "log_retention_days": 30,
     }
     with pytest.raises(InvalidInputError, match=rf"PythonFunctionArgs:\n  - {field} is .*; allowed: "):
         PythonFunctionArgs(**(args | changes))
+
+
+def test_log_retention_that_cloudwatch_does_not_know_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="log_retention_days is 2; allowed: 1, 3, 5, 7"):
+        common_args(log_retention_days=2)
