@@ -1,4 +1,4 @@
-"""The command line of the embedded AWS: ``python -m local up`` and ``python -m local demo``."""
+"""The command line of the embedded AWS: ``python -m local``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        if options.command == "up":
-            from local.up import up
-
-            up(options.outputs, options.port)
-        else:
-            from local.demo import demo
-
-            demo()
+        options.run(options)
     except LocalError as error:
         print(f"local: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -48,11 +41,34 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def _up(options: argparse.Namespace) -> None:
+    from local.up import up
+
+    up(options.outputs, options.port)
+
+
+def _emulator(options: argparse.Namespace) -> None:
+    from local.up import emulator
+
+    emulator(options.port)
+
+
+def _demo(_options: argparse.Namespace) -> None:
+    from local.demo import demo
+
+    demo()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="Bill-E on an embedded AWS.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    listening = argparse.ArgumentParser(add_help=False)
+    listening.add_argument(
+        "--port", metavar="N", type=_port, help="listen on this port (default: a free one)"
+    )
+
     up = commands.add_parser(
-        "up", help="deploy on an embedded AWS and stay up until Ctrl-C, SIGINT or SIGTERM"
+        "up", parents=[listening], help="deploy the program, and stay up until Ctrl-C, SIGINT or SIGTERM"
     )
     up.add_argument(
         "--outputs",
@@ -61,8 +77,17 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="write endpoint, credentials and stack outputs there, as JSON; removed at the end",
     )
-    up.add_argument("--port", metavar="N", type=_port, help="listen on this port (default: a free one)")
-    commands.add_parser("demo", help="deploy, upload samples/, wait for the outcomes, print the ledger, stop")
+    up.set_defaults(run=_up)
+
+    empty = commands.add_parser(
+        "emulator", parents=[listening], help="the same without the program, for the Pulumi CLI to deploy on"
+    )
+    empty.set_defaults(run=_emulator)
+
+    demo = commands.add_parser(
+        "demo", help="deploy, upload samples/, wait for the outcomes, print the ledger, stop"
+    )
+    demo.set_defaults(run=_demo)
     return parser
 
 

@@ -1,7 +1,7 @@
 """Start and stop the AWS emulator, ministack, as a child process.
 
-It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests are signed and
-allowed by a policy, and functions run under their own role. What it keeps lies in a private directory, and is
+It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests are signed,
+and allowed by a policy; functions run under their own role. What it keeps lies in a private directory, and is
 gone at the end.
 """
 
@@ -31,7 +31,11 @@ from local.errors import LocalError
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
-SERVICES = ("apigateway", "dynamodb", "iam", "lambda", "logs", "s3", "sqs", "sts")
+SERVICES = (
+    *("apigateway", "dynamodb", "iam", "kms", "lambda", "logs", "monitoring", "s3", "sns", "sqs", "sts"),
+)
+"""What is served, by the emulator's names; "monitoring" is CloudWatch."""
+
 SERVER = "local.server"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 8.0
@@ -108,18 +112,14 @@ def _bound_socket(port: int | None) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port or 0))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        raise LocalError(_bind_failure(port, error)) from error
+        if error.errno == errno.EADDRINUSE:
+            reason = "is in use: stop what uses it, name another one, or none for a free one"
+        else:
+            reason = f"cannot be used: {error.strerror}"
+        raise LocalError(f"port {port} on {HOST} {reason}") from error
     return listener
-
-
-def _bind_failure(port: int | None, error: Exception) -> str:
-    if isinstance(error, OverflowError):
-        return f"port {port} does not exist: a port is a number from 1 to 65535"
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return f"port {port} on {HOST} is in use: stop what uses it, name another one, or none for a free one"
-    return f"port {port} on {HOST} cannot be used: {error}"
 
 
 def _new_key() -> Credentials:

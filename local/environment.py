@@ -23,7 +23,7 @@ class Environment:
     caller: Aws
 
     def description(self) -> dict[str, Any]:
-        """Return what a client needs to use the stack as its caller, and its outputs, as plain JSON values."""
+        """Return all that a client needs to use the stack as its caller, and its outputs too."""
         return {
             "endpoint_url": self.caller.endpoint_url,
             "region": self.caller.region,

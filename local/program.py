@@ -1,8 +1,8 @@
 """Deploy the unmodified Pulumi program on an AWS endpoint, without the Pulumi engine.
 
 The program registers its resources with Pulumi's mock monitor; `local.provider` makes each one with an AWS
-call, and answers with its real id and outputs. There is no diff, no state and no replacement: it deploys once,
-into an empty account.
+call, and answers with its real id and outputs. There is no diff, no state and no replacement: it deploys
+once, into an empty account.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import pulumi
 import pulumi.runtime
-import yaml  # type: ignore[import-untyped]
+import yaml
 from pulumi.runtime import settings, stack
 
 from local import provider
@@ -30,6 +30,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "local"
 WORKERS = 8
 """How many resources are made at the same time."""
+
+LOGGER = logging.getLogger(__name__)
+LOGGER.addFilter(lambda record: record.levelno < logging.ERROR)
+"""Where Pulumi logs to: warnings reach stderr, errors are raised as well and told once."""
 
 
 def deploy(
@@ -46,11 +50,10 @@ def deploy(
     project = _read_yaml(project_folder / "Pulumi.yaml")
     stack_file = _read_yaml(project_folder / f"Pulumi.{STACK}.yaml")
     merged = {**_defaults(project), **_qualified(project, stack_file.get("config") or {}), **(config or {})}
+    _check_region(merged, aws)
     try:
         with _event_loop() as loop:
-            pulumi.runtime.set_mocks(
-                _Deployment(aws), project["name"], STACK, preview=False, logger=_quiet_logger()
-            )
+            pulumi.runtime.set_mocks(_Deployment(aws), project["name"], STACK, preview=False, logger=LOGGER)
             pulumi.runtime.set_all_config({key: _config_text(key, value) for key, value in merged.items()})
             return loop.run_until_complete(_run(project_folder / "__main__.py"))
     except Exception as error:
@@ -90,7 +93,7 @@ class _Deployment(pulumi.runtime.Mocks):
         return created.id, {**inputs, **created.outputs}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        return provider.call(self._aws, args.token), []
+        return provider.call(self._aws, args.token, args.args), []
 
 
 def _in_plain(value: Any) -> Any:
@@ -140,11 +143,11 @@ def _config_text(key: str, value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _quiet_logger() -> logging.Logger:
-    """Pulumi logs the errors that it also raises; warnings of the program still reach stderr."""
-    logger = logging.getLogger("local.program")
-    logger.addFilter(lambda record: record.levelno < logging.ERROR)
-    return logger
+def _check_region(config: Mapping[str, Any], aws: Aws) -> None:
+    """Refuse a region that isn't there. The other ``aws:`` settings are for the Pulumi CLI's provider."""
+    region = config.get("aws:region", aws.region)
+    if region != aws.region:
+        raise LocalError(f"Pulumi.{STACK}.yaml: aws:region is {region!r}; the embedded AWS is {aws.region!r}")
 
 
 @contextlib.contextmanager

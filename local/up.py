@@ -1,4 +1,4 @@
-"""``python -m local up``: the environment, until it is told to stop."""
+"""``python -m local up`` and ``emulator``: the embedded AWS, with the stack or empty, until it is stopped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from local.aws import Aws
+from local.emulator import Emulator, running_emulator
 from local.environment import Environment, running_environment
 from local.errors import LocalError
 
@@ -29,36 +31,62 @@ def up(outputs_file: Path, port: int | None) -> None:
             environment.emulator.wait()
 
 
+def emulator(port: int | None) -> None:
+    """Run an empty emulator until KeyboardInterrupt, for the Pulumi CLI or any other AWS client.
+
+    Raises:
+        LocalError: it cannot be started, or ended by itself.
+
+    """
+    with running_emulator(port) as running:
+        print(empty_usage(running), flush=True)  # noqa: T201 (this is the command's output)
+        with contextlib.suppress(KeyboardInterrupt):
+            running.wait()
+
+
 def usage(environment: Environment, outputs_file: Path) -> str:
     """Tell how to use it, in lines that work as they stand in a POSIX shell at the root of the repository."""
     caller, outputs = environment.caller, environment.outputs
-    credentials = caller.credentials
-    file, ca_bundle, region = (
-        shlex.quote(str(outputs_file)),
-        shlex.quote(str(caller.ca_bundle)),
-        caller.region,
-    )
+    key = caller.credentials
     return f"""\
 Bill-E is up on an embedded AWS at {caller.endpoint_url}. Ctrl-C stops it and removes all that it kept.
 Described in {outputs_file}. Log of the emulator: {environment.emulator.log}
 
 The command line:
-  export BILL_E_OUTPUTS={file}
+  export BILL_E_OUTPUTS={shlex.quote(str(outputs_file))}
   .venv/bin/bill-e upload samples/good samples/bad --wait
   .venv/bin/bill-e receipts
   .venv/bin/bill-e show 'samples/good/coffee shop.png'
 
 Any AWS client, for example:
-  export AWS_ENDPOINT_URL={caller.endpoint_url} AWS_CA_BUNDLE={ca_bundle} AWS_REGION={region} \\
-    AWS_ACCESS_KEY_ID={credentials.access_key_id} AWS_SECRET_ACCESS_KEY={credentials.secret_access_key} \\
-    AWS_SESSION_TOKEN=
+{_client_settings(caller)}
   aws s3 cp 'samples/good/coffee shop.png' s3://{outputs["uploads_bucket"]}/
 
 The API with curl 7.75 or newer (every request is signed):
-  curl --cacert {ca_bundle} --aws-sigv4 aws:amz:{region}:execute-api \\
-    --user {credentials.access_key_id}:{shlex.quote(credentials.secret_access_key)} \\
+  curl --cacert {shlex.quote(str(caller.ca_bundle))} --aws-sigv4 aws:amz:{caller.region}:execute-api \\
+    --user {key.access_key_id}:{key.secret_access_key} \\
     '{outputs["api_url"]}/receipts?limit=5'
 """
+
+
+def empty_usage(running: Emulator) -> str:
+    """Tell how to use an empty emulator, likewise."""
+    return f"""\
+An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and removes all that it kept.
+Log of the emulator: {running.log}
+
+With these settings, an AWS client may do everything there:
+{_client_settings(running.operator)}
+"""
+
+
+def _client_settings(aws: Aws) -> str:
+    """Return the command that points the AWS clients of a shell to ``aws``."""
+    return f"""\
+  export AWS_ENDPOINT_URL={aws.endpoint_url} AWS_REGION={aws.region} \\
+    AWS_CA_BUNDLE={shlex.quote(str(aws.ca_bundle))} AWS_SESSION_TOKEN= \\
+    AWS_ACCESS_KEY_ID={aws.credentials.access_key_id} \\
+    AWS_SECRET_ACCESS_KEY={aws.credentials.secret_access_key}"""
 
 
 def _check_writable(target: Path) -> None:

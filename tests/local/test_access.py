@@ -48,6 +48,21 @@ def test_user_who_may_only_read_cannot_ask_for_an_upload(stack: DeployedStack) -
     assert stack.call("POST", "/uploads", body=declared(png()), signed_by=auditor).status == 403
 
 
+def test_unsigned_upload_is_refused(stack: DeployedStack) -> None:
+    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/unsigned.png"
+
+    assert stack.send("PUT", url, {}, png()).status == 403
+
+
+def test_unsigned_form_is_refused(stack: DeployedStack) -> None:
+    form = {
+        "url": f"{stack.environment.emulator.endpoint_url}/{stack.bucket}",
+        "fields": {"key": "unsigned.png"},
+    }
+
+    assert stack.post_form(form, png()).status == 403
+
+
 def test_user_without_a_policy_cannot_upload(stack: DeployedStack) -> None:
     stranger = stack.environment.emulator.seen_by(new_user(stack))
     try:

@@ -52,9 +52,12 @@ def test_failed_start_tells_the_end_of_a_log_that_stays(
 ) -> None:
     monkeypatch.setattr(emulator, "SERVER", "local.no_such_server")
 
-    with pytest.raises(
-        LocalError, match=r"exit code 1; .*\n.*No module named local.no_such_server"
-    ) as failure, running_emulator():
+    with (
+        pytest.raises(
+            LocalError, match=r"exit code 1; .*\n.*No module named local.no_such_server"
+        ) as failure,
+        running_emulator(),
+    ):
         pass
 
     (log,) = temporary_files.iterdir()

@@ -88,7 +88,7 @@ def test_resource_gets_its_real_id_and_outputs(stack: DeployedStack, project: Pa
         """,
     )
 
-    outputs = deploy(stack.operator, project)
+    outputs = deploy(stack.operator, project, {"aws:region": stack.operator.region})
 
     attributes = stack.operator.client("sqs").get_queue_attributes(
         QueueUrl=outputs["url"], AttributeNames=["All"]
@@ -98,10 +98,44 @@ def test_resource_gets_its_real_id_and_outputs(stack: DeployedStack, project: Pa
     assert attributes["VisibilityTimeout"] == "7"
 
 
+def test_alarm_and_its_topic_are_made_as_they_are_said(stack: DeployedStack, project: Path) -> None:
+    write_program(
+        project,
+        """
+        topic = aws.sns.Topic("alarms", tags={"team": "on-call"})
+        aws.sns.TopicSubscription("mail", topic=topic.arn, protocol="email", endpoint="on-call@example.com")
+        alarm = aws.cloudwatch.MetricAlarm(
+            "errors",
+            namespace="AWS/Lambda",
+            metric_name="Errors",
+            dimensions={"FunctionName": "f"},
+            statistic="Sum",
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=1.5,
+            period=300,
+            evaluation_periods=1,
+            treat_missing_data="notBreaching",
+            alarm_actions=[topic.arn],
+        )
+        pulumi.export("topic", topic.arn)
+        pulumi.export("alarm", alarm.name)
+        """,
+    )
+
+    outputs = deploy(stack.operator, project, {"aws:region": stack.operator.region})
+
+    described = stack.operator.client("cloudwatch").describe_alarms(AlarmNames=[outputs["alarm"]])
+    (alarm,) = described["MetricAlarms"]
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "f"}]
+    assert (alarm["Threshold"], alarm["AlarmActions"]) == (1.5, [outputs["topic"]])
+    subscribed = stack.operator.client("sns").list_subscriptions_by_topic(TopicArn=outputs["topic"])
+    assert [one["Endpoint"] for one in subscribed["Subscriptions"]] == ["on-call@example.com"]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("aws.sns.Topic('alarms')", "aws:sns/topic:Topic 'alarms': .* does not know this resource type"),
+        ("aws.ssm.Parameter('p', type='String')", "aws:ssm/parameter:Parameter 'p': .* does not know"),
         ("aws.sqs.Queue('mail', fifo_queue=True)", "aws:sqs/queue:Queue 'mail': .* not apply fifoQueue"),
         ("raise pulumi.RunError('size is 3; allowed: 1')", "^size is 3; allowed: 1$"),
         ("pulumi.Config().require('absent')", "tiny:absent"),
@@ -127,6 +161,11 @@ def test_refused_settings_are_all_named(stack: DeployedStack) -> None:
 
     assert "bill-e:batchSize" in str(refusal.value)
     assert "bill-e:apiAuth" in str(refusal.value)
+
+
+def test_another_region_than_the_emulator_has_is_refused_naming_both(project: Path) -> None:
+    with pytest.raises(LocalError, match="aws:region is 'eu-west-1'; the embedded AWS is 'eu-test-1'"):
+        deploy(NOTHING, project, {"aws:region": "eu-west-1"})
 
 
 def test_encrypted_setting_is_refused_naming_it(project: Path) -> None:

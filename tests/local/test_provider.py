@@ -29,16 +29,14 @@ def nothing() -> Aws:
 
 
 def test_unknown_type_is_refused_naming_type_and_resource(nothing: Aws) -> None:
-    with pytest.raises(
-        LocalError, match=r"aws:sns/topic:Topic 'alarms': .* does not know this resource type"
-    ):
-        provider.create(nothing, "aws:sns/topic:Topic", "alarms", {})
+    with pytest.raises(LocalError, match=r"aws:ec2/vpc:Vpc 'network': .* does not know this resource type"):
+        provider.create(nothing, "aws:ec2/vpc:Vpc", "network", {})
 
 
 @pytest.mark.parametrize(
     ("type_", "inputs", "path"),
     [
-        ("aws:s3/bucket:Bucket", {"objectLockEnabled": True}, "objectLockEnabled"),
+        ("aws:s3/bucket:Bucket", {"bucketPrefix": "b-"}, "bucketPrefix"),
         (
             "aws:s3/bucketNotification:BucketNotification",
             {"bucket": "b", "queues": [{"queueArn": "a"}, {"events": [], "filter": "x"}]},
@@ -73,13 +71,18 @@ def test_missing_input_is_an_error_that_names_it(nothing: Aws) -> None:
 
 
 def test_endpoint_that_does_not_answer_is_one_sentence(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match="aws:cloudwatch/logGroup:LogGroup 'logs': "):
+    with pytest.raises(LocalError, match=r"aws:cloudwatch/logGroup:LogGroup 'logs': "):
         provider.create(nothing, "aws:cloudwatch/logGroup:LogGroup", "logs", {"name": "g"})
 
 
 def test_unknown_data_source_is_refused_naming_it(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match="aws:ec2/getVpc:getVpc: .* does not know this data source"):
-        provider.call(nothing, "aws:ec2/getVpc:getVpc")
+    with pytest.raises(LocalError, match=r"aws:ec2/getVpc:getVpc: .* does not know this data source"):
+        provider.call(nothing, "aws:ec2/getVpc:getVpc", {})
+
+
+def test_argument_of_a_data_source_that_would_not_be_applied_is_refused_naming_both(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match=r"aws:index/getRegion:getRegion: .* would not apply endpoint"):
+        provider.call(nothing, "aws:index/getRegion:getRegion", {"endpoint": "x", "region": None})
 
 
 @pytest.mark.parametrize(

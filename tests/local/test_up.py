@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -55,7 +57,7 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
 ) -> None:
     file = tmp_path / "new folder" / "outputs.json"
     process = start("up", "--outputs", str(file))
-    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    wait_until_up(process, file)
     described = json.loads(file.read_text())
     upload_something(described)
     eventually("a function process", lambda: len(processes_of(scratch)) > 1)
@@ -85,7 +87,7 @@ def test_nothing_runs_on_after_up_was_killed(
 ) -> None:
     file = tmp_path / "outputs.json"
     process = start("up", "--outputs", str(file))
-    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    wait_until_up(process, file)
     upload_something(json.loads(file.read_text()))
     eventually("a function process", lambda: len(processes_of(scratch)) > 1)
 
@@ -99,7 +101,7 @@ def test_up_ends_with_a_sentence_when_the_emulator_dies(
 ) -> None:
     file = tmp_path / "outputs.json"
     process = start("up", "--outputs", str(file))
-    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    wait_until_up(process, file)
 
     (emulator,) = processes_of(scratch)
     os.kill(emulator, signal.SIGKILL)
@@ -158,6 +160,39 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
         assert complaints.count("\n") == 1
 
 
+def test_empty_emulator_tells_settings_that_may_do_everything(
+    start: Callable[..., subprocess.Popen[str]], scratch: Path
+) -> None:
+    process = start("emulator")
+    assert process.stdout is not None
+    told = "".join(iter(process.stdout.readline, "\n")) + "".join(iter(process.stdout.readline, "\n"))
+    settings = dict(re.findall(r"(AWS_\w+)=(\S*)", told))
+
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=settings["AWS_ENDPOINT_URL"],
+        region_name=settings["AWS_REGION"],
+        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+        verify=settings["AWS_CA_BUNDLE"],
+    )
+    try:
+        assert not sqs.list_queues().get("QueueUrls")
+    finally:
+        sqs.close()
+
+    process.terminate()
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (0, "")
+    assert list(scratch.iterdir()) == []
+
+
+def wait_until_up(process: subprocess.Popen[str], file: Path) -> None:
+    eventually("the file", lambda: file.exists() or process.poll() is not None)
+    if not file.exists():
+        pytest.fail(f"up has ended: {process.communicate()}")
+
+
 def upload_something(described: dict[str, str | dict[str, str]]) -> None:
     """Be a client that knows nothing but the file."""
     outputs = described["outputs"]
@@ -178,5 +213,16 @@ def upload_something(described: dict[str, str | dict[str, str]]) -> None:
 
 def processes_of(scratch: Path) -> list[int]:
     """The emulator and its functions: what names a file below `scratch` in its command line."""
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True)
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if f"{scratch}/" in line]
+    return [pid for pid, command in command_lines() if f"{scratch}/" in command]
+
+
+def command_lines() -> Iterator[tuple[int, str]]:
+    if Path("/proc/self/cmdline").exists():
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has just ended
+                yield int(process.name), (process / "cmdline").read_bytes().decode(errors="replace")
+    else:
+        command = ["ps", "-A", "-ww", "-o", "pid=,args="]
+        for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+            pid, _, arguments = line.strip().partition(" ")
+            yield int(pid), arguments
