@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 
 SHOWN_CHARACTERS = 100
 """How much of a refused value an error repeats."""
@@ -55,7 +56,11 @@ class ProblemError(Exception):
 
 def shown(value: object) -> str:
     """Return a refused value for a message: text as it is, else JSON; only the start of a long one."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        text = value
+    else:
+        # Pieces of at least a character: no more of a value is visited than is shown, however deep it is.
+        text = "".join(islice(json.JSONEncoder().iterencode(value), SHOWN_CHARACTERS + 1))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

@@ -36,10 +36,19 @@ FIRST_MONTH = "2026-11"
 RECEIPT = "RECEIPT"
 """Sort key of the entry that accepted a fingerprint: there can be only one in a partition."""
 
+MISSING, NOTICED_AT = "MISSING", "noticed_at"
+"""Sort key and time of a note that an object version was found to be gone. A note is no entry: it has no
+outcome, and it is in no index."""
+
 
 def partition_key(entry: Entry) -> str:
     """Return the partition of an entry: its fingerprint, or one of its own where the bytes were not read."""
-    return entry.fingerprint or f"unread#{entry.upload.version.object_id}"
+    return entry.fingerprint or unread_partition(entry.upload.version)
+
+
+def unread_partition(version: ObjectVersion) -> str:
+    """Return the partition of an object version whose bytes were not read."""
+    return f"unread#{version.object_id}"
 
 
 def sort_key(entry: Entry) -> str:
@@ -120,6 +129,15 @@ def from_item(item: Item) -> Entry:
         reason=Reason(reason) if reason is not None else None,
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
     )
+
+
+def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:
+    """Write the note that an object version was found to be gone."""
+    return {
+        FINGERPRINT: {"S": unread_partition(version)},
+        ENTRY: {"S": MISSING},
+        NOTICED_AT: {"S": format_time(noticed_at)},
+    }
 
 
 def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:

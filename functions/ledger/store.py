@@ -7,13 +7,14 @@ before it is written. The time-ordered listing is in `functions.ledger.listing`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
 from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, format_time
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CLOCK_SKEW = timedelta(minutes=15)
 """How far S3's clock may be ahead of ours; AWS refuses signatures that are off by more."""
+
+START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+"""Before it there is no time to compute with; a message may claim that an upload is as old."""
 
 HISTORY_LIMIT = 1000
 """The most entries that `LedgerStore.history` returns."""
@@ -56,8 +60,9 @@ class History:
 class LedgerStore:
     """One ledger table. Safe to use from several threads, as boto3 clients are.
 
-    ``shards`` is the number of partitions of a month in the time index. It says where an entry's place in the
-    index is, so it stays as it is for as long as the table lives. Methods let botocore's errors through.
+    ``shards`` is the number of partitions of a month in the time index: new entries are spread over so many.
+    It may be raised at any time, since an entry stays where it was put and searches ask every shard; lowered,
+    it would put the shards above it out of sight. Methods let botocore's errors through.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, shards: int) -> None:
@@ -93,13 +98,16 @@ class LedgerStore:
         """Find the entry of an object version that was uploaded at ``since``, whatever its outcome.
 
         The time index is read from a clock skew before ``since`` up to the month of ``until``, oldest first,
-        since an entry is mostly recorded within seconds of its upload. It is eventually consistent: ``None``
-        means "not as of a moment ago". ``before_page`` is called before each page is read, and may raise to
-        give up.
+        since an entry is mostly recorded within seconds of its upload. Every shard of a month is asked, the
+        version's own first: it is another one where ``shards`` was raised after the entry was recorded.
+
+        The index is eventually consistent: ``None`` means "not as of a moment ago". ``before_page`` is called
+        before each page is read, and may raise to give up.
         """
-        earliest = since - CLOCK_SKEW
-        shard = schema.shard_of(version, self._shards)
-        for month in _months(earliest, until):
+        earliest = since - min(CLOCK_SKEW, since - START_OF_TIME)
+        own = schema.shard_of(version, self._shards)
+        shards = sorted(range(self._shards), key=lambda shard: shard != own)
+        for month, shard in product(_months(earliest, until), shards):
             query: QueryInputTypeDef = {
                 "TableName": self._table,
                 "IndexName": schema.TIME_INDEX,
@@ -124,6 +132,11 @@ class LedgerStore:
                 if page:
                     return schema.from_item(page[0])
         return None
+
+    def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
+        """Note that an object version is gone; return when that was first noticed, ``now`` if just now."""
+        standing = self._put_new(schema.missing_note(version, now))
+        return now if standing is None else parse_time(standing[schema.NOTICED_AT]["S"])
 
     def receipt(self, fingerprint: str) -> Entry | None:
         """Return the entry that accepted a fingerprint; ``None`` where none did. Strongly consistent."""
@@ -164,16 +177,21 @@ class LedgerStore:
 
     def _insert(self, entry: Entry) -> Entry | None:
         """Put an entry where there is none; return the one that is there already, or ``None``."""
+        standing = self._put_new(schema.to_item(entry, self._shards))
+        return None if standing is None else schema.from_item(standing)
+
+    def _put_new(self, item: Item) -> Item | None:
+        """Put an item where there is none; return the one that is there already, or ``None``."""
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=schema.to_item(entry, self._shards),
+                Item=item,
                 ConditionExpression="attribute_not_exists(#fingerprint)",
                 ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refused:
-            return schema.from_item(_item_in_the_way(refused))
+            return _item_in_the_way(refused)
         return None
 
     def _pages(self, query: QueryInputTypeDef, before_page: Callable[[], None]) -> Iterator[list[Item]]:

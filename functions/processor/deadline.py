@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,10 +20,14 @@ class OutOfTimeError(Exception):
 
 
 class Deadline:
-    """The end of an invocation, told by a function that returns the milliseconds left (Lambda's context)."""
+    """The end of an invocation, told by a function that returns the milliseconds left (Lambda's context).
+
+    ``allotted`` is the time there was when this was made: made first, it is the function's time-out.
+    """
 
     def __init__(self, remaining_ms: Callable[[], int]) -> None:
         self._remaining_ms = remaining_ms
+        self.allotted = timedelta(milliseconds=remaining_ms())
 
     def allow_start(self) -> None:
         """Raise OutOfTimeError where there is too little time to begin something."""

@@ -17,9 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from functions.ledger.store import LedgerStore, Recorded
 from functions.processor.batch import MAX_WORKERS, ConcurrentBatchProcessor
 from functions.processor.deadline import Deadline, OutOfTimeError
+from functions.processor.metrics import ReceiptMetrics
 from functions.processor.objects import S3Objects
 from functions.processor.receipts import DamagedReadError, Rules
-from functions.processor.recording import ObjectNotThereYetError, Recorder
+from functions.processor.recording import MissingTooRecentlyError, Recorder
 from functions.processor.s3_events import UnreadableMessageError, parse_body
 from functions.processor.settings import read_settings
 
@@ -44,7 +45,7 @@ EXPECTED_FAILURES = (
     BotoCoreError,
     ClientError,
     DamagedReadError,
-    ObjectNotThereYetError,
+    MissingTooRecentlyError,
     OutOfTimeError,
     UnreadableMessageError,
 )
@@ -66,8 +67,12 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
     """
     require_messages(event)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    process = partial(process_message, recorder=shared_recorder(), deadline=deadline)
-    return process_partial_response(event, process, ConcurrentBatchProcessor(), context)
+    metrics = ReceiptMetrics()
+    process = partial(process_message, recorder=shared_recorder(), deadline=deadline, metrics=metrics)
+    try:
+        return process_partial_response(event, process, ConcurrentBatchProcessor(), context)
+    finally:
+        metrics.write()
 
 
 @cache
@@ -96,11 +101,13 @@ def require_messages(event: object) -> None:
                 raise UnreadableEventError(f"Records[{index}].{name} is not text: this is no SQS message")
 
 
-def process_message(record: SQSRecord, *, recorder: Recorder, deadline: Deadline) -> None:
+def process_message(
+    record: SQSRecord, *, recorder: Recorder, deadline: Deadline, metrics: ReceiptMetrics
+) -> None:
     """Record every upload of a message, or raise. One log line per receipt, and one for a failed message."""
     try:
         deadline.allow_start()
-        record_all(parse_body(record.body), is_first_receive(record), recorder, deadline)
+        record_all(parse_body(record.body), recorder, deadline, metrics)
     except Exception as error:
         causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         expected = all(isinstance(cause, EXPECTED_FAILURES) for cause in causes)
@@ -115,23 +122,19 @@ def process_message(record: SQSRecord, *, recorder: Recorder, deadline: Deadline
         raise
 
 
-def is_first_receive(record: SQSRecord) -> bool:
-    """Tell whether SQS hands out this message for the first time, as far as it says."""
-    return str((record.get("attributes") or {}).get("ApproximateReceiveCount", 1)) == "1"
-
-
 def record_all(
-    uploads: Sequence[Upload], is_first_receive: bool, recorder: Recorder, deadline: Deadline
+    uploads: Sequence[Upload], recorder: Recorder, deadline: Deadline, metrics: ReceiptMetrics
 ) -> None:
     """Record uploads one after the other; raise an ExceptionGroup of what failed once all have been tried."""
     failures: list[Exception] = []
     for upload in uploads:
         started = time.perf_counter()
         try:
-            recorded = recorder.record(upload, is_first_receive=is_first_receive, deadline=deadline)
+            recorded = recorder.record(upload, deadline=deadline)
         except Exception as error:  # noqa: BLE001 - raised below, after the next uploads had their turn
             failures.append(error)
         else:
+            metrics.add(recorded)
             log_receipt(recorded, duration_ms=round((time.perf_counter() - started) * 1000, 1))
     if failures:
         raise ExceptionGroup(f"{len(failures)} of {len(uploads)} uploads failed", failures)

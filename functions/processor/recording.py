@@ -35,8 +35,19 @@ class Ledger(Protocol):
     ) -> Entry | None:
         """Find the entry of an object version that was uploaded at ``since``."""
 
+    def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
+        """Note that an object version is gone, and return when that was noticed first."""
 
-class ObjectNotThereYetError(Exception):
+
+SETTLING_INVOCATIONS = 2
+"""How many function time-outs after an object was noticed to be gone its entry, if it has one, can be found.
+
+One is for deliveries that had read it before to end, one for the time index to catch up and for clocks to
+differ. The queue's visibility time-out is six, so that the next delivery of the message comes after it.
+"""
+
+
+class MissingTooRecentlyError(Exception):
     """The object is gone, and it is too early to say that nobody has read it; the message must come back."""
 
 
@@ -51,25 +62,25 @@ class Recorder:
         self._rules = rules
         self._now = now
 
-    def record(self, upload: Upload, *, is_first_receive: bool, deadline: Deadline) -> Recorded:
+    def record(self, upload: Upload, *, deadline: Deadline) -> Recorded:
         """Give an upload its one entry, and return it; the one it has where it was delivered before.
 
-        Raise ObjectNotThereYetError, DamagedReadError, OutOfTimeError or a storage error where the upload has
-        no entry yet and has to be tried again.
+        Raise MissingTooRecentlyError, DamagedReadError, OutOfTimeError or a storage error where the upload
+        has no entry yet and has to be tried again.
         """
         try:
             with self._objects.open(upload.version) as stored:
                 finding = examine(stored, self._rules, deadline.allow_more)
         except ObjectMissingError:
-            return self._record_missing(upload, is_first_receive=is_first_receive, deadline=deadline)
+            return self._record_missing(upload, deadline)
         return self._ledger.record(_entry(upload, finding, self._now()))
 
-    def _record_missing(self, upload: Upload, *, is_first_receive: bool, deadline: Deadline) -> Recorded:
+    def _record_missing(self, upload: Upload, deadline: Deadline) -> Recorded:
         """Record that an object is gone, unless an earlier or a concurrent delivery got its entry in.
 
-        That entry is under a fingerprint that nobody can tell any more, so the time index has to have it. On
-        the first receive it may be too early for that: by the next one, which is a visibility time-out later,
-        a concurrent delivery has ended and the index has caught up.
+        That entry is under a fingerprint that nobody can tell any more, so the time index has to have it. At
+        first it may be too early for that. How often the message was received says nothing about it: earlier
+        deliveries may have failed for other reasons, while the object was still there.
         """
         now = self._now()
         found = self._ledger.find(
@@ -77,8 +88,12 @@ class Recorder:
         )
         if found is not None:
             return Recorded(entry=found, is_new=False)
-        if is_first_receive:
-            raise ObjectNotThereYetError("the object is not there and has no entry, on the first receive")
+        settling = SETTLING_INVOCATIONS * deadline.allotted
+        missing_for = now - self._ledger.note_missing(upload.version, now)
+        if missing_for < settling:
+            raise MissingTooRecentlyError(
+                f"the object is not there and has no entry; known for {missing_for}, {settling} needed"
+            )
         return self._ledger.record(_missing(upload, now))
 
 

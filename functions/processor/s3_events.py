@@ -21,6 +21,9 @@ UNVERSIONED = "null"
 MAX_SHOWN = 100
 """How many characters of a bad value an error shows."""
 
+UPLOADER_FIELDS = ("userIdentity", "requestParameters")
+"""Who uploaded, and from where. Errors are logged, and name these fields without their values."""
+
 
 class UnreadableMessageError(Exception):
     """A message body is not an S3 event about created objects; says which field is wrong and how."""
@@ -43,12 +46,20 @@ def parse_body(body: str) -> list[Upload]:
 
 def _decode(body: str) -> dict[str, Any]:
     try:
-        event = json.loads(body)
+        event = json.loads(body, object_pairs_hook=_fields_once)
     except (ValueError, RecursionError):
         raise _unreadable("body", body, "JSON") from None
     if not isinstance(event, dict):
         raise _unreadable("body", event, "an object")
     return event
+
+
+def _fields_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object of its fields: of a repeated one, the others would go by unnoticed."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise UnreadableMessageError("body repeats a field, but must have each field of an object once")
+    return fields
 
 
 class _Fields:
@@ -129,7 +140,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def _unreadable(path: str, value: object, allowed: str) -> UnreadableMessageError:
-    shown = "missing" if value is None else repr(value)
+    if value is None:
+        shown = "missing"
+    elif any(field in path.split(".") for field in UPLOADER_FIELDS):
+        shown = "wrong"
+    else:
+        shown = repr(value)
     if len(shown) > MAX_SHOWN:
         shown = f"{shown[:MAX_SHOWN]}…"
     return UnreadableMessageError(f"{path} is {shown}, but must be {allowed}")

@@ -26,6 +26,12 @@ T = TypeVar("T")
 
 MEMBERS = ("filename", "size_bytes", "fingerprint")
 
+MAX_BODY_CHARACTERS = 16_384
+"""How much of a body is read: four times the longest that can be right, a file name all in escapes.
+
+It bounds the answer too, which names every member that is wrong: Lambda takes 6 MB.
+"""
+
 MAX_FILENAME_CHARACTERS = 255
 MAX_KEY_PART_BYTES = 255
 """How much of a file name goes into a key, which has 1,024 bytes with the prefix, the date and the UUID."""
@@ -45,10 +51,11 @@ def parse_upload_request(
 ) -> UploadRequest:
     """Read the body of a request, or raise a `ProblemError` that names every member at fault.
 
-    415 unless the content type is JSON; 400 for a body that is no JSON object, or has wrong members; 413
-    where nothing but the size is wrong, and it is over ``max_bytes``.
+    415 unless the content type is JSON; 400 for a body that is no JSON object, or has wrong members; 413 for
+    one that is too long, and where nothing but the size of the receipt is wrong and over ``max_bytes``.
     """
     _require_json(content_type)
+    _require_brevity(body)
     members = _json_object(body, is_base64=is_base64)
     errors = [
         FieldError(
@@ -110,6 +117,19 @@ def _require_json(content_type: str | None) -> None:
             headers={"accept": "application/json"},
         )
     )
+
+
+def _require_brevity(body: str | None) -> None:
+    if len(body or "") > MAX_BODY_CHARACTERS:
+        raise ProblemError(
+            Problem(
+                status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                kind="body-too-long",
+                title="Body too long",
+                detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces a receipt: "
+                "the receipt itself goes to S3, with the form that comes back.",
+            )
+        )
 
 
 def _json_object(body: str | None, *, is_base64: bool) -> dict[str, object]:

@@ -13,7 +13,7 @@ from functions.ledger.store import Recorded
 from functions.processor.deadline import Deadline, OutOfTimeError
 from functions.processor.objects import ObjectMissingError
 from functions.processor.receipts import Rules
-from functions.processor.recording import ObjectNotThereYetError, Recorder
+from functions.processor.recording import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
 from tests.functions.uploads import PNG, TEXT, upload
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ UPLOADED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 NOW = UPLOADED_AT + timedelta(seconds=3)
 UPLOAD = upload(uploaded_at=UPLOADED_AT)
 ENOUGH = Deadline(lambda: 60_000)
+SETTLED = SETTLING_INVOCATIONS * ENOUGH.allotted
 
 
 @dataclass
@@ -55,6 +56,7 @@ class MemoryLedger:
 
     entries: list[Entry] = field(default_factory=list)
     searched: list[tuple[datetime, datetime]] = field(default_factory=list)
+    missing: dict[ObjectVersion, datetime] = field(default_factory=dict)
 
     def record(self, entry: Entry) -> Recorded:
         self.entries.append(entry)
@@ -66,6 +68,9 @@ class MemoryLedger:
         before_page()
         self.searched.append((since, until))
         return next((entry for entry in self.entries if entry.upload.version == version), None)
+
+    def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
+        return self.missing.setdefault(version, now)
 
 
 @pytest.fixture
@@ -133,35 +138,53 @@ def test_an_object_gets_the_entry_that_its_bytes_call_for(
 ) -> None:
     objects.held[UPLOAD.version] = data
 
-    recorded = recorder.record(UPLOAD, is_first_receive=True, deadline=ENOUGH)
+    recorded = recorder.record(UPLOAD, deadline=ENOUGH)
 
     assert recorded == Recorded(entry=expected, is_new=True)
     assert ledger.entries == [expected]
     assert ledger.searched == []
 
 
-def test_a_missing_object_comes_back_on_the_first_receive(recorder: Recorder, ledger: MemoryLedger) -> None:
-    with pytest.raises(ObjectNotThereYetError):
-        recorder.record(UPLOAD, is_first_receive=True, deadline=ENOUGH)
+def test_an_object_that_is_found_to_be_missing_comes_back(recorder: Recorder, ledger: MemoryLedger) -> None:
+    with pytest.raises(MissingTooRecentlyError, match="known for 0:00:00, 0:02:00 needed"):
+        recorder.record(UPLOAD, deadline=ENOUGH)
+
+    assert ledger.entries == []
+    assert ledger.missing == {UPLOAD.version: NOW}
+
+
+def test_an_object_that_others_may_have_read_just_before_comes_back(
+    recorder: Recorder, ledger: MemoryLedger
+) -> None:
+    ledger.missing[UPLOAD.version] = NOW - SETTLED + timedelta(milliseconds=1)
+
+    with pytest.raises(MissingTooRecentlyError):
+        recorder.record(UPLOAD, deadline=ENOUGH)
 
     assert ledger.entries == []
 
 
-def test_a_missing_object_is_rejected_on_a_later_receive(recorder: Recorder, ledger: MemoryLedger) -> None:
-    recorded = recorder.record(UPLOAD, is_first_receive=False, deadline=ENOUGH)
+def test_an_object_that_has_been_missing_for_long_is_rejected(
+    recorder: Recorder, ledger: MemoryLedger
+) -> None:
+    ledger.missing[UPLOAD.version] = NOW - SETTLED
+
+    recorded = recorder.record(UPLOAD, deadline=ENOUGH)
 
     assert recorded == Recorded(entry=MISSING, is_new=True)
     assert ledger.entries == [MISSING]
     assert ledger.searched == [(UPLOADED_AT, NOW)]
 
 
-@pytest.mark.parametrize("is_first_receive", [True, False])
+@pytest.mark.parametrize("noticed_before", [None, SETTLED])
 def test_a_missing_object_that_has_its_entry_already_gets_no_other(
-    is_first_receive: bool, recorder: Recorder, ledger: MemoryLedger
+    noticed_before: timedelta | None, recorder: Recorder, ledger: MemoryLedger
 ) -> None:
     ledger.entries.append(entry(PNG))
+    if noticed_before is not None:
+        ledger.missing[UPLOAD.version] = NOW - noticed_before
 
-    recorded = recorder.record(UPLOAD, is_first_receive=is_first_receive, deadline=ENOUGH)
+    recorded = recorder.record(UPLOAD, deadline=ENOUGH)
 
     assert recorded == Recorded(entry=entry(PNG), is_new=False)
     assert ledger.entries == [entry(PNG)]
@@ -175,7 +198,7 @@ def test_what_was_begun_is_given_up_when_the_time_is_over(
         objects.held[UPLOAD.version] = data
 
     with pytest.raises(OutOfTimeError, match="999 ms left, 1000 ms needed"):
-        recorder.record(UPLOAD, is_first_receive=False, deadline=Deadline(lambda: 999))
+        recorder.record(UPLOAD, deadline=Deadline(lambda: 999))
 
     assert ledger.entries == []
 
@@ -186,6 +209,6 @@ def test_what_was_begun_goes_on_when_it_is_too_late_to_begin_more(
     objects.held[UPLOAD.version] = PNG
     deadline = Deadline(lambda: 1000)
 
-    assert recorder.record(UPLOAD, is_first_receive=True, deadline=deadline).is_new
+    assert recorder.record(UPLOAD, deadline=deadline).is_new
     with pytest.raises(OutOfTimeError):
         deadline.allow_start()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -11,6 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from functions.ledger import schema
 from functions.ledger.entry import Entry, Outcome, Reason
 from functions.ledger.store import LedgerStore
 from tests.functions.uploads import upload
@@ -272,7 +274,7 @@ class TestFind:
         version = accepted().upload.version
         store.find(version, since=datetime(1999, 1, 1, tzinfo=UTC), until=datetime(2027, 1, 5, tzinfo=UTC))
 
-        assert months == ["2026-11", "2026-12", "2027-01"]
+        assert [month for month, _ in groupby(months)] == ["2026-11", "2026-12", "2027-01"]
 
     def test_an_entry_is_found_behind_empty_pages_and_each_page_is_announced(
         self, store: LedgerStore, ledger_table: LedgerTable
@@ -298,12 +300,54 @@ class TestFind:
         assert found == last
         assert len(announced) == 6
 
+    @pytest.mark.parametrize("raised", [5, 8, 16])
+    @pytest.mark.parametrize("key", ["a.png", "b.png", "c.png", "d.png"])
+    def test_an_entry_is_found_after_the_shards_were_raised(
+        self, key: str, raised: int, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        store.record(accepted(key))
+
+        later = LedgerStore(ledger_table.client, ledger_table.name, raised)
+        assert self.find(later, accepted(key)) == accepted(key)
+
+    def test_the_own_shard_is_asked_first_and_every_one_of_a_month_once(
+        self, store: LedgerStore, ledger_table: LedgerTable
+    ) -> None:
+        asked: list[str] = []
+        ledger_table.client.meta.events.register(
+            "provide-client-params.dynamodb.Query",
+            lambda params, **_: asked.append(params["ExpressionAttributeValues"][":partition"]["S"]),
+        )
+
+        version = accepted().upload.version
+        store.find(version, since=UPLOADED_AT, until=datetime(2026, 12, 1, tzinfo=UTC))
+
+        for month, of_month in (("2026-11", asked[:SHARDS]), ("2026-12", asked[SHARDS:])):
+            assert of_month[0] == schema.month_shard(month, schema.shard_of(version, SHARDS))
+            assert sorted(of_month) == [schema.month_shard(month, shard) for shard in range(SHARDS)]
+
     def test_a_search_can_be_given_up_before_a_page(self, store: LedgerStore) -> None:
         def give_up() -> None:
             raise TimeoutError
 
         with pytest.raises(TimeoutError):
             store.find(accepted().upload.version, since=UPLOADED_AT, until=RECORDED_AT, before_page=give_up)
+
+
+class TestNoteMissing:
+    def test_the_first_time_stands(self, store: LedgerStore) -> None:
+        version, later = accepted().upload.version, RECORDED_AT + timedelta(hours=1)
+
+        assert store.note_missing(version, RECORDED_AT) == RECORDED_AT
+        assert store.note_missing(version, later) == RECORDED_AT
+        assert store.note_missing(accepted(version_id="v2").upload.version, later) == later
+
+    def test_a_note_is_no_entry(self, store: LedgerStore) -> None:
+        version = accepted().upload.version
+        store.note_missing(version, RECORDED_AT)
+
+        assert store.find(version, since=UPLOADED_AT, until=RECORDED_AT) is None
+        assert store.record(rejected(fingerprint=None)).is_new
 
 
 class TestHistory:

@@ -19,7 +19,7 @@ from functions.ledger.entry import Entry, parse_time
 from functions.ledger.store import LedgerStore
 from functions.uploads.app import uploads_app
 from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
-from functions.uploads.request import UploadRequest, safe_key_part
+from functions.uploads.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
 from functions.uploads.settings import read_settings
 from tests.functions.http_events import Answer, http_event, send
 from tests.functions.time_indexes import entry
@@ -192,7 +192,7 @@ class TestBody:
             "null",
             '"text"',
             "1",
-            "[" * 100_000,
+            "[" * 10_000,
             '{"size_bytes": NaN}',
             '{"size_bytes": ' + "9" * 5000 + "}",
             json.dumps(BODY)[:-1] + ', "filename": "other.png"}',
@@ -205,6 +205,14 @@ class TestBody:
 
         assert answer.status == 400
         assert answer.body["type"] == "/problems/malformed-body"
+
+    def test_body_longer_than_any_right_one_is_not_read(self, post: Callable[..., Answer]) -> None:
+        longest = post(json.dumps({**BODY, "filename": "🧾" * 255}).ljust(MAX_BODY_CHARACTERS))
+        longer = post(json.dumps(BODY).ljust(MAX_BODY_CHARACTERS + 1))
+
+        assert longest.status == 201
+        assert longer.status == 413
+        assert longer.body["type"] == "/problems/body-too-long"
 
     @pytest.mark.parametrize("body", ["%%%", base64.b64encode(b"\xff\xfe").decode(), "e30"])
     def test_body_in_broken_base64_is_malformed(self, region: str, body: str) -> None:
