@@ -6,7 +6,7 @@ import re
 
 ALLOWED = "the SHA-256 of the file: 64 hexadecimal digits, lower-case"
 
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+PATTERN = "[0-9a-f]{64}"
 
 
 def is_fingerprint(value: object) -> bool:
@@ -14,4 +14,4 @@ def is_fingerprint(value: object) -> bool:
 
     Upper-case is not: a fingerprint is spelt in one way everywhere, so that it can be compared as text.
     """
-    return isinstance(value, str) and _FINGERPRINT.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(PATTERN, value) is not None

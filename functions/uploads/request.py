@@ -126,8 +126,8 @@ def _require_brevity(body: str | None) -> None:
                 status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 kind="body-too-long",
                 title="Body too long",
-                detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces a receipt: "
-                "the receipt itself goes to S3, with the form that comes back.",
+                detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces "
+                "a receipt; the receipt itself goes to S3, with the form that comes back.",
             )
         )
 

@@ -183,3 +183,9 @@ def server_error(operation: str) -> Answer:
     if operation == "GetObject":
         return s3_error(500, "InternalError")
     return dynamodb_error(500, "InternalServerError")
+
+
+def forbidden(operation: str) -> Answer:
+    if operation == "GetObject":
+        return s3_error(403, "AccessDenied")
+    return dynamodb_error(400, "AccessDeniedException")

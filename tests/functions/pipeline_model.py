@@ -32,7 +32,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from functions.ledger import schema
 from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload
 from functions.processor import batch, handler
-from tests.functions.aws_in_memory import Answer, Table, VersionedBucket, server_error, throttled
+from tests.functions.aws_in_memory import Answer, Table, VersionedBucket, forbidden, server_error, throttled
 from tests.functions.uploads import JPEG, PDF, PNG, TEXT, s3_event, upload
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Fault(StrEnum):
 
     THROTTLED = "throttled"
     SERVER_ERROR = "server error"
+    FORBIDDEN = "forbidden"
     NO_CONNECTION = "no connection"
     TIMED_OUT = "timed out"
     ANSWER_LOST = "took effect, answer lost"
@@ -134,6 +135,7 @@ class Pipeline:
         self.deleted: set[ObjectVersion] = set()
         self.broken: list[str] = []
         self.faults_met: Counter[Fault] = Counter()
+        self.outages: dict[str, Fault] = {}
         self.calls: list[str] = []
         self._deliveries: list[Delivery] = []
         self.line = line
@@ -251,7 +253,7 @@ class Pipeline:
         delivery.calls.append(operation)
         self.calls.append(operation)
         self._take(CALL_TIME, delivery)
-        fault = delivery.faults.get(number)
+        fault = delivery.faults.get(number, self.outages.get(operation))
         if fault is not None and fault.befalls(operation):
             self.faults_met[fault] += 1
             refused = self._fail_before(fault, delivery, operation, url)
@@ -272,6 +274,8 @@ class Pipeline:
                 return throttled(operation)
             case Fault.SERVER_ERROR:
                 return server_error(operation)
+            case Fault.FORBIDDEN:
+                return forbidden(operation)
             case Fault.NO_CONNECTION:
                 raise ConnectionClosedError(endpoint_url=url)
             case Fault.TIMED_OUT:

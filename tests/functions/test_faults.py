@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from tests.functions.pipeline_model import (
     PHOTO,
     SCAN,
     TAXI,
+    VISIBILITY_TIMEOUT,
     Content,
     Fault,
     Line,
@@ -34,7 +35,7 @@ from tests.functions.pipeline_model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from functions.ledger.entry import Entry
 
@@ -83,7 +84,11 @@ def missing(pipeline: Pipeline) -> None:
 
 
 def recorded_and_gone(pipeline: Pipeline) -> None:
+    """The entry is in the month after the upload, behind a page of others."""
+    for number in range(2):
+        pipeline.upload(*((f"{number}.png", content) for content in CONTENTS))
     (gone,) = pipeline.upload(("gone.png", LUNCH))
+    pipeline.wait(timedelta(minutes=15))
     pipeline.drain()
     pipeline.delete(gone.version)
     pipeline.send(gone)
@@ -136,17 +141,22 @@ def line() -> Iterator[Line]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a test that asks for a call every call of every scenario, and every fault that can befall it."""
-    if "call" not in metafunc.fixturenames:
+    """Give a test every call, or every operation, of every scenario, and every fault that can befall it."""
+    wanted = {"call", "operation"} & set(metafunc.fixturenames)
+    if not wanted:
         return
     with processor_on_line() as line:
         calls = {name: scenario.run(line).calls for name, scenario in SCENARIOS.items()}
+    points: Iterable[tuple[str, int | str, str]]
+    if wanted == {"call"}:
+        points = ((name, number, each) for name, made in calls.items() for number, each in enumerate(made))
+    else:
+        points = ((name, each, each) for name, made in calls.items() for each in sorted(set(made)))
     metafunc.parametrize(
-        ("scenario", "call", "fault"),
+        ("scenario", *wanted, "fault"),
         [
-            pytest.param(SCENARIOS[name], number, fault, id=f"{name}-{number} {operation}-{fault}")
-            for name, made in calls.items()
-            for number, operation in enumerate(made)
+            pytest.param(SCENARIOS[name], point, fault, id=f"{name}-{point} {operation}-{fault}")
+            for name, point, operation in points
             for fault in Fault
             if fault.befalls(operation)
         ],
@@ -161,13 +171,24 @@ def test_after_redelivery_the_ledger_is_as_without_the_fault(
     pipeline = scenario.run(line, {call: fault})
 
     assert pipeline.faults_met == {fault: 1}
-    assert wrongs(pipeline, {}) == losses(pipeline) == []
-    assert pipeline.dead() == []
-    if scenario.is_race:
-        assert outcomes(pipeline) == outcomes(expected)
-        assert pipeline.recorded() == expected.recorded()
-    else:
-        assert ledger(pipeline) == ledger(expected)
+    assert_same_ledger(pipeline, expected, scenario)
+
+
+def test_after_an_outage_of_an_operation_the_ledger_is_as_without_it(
+    scenario: Scenario, operation: str, fault: Fault, line: Line
+) -> None:
+    expected = without_fault(scenario, line)
+    pipeline = Pipeline(line)
+    scenario.prepare(pipeline)
+
+    pipeline.outages[operation] = fault
+    for _ in range(2):
+        pipeline.deliver(pipeline.visible())
+        pipeline.wait(VISIBILITY_TIMEOUT)
+    pipeline.outages.clear()
+    pipeline.drain()
+
+    assert_same_ledger(pipeline, expected, scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
@@ -183,7 +204,6 @@ def test_discovery_finds_the_calls_that_there_must_be(scenario: Scenario, line: 
         ("new receipt", [Outcome.ACCEPTED]),
         ("duplicate", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
         ("redelivered", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
-        ("recorded and gone", [Outcome.ACCEPTED]),
         ("same bytes twice in a message", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
     ],
 )
@@ -193,10 +213,21 @@ def test_a_scenario_without_a_fault_ends_as_its_name_says(
     assert outcomes(SCENARIOS[scenario].run(line)) == expected
 
 
-def test_a_missing_object_is_rejected_without_a_fault(line: Line) -> None:
-    reasons = {entry.reason for entry in SCENARIOS["missing"].run(line).entries()}
+@pytest.mark.parametrize(("scenario", "is_missing"), [("missing", True), ("recorded and gone", False)])
+def test_only_what_has_no_entry_is_missing(scenario: str, is_missing: bool, line: Line) -> None:
+    reasons = {entry.reason for entry in SCENARIOS[scenario].run(line).entries()}
 
-    assert Reason.OBJECT_MISSING in reasons
+    assert (Reason.OBJECT_MISSING in reasons) is is_missing
+
+
+def assert_same_ledger(pipeline: Pipeline, expected: Pipeline, scenario: Scenario) -> None:
+    assert wrongs(pipeline, {}) == losses(pipeline) == []
+    assert pipeline.dead() == []
+    if scenario.is_race:
+        assert outcomes(pipeline) == outcomes(expected)
+        assert pipeline.recorded() == expected.recorded()
+    else:
+        assert ledger(pipeline) == ledger(expected)
 
 
 @cache

@@ -158,6 +158,17 @@ def test_a_large_batch_is_counted_whole_in_lines_that_cloudwatch_accepts(
     assert sum(sum(line.get(BYTES, [])) for line in lines) == sum(range(count))
 
 
+def test_a_batch_that_fills_its_last_line_to_the_end_is_counted_once(written: Written) -> None:
+    half = MAX_VALUES // 2
+    measured(
+        *[entry(size_bytes=None)] * half,
+        *[entry(size_bytes=None, outcome=Outcome.REJECTED, reason=Reason.OBJECT_MISSING)] * half,
+    )
+
+    (line,) = written()
+    assert len(line[SECONDS]) == MAX_VALUES
+
+
 def test_a_batch_is_one_line_with_what_became_of_each_receipt(
     put: Callable[[str, bytes], Upload], written: Written
 ) -> None:
@@ -208,9 +219,8 @@ def test_receipts_are_counted_where_the_batch_as_a_whole_fails_after_them(
     assert line["ReceiptsAccepted"] == [1.0]
 
 
-def test_a_batch_without_new_receipts_writes_no_metrics(
-    put: Callable[[str, bytes], Upload], written: Written
-) -> None:
+@pytest.mark.usefixtures("put")
+def test_a_batch_without_new_receipts_writes_no_metrics(written: Written) -> None:
     assert process(GARBAGE) == ["m0"]
     assert written() == []
 

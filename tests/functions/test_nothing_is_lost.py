@@ -23,9 +23,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from functions.ledger.entry import Outcome
 from tests.functions.pipeline_model import (
     CONTENTS,
     FUNCTION_TIMEOUT,
+    LUNCH,
     TEST_EVENT,
     VISIBILITY_TIMEOUT,
     Content,
@@ -55,7 +57,7 @@ FILES = st.tuples(st.sampled_from(["a.png", "b +é.pdf", "c"]), st.sampled_from(
 MAX_SHARDS: Final = 4
 
 WHICH = st.integers(0, 5)
-"""One of those that there are, counted from the last and round and round: mostly it's the newest that matter."""
+"""One of those that there are, counted from the last, and round and round."""
 
 SOME = st.lists(WHICH, min_size=1, max_size=4)
 CALL = st.integers(0, 5)
@@ -175,6 +177,28 @@ class History(RuleBasedStateMachine):
 def pick(those: Sequence[Any], which: list[int]) -> list[Any]:
     """Take some by number, each once, in the order of the numbers."""
     return list(dict.fromkeys(those[-1 - number % len(those)] for number in which if those))
+
+
+@pytest.mark.parametrize("until_the_second_look", range(0, 300, 15))
+def test_an_upload_that_is_deleted_while_it_is_read_gets_one_entry(
+    until_the_second_look: int, line: Line
+) -> None:
+    pipeline = Pipeline(line)
+    (made,) = pipeline.upload(("a.png", LUNCH))
+    slow, *quick = pipeline.visible() + [pipeline.send(made) for _ in range(2)]
+
+    def deleted_and_missed() -> None:
+        pipeline.delete(made.version)
+        pipeline.deliver(quick[:1])
+        pipeline.wait(FUNCTION_TIMEOUT - timedelta(seconds=5))
+
+    pipeline.deliver([slow], meanwhile={0: [deleted_and_missed]})
+    pipeline.wait(timedelta(seconds=until_the_second_look))
+    pipeline.deliver(quick[1:])
+    pipeline.drain()
+
+    assert wrongs(pipeline, {}) == losses(pipeline) == []
+    assert [entry.outcome for entry in pipeline.entries()] == [Outcome.ACCEPTED]
 
 
 def test_every_history_ends_with_one_entry_per_upload(line: Line) -> None:

@@ -196,7 +196,9 @@ def test_a_wrong_field_is_named_with_its_value(path: str, value: object) -> None
     ],
 )
 def test_a_wrong_field_about_the_uploader_is_named_without_its_value(path: str, value: object) -> None:
-    with pytest.raises(UnreadableMessageError, match=rf"^Records\[0\]\.{path} is wrong, but must be ") as refused:
+    with pytest.raises(
+        UnreadableMessageError, match=rf"^Records\[0\]\.{path} is wrong, but must be "
+    ) as refused:
         parse_body(body(changed(path, value)))
 
     assert not any(private in str(refused.value) for private in ("AIDAEXAMPLE", "192.0.2.7"))

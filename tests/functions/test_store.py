@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -28,6 +30,7 @@ SHARDS = 4
 FINGERPRINT = "ab" * 32
 UPLOADED_AT = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
 RECORDED_AT = UPLOADED_AT + timedelta(seconds=2)
+RACERS = 32
 
 
 @pytest.fixture
@@ -107,6 +110,24 @@ class TestRecord:
         assert not again.is_new
         assert again.entry == duplicate
         assert count(ledger_table) == 2
+
+    def test_of_the_same_bytes_recorded_at_once_one_is_accepted_and_the_others_are_its_duplicates(
+        self, store: LedgerStore
+    ) -> None:
+        together = threading.Barrier(RACERS, timeout=30)
+
+        def record(number: int) -> Entry:
+            together.wait()
+            return store.record(accepted(f"{number}.png")).entry
+
+        with ThreadPoolExecutor(RACERS) as pool:
+            entries = list(pool.map(record, range(RACERS)))
+
+        (first,) = (entry for entry in entries if entry.outcome is Outcome.ACCEPTED)
+        history = store.history(FINGERPRINT)
+        assert history.receipt == first
+        assert len(history.duplicates) == RACERS - 1
+        assert {entry.duplicate_of for entry in history.duplicates} == {first.upload.version}
 
     @pytest.mark.parametrize("fingerprint", [FINGERPRINT, None], ids=["read", "unread"])
     def test_a_rejection_is_recorded_once(
