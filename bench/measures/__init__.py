@@ -1,0 +1,1 @@
+"""One module per measure: ``measure(scale)`` in, a `bench.results.Result` out."""

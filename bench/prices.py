@@ -1,0 +1,34 @@
+"""The price table, `prices.toml`: the one place where a price is written."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MILLION = 1_000_000
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """US dollars: for a million requests or units each, a GB-second of Lambda, a GB of logs."""
+
+    date: str
+    region: str
+    per_million: Mapping[str, float]
+    gigabyte_second: float
+    log_gigabyte: float
+
+
+def read_prices() -> Prices:
+    """Read the table beside this module."""
+    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+    return Prices(
+        date=table["date"],
+        region=table["region"],
+        per_million=table["per_million"],
+        gigabyte_second=table["lambda"]["gigabyte_second"],
+        log_gigabyte=table["logs"]["gigabyte"],
+    )
