@@ -4,17 +4,10 @@ import pulumi
 import pulumi_aws as aws
 
 import components as bill_e
-from components import policies
 
 settings = bill_e.StackSettings.load()
-libraries = bill_e.PythonLayer("bill-e-libraries", bill_e.PythonLayerArgs())
-common = bill_e.CommonArgs(
-    log_retention_days=settings.log_retention_days,
-    protect=settings.protect_data,
-    layers=[libraries.arn],
-    tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()},
-)
-ledger_args = bill_e.LedgerArgs(common=common, shards=settings.ledger_shards)
+common = bill_e.lay_foundation("bill-e", settings)
+ledger_args = bill_e.LedgerArgs(common=common, shards=settings.ledger_shards, throughput=settings.throughput)
 ledger = bill_e.Ledger("bill-e-ledger", ledger_args)
 ingest_args = bill_e.IngestPipelineArgs(
     common=common,
@@ -23,6 +16,7 @@ ingest_args = bill_e.IngestPipelineArgs(
     max_receipt_megabytes=settings.max_receipt_megabytes,
     event_prefix=settings.upload_prefix,
     allowed_origins=settings.allowed_origins,
+    object_lock=settings.object_lock,
     batch_size=settings.batch_size,
     batch_window_seconds=settings.batch_window_seconds,
     max_concurrency=settings.max_concurrency,
@@ -42,8 +36,10 @@ api_args = bill_e.LedgerApiArgs(
     throttle_burst=settings.throttle_burst,
 )
 api = bill_e.LedgerApi("bill-e-api", api_args)
-caller_scope = pulumi.Output.all(ingest.bucket_arn, api.execution_arn, settings.upload_prefix)
-caller_policy = caller_scope.apply(lambda scope: policies.caller_policy(*scope))
+dashboard_args = bill_e.DashboardArgs(ledger=ledger, ingest=ingest, api=api)
+dashboard = bill_e.Dashboard("bill-e-dashboard", dashboard_args)
+caller_scope = pulumi.Output.all(ingest.bucket_arn, api.execution_arn, settings.upload_prefix, common.key_arn)
+caller_policy = caller_scope.apply(lambda scope: bill_e.policies.caller_policy(*scope))
 
 pulumi.export("uploads_bucket", ingest.bucket_name)
 pulumi.export("upload_prefix", settings.upload_prefix)
@@ -52,5 +48,10 @@ pulumi.export("api_auth", settings.api_auth)
 pulumi.export("queue_url", ingest.queue_url)
 pulumi.export("dead_letter_queue_url", ingest.dead_letter_queue_url)
 pulumi.export("ledger_table", ledger.table_name)
+pulumi.export("ledger_shards", ledger.shards)
+pulumi.export("dashboard", dashboard.name)
+pulumi.export("alarm_topic", common.alarms.topic_arn)
+pulumi.export("log_groups", ingest.log_groups | api.log_groups)
 pulumi.export("region", aws.get_region_output().region)
 pulumi.export("caller_policy", pulumi.Output.json_dumps(caller_policy))
+pulumi.export("operator_policy", bill_e.operator_policy(common, ledger, ingest))

@@ -1,16 +1,31 @@
 """Bill-E's infrastructure as reusable components. Never imports `functions`: it archives their files."""
 
+from components import policies
+from components.access import operator_policy
+from components.alarm_topic import AlarmTopic, AlarmTopicArgs
+from components.alarms import AlarmArgs, AlarmThresholds
 from components.checks import InvalidInputError
 from components.common import CommonArgs
+from components.dashboard import Dashboard, DashboardArgs
+from components.encryption_key import EncryptionKey
+from components.foundation import lay_foundation
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
-from components.ledger import Ledger, LedgerArgs
+from components.ledger import Ledger, LedgerArgs, Throughput
 from components.ledger_api import IamAuth, JwtAuth, LedgerApi, LedgerApiArgs
+from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.python_function import PythonFunction, PythonFunctionArgs
 from components.python_layer import PythonLayer, PythonLayerArgs
 from components.settings import StackSettings
 
 __all__ = [
+    "AlarmArgs",
+    "AlarmThresholds",
+    "AlarmTopic",
+    "AlarmTopicArgs",
     "CommonArgs",
+    "Dashboard",
+    "DashboardArgs",
+    "EncryptionKey",
     "IamAuth",
     "IngestPipeline",
     "IngestPipelineArgs",
@@ -20,9 +35,16 @@ __all__ = [
     "LedgerApi",
     "LedgerApiArgs",
     "LedgerArgs",
+    "ObjectLock",
+    "PrivateBucket",
+    "PrivateBucketArgs",
     "PythonFunction",
     "PythonFunctionArgs",
     "PythonLayer",
     "PythonLayerArgs",
     "StackSettings",
+    "Throughput",
+    "lay_foundation",
+    "operator_policy",
+    "policies",
 ]

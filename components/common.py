@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
+from components.alarms import AlarmArgs
 from components.checks import one_of, refuse
 
 LOG_RETENTION_DAYS = (
@@ -21,12 +22,16 @@ class CommonArgs:
     """What every component of a stack is given alike.
 
     `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the
-    functions import beyond the runtime. `tags` go on every resource that can have some.
+    functions import beyond the runtime. `key_arn` names the customer's key that encrypts what is kept;
+    without it, keys of AWS's own do. `alarms` says when alarms go off and whom they tell. `tags` go on every
+    resource that can have some.
     """
 
     log_retention_days: int
     protect: bool
     layers: Sequence[pulumi.Input[str]] = ()
+    key_arn: pulumi.Input[str] | None = None
+    alarms: AlarmArgs = field(default_factory=AlarmArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.alarms import create_alarms, queue_alarms
 from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
 from components.common import CommonArgs
 from components.ledger import Ledger
+from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
     MAX_MEMORY_MEGABYTES,
     MAX_TIMEOUT_SECONDS,
@@ -33,6 +35,10 @@ MAX_RECEIPT_MEGABYTES = 5 * 1024
 READ_MEGABYTES_PER_SECOND = 10
 """How fast a receipt is read at the very least: a small part of what S3 gives, since a batch shares it."""
 
+MIN_TIMEOUT_SECONDS = 30
+"""The processor begins nothing with less than 5 s left, and one call to AWS can take 21 s over its retries
+(a test holds both): with less time than that, Lambda would cut off what the processor would have reported."""
+
 VISIBILITY_FACTOR = 6
 """Visibility time-out per function time-out ("Configuring a queue to use with Lambda")."""
 
@@ -43,7 +49,10 @@ DAY_SECONDS = 24 * 60 * 60
 QUEUE_RETENTION_SECONDS, DEAD_LETTER_RETENTION_SECONDS = 4 * DAY_SECONDS, 14 * DAY_SECONDS
 """A dead letter keeps the time when it was first sent, so that its queue has to keep it for longer."""
 
-STALE_MULTIPART_DAYS = 7
+DATA_KEY_REUSE_SECONDS = 5 * 60
+"""How long SQS uses a data key before it asks KMS again, and so how long a disabled key goes on working."""
+
+ACCESS_LOG_PREFIX = "uploads/"
 
 PREFIX_PATTERN = r"([A-Za-z0-9_.-]+/)*"
 PREFIX_ALLOWED = "empty, or folders that each end in /, such as receipts/"
@@ -69,7 +78,8 @@ class IngestPipelineArgs:
     """What a pipeline is made of.
 
     `event_prefix` narrows the events to keys that start so; empty is the whole bucket. `max_concurrency`
-    counts processors at the same time. `allowed_origins` are the web sites whose pages may upload.
+    counts processors at the same time. `allowed_origins` are the web sites whose pages may upload. Without an
+    `object_lock`, who may delete objects may delete uploads at any time.
     """
 
     common: CommonArgs
@@ -78,6 +88,7 @@ class IngestPipelineArgs:
     max_receipt_megabytes: int
     event_prefix: str = ""
     allowed_origins: Sequence[str] = ()
+    object_lock: ObjectLock | None = None
     batch_size: int = 10
     batch_window_seconds: int = 1
     max_concurrency: int = 10
@@ -98,7 +109,7 @@ class IngestPipelineArgs:
             between("batch_window_seconds", self.batch_window_seconds, 0, MAX_BATCH_WINDOW_SECONDS),
             batch_has_window("batch_window_seconds", self.batch_size, self.batch_window_seconds),
             between("max_concurrency", self.max_concurrency, MIN_CONCURRENCY, MAX_CONCURRENCY),
-            between("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
+            between("timeout_seconds", self.timeout_seconds, MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
             receipt_fits_timeout("timeout_seconds", self.timeout_seconds, self.max_receipt_megabytes),
             between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
         )
@@ -133,102 +144,73 @@ def receipt_fits_timeout(name: str, timeout_seconds: int, max_receipt_megabytes:
     )
 
 
+def _only_with_key(
+    key_arn: pulumi.Input[str],
+) -> Callable[[pulumi.Output[str]], pulumi.Output[list[policies.Statement]]]:
+    return lambda bucket_arn: policies.resolve(
+        policies.customer_key_statements, bucket_arn=bucket_arn, key_arn=key_arn
+    )
+
+
 class IngestPipeline(pulumi.ComponentResource):
     """What takes receipts in: every new object becomes a message, and every message an entry.
 
-    Outputs: `bucket_name`, `bucket_arn`, `queue_url`, `dead_letter_queue_url`. `processor` is the function.
+    Outputs: `bucket_name` and `bucket_arn`; url, arn and name of the queues, such as `queue_url` and
+    `dead_letter_queue_arn`; and `alarm_arns`, `log_groups` by what they log. `processor` is the function.
     """
 
     def __init__(
         self, name: str, args: IngestPipelineArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("bill-e:ingest:IngestPipeline", name, None, opts)
-        bucket = self._bucket(name, args)
+        uploads = self._uploads(name, args)
+        self._log_access(name, args, uploads)
         queue, dead_letters = self._queues(name, args)
-        self._notify(name, args, bucket, queue)
-        self.processor = self._processor(name, args, bucket, queue)
+        self._notify(name, args, uploads, queue)
+        self.processor = self._processor(name, args, uploads, queue)
+        alarms = queue_alarms(queue.name, dead_letters.name, args.common.alarms.thresholds)
+        own_alarms = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
 
-        self.bucket_name = bucket.bucket
-        self.bucket_arn = bucket.arn
+        self.bucket_name = uploads.name
+        self.bucket_arn = uploads.arn
         self.queue_url = queue.url
+        self.queue_arn = queue.arn
+        self.queue_name = queue.name
         self.dead_letter_queue_url = dead_letters.url
+        self.dead_letter_queue_arn = dead_letters.arn
+        self.dead_letter_queue_name = dead_letters.name
+        self.alarm_arns = [*own_alarms, *self.processor.alarm_arns]
+        self.log_groups = {"processor": self.processor.log_group_name}
         self.register_outputs(
             {
                 "bucket_name": self.bucket_name,
                 "bucket_arn": self.bucket_arn,
                 "queue_url": self.queue_url,
+                "queue_arn": self.queue_arn,
+                "queue_name": self.queue_name,
                 "dead_letter_queue_url": self.dead_letter_queue_url,
+                "dead_letter_queue_arn": self.dead_letter_queue_arn,
+                "dead_letter_queue_name": self.dead_letter_queue_name,
             }
         )
 
-    def _bucket(self, name: str, args: IngestPipelineArgs) -> aws.s3.Bucket:
-        child = pulumi.ResourceOptions(parent=self)
-        bucket = aws.s3.Bucket(
+    def _uploads(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
+        """Make the bucket for uploads. Nothing in it expires: the ledger points to its objects for ever."""
+        key_arn = args.common.key_arn
+        uploads = PrivateBucket(
             f"{name}-uploads",
-            force_destroy=not args.common.protect,
-            tags=args.common.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
-        )
-        versioning = aws.s3.BucketVersioning(
-            f"{name}-uploads-versioning",
-            bucket=bucket.bucket,
-            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=child,
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-uploads-encryption",
-            bucket=bucket.bucket,
-            rules=[
-                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                        sse_algorithm="AES256"
-                    )
-                )
-            ],
-            opts=child,
-        )
-        public_access = aws.s3.BucketPublicAccessBlock(
-            f"{name}-uploads-public-access",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=child,
-        )
-        aws.s3.BucketOwnershipControls(
-            f"{name}-uploads-ownership",
-            bucket=bucket.bucket,
-            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=child,
-        )
-        aws.s3.BucketPolicy(
-            f"{name}-uploads-policy",
-            bucket=bucket.bucket,
-            policy=policies.to_json(policies.resolve(policies.bucket_statements, bucket_arn=bucket.arn)),
-            # S3 refuses two changes of a bucket's access at the same time.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[public_access]),
-        )
-        aws.s3.BucketLifecycleConfiguration(
-            f"{name}-uploads-lifecycle",
-            bucket=bucket.bucket,
-            rules=[
-                # Nothing else expires: an entry of the ledger points to its object version for ever.
-                aws.s3.BucketLifecycleConfigurationRuleArgs(
-                    id="abort-stale-multipart-uploads",
-                    status="Enabled",
-                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-                    abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                        days_after_initiation=STALE_MULTIPART_DAYS
-                    ),
-                )
-            ],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+            PrivateBucketArgs(
+                common=args.common,
+                key_arn=key_arn,
+                statements=_only_with_key(key_arn) if key_arn else None,
+                object_lock=args.object_lock,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
         if args.allowed_origins:
             aws.s3.BucketCorsConfiguration(
                 f"{name}-uploads-cors",
-                bucket=bucket.bucket,
+                bucket=uploads.name,
                 cors_rules=[
                     aws.s3.BucketCorsConfigurationCorsRuleArgs(
                         allowed_origins=list(args.allowed_origins),
@@ -237,16 +219,51 @@ class IngestPipeline(pulumi.ComponentResource):
                         max_age_seconds=3600,
                     )
                 ],
-                opts=child,
+                opts=pulumi.ResourceOptions(parent=self),
             )
-        return bucket
+        return uploads
+
+    def _log_access(self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket) -> None:
+        """Keep S3's access logs of the uploads for as long as all logs, in a bucket of their own.
+
+        That bucket has no access log, which would log itself, and takes S3's own key: S3 delivers access logs
+        to no other ("Enabling Amazon S3 server access logging").
+        """
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
+        access_logs = PrivateBucket(
+            f"{name}-access-logs",
+            PrivateBucketArgs(
+                common=args.common,
+                statements=lambda bucket_arn: policies.resolve(
+                    policies.log_delivery_statements,
+                    bucket_arn=bucket_arn,
+                    prefix=ACCESS_LOG_PREFIX,
+                    source_arn=uploads.arn,
+                    account_id=account.account_id,
+                ),
+                expiry_days=args.common.log_retention_days,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        aws.s3.BucketLogging(
+            f"{name}-uploads-logging",
+            bucket=uploads.name,
+            target_bucket=access_logs.name,
+            target_prefix=ACCESS_LOG_PREFIX,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[access_logs.policy]),
+        )
 
     def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
         child = pulumi.ResourceOptions(parent=self)
+        key_arn = args.common.key_arn
+        # The two are exclusive: with a customer's key, SQS's own may not even be declined.
+        sqs_key, reuse_seconds = (None, DATA_KEY_REUSE_SECONDS) if key_arn else (True, None)
         dead_letters = aws.sqs.Queue(
             f"{name}-dead-letters",
             message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
-            sqs_managed_sse_enabled=True,
+            sqs_managed_sse_enabled=sqs_key,
+            kms_master_key_id=key_arn,
+            kms_data_key_reuse_period_seconds=reuse_seconds,
             tags=args.common.tags,
             opts=child,
         )
@@ -257,7 +274,9 @@ class IngestPipeline(pulumi.ComponentResource):
             redrive_policy=pulumi.Output.json_dumps(
                 {"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
             ),
-            sqs_managed_sse_enabled=True,
+            sqs_managed_sse_enabled=sqs_key,
+            kms_master_key_id=key_arn,
+            kms_data_key_reuse_period_seconds=reuse_seconds,
             tags=args.common.tags,
             opts=child,
         )
@@ -280,7 +299,7 @@ class IngestPipeline(pulumi.ComponentResource):
         return queue, dead_letters
 
     def _notify(
-        self, name: str, args: IngestPipelineArgs, bucket: aws.s3.Bucket, queue: aws.sqs.Queue
+        self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket, queue: aws.sqs.Queue
     ) -> None:
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         queue_policy = aws.sqs.QueuePolicy(
@@ -290,7 +309,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 policies.resolve(
                     policies.queue_statements,
                     queue_arn=queue.arn,
-                    bucket_arn=bucket.arn,
+                    bucket_arn=uploads.arn,
                     account_id=account.account_id,
                 )
             ),
@@ -298,7 +317,7 @@ class IngestPipeline(pulumi.ComponentResource):
         )
         aws.s3.BucketNotification(
             f"{name}-uploads-notification",
-            bucket=bucket.bucket,
+            bucket=uploads.name,
             queues=[
                 aws.s3.BucketNotificationQueueArgs(
                     queue_arn=queue.arn,
@@ -311,7 +330,7 @@ class IngestPipeline(pulumi.ComponentResource):
         )
 
     def _processor(
-        self, name: str, args: IngestPipelineArgs, bucket: aws.s3.Bucket, queue: aws.sqs.Queue
+        self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket, queue: aws.sqs.Queue
     ) -> PythonFunction:
         processor = PythonFunction(
             f"{name}-processor",
@@ -321,7 +340,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 description="Fingerprints uploaded receipts and records their outcomes",
                 statements=policies.resolve(
                     policies.processor_statements,
-                    bucket_arn=bucket.arn,
+                    bucket_arn=uploads.arn,
                     queue_arn=queue.arn,
                     table_arn=args.ledger.table_arn,
                     index_arn=args.ledger.index_arn,
@@ -332,6 +351,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "ACCEPTED_TYPES": ",".join(args.accepted_types),
                 },
+                decrypts_via=["dynamodb", "s3", "sqs"],
                 common=args.common,
                 timeout_seconds=args.timeout_seconds,
                 memory_megabytes=args.memory_megabytes,

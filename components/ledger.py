@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 
+from components.alarms import create_alarms, table_alarms
 from components.checks import between, refuse
 from components.common import CommonArgs
 
 MAX_SHARDS = 64
 """A page of the listing asks every shard: more would cost the reader more than a busy month gains."""
 
+MAX_UNITS_PER_SECOND = 40_000
+"""The account's default quota for one table ("Quotas in Amazon DynamoDB")."""
+
 TIME_INDEX = "by_recorded_time"
 """The index's name and below the keys, as `functions/ledger/schema.py` has them (a test holds them equal)."""
 TABLE_KEYS = ("fingerprint", "entry")
 INDEX_KEYS = ("month_shard", "recorded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throughput:
+    """The most units a second that on-demand capacity scales to, for the table and for the index each.
+
+    What asks for more is throttled and comes back, instead of being paid for without a limit.
+    """
+
+    read_units: int = 4_000
+    write_units: int = 1_000
+
+    def __post_init__(self) -> None:
+        refuse(
+            "Throughput",
+            between("read_units", self.read_units, 1, MAX_UNITS_PER_SECOND),
+            between("write_units", self.write_units, 1, MAX_UNITS_PER_SECOND),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +51,7 @@ class LedgerArgs:
 
     common: CommonArgs
     shards: int
+    throughput: Throughput = field(default_factory=Throughput)
 
     def __post_init__(self) -> None:
         refuse("LedgerArgs", between("shards", self.shards, 1, MAX_SHARDS))
@@ -37,12 +60,13 @@ class LedgerArgs:
 class Ledger(pulumi.ComponentResource):
     """An on-demand DynamoDB table with point-in-time recovery, encryption and the time index.
 
-    Outputs: `table_name`, `table_arn`, `index_arn`; and `shards`, as it was given.
+    Outputs: `table_name`, `table_arn`, `index_arn`; and `alarm_arns`, and `shards` as it was given.
     """
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:ledger:Ledger", name, None, opts)
         (index_hash, index_range), (table_hash, table_range) = INDEX_KEYS, TABLE_KEYS
+        limit, key_arn = args.throughput, args.common.key_arn
         table = aws.dynamodb.Table(
             f"{name}-table",
             billing_mode="PAY_PER_REQUEST",
@@ -63,14 +87,26 @@ class Ledger(pulumi.ComponentResource):
                         ),
                     ],
                     projection_type="ALL",
+                    on_demand_throughput=aws.dynamodb.TableGlobalSecondaryIndexOnDemandThroughputArgs(
+                        max_read_request_units=limit.read_units, max_write_request_units=limit.write_units
+                    ),
                 )
             ],
+            on_demand_throughput=aws.dynamodb.TableOnDemandThroughputArgs(
+                max_read_request_units=limit.read_units, max_write_request_units=limit.write_units
+            ),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
-            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(enabled=True),
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
+                # Not enabled doesn't mean not encrypted: it means a key that AWS owns.
+                enabled=key_arn is not None,
+                kms_key_arn=key_arn,
+            ),
             deletion_protection_enabled=args.common.protect,
             tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
         )
+        alarms = table_alarms(table.name, TIME_INDEX, args.common.alarms.thresholds)
+        self.alarm_arns = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
         self.shards = args.shards
         self.table_name = table.name
         self.table_arn = table.arn

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.alarms import api_alarms, create_alarms
 from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
 from components.common import CommonArgs
 from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
@@ -24,6 +25,9 @@ from components.python_function import (
 
 READ_ROUTES = ("GET /receipts", "GET /receipts/{fingerprint}")
 UPLOAD_ROUTES = ("POST /uploads",)
+
+STAGE = "$default"
+"""The stage that needs no path of its own."""
 
 INTEGRATION_TIMEOUT_SECONDS = 30
 """The longest that an HTTP API waits for its function; a hard limit ("Quotas for HTTP APIs")."""
@@ -131,7 +135,8 @@ class LedgerApiArgs:
 class LedgerApi(pulumi.ComponentResource):
     """What serves the ledger to auditors and front ends, and signs uploads for who has no AWS credentials.
 
-    Outputs: `url`, without a slash at its end, and `execution_arn`, to name its routes in policies.
+    Outputs: `url`, without a slash at its end, `execution_arn`, to name its routes in policies, and `api_id`;
+    and `alarm_arns`, `log_groups` by what they log. `reader` and `uploads` are the functions.
     """
 
     def __init__(self, name: str, args: LedgerApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -145,13 +150,25 @@ class LedgerApi(pulumi.ComponentResource):
             *self._serve(f"{name}-reader", READ_ROUTES, to_read, api, reader),
             *self._serve(f"{name}-uploads", UPLOAD_ROUTES, to_upload, api, uploads),
         ]
-        stage = self._stage(name, args, api, routes)
+        access_logs = self._access_logs(name, args.common)
+        stage = self._stage(name, args, api, access_logs, routes)
+        alarms = api_alarms(api.id, STAGE, args.common.alarms.thresholds)
+        own_alarms = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
 
         self.reader = reader
         self.uploads = uploads
+        self.alarm_arns = [*own_alarms, *reader.alarm_arns, *uploads.alarm_arns]
+        self.log_groups = {
+            "reader": reader.log_group_name,
+            "uploads": uploads.log_group_name,
+            "api": access_logs.name,
+        }
+        self.api_id = api.id
         self.url = stage.invoke_url.apply(lambda url: url.rstrip("/"))
         self.execution_arn = api.execution_arn
-        self.register_outputs({"url": self.url, "execution_arn": self.execution_arn})
+        self.register_outputs(
+            {"url": self.url, "execution_arn": self.execution_arn, "api_id": self.api_id}
+        )
 
     def _reader(self, name: str, args: LedgerApiArgs) -> PythonFunction:
         return PythonFunction(
@@ -169,6 +186,7 @@ class LedgerApi(pulumi.ComponentResource):
                     "LEDGER_TABLE": args.ledger.table_name,
                     "LEDGER_SHARDS": str(args.ledger.shards),
                 },
+                decrypts_via=["dynamodb"],
                 common=args.common,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
@@ -196,6 +214,8 @@ class LedgerApi(pulumi.ComponentResource):
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "UPLOAD_EXPIRY_SECONDS": str(UPLOAD_EXPIRY_SECONDS),
                 },
+                decrypts_via=["dynamodb"],
+                encrypts_via=["s3"],
                 common=args.common,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
@@ -286,26 +306,30 @@ class LedgerApi(pulumi.ComponentResource):
             routes.append(route)
         return routes
 
+    def _access_logs(self, name: str, common: CommonArgs) -> aws.cloudwatch.LogGroup:
+        return aws.cloudwatch.LogGroup(
+            f"{name}-access-logs",
+            # Under this prefix the groups share one line of the account's resource policy for logs, which API
+            # Gateway writes and which holds 5,120 characters: any other name would add a line of its own.
+            name_prefix=f"/aws/vendedlogs/{name}-",
+            retention_in_days=common.log_retention_days,
+            kms_key_id=common.key_arn,
+            tags=common.tags,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
     def _stage(
         self,
         name: str,
         args: LedgerApiArgs,
         api: aws.apigatewayv2.Api,
+        access_logs: aws.cloudwatch.LogGroup,
         routes: Sequence[aws.apigatewayv2.Route],
     ) -> aws.apigatewayv2.Stage:
-        access_logs = aws.cloudwatch.LogGroup(
-            f"{name}-access-logs",
-            # Under this prefix the groups share one line of the account's resource policy for logs, which API
-            # Gateway writes and which holds 5,120 characters: any other name would add a line of its own.
-            name_prefix=f"/aws/vendedlogs/{name}-",
-            retention_in_days=args.common.log_retention_days,
-            tags=args.common.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
         return aws.apigatewayv2.Stage(
             f"{name}-stage",
             api_id=api.id,
-            name="$default",
+            name=STAGE,
             auto_deploy=True,
             access_log_settings=aws.apigatewayv2.StageAccessLogSettingsArgs(
                 destination_arn=access_logs.arn, format=ACCESS_LOG_FORMAT

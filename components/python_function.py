@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pulumi
 import pulumi_aws as aws
 
 from components import policies
+from components.alarms import create_alarms, function_alarms
 from components.checks import Problem, between, refuse
 from components.common import CommonArgs
 
@@ -35,8 +36,17 @@ def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
     """
     modules = [root / "__init__.py"]
     for package in packages:
-        modules += (path for path in (root / package).rglob("*.py") if "__pycache__" not in path.parts)
-    return sorted(path.relative_to(root.parent).as_posix() for path in modules)
+        modules += (root / package).rglob("*.py")
+    names = (path.relative_to(root.parent) for path in modules)
+    return sorted(name.as_posix() for name in names if _is_shipped(name))
+
+
+def _is_shipped(module: PurePath) -> bool:
+    """Leave out caches, tests, and whatever cannot be imported, as copies and hidden folders."""
+    parts = module.with_suffix("").parts
+    is_importable = all(part.isidentifier() for part in parts)
+    is_test = any(part in {"conftest", "tests"} or part.startswith("test_") for part in parts)
+    return is_importable and not is_test and "__pycache__" not in parts
 
 
 def source_archive(packages: Sequence[str]) -> pulumi.AssetArchive:
@@ -51,7 +61,8 @@ class PythonFunctionArgs:
     """What a function is made of.
 
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
-    that it imports from. `statements` are what its role may do beside writing logs and traces.
+    that it imports from. `statements` are what its role may do beside writing logs and traces. `decrypts_via`
+    and `encrypts_via` are the services where it reads and writes what a customer's key encrypts.
     """
 
     common: CommonArgs
@@ -62,6 +73,8 @@ class PythonFunctionArgs:
     environment: Mapping[str, pulumi.Input[str]]
     timeout_seconds: int
     memory_megabytes: int
+    decrypts_via: Sequence[str] = ()
+    encrypts_via: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         refuse(
@@ -78,10 +91,22 @@ def _package_exists(package: str) -> Problem | None:
     return Problem(name="package", value=package, allowed="a package under functions/")
 
 
-class PythonFunction(pulumi.ComponentResource):
-    """A Lambda function with a role and a log group of its own.
+def _key_use(args: PythonFunctionArgs) -> pulumi.Input[list[policies.Statement]]:
+    if args.common.key_arn is None:
+        return []
+    return policies.resolve(
+        policies.key_use_statements,
+        key_arn=args.common.key_arn,
+        decrypt_via=args.decrypts_via,
+        encrypt_via=args.encrypts_via,
+    )
 
-    Outputs: `arn`, `name`, `log_group_name`, `role_name`. The function is created after its role's policy.
+
+class PythonFunction(pulumi.ComponentResource):
+    """A Lambda function with a role, a log group and alarms of its own.
+
+    Outputs: `arn`, `name`, `log_group_name`, `role_name`; and `alarm_arns`, and `memory_megabytes` as it was
+    given. The function is created after its role's policy.
     """
 
     def __init__(
@@ -93,6 +118,7 @@ class PythonFunction(pulumi.ComponentResource):
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs",
             retention_in_days=args.common.log_retention_days,
+            kms_key_id=args.common.key_arn,
             tags=args.common.tags,
             opts=child,
         )
@@ -107,7 +133,9 @@ class PythonFunction(pulumi.ComponentResource):
             f"{name}-policy",
             role=role.name,
             policy=policies.to_json(
-                policies.resolve(policies.function_statements, log_group_arn=log_group.arn), args.statements
+                policies.resolve(policies.function_statements, log_group_arn=log_group.arn),
+                args.statements,
+                _key_use(args),
             ),
             opts=child,
         )
@@ -123,7 +151,11 @@ class PythonFunction(pulumi.ComponentResource):
             timeout=args.timeout_seconds,
             memory_size=args.memory_megabytes,
             environment=aws.lambda_.FunctionEnvironmentArgs(
-                variables={"POWERTOOLS_SERVICE_NAME": args.package, **args.environment}
+                variables={
+                    "POWERTOOLS_SERVICE_NAME": args.package,
+                    "STACK_NAME": pulumi.get_stack(),
+                    **args.environment,
+                }
             ),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
@@ -131,6 +163,9 @@ class PythonFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy]),
         )
 
+        alarms = function_alarms(function.name, args.timeout_seconds, args.common.alarms.thresholds)
+        self.alarm_arns = create_alarms(name, alarms, args.common, child)
+        self.memory_megabytes = args.memory_megabytes
         self.arn = function.arn
         self.name = function.name
         self.log_group_name = log_group.name

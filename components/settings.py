@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
 from typing import Any, get_type_hints
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from components.alarm_topic import email_or_nothing
+from components.alarms import RUNBOOK, THRESHOLD_LIMITS, AlarmThresholds
 from components.checks import (
     InvalidInputError,
     Problem,
@@ -29,12 +32,13 @@ from components.ingest_pipeline import (
     MAX_CONCURRENCY,
     MAX_RECEIPT_MEGABYTES,
     MIN_CONCURRENCY,
+    MIN_TIMEOUT_SECONDS,
     PREFIX_ALLOWED,
     PREFIX_PATTERN,
     batch_has_window,
     receipt_fits_timeout,
 )
-from components.ledger import MAX_SHARDS
+from components.ledger import MAX_SHARDS, MAX_UNITS_PER_SECOND, Throughput
 from components.ledger_api import (
     MAX_THROTTLE_BURST,
     MAX_THROTTLE_RATE,
@@ -43,9 +47,15 @@ from components.ledger_api import (
     IamAuth,
     JwtAuth,
 )
+from components.private_bucket import MAX_OBJECT_LOCK_DAYS, OBJECT_LOCK_MODES, ObjectLock
 from components.python_function import MAX_TIMEOUT_SECONDS
 
 NAMESPACE = "bill-e"
+
+AWS_OWNED, CUSTOMER_KEY = "aws-owned", "customer-key"
+
+RUNBOOK_PATTERN = rf"{re.escape(RUNBOOK)}|https://[^\s#]{{1,300}}"
+RUNBOOK_ALLOWED = f"{RUNBOOK}, or the https URL of a copy of it, without #"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +88,24 @@ class StackSettings:
     batch_window_seconds: int = 1
     function_timeout_seconds: int = 60
     ledger_shards: int = 4
+    ledger_max_read_units: int = 4_000
+    ledger_max_write_units: int = 1_000
+    encryption: str = AWS_OWNED
+    object_lock_days: int = 0
+    object_lock_mode: str = "governance"
     log_retention_days: int = 365
     protect_data: bool = True
     throttle_rate: int = 50
     throttle_burst: int = 100
+    alarm_email: str = ""
+    runbook_url: str = RUNBOOK
+    alarm_oldest_message_seconds: int = AlarmThresholds.oldest_message_seconds
+    alarm_function_errors: int = AlarmThresholds.function_errors
+    alarm_function_throttles: int = AlarmThresholds.function_throttles
+    alarm_timeout_percent: int = AlarmThresholds.timeout_percent
+    alarm_api_errors: int = AlarmThresholds.api_errors
+    alarm_api_latency_milliseconds: int = AlarmThresholds.api_latency_milliseconds
+    alarm_table_throttles: int = AlarmThresholds.table_throttles
 
     def __post_init__(self) -> None:
         refuse("these settings are not allowed", *_problems(self))
@@ -107,6 +131,28 @@ class StackSettings:
             problems += error.problems
         refuse("these settings are not allowed", *problems)
         return settings
+
+    @property
+    def alarm_thresholds(self) -> AlarmThresholds:
+        """What is reached where an alarm goes off."""
+        return AlarmThresholds(**{name: getattr(self, f"alarm_{name}") for name in THRESHOLD_LIMITS})
+
+    @property
+    def customer_key(self) -> bool:
+        """Whether a key of the customer encrypts what is kept."""
+        return self.encryption == CUSTOMER_KEY
+
+    @property
+    def object_lock(self) -> ObjectLock | None:
+        """How uploads are locked, if they are."""
+        if not self.object_lock_days:
+            return None
+        return ObjectLock(mode=self.object_lock_mode, days=self.object_lock_days)
+
+    @property
+    def throughput(self) -> Throughput:
+        """What the ledger's on-demand capacity may scale to."""
+        return Throughput(read_units=self.ledger_max_read_units, write_units=self.ledger_max_write_units)
 
     @property
     def auth(self) -> IamAuth | JwtAuth:
@@ -138,15 +184,43 @@ def _problems(settings: StackSettings) -> list[Problem | None]:
         between(_full("batchSize"), s.batch_size, 1, MAX_BATCH_SIZE),
         between(_full("batchWindowSeconds"), s.batch_window_seconds, 0, MAX_BATCH_WINDOW_SECONDS),
         batch_has_window(_full("batchWindowSeconds"), s.batch_size, s.batch_window_seconds),
-        between(_full("functionTimeoutSeconds"), s.function_timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
+        between(
+            _full("functionTimeoutSeconds"),
+            s.function_timeout_seconds,
+            MIN_TIMEOUT_SECONDS,
+            MAX_TIMEOUT_SECONDS,
+        ),
         receipt_fits_timeout(
             _full("functionTimeoutSeconds"), s.function_timeout_seconds, s.max_receipt_megabytes
         ),
         between(_full("ledgerShards"), s.ledger_shards, 1, MAX_SHARDS),
+        between(_full("ledgerMaxReadUnits"), s.ledger_max_read_units, 1, MAX_UNITS_PER_SECOND),
+        between(_full("ledgerMaxWriteUnits"), s.ledger_max_write_units, 1, MAX_UNITS_PER_SECOND),
+        one_of(_full("encryption"), s.encryption, (AWS_OWNED, CUSTOMER_KEY)),
+        between(_full("objectLockDays"), s.object_lock_days, 0, MAX_OBJECT_LOCK_DAYS),
+        one_of(_full("objectLockMode"), s.object_lock_mode, OBJECT_LOCK_MODES),
+        _lock_has_days(s),
         one_of(_full("logRetentionDays"), s.log_retention_days, LOG_RETENTION_DAYS),
         between(_full("throttleRate"), s.throttle_rate, 1, MAX_THROTTLE_RATE),
         between(_full("throttleBurst"), s.throttle_burst, 1, MAX_THROTTLE_BURST),
+        email_or_nothing(_full("alarmEmail"), s.alarm_email),
+        matches(_full("runbookUrl"), s.runbook_url, RUNBOOK_PATTERN, RUNBOOK_ALLOWED),
+        *(
+            between(_full(_camel_case(f"alarm_{name}")), getattr(s, f"alarm_{name}"), *limits)
+            for name, limits in THRESHOLD_LIMITS.items()
+        ),
     ]
+
+
+def _lock_has_days(settings: StackSettings) -> Problem | None:
+    """Refuse a stricter lock that isn't there: its days were forgotten."""
+    if settings.object_lock_mode != "compliance" or settings.object_lock_days:
+        return None
+    return Problem(
+        name=_full("objectLockDays"),
+        value=settings.object_lock_days,
+        allowed="at least 1 with objectLockMode compliance",
+    )
 
 
 def _jwt_problems(settings: StackSettings) -> list[Problem | None]:

@@ -33,6 +33,7 @@ def _table(aws: Aws, name: str, inputs: Inputs) -> Created:
         "Tags": key_value_tags(inputs),
         **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
         **({"SSESpecification": _encryption(inputs)} if inputs.get("serverSideEncryption") else {}),
+        **_throughput(inputs),
         **present(
             inputs,
             BillingMode="billingMode",
@@ -61,12 +62,21 @@ def _index(index: Inputs) -> dict[str, Any]:
         "IndexName": index["name"],
         "KeySchema": [pascal(key) for key in keys] if keys else _key_schema(index),
         "Projection": present(index, ProjectionType="projectionType", NonKeyAttributes="nonKeyAttributes"),
+        **_throughput(index),
     }
 
 
-def _encryption(inputs: Inputs) -> dict[str, Any]:
-    return present(inputs["serverSideEncryption"], Enabled="enabled", KMSMasterKeyId="kmsKeyArn")
+def _throughput(inputs: Inputs) -> dict[str, Any]:
+    limit = inputs.get("onDemandThroughput")
+    return {"OnDemandThroughput": pascal(limit)} if limit else {}
 
+
+def _encryption(inputs: Inputs) -> dict[str, Any]:
+    key = present(inputs["serverSideEncryption"], Enabled="enabled", KMSMasterKeyId="kmsKeyArn")
+    return {**key, **({"SSEType": "KMS"} if "KMSMasterKeyId" in key else {})}
+
+
+_THROUGHPUT = fields("maxReadRequestUnits", "maxWriteRequestUnits")
 
 RESOURCE_TYPES = {
     "aws:dynamodb/table:Table": ResourceType(
@@ -86,7 +96,9 @@ RESOURCE_TYPES = {
                 "projectionType",
                 "nonKeyAttributes",
                 keySchemas=fields("attributeName", "keyType"),
+                onDemandThroughput=_THROUGHPUT,
             ),
+            onDemandThroughput=_THROUGHPUT,
             pointInTimeRecovery=fields("enabled", "recoveryPeriodInDays"),
             serverSideEncryption=fields("enabled", "kmsKeyArn"),
         ),

@@ -23,7 +23,7 @@ BUCKET_NAME_LENGTH = 63
 def _bucket(aws: Aws, name: str, inputs: Inputs) -> Created:
     s3 = aws.client("s3")
     bucket = physical_name(inputs, name.lower(), property_name="bucket", max_length=BUCKET_NAME_LENGTH)
-    s3.create_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket, **present(inputs, ObjectLockEnabledForBucket="objectLockEnabled"))
     if tags := key_value_tags(inputs):
         tag_set: Any = tags
         s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
@@ -124,9 +124,27 @@ def _cors(aws: Aws, _name: str, inputs: Inputs) -> Created:
     return Created(id=inputs["bucket"])
 
 
+def _logging(aws: Aws, _name: str, inputs: Inputs) -> Created:
+    target: Any = present(inputs, TargetBucket="targetBucket", TargetPrefix="targetPrefix")
+    aws.client("s3").put_bucket_logging(
+        Bucket=inputs["bucket"], BucketLoggingStatus={"LoggingEnabled": target}
+    )
+    return Created(id=inputs["bucket"])
+
+
+def _object_lock(aws: Aws, _name: str, inputs: Inputs) -> Created:
+    aws.client("s3").put_object_lock_configuration(
+        Bucket=inputs["bucket"],
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": pascal(inputs["rule"])},
+    )
+    return Created(id=inputs["bucket"])
+
+
 RESOURCE_TYPES = {
     # forceDestroy only says how `pulumi destroy` goes about it; here, everything is destroyed at the end.
-    "aws:s3/bucket:Bucket": ResourceType(properties=fields("bucket", "forceDestroy", "tags"), create=_bucket),
+    "aws:s3/bucket:Bucket": ResourceType(
+        properties=fields("bucket", "forceDestroy", "objectLockEnabled", "tags"), create=_bucket
+    ),
     "aws:s3/bucketVersioning:BucketVersioning": ResourceType(
         properties=fields("bucket", versioningConfiguration=fields("status")), create=_versioning
     ),
@@ -162,6 +180,13 @@ RESOURCE_TYPES = {
             ),
         ),
         create=_lifecycle,
+    ),
+    "aws:s3/bucketLogging:BucketLogging": ResourceType(
+        properties=fields("bucket", "targetBucket", "targetPrefix"), create=_logging
+    ),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": ResourceType(
+        properties=fields("bucket", rule=fields(defaultRetention=fields("mode", "days", "years"))),
+        create=_object_lock,
     ),
     "aws:s3/bucketPolicy:BucketPolicy": ResourceType(properties=fields("bucket", "policy"), create=_policy),
     "aws:s3/bucketNotification:BucketNotification": ResourceType(

@@ -26,7 +26,7 @@ def _texts_made_of_outputs_are_errors() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["dev", "prod", "local", "jwt", "two of each"])
+@pytest.fixture(params=["dev", "prod", "customer key", "local", "jwt", "two of each"])
 def graph(request: pytest.FixtureRequest) -> Graph:
     """Every graph that a rule over all resources has to hold for."""
     return graph_of(request.param)

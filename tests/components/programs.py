@@ -7,7 +7,13 @@ import runpy
 from typing import Any
 
 from components import (
+    AlarmArgs,
+    AlarmTopic,
+    AlarmTopicArgs,
     CommonArgs,
+    Dashboard,
+    DashboardArgs,
+    EncryptionKey,
     IamAuth,
     IngestPipeline,
     IngestPipelineArgs,
@@ -88,10 +94,12 @@ def api_graph(**changes: Any) -> Graph:
 def two_of_each() -> None:
     for number, auth in (("one", IamAuth()), ("two", JWT)):
         layer = PythonLayer(f"libraries-{number}", PythonLayerArgs())
-        common = common_args(layers=[layer.arn])
+        key = EncryptionKey(f"encryption-{number}", common_args())
+        topic = AlarmTopic(f"alarms-{number}", AlarmTopicArgs(common=common_args()))
+        common = common_args(layers=[layer.arn], key_arn=key.arn, alarms=AlarmArgs(topic_arn=topic.arn))
         ledger = new_ledger(f"ledger-{number}", common=common)
         ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, common=common))
-        LedgerApi(
+        api = LedgerApi(
             f"api-{number}",
             api_args(
                 ledger,
@@ -102,6 +110,7 @@ def two_of_each() -> None:
                 allowed_origins=["https://receipts.example.com"],
             ),
         )
+        Dashboard(f"dashboard-{number}", DashboardArgs(ledger=ledger, ingest=ingest, api=api))
 
 
 @functools.cache
@@ -116,6 +125,10 @@ def graph_of(name: str) -> Graph:
                 jwtAudience='["bill-e"]',
                 allowedOrigins='["https://receipts.example.com"]',
                 uploadPrefix="receipts/",
+            )
+        case "customer key":
+            return deployed(
+                "prod", encryption="customer-key", objectLockDays="2557", objectLockMode="compliance"
             )
         case "two of each":
             return run(two_of_each)

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
-from components import InvalidInputError
+from components import InvalidInputError, ObjectLock
+from components.ingest_pipeline import MIN_TIMEOUT_SECONDS
+from functions.processor.deadline import START_MARGIN_MS
+from functions.processor.handler import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
 from tests.components.programs import common_args, ingest_args, ingest_graph, new_ledger
 
@@ -19,7 +22,7 @@ def graph() -> Graph:
 
 def test_every_created_object_makes_a_message(graph: Graph) -> None:
     notification = graph.only("aws:s3/bucketNotification:BucketNotification").inputs
-    assert notification["bucket"] == graph.named("in-uploads").outputs["bucket"]
+    assert notification["bucket"] == graph.named("in-uploads-bucket").outputs["bucket"]
     assert notification["queues"] == [
         {"events": ["s3:ObjectCreated:*"], "queueArn": graph.named("in-queue").outputs["arn"]}
     ]
@@ -30,7 +33,7 @@ def test_notification_waits_for_the_queue_policy(graph: Graph) -> None:
 
 
 def test_only_this_bucket_of_this_account_may_send_to_the_queue(graph: Graph) -> None:
-    queue, bucket = graph.named("in-queue").outputs, graph.named("in-uploads").outputs
+    queue, bucket = graph.named("in-queue").outputs, graph.named("in-uploads-bucket").outputs
     policy = graph.named("in-queue-policy").inputs
     assert policy["queueUrl"] == queue["url"]
     allowed = [s for s in json.loads(policy["policy"])["Statement"] if s["Effect"] == "Allow"]
@@ -96,7 +99,10 @@ def test_processor_takes_batches_with_partial_answers_and_bounded_concurrency(gr
 
 
 def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
-    bucket, table = graph.named("in-uploads").outputs["arn"], graph.named("ledger-table").outputs["arn"]
+    bucket, table = (
+        graph.named("in-uploads-bucket").outputs["arn"],
+        graph.named("ledger-table").outputs["arn"],
+    )
     statements = graph.statements("in-processor-policy")
     del statements["WriteOwnLogs"], statements["WriteTraces"]
     assert {(str(s["Action"]), s["Resource"]) for s in statements.values()} == {
@@ -114,6 +120,7 @@ def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
 def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
     assert graph.only("aws:lambda/function:Function").inputs["environment"]["variables"] == {
         "POWERTOOLS_SERVICE_NAME": "processor",
+        "STACK_NAME": "test",
         "LEDGER_TABLE": graph.named("ledger-table").outputs["name"],
         "LEDGER_SHARDS": "4",
         "MAX_RECEIPT_BYTES": "20971520",
@@ -126,7 +133,7 @@ def test_bucket_policy_waits_for_the_public_access_block(graph: Graph) -> None:
 
 
 def test_lifecycle_aborts_stale_uploads_and_expires_no_receipt(graph: Graph) -> None:
-    (rule,) = graph.only("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration").inputs["rules"]
+    (rule,) = graph.named("in-uploads-lifecycle").inputs["rules"]
     assert rule.pop("abortIncompleteMultipartUpload") == {"daysAfterInitiation": 7}
     assert set(rule) == {"id", "status", "filter"}
     assert rule["status"] == "Enabled"
@@ -145,9 +152,44 @@ def test_bucket_is_open_to_configured_origins_only() -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) -> None:
-    bucket = ingest_graph(common=common_args(protect=protect)).named("in-uploads")
-    assert bucket.protect is protect
-    assert bucket.inputs["forceDestroy"] is not protect
+    graph = ingest_graph(common=common_args(protect=protect))
+    for bucket in graph.of_type("aws:s3/bucket:Bucket"):
+        assert bucket.protect is protect
+        assert bucket.inputs["forceDestroy"] is not protect
+
+
+def test_time_out_leaves_time_for_the_slowest_call_of_a_message_that_was_begun() -> None:
+    config = CLIENT_CONFIG
+    attempt_seconds = config.connect_timeout + config.read_timeout  # type: ignore[attr-defined]
+    attempts = config.retries["total_max_attempts"]  # type: ignore[attr-defined]
+    assert attempt_seconds * attempts + START_MARGIN_MS / 1000 <= MIN_TIMEOUT_SECONDS
+
+
+def test_access_logs_expire_with_all_logs_and_uploads_never(graph: Graph) -> None:
+    assert graph.named("in-uploads-logging").inputs == {
+        "bucket": graph.named("in-uploads-bucket").outputs["bucket"],
+        "targetBucket": graph.named("in-access-logs-bucket").outputs["bucket"],
+        "targetPrefix": "uploads/",
+    }
+    assert "in-access-logs-policy" in graph.waits_for(graph.named("in-uploads-logging"))
+    _, expiry = graph.named("in-access-logs-lifecycle").inputs["rules"]
+    assert expiry["expiration"] == {"days": 30}
+    assert expiry["noncurrentVersionExpiration"] == {"noncurrentDays": 1}
+
+
+def test_uploads_are_locked_where_asked_and_access_logs_never() -> None:
+    graph = ingest_graph(object_lock=ObjectLock(mode="governance", days=30))
+    (lock,) = graph.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
+    assert lock.inputs["bucket"] == graph.named("in-uploads-bucket").outputs["bucket"]
+    assert lock.inputs["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}}
+    assert graph.named("in-uploads-bucket").inputs["objectLockEnabled"] is True
+    assert "objectLockEnabled" not in graph.named("in-access-logs-bucket").inputs
+
+
+@pytest.mark.parametrize(("mode", "days"), [("legal-hold", 30), ("compliance", 0), ("governance", 36_501)])
+def test_lock_that_s3_does_not_know_is_refused(mode: str, days: int) -> None:
+    with pytest.raises(InvalidInputError, match="ObjectLock:"):
+        ObjectLock(mode=mode, days=days)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +204,8 @@ def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) ->
         ({"batch_size": 11, "batch_window_seconds": 0}, "batch_window_seconds"),
         ({"max_concurrency": 1}, "max_concurrency"),
         ({"timeout_seconds": 901}, "timeout_seconds"),
-        ({"timeout_seconds": 1}, "timeout_seconds"),
+        ({"timeout_seconds": 29}, "timeout_seconds"),
+        ({"timeout_seconds": 30, "max_receipt_megabytes": 301}, "timeout_seconds"),
         ({"memory_megabytes": 127}, "memory_megabytes"),
     ],
 )
@@ -172,4 +215,4 @@ def test_bad_argument_is_refused_before_anything_is_created(changes: dict[str, A
         with pytest.raises(InvalidInputError, match=rf"IngestPipelineArgs:\n  - {field} is .*; allowed: "):
             ingest_args(ledger, **changes)
 
-    assert [resource.name for resource in run(program).resources] == ["ledger", "ledger-table"]
+    assert not any(resource.name.startswith("in") for resource in run(program).resources)

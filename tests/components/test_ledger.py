@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components import InvalidInputError, LedgerArgs
+from components import InvalidInputError, LedgerArgs, Throughput
 from components.ledger import INDEX_KEYS, TABLE_KEYS, TIME_INDEX
 from functions.ledger import schema
 from tests.components.mocks import Graph, Registered, run
@@ -38,11 +38,30 @@ def test_table_has_its_keys_and_one_index_with_whole_entries() -> None:
     ]
 
 
-def test_table_is_on_demand_encrypted_and_recoverable() -> None:
-    inputs = table().inputs
+def test_table_is_on_demand_up_to_a_maximum_and_recoverable() -> None:
+    inputs = table(throughput=Throughput(read_units=7, write_units=5)).inputs
+    maximum = {"maxReadRequestUnits": 7, "maxWriteRequestUnits": 5}
     assert inputs["billingMode"] == "PAY_PER_REQUEST"
+    assert inputs["onDemandThroughput"] == maximum
+    assert inputs["globalSecondaryIndexes"][0]["onDemandThroughput"] == maximum
     assert inputs["pointInTimeRecovery"] == {"enabled": True}
-    assert inputs["serverSideEncryption"] == {"enabled": True}
+
+
+def test_table_is_encrypted_with_a_key_that_aws_owns_or_with_the_customers() -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/k"
+    assert table().inputs["serverSideEncryption"] == {"enabled": False}
+    assert table(common=common_args(key_arn=key)).inputs["serverSideEncryption"] == {
+        "enabled": True,
+        "kmsKeyArn": key,
+    }
+
+
+@pytest.mark.parametrize("units", [0, 40_001])
+def test_throughput_out_of_bounds_is_refused(units: int) -> None:
+    with pytest.raises(
+        InvalidInputError, match=f"write_units is {units}; allowed: a whole number from 1 to 40000"
+    ):
+        Throughput(write_units=units)
 
 
 @pytest.mark.parametrize("protect", [True, False])

@@ -23,6 +23,54 @@ def test_caller_may_call_the_three_routes_and_upload() -> None:
     ]
 
 
+def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_no_more() -> None:
+    index, queue, dead = f"{TABLE}/index/by_recorded_time", "arn:aws:sqs:r:1:queue", "arn:aws:sqs:r:1:dead"
+    statements = policies.operator_policy(BUCKET, TABLE, index, queue, dead)["Statement"]
+
+    allowed = {
+        (action, resource)
+        for statement in statements
+        for action in _as_list(statement["Action"])
+        for resource in _as_list(statement["Resource"])
+    }
+    assert allowed == {
+        ("s3:ListBucketVersions", BUCKET),
+        ("dynamodb:Scan", TABLE),
+        ("dynamodb:Query", index),
+        ("sqs:SendMessage", queue),
+        ("sqs:GetQueueAttributes", queue),
+        ("sqs:GetQueueAttributes", dead),
+        ("sqs:ReceiveMessage", dead),
+        ("sqs:ChangeMessageVisibility", dead),
+        ("sqs:DeleteMessage", dead),
+        ("sqs:ListMessageMoveTasks", dead),
+        ("sqs:StartMessageMoveTask", dead),
+    }
+    (scan,) = (statement for statement in statements if statement["Action"] == "dynamodb:Scan")
+    attributes = set(scan["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    assert not attributes & {"principal", "source_ip"}
+    assert scan["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+
+
+def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_the_queues() -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/k"
+    statements = policies.operator_policy(BUCKET, TABLE, TABLE, "q", "d", key)["Statement"]
+
+    used = {
+        statement["Action"]: set(statement["Condition"]["StringEquals"]["kms:ViaService"])
+        for statement in statements
+        if statement["Resource"] == key
+    }
+    assert used == {
+        "kms:Decrypt": {"dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"},
+        "kms:GenerateDataKey": {"sqs.eu-central-1.amazonaws.com"},
+    }
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
 def test_value_that_turns_out_to_be_missing_is_an_error_that_names_it() -> None:
     def program() -> None:
         missing: pulumi.Output[Any] = pulumi.Output.from_input(None)

@@ -15,7 +15,8 @@ from tests.components.programs import deployed, graph_of, main_program
 
 CONTRACT = {
     *("uploads_bucket", "upload_prefix", "api_url", "api_auth", "queue_url", "dead_letter_queue_url"),
-    *("ledger_table", "region", "caller_policy"),
+    *("ledger_table", "ledger_shards", "dashboard", "alarm_topic", "log_groups", "region"),
+    *("caller_policy", "operator_policy"),
 }
 
 
@@ -32,12 +33,12 @@ def test_api_url_has_no_slash_at_its_end(dev: Graph) -> None:
 
 def test_stack_without_settings_protects_its_data() -> None:
     graph = run(main_program)
-    assert graph.only("aws:s3/bucket:Bucket").protect
+    assert graph.named("bill-e-ingest-uploads-bucket").protect
     assert graph.only("aws:dynamodb/table:Table").protect
 
 
 def test_prod_protects_uploads_and_ledger_and_keeps_logs_for_over_a_year(prod: Graph) -> None:
-    bucket, table = prod.only("aws:s3/bucket:Bucket"), prod.only("aws:dynamodb/table:Table")
+    bucket, table = prod.named("bill-e-ingest-uploads-bucket"), prod.only("aws:dynamodb/table:Table")
     assert bucket.protect
     assert table.protect
     assert bucket.inputs["forceDestroy"] is False
@@ -50,7 +51,7 @@ def test_prod_protects_uploads_and_ledger_and_keeps_logs_for_over_a_year(prod: G
 def test_stack_to_try_things_on_can_be_destroyed(stack: str) -> None:
     graph = graph_of(stack)
     assert not any(resource.protect for resource in graph.resources)
-    assert graph.only("aws:s3/bucket:Bucket").inputs["forceDestroy"] is True
+    assert graph.named("bill-e-ingest-uploads-bucket").inputs["forceDestroy"] is True
     assert graph.only("aws:dynamodb/table:Table").inputs["deletionProtectionEnabled"] is False
 
 
@@ -81,7 +82,7 @@ def test_forms_upload_below_uploads_where_the_whole_bucket_makes_events(dev: Gra
 
 def test_caller_policy_names_this_stacks_api_and_bucket(dev: Graph) -> None:
     api = dev.only("aws:apigatewayv2/api:Api").outputs["executionArn"]
-    bucket = dev.only("aws:s3/bucket:Bucket").outputs["arn"]
+    bucket = dev.named("bill-e-ingest-uploads-bucket").outputs["arn"]
     statements = {s["Sid"]: s for s in json.loads(dev.exports["caller_policy"])["Statement"]}
     assert statements["UploadReceipts"]["Resource"] == f"{bucket}/*"
     assert all(arn.startswith(f"{api}/*/") for arn in statements["CallTheApi"]["Resource"])

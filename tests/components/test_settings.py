@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from components import IamAuth, InvalidInputError, JwtAuth, StackSettings
+from components import IamAuth, InvalidInputError, JwtAuth, ObjectLock, StackSettings, Throughput
 from components.ingest_pipeline import ACCEPTABLE_TYPES
 from functions.processor.media_types import RECOGNISED
 from tests.components.mocks import REPOSITORY
@@ -114,9 +114,18 @@ def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
         ("batchSize", "10001"),
         ("batchWindowSeconds", "301"),
         ("batchWindowSeconds", "-1"),
+        ("functionTimeoutSeconds", "29"),
         ("functionTimeoutSeconds", "901"),
         ("ledgerShards", "0"),
         ("ledgerShards", "65"),
+        ("ledgerMaxReadUnits", "0"),
+        ("ledgerMaxReadUnits", "40001"),
+        ("ledgerMaxWriteUnits", "0"),
+        ("ledgerMaxWriteUnits", "unlimited"),
+        ("encryption", "none"),
+        ("objectLockDays", "-1"),
+        ("objectLockDays", "36501"),
+        ("objectLockMode", "GOVERNANCE"),
         ("logRetentionDays", "0"),
         ("protectData", "yes"),
         ("protectData", "True"),
@@ -216,6 +225,26 @@ def test_auth_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         read_scope="receipts:read",
         upload_scope="receipts:write",
     )
+
+
+def test_uploads_are_locked_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).object_lock is None
+    assert load(monkeypatch, objectLockDays="30").object_lock == ObjectLock(mode="governance", days=30)
+    locked = load(monkeypatch, objectLockDays="30", objectLockMode="compliance")
+    assert locked.object_lock == ObjectLock(mode="compliance", days=30)
+
+
+def test_compliance_without_days_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert problems(monkeypatch, objectLockMode="compliance") == {
+        "bill-e:objectLockDays": "at least 1 with objectLockMode compliance"
+    }
+
+
+def test_throughput_and_key_follow_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load(monkeypatch).customer_key
+    settings = load(monkeypatch, ledgerMaxReadUnits="7", ledgerMaxWriteUnits="5", encryption="customer-key")
+    assert settings.throughput == Throughput(read_units=7, write_units=5)
+    assert settings.customer_key
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -1,0 +1,23 @@
+"""What people who work on a stack may do, from the components that make it."""
+
+from __future__ import annotations
+
+import pulumi
+
+from components import policies
+from components.common import CommonArgs
+from components.ingest_pipeline import IngestPipeline
+from components.ledger import Ledger
+
+
+def operator_policy(common: CommonArgs, ledger: Ledger, ingest: IngestPipeline) -> pulumi.Output[str]:
+    """Return the policy of the stack's operators in JSON, as `policies.operator_policy` has it."""
+    scope = pulumi.Output.all(
+        bucket_arn=ingest.bucket_arn,
+        table_arn=ledger.table_arn,
+        index_arn=ledger.index_arn,
+        queue_arn=ingest.queue_arn,
+        dead_letter_queue_arn=ingest.dead_letter_queue_arn,
+        key_arn=common.key_arn,
+    )
+    return pulumi.Output.json_dumps(scope.apply(lambda known: policies.operator_policy(**known)))

@@ -1,0 +1,112 @@
+"""Controls of API Gateway: routes, stages, and the web sites that may call them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.components.controls.rules import (
+    API,
+    AUTHORIZER,
+    BUCKET_CORS,
+    LOG_GROUP,
+    ROUTE,
+    STAGE,
+    broken_by,
+    some,
+)
+from tests.components.mocks import Graph
+from tests.components.sabotage import REMOVED, with_input, with_new_input
+
+
+@pytest.mark.claim(
+    "every route asks for `AWS_IAM`, or for a JWT with its scope; methods are explicit, and there is neither "
+    "`ANY` nor a `$default` route",
+    section="Controls",
+    control="APIGateway.8, NAG APIG4",
+    requires="every route authorized",
+)
+@broken_by(
+    with_input(ROUTE, "authorizationType", "NONE"),
+    with_input(ROUTE, "authorizationType", REMOVED),
+    with_input(ROUTE, "authorizationScopes", REMOVED),
+    with_input(ROUTE, "authorizationScopes", []),
+    with_input(ROUTE, "authorizerId", "unknown"),
+    with_input(ROUTE, "routeKey", "$default"),
+    with_input(ROUTE, "routeKey", "ANY /receipts"),
+)
+def test_apigateway_8_nag_apig4_every_route_is_authorized(graph: Graph) -> None:
+    authorizers = {f"{authorizer.name}-0a1b2c3" for authorizer in graph.of_type(AUTHORIZER)}
+    for route in some(graph, ROUTE):
+        assert route.inputs["routeKey"].split(" ")[0] in {"GET", "POST"}, route.name
+        match route.inputs.get("authorizationType"):
+            case "AWS_IAM":
+                continue
+            case "JWT":
+                assert route.inputs["authorizerId"] in authorizers
+                assert len(route.inputs.get("authorizationScopes", [])) == 1, route.name
+            case other:
+                pytest.fail(f"{route.name}: {other}")
+
+
+@pytest.mark.claim(
+    "every stage writes JSON to a log group of its own",
+    section="Controls",
+    control="APIGateway.9, NAG APIG1",
+    requires="access logs",
+)
+@broken_by(
+    with_input(STAGE, "accessLogSettings", REMOVED),
+    with_input(STAGE, "accessLogSettings.format", "$context.requestId"),
+    with_input(
+        STAGE, "accessLogSettings.destinationArn", "arn:aws:logs:eu-central-1:123456789012:log-group:other"
+    ),
+)
+def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
+    groups = {group.outputs["arn"] for group in some(graph, LOG_GROUP)}
+    for stage in some(graph, STAGE):
+        access_logs = stage.inputs.get("accessLogSettings", {})
+        assert access_logs.get("destinationArn") in groups, stage.name
+        assert access_logs["format"].startswith("{"), stage.name
+        assert {"request_id", "route", "status", "source_ip"} <= set(json.loads(access_logs["format"]))
+
+
+@pytest.mark.claim(
+    "every stage has a rate and a burst", section="Controls", control="NAG Serverless", requires="throttling"
+)
+@broken_by(
+    with_input(STAGE, "defaultRouteSettings", REMOVED),
+    with_input(STAGE, "defaultRouteSettings.throttlingRateLimit", REMOVED),
+    with_input(STAGE, "defaultRouteSettings.throttlingBurstLimit", 0),
+)
+def test_nag_serverless_throttling(graph: Graph) -> None:
+    for stage in some(graph, STAGE):
+        limits = stage.inputs.get("defaultRouteSettings", {})
+        assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
+        assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
+
+
+@pytest.mark.claim(
+    "web sites are let in one by one, by the API and by the bucket; never all of them",
+    section="Controls",
+    control="CORS",
+    requires="no `*`",
+)
+@broken_by(
+    with_input(API, "corsConfiguration.allowOrigins", ["*"]),
+    with_new_input(API, "corsConfiguration.allowCredentials", True),
+    with_input(API, "corsConfiguration.allowOrigins", ["http://receipts.example.com"]),
+    with_input(BUCKET_CORS, "corsRules.0.allowedOrigins", ["*"]),
+    with_input(BUCKET_CORS, "corsRules.0.allowedMethods", ["GET", "PUT"]),
+    over=["jwt"],
+)
+def test_cors_never_for_every_site(graph: Graph) -> None:
+    for api in some(graph, API):
+        cors = api.inputs.get("corsConfiguration")
+        assert cors is None or all(site.startswith("https://") for site in cors["allowOrigins"])
+        assert cors is None or not cors.get("allowCredentials")
+    for rules in some(graph, BUCKET_CORS):
+        for rule in rules.inputs["corsRules"]:
+            assert all(site.startswith("https://") for site in rule["allowedOrigins"])
+            assert rule["allowedMethods"] == ["POST", "PUT"]

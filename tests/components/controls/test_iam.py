@@ -1,0 +1,135 @@
+"""Controls of IAM: roles and what they allow."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.components.controls.rules import (
+    BUCKET,
+    FUNCTION,
+    LOG_GROUP,
+    QUEUE_POLICY,
+    ROLE,
+    ROLE_POLICY,
+    STRANGER,
+    XRAY_WRITES,
+    allowed,
+    as_list,
+    broken_by,
+    granted,
+    some,
+    statements_of,
+)
+from tests.components.mocks import Graph
+from tests.components.sabotage import (
+    with_exported_statement,
+    with_further_statement,
+    with_input,
+    with_resource,
+    with_statement,
+    without,
+)
+
+
+@pytest.mark.claim(
+    "every allowed action is named: in roles, in resource policies, and in those exported for people",
+    section="Controls",
+    control="IAM.1, IAM.21",
+    requires="no `*` and no `service:*` actions",
+)
+@broken_by(
+    with_further_statement(ROLE_POLICY, "allows everything", Action="*", Resource="*"),
+    with_further_statement(ROLE_POLICY, "allows a service", Action=["s3:*"], Resource="arn:aws:s3:::b"),
+    with_further_statement(ROLE_POLICY, "allows reading", Action="dynamodb:Get*", Resource="arn:aws:s3:::b"),
+    with_further_statement(ROLE_POLICY, "allows all but", NotAction="iam:*", Resource="arn:aws:s3:::b"),
+    with_statement(QUEUE_POLICY, "BucketSendsEvents", "Action", "sqs:*"),
+    with_exported_statement("allows a service", Action="dynamodb:*", Resource="arn:aws:s3:::b"),
+    with_statement(ROLE, "LambdaTakesTheRole", "Action", "sts:*", policy="assumeRolePolicy"),
+)
+def test_iam_1_iam_21_no_wildcard_actions(graph: Graph) -> None:
+    of_resources = [
+        (resource.name, statement)
+        for resource, _, document in graph.policies()
+        for statement in allowed(document["Statement"])
+    ]
+    for name, statement in [*of_resources, *granted(graph)]:
+        assert "NotAction" not in statement, name
+        assert not any("*" in action for action in as_list(statement["Action"])), name
+
+
+@pytest.mark.claim(
+    "roles have inline policies of their own only",
+    section="Controls",
+    control="NAG IAM4",
+    requires="no AWS-managed policies",
+)
+@broken_by(
+    without(ROLE_POLICY),
+    with_resource(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        role="any",
+        policyArn="arn:aws:iam::aws:policy/AdministratorAccess",
+    ),
+    with_input(ROLE_POLICY, "role", "another"),
+)
+def test_nag_iam4_no_managed_policies(graph: Graph) -> None:
+    roles = sorted(role.outputs["name"] for role in some(graph, ROLE))
+    assert sorted(policy.inputs["role"] for policy in some(graph, ROLE_POLICY)) == roles
+    assert not any({"managedPolicyArns", "inlinePolicies"} & set(role.inputs) for role in some(graph, ROLE))
+    kinds = {resource.type for resource in graph.resources if resource.type.startswith("aws:iam/")}
+    assert kinds == {ROLE, ROLE_POLICY}
+
+
+@pytest.mark.claim(
+    "a wildcard stands for the streams of one log group, or for the objects of one bucket; `*` alone is for "
+    "X-Ray's put actions only, which know no resources",
+    section="Controls",
+    control="NAG IAM5",
+    requires="wildcards only with a reason",
+)
+@broken_by(
+    with_statement(ROLE_POLICY, "WriteOwnLogs", "Resource", "*"),
+    with_statement(ROLE_POLICY, "WriteOwnLogs", "Resource", "arn:aws:logs:*:*:*"),
+    with_statement(ROLE_POLICY, "ReadUploads", "Resource", "arn:aws:s3:::*/*"),
+    with_statement(ROLE_POLICY, "InsertEntries", "Resource", "arn:aws:dynamodb:*:*:table/*"),
+    with_statement(ROLE_POLICY, "SignUploads", "Resource", "*"),
+    with_statement(ROLE_POLICY, "TakeMessages", "Resource", "arn:aws:sqs:eu-central-1:123456789012:*"),
+    with_statement(
+        ROLE_POLICY, "WriteTraces", "Action", ["xray:PutTelemetryRecords", "xray:GetTraceSummaries"]
+    ),
+)
+def test_nag_iam5_wildcards_with_a_reason_only(graph: Graph) -> None:
+    streams = {f"{group.outputs['arn']}:*" for group in some(graph, LOG_GROUP)}
+    objects = tuple(f"{bucket.outputs['arn']}/" for bucket in some(graph, BUCKET))
+    for policy in some(graph, ROLE_POLICY):
+        for statement in allowed(statements_of(policy.inputs)):
+            for resource in as_list(statement["Resource"]):
+                known = (
+                    "*" not in resource
+                    or resource in streams
+                    or (resource.startswith(objects) and resource.index("*") == len(resource) - 1)
+                    or (resource == "*" and set(as_list(statement["Action"])) <= set(XRAY_WRITES))
+                )
+                assert known, f"{policy.name}: {statement['Sid']}: {resource}"
+
+
+@pytest.mark.claim(
+    "one role per function, which Lambda alone can take",
+    section="Controls",
+    control="NAG Serverless",
+    requires="no shared roles",
+)
+@broken_by(
+    with_input(FUNCTION, "role", "arn:aws:iam::123456789012:role/shared"),
+    with_statement(ROLE, "LambdaTakesTheRole", "Principal", STRANGER, policy="assumeRolePolicy"),
+    with_statement(ROLE, "LambdaTakesTheRole", "Principal", "*", policy="assumeRolePolicy"),
+)
+def test_nag_serverless_one_role_per_function(graph: Graph) -> None:
+    roles = {role.outputs["arn"]: role for role in some(graph, ROLE)}
+    assert sorted(function.inputs["role"] for function in some(graph, FUNCTION)) == sorted(roles)
+    for role in roles.values():
+        (statement,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        assert statement["Action"] == "sts:AssumeRole"

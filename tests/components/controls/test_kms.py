@@ -1,0 +1,194 @@
+"""Controls of KMS: the keys, and who may use them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.components.controls.rules import (
+    KEY,
+    KEY_ALIAS,
+    PROTECTED,
+    ROLE_POLICY,
+    STRANGER,
+    WITH_KEY,
+    allowed,
+    as_list,
+    broken_by,
+    granted,
+    is_for_this_account,
+    keys,
+    some,
+    statements_of,
+)
+from tests.components.mocks import ACCOUNT, REGION, Graph
+from tests.components.sabotage import (
+    REMOVED,
+    with_exported_statement,
+    with_further_statement,
+    with_input,
+    with_new_input,
+    with_statement,
+    without,
+    without_statement,
+)
+
+KMS_USES = {
+    "dynamodb:GetItem": ("kms:Decrypt", "dynamodb"),
+    "dynamodb:PutItem": ("kms:Decrypt", "dynamodb"),
+    "dynamodb:Query": ("kms:Decrypt", "dynamodb"),
+    "s3:GetObjectVersion": ("kms:Decrypt", "s3"),
+    "s3:PutObject": ("kms:GenerateDataKey", "s3"),
+    "sqs:ReceiveMessage": ("kms:Decrypt", "sqs"),
+}
+"""What KMS is asked, and through which service, as a role does something with what the key encrypts."""
+
+
+@pytest.mark.claim(
+    "who may use a key may use one that is named, through a service that is named",
+    section="Controls",
+    control="KMS.1, KMS.2",
+    requires="named keys only",
+)
+@broken_by(
+    with_statement(ROLE_POLICY, "DecryptWithKey", "Resource", "*"),
+    with_statement(ROLE_POLICY, "DecryptWithKey", "Resource", "arn:aws:kms:eu-central-1:123456789012:key/*"),
+    with_statement(ROLE_POLICY, "DecryptWithKey", "Condition", REMOVED),
+    with_statement(ROLE_POLICY, "EncryptWithKey", "Resource", "*"),
+    with_exported_statement("decrypts with any key", Action="kms:Decrypt", Resource="*"),
+    with_statement(
+        ROLE_POLICY,
+        "EncryptWithKey",
+        "Condition",
+        {"StringLike": {"kms:ViaService": ["s3.eu-central-1.amazonaws.com"]}},
+    ),
+    over=WITH_KEY,
+)
+def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
+    uses = [
+        statement
+        for _, statement in granted(graph)
+        if any(action.startswith("kms:") for action in as_list(statement["Action"]))
+    ]
+    assert uses
+    for statement in uses:
+        assert statement["Resource"] in keys(graph)
+        services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", [])
+        assert services
+        assert set(services) <= {f"{service}.{REGION}.amazonaws.com" for service in ("dynamodb", "s3", "sqs")}
+
+
+@pytest.mark.claim(
+    "a role may decrypt and encrypt through the services where it reads and writes, and through no other "
+    "(the embedded AWS doesn't ask KMS, so that this rule stands in for it)",
+    section="Controls",
+    control="KMS, least privilege",
+    requires="exactly what AWS asks for",
+)
+@broken_by(
+    without_statement(ROLE_POLICY, "DecryptWithKey"),
+    without_statement(ROLE_POLICY, "EncryptWithKey"),
+    with_statement(ROLE_POLICY, "DecryptWithKey", "Action", ["kms:Decrypt", "kms:Encrypt"]),
+    with_statement(
+        ROLE_POLICY,
+        "DecryptWithKey",
+        "Condition",
+        {"StringEquals": {"kms:ViaService": ["s3.eu-central-1.amazonaws.com"]}},
+    ),
+    without_statement(ROLE_POLICY, "InsertEntries"),
+    without_statement(ROLE_POLICY, "ReadUploads"),
+    over=WITH_KEY,
+)
+def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -> None:
+    for policy in some(graph, ROLE_POLICY):
+        needed, may = set(), set()
+        for statement in allowed(statements_of(policy.inputs)):
+            for action in as_list(statement["Action"]):
+                needed |= {KMS_USES[action]} if action in KMS_USES else set()
+                if action.startswith("kms:"):
+                    services = statement["Condition"]["StringEquals"]["kms:ViaService"]
+                    may |= {(action, service.split(".")[0]) for service in services}
+        assert may == needed, policy.name
+        sids = {statement["Sid"] for statement in statements_of(policy.inputs)}
+        if policy.name.endswith("processor-policy"):
+            assert sids >= {"TakeMessages", "ReadUploads", "InsertEntries"}
+
+
+@pytest.mark.claim(
+    "every key is rotated, and waits before it is deleted",
+    section="Controls",
+    control="KMS.4",
+    requires="rotation",
+)
+@broken_by(
+    with_input(KEY, "enableKeyRotation", False),
+    with_input(KEY, "enableKeyRotation", REMOVED),
+    with_input(KEY, "deletionWindowInDays", REMOVED),
+)
+def test_kms_4_rotation(graph: Graph) -> None:
+    for key in some(graph, KEY):
+        assert key.inputs.get("enableKeyRotation") is True, key.name
+        assert 7 <= key.inputs.get("deletionWindowInDays", 0) <= 30, key.name
+
+
+@pytest.mark.claim(
+    "only this account administers a key, and can't encrypt or decrypt with it but through a service; only "
+    "services that act for this account use it; each action is named",
+    section="Controls",
+    control="KMS.5",
+    requires="policy not public",
+)
+@broken_by(
+    with_input(KEY, "policy", REMOVED),
+    with_new_input(KEY, "bypassPolicyLockoutSafetyCheck", True),
+    with_further_statement(KEY, "lets everyone in", Principal="*", Action="kms:Decrypt", Resource="*"),
+    with_further_statement(KEY, "lets a stranger in", Principal=STRANGER, Action="kms:Decrypt", Resource="*"),
+    with_further_statement(
+        KEY, "lets the account decrypt", Principal={"AWS": ACCOUNT}, Action=["kms:Decrypt"], Resource="*"
+    ),
+    with_statement(KEY, "AccountAdministersTheKey", "Action", ["kms:*"]),
+    with_statement(KEY, "AccountUsesTheKeyThroughServices", "Condition", REMOVED),
+    with_statement(KEY, "BucketsSendEvents", "Condition", REMOVED),
+    with_statement(KEY, "LogGroupsAreEncrypted", "Condition", REMOVED),
+    with_statement(
+        KEY,
+        "LogGroupsAreEncrypted",
+        "Condition",
+        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "arn:*:logs:*:*:log-group:*"}},
+    ),
+    with_statement(KEY, "AlarmsNotify", "Condition", REMOVED),
+)
+def test_kms_5_policy_is_not_public(graph: Graph) -> None:
+    cryptographic = ("Decrypt", "Encrypt", "GenerateDataKey", "ReEncrypt", "CreateGrant")
+    for key in some(graph, KEY):
+        assert "policy" in key.inputs, key.name
+        assert not key.inputs.get("bypassPolicyLockoutSafetyCheck")
+        for statement in statements_of(key.inputs):
+            actions = as_list(statement["Action"])
+            assert not any("*" in action for action in actions)
+            if statement["Principal"] == {"AWS": ACCOUNT}:
+                uses = any(action.removeprefix("kms:").startswith(cryptographic) for action in actions)
+                services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService")
+                assert bool(services) is uses, statement["Sid"]
+            else:
+                assert set(statement["Principal"]) == {"Service"}, statement["Sid"]
+                assert is_for_this_account(statement), statement["Sid"]
+
+
+@pytest.mark.claim(
+    "the customer's key has an alias, is protected like the data that it encrypts, and waits for 30 days "
+    "before it is deleted",
+    section="Controls",
+    control="KMS.3",
+    requires="no deletion by accident",
+)
+@broken_by(
+    without(KEY_ALIAS), with_input(KEY, "deletionWindowInDays", 7, where="encryption"), over=PROTECTED[1:]
+)
+def test_kms_3_customer_key_is_not_deleted_by_accident(graph: Graph) -> None:
+    aliased = {alias.inputs["targetKeyId"] for alias in graph.of_type(KEY_ALIAS)}
+    data_keys = [key for key in some(graph, KEY) if key.outputs["arn"] in keys(graph, for_data=True)]
+    assert data_keys
+    for key in data_keys:
+        assert key.outputs["keyId"] in aliased
+        assert key.inputs["deletionWindowInDays"] == 30
+        assert key.protect

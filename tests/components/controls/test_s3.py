@@ -1,0 +1,305 @@
+"""Controls of S3: the bucket of uploads and the one of its access logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.components.controls.rules import (
+    BUCKET,
+    BUCKET_ENCRYPTION,
+    BUCKET_LIFECYCLE,
+    BUCKET_LOCK,
+    BUCKET_LOGGING,
+    BUCKET_OWNERSHIP,
+    BUCKET_POLICY,
+    BUCKET_PUBLIC_ACCESS,
+    BUCKET_VERSIONING,
+    LOG_GROUP,
+    STRANGER,
+    WITH_KEY,
+    allowed,
+    broken_by,
+    default_encryption,
+    is_closed_to_plain_http,
+    is_for_this_account,
+    keys,
+    of_bucket,
+    some,
+    statements_of,
+    without_sid,
+)
+from tests.components.mocks import ACCOUNT, Graph
+from tests.components.sabotage import (
+    REMOVED,
+    with_further_statement,
+    with_input,
+    with_statement,
+    without,
+    without_statement,
+)
+
+
+@pytest.mark.claim(
+    "all four flags of the public access block, on every bucket",
+    section="Controls",
+    control="S3.2, S3.3, S3.8, NAG S2",
+    requires="no public read or write",
+)
+@broken_by(
+    without(BUCKET_PUBLIC_ACCESS),
+    with_input(BUCKET_PUBLIC_ACCESS, "blockPublicAcls", False),
+    with_input(BUCKET_PUBLIC_ACCESS, "blockPublicPolicy", False),
+    with_input(BUCKET_PUBLIC_ACCESS, "ignorePublicAcls", REMOVED),
+    with_input(BUCKET_PUBLIC_ACCESS, "restrictPublicBuckets", False),
+)
+def test_s3_2_s3_3_s3_8_nag_s2_no_public_access(graph: Graph) -> None:
+    flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+    for bucket in some(graph, BUCKET):
+        access = of_bucket(graph, BUCKET_PUBLIC_ACCESS, bucket)
+        assert {flag: access.get(flag) for flag in flags} == dict.fromkeys(flags, True), bucket.name
+
+
+@pytest.mark.claim(
+    "a Deny in every bucket's policy, on the bucket and on its objects",
+    section="Controls",
+    control="S3.5, NAG S10",
+    requires="TLS only",
+)
+@broken_by(
+    without(BUCKET_POLICY),
+    without_statement(BUCKET_POLICY, "TlsOnly"),
+    with_statement(BUCKET_POLICY, "TlsOnly", "Effect", "Allow"),
+    with_statement(BUCKET_POLICY, "TlsOnly", "Action", "s3:GetObject"),
+    with_statement(BUCKET_POLICY, "TlsOnly", "Principal", {"Service": "s3.amazonaws.com"}),
+    with_statement(BUCKET_POLICY, "TlsOnly", "Resource", ["arn:aws:s3:::other", "arn:aws:s3:::other/*"]),
+    with_statement(BUCKET_POLICY, "TlsOnly", "Condition", {"Bool": {"aws:SecureTransport": "true"}}),
+)
+def test_s3_5_nag_s10_tls_only(graph: Graph) -> None:
+    for bucket in some(graph, BUCKET):
+        statements = statements_of(of_bucket(graph, BUCKET_POLICY, bucket))
+        arn = bucket.outputs["arn"]
+        assert is_closed_to_plain_http(statements, "s3:*", [arn, f"{arn}/*"]), bucket.name
+
+
+@pytest.mark.claim(
+    "no policy of a bucket lets anyone in but a service of AWS that acts for this account",
+    section="Controls",
+    control="S3.6",
+    requires="no foreign-account grants",
+)
+@broken_by(
+    with_further_statement(BUCKET_POLICY, "lets a stranger in", Principal=STRANGER, Action="s3:GetObject"),
+    with_further_statement(BUCKET_POLICY, "lets everyone in", Principal="*", Action="s3:GetObject"),
+    with_statement(
+        BUCKET_POLICY,
+        "BucketDeliversAccessLogs",
+        "Condition",
+        {"StringEquals": {"aws:SourceAccount": "999999999999"}},
+    ),
+    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Condition", REMOVED),
+)
+def test_s3_6_no_foreign_grants(graph: Graph) -> None:
+    for policy in some(graph, BUCKET_POLICY):
+        assert all(map(is_for_this_account, allowed(statements_of(policy.inputs)))), policy.name
+
+
+@pytest.mark.claim(
+    "every bucket delivers access logs to another one, except the one that takes them; that one lets S3's "
+    "log delivery in for this bucket of this account only, and is encrypted with S3's own key, since S3 "
+    "delivers to no other",
+    section="Controls",
+    control="S3.9, NAG S1",
+    requires="access logs",
+)
+@broken_by(
+    without(BUCKET_LOGGING),
+    with_input(BUCKET_LOGGING, "targetBucket", "elsewhere"),
+    with_input(BUCKET_LOGGING, "targetPrefix", "other/"),
+    without_statement(BUCKET_POLICY, "BucketDeliversAccessLogs"),
+    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Action", "s3:*"),
+    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Principal", "*"),
+    with_statement(
+        BUCKET_POLICY,
+        "BucketDeliversAccessLogs",
+        "Condition",
+        {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    ),
+    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Resource", "arn:aws:s3:::other/*"),
+    with_input(
+        BUCKET_ENCRYPTION,
+        "rules.0.applyServerSideEncryptionByDefault.sseAlgorithm",
+        "aws:kms",
+        where="access-logs",
+    ),
+)
+def test_s3_9_nag_s1_access_logs(graph: Graph) -> None:
+    buckets = {bucket.outputs["bucket"]: bucket for bucket in some(graph, BUCKET)}
+    logging = {each.inputs["bucket"]: each.inputs for each in some(graph, BUCKET_LOGGING)}
+    targets = {each["targetBucket"] for each in logging.values()}
+    assert set(buckets) - set(logging) == targets
+    for source, settings in logging.items():
+        target = buckets[settings["targetBucket"]]
+        deliveries = allowed(statements_of(of_bucket(graph, BUCKET_POLICY, target)))
+        assert [without_sid(delivery) for delivery in deliveries] == [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "logging.s3.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": f"{target.outputs['arn']}/{settings['targetPrefix']}*",
+                "Condition": {
+                    "ArnEquals": {"aws:SourceArn": buckets[source].outputs["arn"]},
+                    "StringEquals": {"aws:SourceAccount": ACCOUNT},
+                },
+            }
+        ]
+        assert default_encryption(graph, target) == {"sseAlgorithm": "AES256"}
+
+
+@pytest.mark.claim(
+    "the bucket owner owns every object, and ACLs are off",
+    section="Controls",
+    control="S3.12",
+    requires="no ACLs",
+)
+@broken_by(
+    without(BUCKET_OWNERSHIP), with_input(BUCKET_OWNERSHIP, "rule.objectOwnership", "BucketOwnerPreferred")
+)
+def test_s3_12_no_acls(graph: Graph) -> None:
+    for bucket in some(graph, BUCKET):
+        assert of_bucket(graph, BUCKET_OWNERSHIP, bucket)["rule"] == {
+            "objectOwnership": "BucketOwnerEnforced"
+        }
+
+
+@pytest.mark.claim(
+    "stale parts of multipart uploads go after 7 days everywhere; access logs, and their old versions, after "
+    "`logRetentionDays`; uploads never, since an entry of the ledger points to its object version for good",
+    section="Controls",
+    control="S3.13",
+    requires="lifecycle",
+)
+@broken_by(
+    without(BUCKET_LIFECYCLE),
+    with_input(BUCKET_LIFECYCLE, "rules.0.status", "Disabled"),
+    with_input(BUCKET_LIFECYCLE, "rules.0.abortIncompleteMultipartUpload", REMOVED),
+    with_input(BUCKET_LIFECYCLE, "rules.0.filter", {"prefix": "some/"}),
+    with_input(BUCKET_LIFECYCLE, "rules.1.status", "Disabled"),
+    with_input(BUCKET_LIFECYCLE, "rules.1.expiration", {"days": 1}),
+    with_input(BUCKET_LIFECYCLE, "rules.1.noncurrentVersionExpiration", REMOVED),
+    with_input(
+        BUCKET_LIFECYCLE,
+        "rules.0",
+        {
+            "id": "expire",
+            "status": "Enabled",
+            "filter": {"prefix": ""},
+            "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+            "expiration": {"days": 30},
+        },
+        where="uploads",
+    ),
+)
+def test_s3_13_lifecycle(graph: Graph) -> None:
+    retention = {group.inputs["retentionInDays"] for group in some(graph, LOG_GROUP)}
+    targets = {each.inputs["targetBucket"] for each in some(graph, BUCKET_LOGGING)}
+    for bucket in some(graph, BUCKET):
+        rules = of_bucket(graph, BUCKET_LIFECYCLE, bucket)["rules"]
+        assert all(rule["status"] == "Enabled" and rule["filter"] == {"prefix": ""} for rule in rules)
+        actions = {
+            key: value
+            for rule in rules
+            for key, value in rule.items()
+            if key not in {"id", "status", "filter"}
+        }
+        assert actions.pop("abortIncompleteMultipartUpload", None) == {"daysAfterInitiation": 7}
+        if bucket.outputs["bucket"] in targets:
+            (days,) = retention
+            assert actions.pop("expiration", None) == {"days": days}
+            assert actions.pop("noncurrentVersionExpiration", None) == {"noncurrentDays": 1}
+        assert actions == {}, bucket.name
+
+
+@pytest.mark.claim(
+    "every bucket, access logs included", section="Controls", control="S3.14", requires="versioning"
+)
+@broken_by(
+    without(BUCKET_VERSIONING), with_input(BUCKET_VERSIONING, "versioningConfiguration.status", "Suspended")
+)
+def test_s3_14_versioning(graph: Graph) -> None:
+    for bucket in some(graph, BUCKET):
+        versioning = of_bucket(graph, BUCKET_VERSIONING, bucket)
+        assert versioning["versioningConfiguration"] == {"status": "Enabled"}, bucket.name
+
+
+@pytest.mark.claim(
+    "option: `objectLockDays`, and `objectLockMode` governance or compliance, on the bucket of uploads",
+    section="Controls",
+    control="S3.15",
+    requires="Object Lock",
+)
+@broken_by(
+    without(BUCKET_LOCK),
+    with_input(BUCKET, "objectLockEnabled", REMOVED),
+    with_input(BUCKET_LOCK, "rule.defaultRetention.mode", "GOVERNANCE"),
+    with_input(BUCKET_LOCK, "rule.defaultRetention.days", 1),
+    over=["customer key"],
+)
+def test_s3_15_object_lock(graph: Graph) -> None:
+    targets = {each.inputs["targetBucket"] for each in some(graph, BUCKET_LOGGING)}
+    for bucket in some(graph, BUCKET):
+        if bucket.outputs["bucket"] in targets:
+            continue
+        assert bucket.inputs.get("objectLockEnabled") is True
+        lock = of_bucket(graph, BUCKET_LOCK, bucket)["rule"]["defaultRetention"]
+        assert lock == {"mode": "COMPLIANCE", "days": 2557}
+
+
+@pytest.mark.claim(
+    "option: `encryption: customer-key`; uploads under the customer's key, with bucket keys on; an upload "
+    "that asks for something else is denied",
+    section="Controls",
+    control="S3.17",
+    requires="KMS at rest",
+)
+@broken_by(
+    without(BUCKET_ENCRYPTION),
+    with_input(
+        BUCKET_ENCRYPTION,
+        "rules.0.applyServerSideEncryptionByDefault.sseAlgorithm",
+        "AES256",
+        where="uploads",
+    ),
+    with_input(
+        BUCKET_ENCRYPTION, "rules.0.applyServerSideEncryptionByDefault.kmsMasterKeyId", "alias/aws/s3"
+    ),
+    with_input(BUCKET_ENCRYPTION, "rules.0.bucketKeyEnabled", False),
+    without_statement(BUCKET_POLICY, "NoOtherEncryption"),
+    without_statement(BUCKET_POLICY, "NoOtherKey"),
+    with_statement(BUCKET_POLICY, "NoOtherKey", "Effect", "Allow"),
+    with_statement(BUCKET_POLICY, "NoOtherKey", "Action", "s3:PutObjectAcl"),
+    over=WITH_KEY,
+)
+def test_s3_17_customer_key(graph: Graph) -> None:
+    targets = {each.inputs["targetBucket"] for each in some(graph, BUCKET_LOGGING)}
+    for bucket in some(graph, BUCKET):
+        encryption = default_encryption(graph, bucket)
+        if bucket.outputs["bucket"] in targets:
+            continue
+        assert encryption["sseAlgorithm"] == "aws:kms"
+        assert encryption["kmsMasterKeyId"] in keys(graph)
+        assert of_bucket(graph, BUCKET_ENCRYPTION, bucket)["rules"][0]["bucketKeyEnabled"] is True
+        header = "s3:x-amz-server-side-encryption"
+        wanted = {header: "aws:kms", f"{header}-aws-kms-key-id": encryption["kmsMasterKeyId"]}
+        denied = [
+            without_sid(statement)
+            for statement in statements_of(of_bucket(graph, BUCKET_POLICY, bucket))
+            if statement["Effect"] == "Deny"
+        ]
+        for condition_key, value in wanted.items():
+            assert {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": f"{bucket.outputs['arn']}/*",
+                "Condition": {"StringNotEquals": {condition_key: value}, "Null": {condition_key: "false"}},
+            } in denied

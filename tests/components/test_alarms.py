@@ -1,0 +1,236 @@
+"""What is watched, when an alarm goes off, and whom it tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from components import (
+    AlarmArgs,
+    AlarmThresholds,
+    AlarmTopic,
+    AlarmTopicArgs,
+    InvalidInputError,
+    StackSettings,
+)
+from components.alarms import THRESHOLD_LIMITS, api_alarms, function_alarms, queue_alarms, table_alarms
+from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
+from tests.components.programs import common_args, deployed, ingest_graph
+
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+THRESHOLDS = AlarmThresholds()
+
+ALL = [
+    *queue_alarms("queue", "dead-letters", THRESHOLDS).values(),
+    *function_alarms("function", 60, THRESHOLDS).values(),
+    *api_alarms("api", "$default", THRESHOLDS).values(),
+    *table_alarms("table", "index", THRESHOLDS).values(),
+]
+
+COUNT_METRICS = {
+    *("Errors", "Throttles", "5xx", "ReadThrottleEvents", "WriteThrottleEvents"),
+}
+
+
+def alarms(graph: Graph) -> list[Registered]:
+    found = graph.of_type(ALARM)
+    assert found
+    return found
+
+
+def watching(graph: Graph, metric: str, **dimensions: str) -> list[Registered]:
+    """The alarms over a metric of exactly these dimensions."""
+    return [
+        alarm
+        for alarm in alarms(graph)
+        if alarm.inputs["metricName"] == metric and alarm.inputs["dimensions"] == dimensions
+    ]
+
+
+def test_every_function_is_watched_for_errors_throttles_and_its_time_out(graph: Graph) -> None:
+    for function in graph.of_type("aws:lambda/function:Function"):
+        name = function.outputs["name"]
+        for metric in ("Errors", "Throttles", "Duration"):
+            assert len(watching(graph, metric, FunctionName=name)) == 1, (name, metric)
+        (duration,) = watching(graph, "Duration", FunctionName=name)
+        assert duration.inputs["threshold"] == function.inputs["timeout"] * 1000 * 0.8
+
+
+def test_every_dead_letter_queue_is_watched_for_messages_and_every_other_for_its_oldest(graph: Graph) -> None:
+    queues = graph.of_type("aws:sqs/queue:Queue")
+    sources = [queue for queue in queues if "redrivePolicy" in queue.inputs]
+    assert len(queues) == 2 * len(sources) > 0
+    for queue in queues:
+        metric = "ApproximateAgeOfOldestMessage" if queue in sources else "ApproximateNumberOfMessagesVisible"
+        assert len(watching(graph, metric, QueueName=queue.outputs["name"])) == 1, queue.name
+
+
+def test_every_api_is_watched_for_errors_and_latency_of_its_stage(graph: Graph) -> None:
+    for stage in graph.of_type("aws:apigatewayv2/stage:Stage"):
+        for metric in ("5xx", "Latency"):
+            dimensions = {"ApiId": stage.inputs["apiId"], "Stage": stage.inputs["name"]}
+            assert len(watching(graph, metric, **dimensions)) == 1
+
+
+def test_every_table_and_every_index_is_watched_for_throttling(graph: Graph) -> None:
+    for table in graph.of_type("aws:dynamodb/table:Table"):
+        name = table.outputs["name"]
+        for metric in ("ReadThrottleEvents", "WriteThrottleEvents"):
+            assert len(watching(graph, metric, TableName=name)) == 1
+            for index in table.inputs["globalSecondaryIndexes"]:
+                of_index = {"TableName": name, "GlobalSecondaryIndexName": index["name"]}
+                assert len(watching(graph, metric, **of_index)) == 1
+
+
+def test_every_alarm_tells_its_stacks_topic_that_it_began_and_that_it_is_over(graph: Graph) -> None:
+    topics = {topic.outputs["arn"] for topic in graph.of_type("aws:sns/topic:Topic")}
+    for alarm in alarms(graph):
+        (told,) = alarm.inputs["alarmActions"]
+        assert told in topics
+        assert alarm.inputs["okActions"] == [told]
+
+
+def test_every_alarm_has_one_statistic_and_says_what_missing_data_means(graph: Graph) -> None:
+    for alarm in alarms(graph):
+        assert len({"statistic", "extendedStatistic"} & set(alarm.inputs)) == 1
+        assert alarm.inputs["treatMissingData"] in {"notBreaching", "ignore"}
+        assert alarm.inputs["datapointsToAlarm"] <= alarm.inputs["evaluationPeriods"]
+
+
+@pytest.mark.parametrize("alarm", ALL, ids=lambda alarm: f"{alarm.metric}-{len(alarm.dimensions)}")
+def test_counts_are_summed_and_levels_are_not(alarm: Any) -> None:
+    assert (alarm.statistic == "Sum") == (alarm.metric in COUNT_METRICS)
+
+
+def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> None:
+    alarm = queue_alarms("queue", "dead-letters", THRESHOLDS)["dead-letters"]
+    assert (alarm.threshold, alarm.statistic, alarm.periods) == (1, "Maximum", 1)
+    assert alarm.missing == "ignore", "SQS stops publishing metrics of a queue that nobody uses"
+
+
+def test_thresholds_are_those_of_the_settings() -> None:
+    graph = deployed(
+        "dev",
+        alarmOldestMessageSeconds="61",
+        alarmFunctionErrors="2",
+        alarmFunctionThrottles="3",
+        alarmTimeoutPercent="50",
+        alarmApiErrors="4",
+        alarmApiLatencyMilliseconds="5",
+        alarmTableThrottles="6",
+        functionTimeoutSeconds="40",
+    )
+    thresholds: dict[str, set[float]] = {}
+    for alarm in alarms(graph):
+        thresholds.setdefault(alarm.inputs["metricName"], set()).add(alarm.inputs["threshold"])
+    assert thresholds == {
+        "ApproximateNumberOfMessagesVisible": {1},
+        "ApproximateAgeOfOldestMessage": {61},
+        "Errors": {2},
+        "Throttles": {3},
+        "Duration": {20_000, 12_500},
+        "5xx": {4},
+        "Latency": {5},
+        "ReadThrottleEvents": {6},
+        "WriteThrottleEvents": {6},
+    }
+
+
+def test_every_threshold_is_a_setting() -> None:
+    assert StackSettings().alarm_thresholds == THRESHOLDS
+    assert {f"alarm_{name}" for name in THRESHOLD_LIMITS} <= set(StackSettings.__dataclass_fields__)
+    assert set(THRESHOLD_LIMITS) == set(AlarmThresholds.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("name", THRESHOLD_LIMITS)
+def test_a_threshold_out_of_bounds_is_refused(name: str) -> None:
+    low, high = THRESHOLD_LIMITS[name]
+    for value in (low - 1, high + 1):
+        with pytest.raises(InvalidInputError, match=rf"AlarmThresholds:\n  - {name} is {value}; allowed: "):
+            AlarmThresholds(**{name: value})
+
+
+def test_alarms_link_to_the_runbook_where_the_settings_say_it_is() -> None:
+    graph = deployed("dev", runbookUrl="https://wiki.example.com/bill-e")
+    assert all(
+        "What to do: https://wiki.example.com/bill-e#" in alarm.inputs["alarmDescription"]
+        for alarm in alarms(graph)
+    )
+
+
+def test_without_a_topic_alarms_tell_nobody() -> None:
+    graph = ingest_graph(common=common_args(alarms=AlarmArgs()))
+    assert all(alarm.inputs["alarmActions"] == [] for alarm in alarms(graph))
+
+
+class TestTopic:
+    def graph(self, **changes: Any) -> Graph:
+        args: dict[str, Any] = {"common": common_args()}
+        return run(lambda: AlarmTopic("alarms", AlarmTopicArgs(**(args | changes))))
+
+    def test_only_alarms_of_this_account_and_region_may_publish(self) -> None:
+        graph = self.graph()
+        topic = graph.named("alarms-topic").outputs["arn"]
+        statements = graph.statements("alarms-topic-policy")
+        assert statements["AlarmsNotify"] == {
+            "Sid": "AlarmsNotify",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+                "ArnLike": {"aws:SourceArn": f"arn:*:cloudwatch:{REGION}:{ACCOUNT}:alarm:*"},
+            },
+        }
+        assert {sid for sid, statement in statements.items() if statement["Effect"] == "Allow"} == {
+            "AlarmsNotify"
+        }
+
+    def test_nobody_may_publish_without_tls(self) -> None:
+        graph = self.graph()
+        statement = graph.statements("alarms-topic-policy")["TlsOnly"]
+        assert statement["Resource"] == [graph.named("alarms-topic").outputs["arn"]]
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        assert statement["Action"] == "sns:Publish"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_without_a_customer_s_key_it_has_one_of_its_own_that_alarms_may_use_and_nobody_else(self) -> None:
+        graph = self.graph()
+        key = graph.only("aws:kms/key:Key")
+        assert graph.named("alarms-topic").inputs["kmsMasterKeyId"] == key.outputs["arn"]
+        assert key.inputs["enableKeyRotation"] is True
+        users = {
+            json.dumps(statement["Principal"])
+            for statement in json.loads(key.inputs["policy"])["Statement"]
+            if {"kms:Decrypt", "kms:GenerateDataKey"} & set(statement["Action"])
+        }
+        assert users == {'{"Service": "cloudwatch.amazonaws.com"}'}
+        assert (
+            graph.statements("alarms-key")["AlarmsNotify"]["Condition"]
+            == (graph.statements("alarms-topic-policy")["AlarmsNotify"]["Condition"])
+        )
+
+    def test_with_a_customer_s_key_it_takes_that(self) -> None:
+        graph = self.graph(common=common_args(key_arn="arn:aws:kms:eu-central-1:123456789012:key/1"))
+        assert graph.of_type("aws:kms/key:Key") == []
+        key = graph.named("alarms-topic").inputs["kmsMasterKeyId"]
+        assert key == "arn:aws:kms:eu-central-1:123456789012:key/1"
+
+    def test_an_address_is_subscribed_by_e_mail(self) -> None:
+        graph = deployed("dev", alarmEmail="on-call@example.com")
+        subscription = graph.only("aws:sns/topicSubscription:TopicSubscription").inputs
+        assert (subscription["protocol"], subscription["endpoint"]) == ("email", "on-call@example.com")
+        assert subscription["topic"] == graph.only("aws:sns/topic:Topic").outputs["arn"]
+
+    def test_without_an_address_nobody_is(self) -> None:
+        assert self.graph().of_type("aws:sns/topicSubscription:TopicSubscription") == []
+
+    @pytest.mark.parametrize(
+        "email", ["on-call", "@example.com", "a@b", "a b@example.com", "<a@example.com>"]
+    )
+    def test_what_is_no_address_is_refused(self, email: str) -> None:
+        with pytest.raises(InvalidInputError, match=r"email is .*; allowed: empty, or an e-mail address"):
+            AlarmTopicArgs(common=common_args(), email=email)

@@ -1,0 +1,153 @@
+"""Write docs/security.md from the tests: ``python -m tests.security.document``.
+
+A test, anywhere under tests/, says with a marker what it proves:
+
+    @pytest.mark.claim("a cursor that was edited is refused", section="Hostile input")
+    def test_edited_cursor_is_a_400() -> None: ...
+
+The text goes on from "It is true that"; tests with the same text share a row. `section` is one of `SECTIONS`.
+A control (section "Controls") says two things more: `control`, its ids, and `requires`. All are plain texts
+between quotes, since the tests are read here and not run. `test_document.py` holds the document current.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TESTS = REPOSITORY / "tests"
+DOCUMENT = REPOSITORY / "docs" / "security.md"
+
+TITLE = """\
+# Security
+
+Every claim on this page is proven by a test that fails when it stops being true, and stands here because that
+test says so. The page is written by `python -m tests.security.document`, and a test holds it current.
+"""
+
+CONTROLS = "Controls"
+SECTIONS = {
+    CONTROLS: """\
+From AWS Foundational Security Best Practices (S3.5) and the `AwsSolutions` and `Serverless` packs of cdk-nag
+(NAG …). Each is a rule over all that the program registers with Pulumi: with the settings of every stack,
+with a customer key and Object Lock, with tokens, and with every component twice. Each rule is also shown to
+fail: what it is about is removed or changed, on one resource after the other
+([`test_rules_can_fail.py`](../tests/components/controls/test_rules_can_fail.py)).
+
+The embedded AWS enforces IAM, bucket policies and Object Lock, but doesn't ask KMS before it encrypts or
+decrypts. For the key's policy, and for what roles may do with the key, the rules below stand in.""",
+    "Least privilege": """\
+Shown by execution: the embedded AWS enforces IAM, and runs each function under its own role.""",
+    "The API's door": """\
+Who is let in, who isn't, and what a signed form can be used for.""",
+    "Hostile input": """\
+What arrives from outside is taken apart without an unhandled exception, without an entry that isn't true, and
+within bounds of memory and work.""",
+    "Supply chain": """\
+What gets into a function, and what gets out of it.""",
+}
+
+NOT_APPLICABLE = {
+    "S3.1 (account-level public access block)": "belongs to the account; every bucket has its own",
+    "WAF and X-Ray on the API": "HTTP APIs support neither; stages are throttled, and functions are traced",
+    "APIGateway.1 to APIGateway.5": "they are for REST and WebSocket APIs",
+    "DynamoDB.3, DynamoDB.7, NAG DDB4 (DAX)": "there is no DAX cluster",
+    "Lambda.3, Lambda.5 (VPC)": "there is no VPC: the functions talk to AWS only, over TLS",
+    "S3.19, S3.24 (access points)": "there are no access points, and no multi-Region ones",
+    "account-wide ones (CloudTrail, Config, GuardDuty, IAM users, the root user)": "belong to the account",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What one test proves. `path` is relative to the repository; `control` and `requires` may be empty."""
+
+    text: str
+    section: str
+    test: str
+    path: str
+    control: str = ""
+    requires: str = ""
+
+
+class UnreadableClaimError(Exception):
+    """A marker that can't be written down: says where it is, and what is wrong with it."""
+
+
+def read_claims(tests: Path = TESTS) -> list[Claim]:
+    """Return the claims of all tests, in the order of files and lines; raise UnreadableClaimError."""
+    return [claim for path in sorted(tests.rglob("test_*.py")) for claim in _claims_of(path, tests.parent)]
+
+
+def render(claims: Sequence[Claim]) -> str:
+    """Write the document: a table for each section that has claims, in the order of `SECTIONS`."""
+    parts = [TITLE]
+    for section, introduction in SECTIONS.items():
+        own = [claim for claim in claims if claim.section == section]
+        if own:
+            parts.append(f"## {section}\n\n{introduction}\n")
+            parts.append(_controls_table(own) if section == CONTROLS else _table(own))
+    return "\n".join(parts)
+
+
+def _controls_table(claims: Sequence[Claim]) -> str:
+    rows = [(claim.control, claim.requires, claim.text, tests) for claim, tests in _with_tests(claims)]
+    return "\n".join(
+        [
+            _rows(("control", "requires", "how it is met", "test"), rows),
+            "What doesn't apply:\n",
+            _rows(("control", "why not"), list(NOT_APPLICABLE.items())),
+        ]
+    )
+
+
+def _table(claims: Sequence[Claim]) -> str:
+    return _rows(("claim", "test"), [(claim.text, tests) for claim, tests in _with_tests(claims)])
+
+
+def _with_tests(claims: Sequence[Claim]) -> Iterator[tuple[Claim, str]]:
+    """Put claims that are the same together, and give each the links to its tests."""
+    texts = list(dict.fromkeys((claim.control, claim.text) for claim in claims))
+    ordered = sorted(claims, key=lambda claim: texts.index((claim.control, claim.text)))
+    for _, same in groupby(ordered, key=lambda claim: (claim.control, claim.text)):
+        group = list(same)
+        yield group[0], "<br>".join(f"[`{claim.test}`](../{claim.path})" for claim in group)
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _claims_of(path: Path, root: Path) -> Iterator[Claim]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("mark.claim"):
+                yield _claim(node.name, decorator, path.relative_to(root).as_posix())
+
+
+def _claim(test: str, decorator: ast.Call, path: str) -> Claim:
+    where = f"{path}:{decorator.lineno}: claim of {test}"
+    try:
+        (text,) = (ast.literal_eval(argument) for argument in decorator.args)
+        details = {str(each.arg): ast.literal_eval(each.value) for each in decorator.keywords}
+        claim = Claim(text=text, test=test, path=path, **details)
+    except (TypeError, ValueError) as error:
+        raise UnreadableClaimError(f"{where}: one plain text, and section=…: {error}") from error
+    if claim.section not in SECTIONS:
+        raise UnreadableClaimError(
+            f"{where}: section is {claim.section!r}; allowed: {', '.join(map(repr, SECTIONS))}"
+        )
+    if {bool(claim.control), bool(claim.requires)} != {claim.section == CONTROLS}:
+        raise UnreadableClaimError(f"{where}: control and requires go with section {CONTROLS!r}, and both")
+    return claim
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(render(read_claims()), encoding="utf-8")
