@@ -1,13 +1,13 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo local test lint format lock clean
+.PHONY: help install demo local test soak bench bench-quick lint docs format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command does this by itself)
 
@@ -18,7 +18,7 @@ $(INSTALLED): requirements-dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload samples/, print the ledger
+demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload samples/, print the ledger and the dashboard
 	$(BIN)/python -m local demo
 
 local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
@@ -26,6 +26,15 @@ local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
 
 test: $(INSTALLED) ## Run every test
 	$(BIN)/pytest
+
+soak: $(INSTALLED) ## 3,000 mixed uploads with faults and redeliveries on the embedded AWS, then reconcile
+	$(BIN)/python -m local soak
+
+bench: $(INSTALLED) ## Measure cost, speed, memory and growth beside the baselines; write docs/benchmarks.md
+	$(BIN)/python -m bench
+
+bench-quick: $(INSTALLED) ## Measure less, and check the counts, which must hold exactly
+	$(BIN)/python -m bench --quick
 
 lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff check .
@@ -38,7 +47,7 @@ format: $(INSTALLED) ## Rewrite the code in the project's style
 
 lock: ## Resolve the dependencies anew and rewrite the hashed lists
 	$(PYTHON) -m venv .build/lock
-	.build/lock/bin/pip install --quiet --disable-pip-version-check uv
+	.build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 	for list in "functions/requirements.in -o functions/requirements.txt" \
 	            "pyproject.toml --extra dev -c functions/requirements.txt -o requirements-dev.txt" \
 	            "pyproject.toml -c requirements-dev.txt -o requirements.txt"; do \

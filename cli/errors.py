@@ -43,14 +43,25 @@ NO_CREDENTIALS = (
     "or sign in with `aws sso login`"
 )
 
+_DENIED = "access denied: the caller's policy has to allow it"
+_UNKNOWN_KEY = "the AWS access key is not known there: use credentials of the stack's account"
+_NO_QUEUE = "the queue doesn't exist: are these the outputs of a stack that still runs?"
+
 _EXPLAINED_CODES = {
-    "AccessDenied": "access denied: the caller's policy has to allow it",
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "AWS.SimpleQueueService.NonExistentQueue": _NO_QUEUE,
     "BadDigest": "the bytes that arrived are not those that were fingerprinted: the file changed meanwhile",
     "ExpiredToken": "the AWS credentials have expired: sign in again",
-    "InvalidAccessKeyId": "the AWS access key is not known there: use credentials of the stack's account",
+    "ExpiredTokenException": "the AWS credentials have expired: sign in again",
+    "InvalidAccessKeyId": _UNKNOWN_KEY,
+    "InvalidClientTokenId": _UNKNOWN_KEY,
     "NoSuchBucket": "the bucket doesn't exist: are these the outputs of a stack that still runs?",
+    "QueueDoesNotExist": _NO_QUEUE,
     "RequestTimeTooSkewed": "this machine's clock is wrong by more than AWS allows (15 minutes)",
+    "ResourceNotFoundException": "it doesn't exist: are these the outputs of a stack that still runs?",
     "SignatureDoesNotMatch": "the signature was refused: the AWS secret access key is wrong",
+    "UnrecognizedClientException": _UNKNOWN_KEY,
     "XAmzContentSHA256Mismatch": "the bytes that arrived are not those that were sent",
 }
 

@@ -10,18 +10,22 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli import receipts, show, upload
+from cli import backfill, dead_letters, receipts, reconcile, show, upload
 from cli.errors import BillEError
 from cli.options import stack_options
 from cli.terminal import Terminal
 
-COMMANDS = (upload.COMMAND, receipts.COMMAND, show.COMMAND)
+COMMANDS = (
+    *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
+    *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND),
+)
 
 EPILOG = """\
 examples:
   bill-e upload receipt.png scans/ --wait --stack dev
   bill-e receipts --outcome rejected --stack dev
   bill-e show receipt.png --outputs outputs.json
+  bill-e reconcile --stack dev
 
 exit codes: 0 done, 1 something failed (as said on stderr), 2 wrong usage, 130 interrupted.
 BILL_E_DEBUG=1 shows where an error came from.
@@ -63,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="bill-e",
-        description="Upload receipts to a Bill-E stack, and read its ledger.",
+        description="Upload receipts to a Bill-E stack, read its ledger, and keep it complete.",
         epilog=EPILOG,
         formatter_class=formatter,
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.outputs import StackAccess, find_stack
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+
+MINUTES_AT_MOST = 366 * 24 * 60
 
 
 def stack_options() -> argparse.ArgumentParser:
@@ -53,6 +55,19 @@ def positive_integer(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a whole number from 1")
     return int(text)
+
+
+def minutes(text: str) -> timedelta:
+    """Read a number of minutes, from 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MINUTES_AT_MOST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: give a number of minutes from 0 to {MINUTES_AT_MOST:,} (a year)"
+        )
+    return timedelta(minutes=number)
 
 
 def positive_number(text: str) -> float:

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -22,9 +22,10 @@ AUTH_KINDS = ("iam", "jwt")
 class StackAccess:
     """What it takes to talk to a stack.
 
-    `upload_prefix` is where in the bucket the stack looks for receipts ("" for everywhere). The members after
-    it are `None` for a stack on AWS, where the SDK's own rules find the endpoint and the credentials; an
-    embedded AWS's file sets them.
+    `upload_prefix` is where in the bucket the stack looks for receipts ("" for everywhere). The ledger and
+    the queues are what operators need besides. From `endpoint_url` on, members are `None` for a stack on AWS,
+    where the SDK's own rules find the endpoint and the credentials; an embedded AWS's file sets them, with a
+    key for callers and one for operators.
     """
 
     uploads_bucket: str
@@ -32,10 +33,26 @@ class StackAccess:
     region: str
     api_auth: Literal["iam", "jwt"]
     upload_prefix: str = ""
+    ledger_table: str | None = None
+    ledger_shards: int | None = None
+    queue_url: str | None = None
+    dead_letter_queue_url: str | None = None
     endpoint_url: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
+    operator_access_key_id: str | None = None
+    operator_secret_access_key: str | None = field(default=None, repr=False)
     ca_bundle: Path | None = None
+
+    def as_operator(self) -> StackAccess:
+        """Return the same stack as its operator sees it, where it comes with a key for one."""
+        if self.operator_access_key_id is None:
+            return self
+        return replace(
+            self,
+            access_key_id=self.operator_access_key_id,
+            secret_access_key=self.operator_secret_access_key,
+        )
 
 
 def find_stack(stack: str | None, outputs: Path | None) -> StackAccess:
@@ -115,46 +132,82 @@ def parse_access(document: object, source: str) -> StackAccess:
     if not isinstance(document, dict):
         raise BillEError(f"{source} holds no JSON object, so it has no stack outputs")
     around: Mapping[str, object] = document if isinstance(document.get("outputs"), dict) else {}
-    outputs: Mapping[str, object] = document["outputs"] if around else document
-    faults: list[str] = []
-
-    def text(members: Mapping[str, object], name: str) -> str | None:
-        value = members.get(name)
-        if value is not None and not isinstance(value, str):
-            faults.append(f"has {name!r} as {value!r}, which is not text")
-        return value if isinstance(value, str) and value else None
-
-    def required(name: str) -> str:
-        value = text(outputs, name)
-        if outputs.get(name) in {None, ""}:
-            faults.append(f"has no output {name!r}")
-        return value or ""
-
-    api_url, auth, ca_bundle = required("api_url"), required("api_auth"), text(around, "ca_bundle")
-    key_id, secret = text(around, "aws_access_key_id"), text(around, "aws_secret_access_key")
-    checks = {
-        f"has {api_url!r} as 'api_url', allowed: an http or https address": not api_url
-        or _is_http_url(api_url),
-        f"has {auth!r} as 'api_auth', allowed: {' or '.join(AUTH_KINDS)}": not auth or auth in AUTH_KINDS,
-        f"names the ca_bundle {ca_bundle}, which doesn't exist": ca_bundle is None
-        or Path(ca_bundle).is_file(),
-        "has only one of aws_access_key_id and aws_secret_access_key": (key_id is None) == (secret is None),
-    }
-    faults += [fault for fault, passed in checks.items() if not passed]
+    beside, outputs = _Members(around), _Members(document["outputs"] if around else document)
+    key_id, secret = beside.key("aws")
+    operator_key_id, operator_secret = beside.key("operator")
     access = StackAccess(
-        uploads_bucket=required("uploads_bucket"),
-        api_url=api_url.rstrip("/"),
-        region=required("region"),
-        api_auth="jwt" if auth == "jwt" else "iam",
-        upload_prefix=text(outputs, "upload_prefix") or "",
-        endpoint_url=text(around, "endpoint_url"),
+        api_url=outputs.address("api_url").rstrip("/"),
+        api_auth="jwt" if outputs.one_of("api_auth", AUTH_KINDS) == "jwt" else "iam",
+        uploads_bucket=outputs.required("uploads_bucket"),
+        region=outputs.required("region"),
+        upload_prefix=outputs.text("upload_prefix") or "",
+        ledger_table=outputs.text("ledger_table"),
+        ledger_shards=outputs.whole_number("ledger_shards"),
+        queue_url=outputs.text("queue_url"),
+        dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
+        endpoint_url=beside.text("endpoint_url"),
         access_key_id=key_id,
         secret_access_key=secret,
-        ca_bundle=Path(ca_bundle) if ca_bundle else None,
+        operator_access_key_id=operator_key_id,
+        operator_secret_access_key=operator_secret,
+        ca_bundle=beside.file("ca_bundle"),
     )
-    if faults:
+    if faults := outputs.faults + beside.faults:
         raise BillEError(f"{source} {', '.join(faults)}: are these the outputs of a running Bill-E stack?")
     return access
+
+
+class _Members:
+    """The members of a JSON object; a faulty one is noted in `faults`, and read as if it weren't there."""
+
+    def __init__(self, members: Mapping[str, object]) -> None:
+        self._members = members
+        self.faults: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        value = self._members.get(name)
+        if value is not None and not isinstance(value, str):
+            self.faults.append(f"has {name!r} as {value!r}, which is not text")
+        return value if isinstance(value, str) and value else None
+
+    def required(self, name: str) -> str:
+        if self._members.get(name) is None or self._members[name] == "":
+            self.faults.append(f"has no output {name!r}")
+        return self.text(name) or ""
+
+    def one_of(self, name: str, allowed: Sequence[str]) -> str:
+        value = self.required(name)
+        if value and value not in allowed:
+            self.faults.append(f"has {value!r} as {name!r}, allowed: {' or '.join(allowed)}")
+        return value
+
+    def address(self, name: str) -> str:
+        value = self.required(name)
+        if value and not _is_http_url(value):
+            self.faults.append(f"has {value!r} as {name!r}, allowed: an http or https address")
+        return value
+
+    def whole_number(self, name: str) -> int | None:
+        value = self._members.get(name)
+        # Pulumi knows no integers: a number may come as 4.0.
+        if isinstance(value, int | float) and value >= 1 and value == int(value):
+            return int(value)
+        if value is not None:
+            self.faults.append(f"has {name!r} as {value!r}, which is no whole number from 1")
+        return None
+
+    def file(self, name: str) -> Path | None:
+        value = self.text(name)
+        if value is not None and not Path(value).is_file():
+            self.faults.append(f"names the {name} {value}, which doesn't exist")
+        return Path(value) if value else None
+
+    def key(self, kind: str) -> tuple[str | None, str | None]:
+        names = f"{kind}_access_key_id", f"{kind}_secret_access_key"
+        key_id, secret = self.text(names[0]), self.text(names[1])
+        if (key_id is None) != (secret is None):
+            self.faults.append(f"has only one of {' and '.join(names)}")
+        return key_id, secret
 
 
 def _is_http_url(text: str) -> bool:

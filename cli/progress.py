@@ -56,6 +56,34 @@ def count_bar(console: Console, doing: str, total: int) -> Iterator[Advance]:
         yield lambda count: bar.advance(task, count)
 
 
+@contextmanager
+def tally(console: Console, doing: str) -> Iterator[Advance]:
+    """Show how many things are done, where nobody knows how many there are."""
+    if not console.is_terminal:
+        yield _powers(console, doing)
+        return
+    columns = (TextColumn("{task.description}: {task.completed:,.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda count: bar.advance(task, count)
+
+
+def _powers(console: Console, doing: str) -> Advance:
+    """Write a line at 10,000 and at each doubling, so that any number takes few lines."""
+    done, next_line = 0, 10_000
+
+    def advance(count: int) -> None:
+        nonlocal done, next_line
+        done += count
+        if done >= next_line:
+            console.file.write(f"{doing}: {done:,} so far\n")
+            console.file.flush()
+            while next_line <= done:
+                next_line *= 2
+
+    return advance
+
+
 def _lines(console: Console, doing: str, total: int) -> Advance:
     done = 0
 

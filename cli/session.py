@@ -61,7 +61,7 @@ def connect(
             api = LedgerApi(access.api_url, http, _bearer_of(token))
             send_file = form_sender(api, http, access.uploads_bucket)
         else:
-            session = _aws_session(access)
+            session = aws_session(access)
             http = opened.enter_context(closing(_http_client(access, concurrency)))
             api = LedgerApi(access.api_url, http, _sigv4_of(session, access.region))
             s3 = opened.enter_context(closing(_s3_client(session, access, concurrency)))
@@ -77,7 +77,8 @@ def _bearer_of(token: str | None) -> Sign:
     return bearer(token)
 
 
-def _aws_session(access: StackAccess) -> boto3.Session:
+def aws_session(access: StackAccess) -> boto3.Session:
+    """Make a session with the credentials that come with the stack, or else those that the SDK finds."""
     try:
         return boto3.Session(
             aws_access_key_id=access.access_key_id,

@@ -56,6 +56,21 @@ class Terminal:
         """Write a JSON document, in ASCII, which no terminal takes for a command."""
         self.out.file.write(f"{json.dumps(document, indent=2)}\n")
 
+    def json_of_lists(self, members: Mapping[str, object], lists: Mapping[str, Iterable[object]]) -> None:
+        """Write a JSON object of `members` and then `lists`, item by item: any number fits into memory."""
+        write = self.out.file.write
+        write(
+            "{" + ",".join(f"\n  {json.dumps(name)}: {json.dumps(value)}" for name, value in members.items())
+        )
+        for name, items in lists.items():
+            write(f",\n  {json.dumps(name)}: [")
+            separator = "\n    "
+            for item in items:
+                write(f"{separator}{json.dumps(item)}")
+                separator = ",\n    "
+            write("]" if separator == "\n    " else "\n  ]")
+        write("\n}\n")
+
     def table(self, rows: Iterable[Row]) -> None:
         """Write rows as they come, aligned in blocks, so that any number of them fits into memory."""
         source, first = iter(rows), True

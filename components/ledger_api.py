@@ -166,9 +166,7 @@ class LedgerApi(pulumi.ComponentResource):
         self.api_id = api.id
         self.url = stage.invoke_url.apply(lambda url: url.rstrip("/"))
         self.execution_arn = api.execution_arn
-        self.register_outputs(
-            {"url": self.url, "execution_arn": self.execution_arn, "api_id": self.api_id}
-        )
+        self.register_outputs({"url": self.url, "execution_arn": self.execution_arn, "api_id": self.api_id})
 
     def _reader(self, name: str, args: LedgerApiArgs) -> PythonFunction:
         return PythonFunction(

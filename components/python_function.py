@@ -30,11 +30,11 @@ def newest_python() -> str:
 
 
 def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
-    """List the modules of packages under `root`, sorted, as paths from the folder that holds `root`.
+    """List the modules of packages under `root` and those beside them, as sorted paths from above `root`.
 
     One by one, since an archive of a folder would pick up whatever lies there, caches first.
     """
-    modules = [root / "__init__.py"]
+    modules = list(root.glob("*.py"))
     for package in packages:
         modules += (root / package).rglob("*.py")
     names = (path.relative_to(root.parent) for path in modules)

@@ -15,6 +15,9 @@ from local.errors import LocalError
 INTERRUPTED = 130
 """What a shell reports for a command that was interrupted."""
 
+UPLOADS, LEAST_UPLOADS = 3_000, 30
+"""Of a soak. With fewer, there would not be some of every kind."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, as said on stderr, 130 interrupted."""
@@ -59,6 +62,12 @@ def _demo(_options: argparse.Namespace) -> None:
     demo()
 
 
+def _soak(options: argparse.Namespace) -> None:
+    from local.soak import soak
+
+    soak(options.uploads)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="Bill-E on an embedded AWS.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -85,10 +94,29 @@ def _parser() -> argparse.ArgumentParser:
     empty.set_defaults(run=_emulator)
 
     demo = commands.add_parser(
-        "demo", help="deploy, upload samples/, wait for the outcomes, print the ledger, stop"
+        "demo",
+        help="deploy, upload samples/, wait for the outcomes, print the ledger and the dashboard, stop",
     )
     demo.set_defaults(run=_demo)
+
+    load = commands.add_parser(
+        "soak", help="deploy, upload a lot under faults and redeliveries, check that nothing is missing, stop"
+    )
+    load.add_argument(
+        "--uploads",
+        metavar="N",
+        type=_uploads,
+        default=UPLOADS,
+        help=f"how many uploads, {LEAST_UPLOADS} or more (default: {UPLOADS:,})",
+    )
+    load.set_defaults(run=_soak)
     return parser
+
+
+def _uploads(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) >= LEAST_UPLOADS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a whole number from {LEAST_UPLOADS}")
+    return int(text)
 
 
 def _port(text: str) -> int:

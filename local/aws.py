@@ -35,10 +35,11 @@ _SESSION_SETTINGS_FROM_NOWHERE: dict[str, tuple[None, None, str | None, None]] =
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """A long-lived access key."""
+    """An access key; that of a session has a token too."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ class Aws:
             verify=str(self.ca_bundle),
             aws_access_key_id=self.credentials.access_key_id,
             aws_secret_access_key=self.credentials.secret_access_key,
+            aws_session_token=self.credentials.session_token,
             config=Config(
                 proxies={},
                 retries={"total_max_attempts": 1},

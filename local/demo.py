@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,15 +18,17 @@ from cli.transfer import Failed, Result, Uploaded
 from cli.upload import upload_with_progress, wait_with_progress
 from local.environment import Environment, running_environment
 from local.errors import LocalError
+from local.figures import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
 CONCURRENCY = 4
 OUTCOME_TIMEOUT_SECONDS = 120.0
+LOG_TIMEOUT_SECONDS, LOG_PAUSE_SECONDS = 10.0, 0.2
 
 
 def demo() -> None:
-    """Deploy, upload the samples, wait for their outcomes, and print the ledger with totals.
+    """Deploy, upload the samples, wait for their outcomes, and print the ledger, totals and dashboard.
 
     Raises:
         LocalError: something cannot be started, uploaded or read, or the totals don't add up.
@@ -39,12 +42,14 @@ def demo() -> None:
             results, outcomes, ledger = _run(environment, terminal)
         except BillEError as error:
             raise LocalError(f"the demo failed: {error}") from error
+        figures = _dashboard(environment, len(ledger))
     terminal.table(entry_row(entry, full_fingerprint=False) for entry in ledger)
     totals = summarise(results, outcomes)
     terminal.write(totals.sentence())
     for failed in results:
         if isinstance(failed, Failed):
             terminal.complain(f"not uploaded: {failed.path}: {failed.reason}")
+    _show(figures, terminal)
     if mismatch := find_mismatch(totals, ledger):
         raise LocalError(f"the demo does not add up: {mismatch}")
 
@@ -60,6 +65,23 @@ def _run(
         uploads = [result for result in results if isinstance(result, Uploaded)]
         outcomes = dict(wait_with_progress(stack.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
         return results, outcomes, _whole_ledger(stack.api)
+
+
+def _dashboard(environment: Environment, receipts: int) -> list[Figure]:
+    """Read the dashboard's figures, once the logs are there: a function writes its metrics at its end."""
+    operator = environment.emulator.operator
+    deadline = time.monotonic() + LOG_TIMEOUT_SECONDS
+    while count_receipts(lines := read_logs(operator)) < receipts and time.monotonic() < deadline:
+        time.sleep(LOG_PAUSE_SECONDS)
+    extract_metrics(operator, lines)
+    return dashboard_figures(operator, environment.outputs["dashboard"])
+
+
+def _show(figures: Sequence[Figure], terminal: Terminal) -> None:
+    width = max(len(figure.title) for figure in figures)
+    terminal.write("The dashboard, read from the functions' logs as CloudWatch and Lambda would:")
+    for figure in figures:
+        terminal.write(f"  {figure.title:{width}}  {figure}")
 
 
 def _whole_ledger(api: LedgerApi) -> list[Entry]:

@@ -79,8 +79,10 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def running_emulator(port: int | None = None) -> Iterator[Emulator]:
+def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Iterator[Emulator]:
     """Run an emulator on ``port``, or on a free port, for as long as the context is open.
+
+    With a ``fault_share`` (0 to 1), so many of the functions' calls to S3 and DynamoDB have a fault.
 
     Raises:
         LocalError: the port is in use, or the emulator doesn't start; its log is then kept, and named.
@@ -99,7 +101,8 @@ def running_emulator(port: int | None = None) -> Iterator[Emulator]:
         )
         stack.callback(operator.close)
         log = stack.enter_context(_temporary_log())
-        process = _start(listener, certificate, key, _environment(home, bound_port, operator), log)
+        environment = _environment(home, bound_port, operator)
+        process = _start(listener, certificate, key, fault_share, environment, log)
         stack.callback(_stop, process)
         listener.close()
         _wait_until_healthy(process, bound_port, ca_bundle, log)
@@ -202,11 +205,19 @@ def _temporary_log() -> Iterator[Path]:
 
 
 def _start(
-    listener: socket.socket, certificate: Path, key: Path, environment: dict[str, str], log: Path
+    listener: socket.socket,
+    certificate: Path,
+    key: Path,
+    fault_share: float,
+    environment: dict[str, str],
+    log: Path,
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", SERVER, str(listener.fileno()), str(certificate), str(key)],
+            [
+                *(sys.executable, "-m", SERVER),
+                *(str(listener.fileno()), str(certificate), str(key), str(fault_share)),
+            ],
             cwd=_REPOSITORY,
             env=environment,
             pass_fds=[listener.fileno()],

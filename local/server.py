@@ -8,33 +8,43 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import random
 import signal
 import sys
 import threading
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
+from local import sqs_additions
+from local.faults import FaultyApp
 
-def main(listener: int, certificate: str, key: str) -> None:
-    """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone."""
+
+def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
+    """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone.
+
+    With a ``fault_share``, so many of the functions' calls have a fault (`local.faults`).
+    """
+    sqs_additions.install()
     config = Config()
     config.bind = [f"fd://{listener}"]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.errorlog = logging.getLogger("hypercorn.error")
-    asyncio.run(_serve_until_told_to_stop(config))
+    served = FaultyApp(app, fault_share, random.Random()) if fault_share else app  # noqa: S311
+    asyncio.run(_serve_until_told_to_stop(served, config))
 
 
-async def _serve_until_told_to_stop(config: Config) -> None:
+async def _serve_until_told_to_stop(served: Any, config: Config) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    serving = asyncio.create_task(serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    serving = asyncio.create_task(serve(served, config, shutdown_trigger=asyncio.Event().wait))
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     _exit(serving)
 
@@ -54,4 +64,4 @@ def _exit(serving: asyncio.Task[None]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.api.environment import EnvironmentVariables
+from functions.environment import EnvironmentVariables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from functions.api.environment import EnvironmentVariables
+from functions.environment import EnvironmentVariables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,6 +8,7 @@ import pytest
 
 from cli.main import main
 from tests.cli.fake_stack import FakeStack, running
+from tests.cli.operated_stack import OperatedStack, operated_stack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,3 +80,13 @@ def folder(tmp_path: Path) -> Path:
     (made / "2026" / "größe+1%.pdf").write_bytes(b"second")
     (made / "empty.pdf").write_bytes(b"")
     return made
+
+
+@pytest.fixture
+def operated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
+    """A stack as an operator has it, in moto's AWS."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-for-tests")
+    monkeypatch.setattr("cli.letters.WAIT_SECONDS", 0)
+    with operated_stack(tmp_path) as made:
+        yield made

@@ -39,7 +39,7 @@ def test_archive_holds_the_modules_of_its_packages_and_nothing_else(
     function: str, packages: set[str], dev: Graph
 ) -> None:
     names = set(archive_of(dev, function))
-    assert {name.split("/")[1] for name in names} == {"__init__.py", *packages}
+    assert {name.split("/")[1] for name in names} == {"__init__.py", "environment.py", *packages}
     assert all(name.startswith("functions/") and name.endswith(".py") for name in names)
     handler = dev.named(function).inputs["handler"]
     assert handler.removesuffix(".handle").replace(".", "/") + ".py" in names
@@ -58,6 +58,8 @@ def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
     ):
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).touch()
+    (tmp_path / "functions" / "__init__.py").touch()
+    (tmp_path / "functions" / "requirements.txt").touch()
     assert source_files(["reader"], root=tmp_path / "functions") == [
         "functions/__init__.py",
         "functions/reader/__init__.py",

@@ -14,11 +14,11 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from functions.environment import EnvironmentVariablesError
 from functions.ledger import schema
 from functions.ledger.entry import Entry, Outcome, Reason, Upload
 from functions.processor import handler
 from functions.processor.batch import MAX_WORKERS
-from functions.processor.settings import SettingsError
 from tests.functions.uploads import (
     JPEG,
     PDF,
@@ -444,7 +444,7 @@ class TestOddEvents:
     def test_wrong_settings_keep_the_whole_batch(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("LEDGER_TABLE")
 
-        with pytest.raises(SettingsError, match="LEDGER_TABLE is not set"):
+        with pytest.raises(EnvironmentVariablesError, match="LEDGER_TABLE is not set"):
             world.process(S3_TEST_EVENT)
 
 

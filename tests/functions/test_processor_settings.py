@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.processor.settings import Settings, SettingsError, read_settings
+from functions.environment import EnvironmentVariablesError
+from functions.processor.settings import Settings, read_settings
 
 GOOD = {
     "LEDGER_TABLE": "ledger",
@@ -22,7 +23,7 @@ def test_settings_are_read_from_the_environment() -> None:
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
-    with pytest.raises(SettingsError) as refused:
+    with pytest.raises(EnvironmentVariablesError) as refused:
         read_settings({})
 
     assert all(f"{name} is not set" in str(refused.value) for name in GOOD)
@@ -31,15 +32,17 @@ def test_all_that_is_missing_is_named_at_once() -> None:
 @pytest.mark.parametrize("name", ["LEDGER_SHARDS", "MAX_RECEIPT_BYTES"])
 @pytest.mark.parametrize("value", ["0", "-1", "four", "1.5", "1e3", "²"])
 def test_a_wrong_number_is_named_with_its_value(name: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^{name} is '{value}', but must be a whole number from 1$"):
+    with pytest.raises(
+        EnvironmentVariablesError, match=rf"^{name} is '{value}', but must be a whole number from 1$"
+    ):
         read_settings({**GOOD, name: value})
 
 
 def test_a_type_that_could_never_be_recognised_is_refused() -> None:
-    with pytest.raises(SettingsError, match="ACCEPTED_TYPES has 'image/jpg'"):
+    with pytest.raises(EnvironmentVariablesError, match="ACCEPTED_TYPES has 'image/jpg'"):
         read_settings({**GOOD, "ACCEPTED_TYPES": "image/png,image/jpg"})
 
 
 def test_a_list_of_no_types_is_refused() -> None:
-    with pytest.raises(SettingsError, match="ACCEPTED_TYPES"):
+    with pytest.raises(EnvironmentVariablesError, match="ACCEPTED_TYPES"):
         read_settings({**GOOD, "ACCEPTED_TYPES": " , "})

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from functions.api.environment import EnvironmentVariablesError
+from functions.environment import EnvironmentVariablesError
 from functions.ledger.entry import Entry, Outcome, format_time
 from functions.ledger.store import History, LedgerStore
 from functions.reader.app import HISTORY_LIMIT, reader_app

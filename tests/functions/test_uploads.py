@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.api.environment import EnvironmentVariablesError
+from functions.environment import EnvironmentVariablesError
 from functions.ledger.entry import Entry, parse_time
 from functions.ledger.store import LedgerStore
 from functions.uploads.app import uploads_app

@@ -27,6 +27,7 @@ LARGEST_PAGE = 200
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     status: int
+    headers: Mapping[str, str]
     text: str
 
     @property
@@ -73,6 +74,7 @@ class DeployedStack:
         *,
         query: Mapping[str, str] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         signed_by: Credentials | None = None,
         unsigned: bool = False,
     ) -> Answer:
@@ -80,9 +82,9 @@ class DeployedStack:
         url = f"{self.environment.outputs['api_url']}{path}"
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
-        headers = {"Content-Type": "application/json"} if body is not None else {}
+        sent = {**(headers or {}), **({"Content-Type": "application/json"} if body is not None else {})}
         data = json.dumps(body) if body is not None else None
-        request = AWSRequest(method=method, url=url, headers=headers, data=data)
+        request = AWSRequest(method=method, url=url, headers=sent, data=data)
         if not unsigned:
             key = signed_by or self.environment.caller.credentials
             SigV4Auth(
@@ -115,7 +117,8 @@ class DeployedStack:
             target = f"{parts.path}?{parts.query}" if parts.query else parts.path
             connection.request(method, target, body=body, headers=dict(headers))
             response = connection.getresponse()
-            return Answer(status=response.status, text=response.read().decode())
+            received = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(status=response.status, headers=received, text=response.read().decode())
         finally:
             connection.close()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ import boto3
 import pytest
 
 from tests.local.eventually import eventually
+from tests.local.processes import processes_naming
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -67,6 +67,8 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
         "region",
         "aws_access_key_id",
         "aws_secret_access_key",
+        "operator_access_key_id",
+        "operator_secret_access_key",
         "ca_bundle",
         "outputs",
     }
@@ -213,16 +215,4 @@ def upload_something(described: dict[str, str | dict[str, str]]) -> None:
 
 def processes_of(scratch: Path) -> list[int]:
     """The emulator and its functions: what names a file below `scratch` in its command line."""
-    return [pid for pid, command in command_lines() if f"{scratch}/" in command]
-
-
-def command_lines() -> Iterator[tuple[int, str]]:
-    if Path("/proc/self/cmdline").exists():
-        for process in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):  # it has just ended
-                yield int(process.name), (process / "cmdline").read_bytes().decode(errors="replace")
-    else:
-        command = ["ps", "-A", "-ww", "-o", "pid=,args="]
-        for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
-            pid, _, arguments = line.strip().partition(" ")
-            yield int(pid), arguments
+    return processes_naming(f"{scratch}/")

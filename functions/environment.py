@@ -21,9 +21,9 @@ class EnvironmentVariables:
 
     def text(self, name: str, default: str = "") -> str:
         """Return a variable, or the default where it is absent; one or the other has to say something."""
-        value = self._values.get(name, default)
+        value = self._values.get(name, default).strip()
         if not value:
-            self._errors.append(f"{name} is not set")
+            self.refuse(f"{name} is not set")
         return value
 
     def count(self, name: str, default: int | None = None) -> int:
@@ -32,8 +32,12 @@ class EnvironmentVariables:
         if value.isascii() and value.isdecimal() and int(value) > 0:
             return int(value)
         if value:
-            self._errors.append(f"{name} is {value!r}, but must be a whole number from 1")
+            self.refuse(f"{name} is {value!r}, but must be a whole number from 1")
         return 0
+
+    def refuse(self, error: str) -> None:
+        """Add what a reader of its own found wrong with a variable."""
+        self._errors.append(error)
 
     def check(self) -> None:
         """Raise `EnvironmentVariablesError` if any variable that was read is wrong."""

@@ -1,0 +1,290 @@
+"""``python -m local soak``: a mixed load under faults and redeliveries, and then nothing may be missing."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import random
+import ssl
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from cli.errors import BillEError
+from cli.operations import Operator, operate
+from cli.outputs import parse_access
+from cli.progress import count_bar
+from cli.reconcile import Totals, judge
+from cli.redrive import follow_move, start_move
+from cli.resend import send_messages
+from cli.survey import survey
+from cli.terminal import Row, Terminal
+from functions.ledger import schema
+from functions.ledger.entry import Entry, ObjectVersion, Outcome
+from local.environment import Environment, running_environment
+from local.errors import LocalError
+from local.faults import FIGURES_PATH, FaultFigures
+from local.operation import depth, processor_held, redelivery_after
+from local.workload import Planned, plan
+
+FAULT_SHARE = 0.05
+REDELIVERED_SHARE = 0.1
+UPLOADERS = 16
+WAVES = 10
+"""In how many parts the uploads come. Some events of each are sent once more, among those of later ones."""
+
+MAX_RECEIPT_BYTES = 1024 * 1024
+
+CONFIG = {
+    "bill-e:maxReceiptMegabytes": 1,
+    "bill-e:maxConcurrency": 4,
+    "bill-e:functionTimeoutSeconds": 30,
+}
+
+REDELIVERY_SECONDS = 35
+"""Instead of six function time-outs, which nobody would wait for. An object that is gone gets its entry two
+function time-outs after that was noticed, with the third of five deliveries; only those can run out of them
+by faults, and be dead letters."""
+
+COPYING_SECONDS = 2
+"""How long messages are kept from the processor that are received to be copied."""
+
+RECEIVED_AT_ONCE = 10
+DRAIN_TIMEOUT_SECONDS = 240.0
+SHOWN_MISTAKES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What was done to a stack: which object version came of which plan, and how many events came twice."""
+
+    uploaded: Mapping[ObjectVersion, Planned]
+    redeliveries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a load has led to: entries by outcome, what `bill-e reconcile` says, and dead letters left over.
+
+    `mistakes` are sentences, one for each object version without an entry or with a wrong one.
+    """
+
+    outcomes: Mapping[str, int]
+    totals: Totals
+    dead_letters: int
+    mistakes: Sequence[str]
+
+    @property
+    def verdict(self) -> str | None:
+        """Say what is wrong, unless every upload has its one right entry and no message is left over."""
+        totals, wrong = self.totals, len(self.mistakes)
+        if totals.complete and not wrong and not self.dead_letters:
+            return None
+        return "; ".join(
+            [
+                f"{totals.missing} missing, {totals.repeated} recorded more than once, "
+                f"{wrong} without the right entry, {self.dead_letters} dead letters",
+                *self.mistakes[:SHOWN_MISTAKES],
+            ]
+        )
+
+
+def soak(uploads: int) -> None:
+    """Put a stack of its own under load, compare its bucket with its ledger, and print figures.
+
+    Raises:
+        LocalError: something cannot be started, or the ledger is not complete and right.
+
+    """
+    terminal = Terminal.over(sys.stdout, sys.stderr)
+    dice = random.Random()  # noqa: S311 (nothing secret depends on it)
+    planned = plan(uploads, too_large_bytes=MAX_RECEIPT_BYTES, dice=dice)
+    terminal.complain("starting an embedded AWS with faults, and deploying the program on it")
+    with running_environment(config=CONFIG, fault_share=FAULT_SHARE) as environment:
+        access = parse_access(environment.description(), "the embedded AWS")
+        started = time.monotonic()
+        try:
+            with operate(access) as operator:
+                with redelivery_after(environment, REDELIVERY_SECONDS):
+                    load = put_under_load(environment, planned, dice, terminal)
+                    redriven = drain(environment, operator, terminal)
+                seconds = time.monotonic() - started
+                findings = compare(environment, operator, load, terminal)
+        except BillEError as error:
+            raise LocalError(f"the soak failed: {error}") from error
+        terminal.fields(_figures(load, redriven, findings, read_faults(environment), seconds))
+    if findings.verdict:
+        raise LocalError(f"the soak found that the ledger is wrong: {findings.verdict}")
+
+
+def put_under_load(
+    environment: Environment, planned: Sequence[Planned], dice: random.Random, terminal: Terminal
+) -> Load:
+    """Upload everything in waves, and send a share of the events once more, later and in another order.
+
+    The first wave waits in the queue until all of it is there, with everything in it that has to vanish.
+    """
+    waves = _waves(planned)
+    copied_per_wave = -(-round(REDELIVERED_SHARE * len(planned)) // len(waves))
+    uploaded: dict[ObjectVersion, Planned] = {}
+    copies: list[str] = []
+    redeliveries = 0
+    with count_bar(terminal.err, "uploaded", len(planned)) as advance, ThreadPoolExecutor(UPLOADERS) as pool:
+
+        def upload(wave: Sequence[Planned]) -> None:
+            versions = pool.map(lambda one: _upload(environment, one), wave)
+            for version, one in zip(versions, wave, strict=True):
+                uploaded[version] = one
+                advance(1)
+
+        with processor_held(environment):
+            upload(waves[0])
+            # More than its share: later, there may be fewer in the queue than are wanted.
+            copies += _copied_events(environment, 2 * copied_per_wave)
+        for wave in waves[1:]:
+            upload(wave)
+            copies += _copied_events(environment, copied_per_wave)
+            dice.shuffle(copies)
+            redeliveries += _send(environment, copies[::2])
+            del copies[::2]
+        redeliveries += _send(environment, copies)
+    return Load(uploaded=uploaded, redeliveries=redeliveries)
+
+
+def drain(environment: Environment, operator: Operator, terminal: Terminal) -> int:
+    """Wait until the queue is empty, send dead letters back once, as an operator would; return how many."""
+    _wait_until_empty(environment, terminal)
+    dead_letters = operator.dead_letter_queue()
+    if dead_letters.waiting:
+        start_move(operator.sqs, dead_letters, operator.queue())
+        for _ in follow_move(operator.sqs, dead_letters):
+            pass
+        _wait_until_empty(environment, terminal)
+    return dead_letters.waiting
+
+
+def compare(environment: Environment, operator: Operator, load: Load, terminal: Terminal) -> Findings:
+    """Find out what a load has led to, once the queue is empty."""
+    with survey(operator, "", terminal) as surveyed:
+        totals = judge(surveyed, timedelta(0)).totals
+    entries = list(_entries(environment))
+    outcomes = Counter(f"{entry.outcome} {entry.reason or ''}".strip() for entry in entries)
+    return Findings(
+        outcomes=dict(sorted(outcomes.items())),
+        totals=totals,
+        dead_letters=depth(environment, "dead_letter_queue_url").total,
+        mistakes=list(_mistakes(load.uploaded, entries)),
+    )
+
+
+def read_faults(environment: Environment) -> FaultFigures:
+    """Ask an environment that was started with faults what it has injected so far."""
+    aws = environment.caller
+    context = ssl.create_default_context(cafile=str(aws.ca_bundle))
+    connection = http.client.HTTPSConnection(urlsplit(aws.endpoint_url).netloc, timeout=60, context=context)
+    try:
+        connection.request("GET", FIGURES_PATH)
+        return FaultFigures(**json.loads(connection.getresponse().read()))
+    finally:
+        connection.close()
+
+
+def _waves(planned: Sequence[Planned]) -> list[Sequence[Planned]]:
+    vanishing = [one for one in planned if one.vanishes]
+    others = [one for one in planned if not one.vanishes]
+    size = -(-len(others) // WAVES)
+    first, *rest = (others[at : at + size] for at in range(0, len(others), size))
+    return [vanishing + first, *rest]
+
+
+def _upload(environment: Environment, planned: Planned) -> ObjectVersion:
+    bucket = environment.outputs["uploads_bucket"]
+    stored = environment.caller.client("s3").put_object(Bucket=bucket, Key=planned.key, Body=planned.content)
+    version = ObjectVersion(bucket=bucket, key=planned.key, version_id=stored["VersionId"])
+    if planned.vanishes:
+        environment.emulator.operator.client("s3").delete_object(
+            Bucket=bucket, Key=version.key, VersionId=version.version_id
+        )
+    return version
+
+
+def _copied_events(environment: Environment, count: int) -> list[str]:
+    """Copy the bodies of messages that are in the queue, at most so many; they come back by themselves."""
+    sqs, copies = environment.emulator.operator.client("sqs"), list[str]()
+    while len(copies) < count:
+        received = sqs.receive_message(
+            QueueUrl=environment.outputs["queue_url"],
+            MaxNumberOfMessages=min(RECEIVED_AT_ONCE, count - len(copies)),
+            VisibilityTimeout=COPYING_SECONDS,
+        ).get("Messages", ())
+        if not received:
+            break
+        copies += [message["Body"] for message in received]
+    return copies
+
+
+def _send(environment: Environment, bodies: Sequence[str]) -> int:
+    sqs = environment.emulator.operator.client("sqs")
+    send_messages(sqs, environment.outputs["queue_url"], bodies, lambda _: None)
+    return len(bodies)
+
+
+def _wait_until_empty(environment: Environment, terminal: Terminal) -> None:
+    terminal.complain("waiting for the queue to be empty")
+    deadline = time.monotonic() + DRAIN_TIMEOUT_SECONDS
+    while left := depth(environment).total:
+        if time.monotonic() > deadline:
+            raise LocalError(f"after {DRAIN_TIMEOUT_SECONDS:.0f} s, {left} messages are still in the queue")
+        time.sleep(0.5)
+
+
+def _entries(environment: Environment) -> Iterator[Entry]:
+    pages = environment.emulator.operator.client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(TableName=environment.outputs["ledger_table"], ConsistentRead=True):
+        for item in page["Items"]:
+            if "outcome" in item:
+                yield schema.from_item(item)
+
+
+def _mistakes(uploaded: Mapping[ObjectVersion, Planned], entries: Sequence[Entry]) -> Iterator[str]:
+    """Judge entries by what was uploaded, with no help from the program but its model."""
+    by_version = {entry.upload.version: entry for entry in entries}
+    first = {entry.fingerprint: entry for entry in entries if entry.outcome is Outcome.ACCEPTED}
+    for version, planned in uploaded.items():
+        entry = by_version.pop(version, None)
+        fingerprint = hashlib.sha256(planned.content).hexdigest()
+        if entry is None:
+            yield f"{version.key!r} has no entry"
+        elif entry.reason is not planned.reason:
+            yield f"{version.key!r} is {entry.outcome} {entry.reason}, not {planned.reason or 'accepted'}"
+        elif planned.reason is None and entry.fingerprint != fingerprint:
+            yield f"{version.key!r} has the fingerprint {entry.fingerprint}"
+        elif planned.reason is None and fingerprint not in first:
+            yield f"{version.key!r} is {entry.outcome}, and nothing with its bytes is accepted"
+        elif entry.outcome is Outcome.DUPLICATE and entry.duplicate_of != first[fingerprint].upload.version:
+            yield f"{version.key!r} is a duplicate of {entry.duplicate_of}, which was not the first"
+    yield from (f"{version.key!r} has an entry and was never uploaded" for version in by_version)
+
+
+def _figures(load: Load, redriven: int, findings: Findings, faults: FaultFigures, seconds: float) -> Row:
+    """Write the figures as text, by name."""
+    totals = findings.totals
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in faults.kinds.items())
+    return {
+        "uploads": f"{len(load.uploaded):,} in {seconds:.0f} s until the queue was empty",
+        "outcomes": ", ".join(f"{count:,} {outcome}" for outcome, count in findings.outcomes.items()),
+        "faults injected": f"{faults.faults:,} in {faults.calls:,} calls to S3 and DynamoDB "
+        f"({faults.faults / max(faults.calls, 1):.1%}), {faults.lasting:,} of them in every attempt: {kinds}",
+        "redeliveries": f"{load.redeliveries:,} messages sent once more",
+        "dead letters": f"{redriven:,} redriven, {findings.dead_letters:,} left",
+        "reconcile": f"{totals.versions:,} versions, {totals.recorded:,} recorded, "
+        f"{totals.repeated:,} more than once",
+        "wrong": f"{len(findings.mistakes):,}",
+        "missing": f"{totals.missing:,}",
+    }

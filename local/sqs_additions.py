@@ -1,0 +1,117 @@
+"""What ministack's SQS lacks: move tasks, which redrive dead letters, and the rights of batches.
+
+A batch takes the right of its single action, as on AWS ("Amazon SQS API permissions"). Move tasks are as the
+SQS API Reference has them ("StartMessageMoveTask", "ListMessageMoveTasks"): one at a time per dead-letter
+queue, which moves what was there when it began; a moved message is new, with a new id, and its receive count
+starts anew. Unlike on AWS, the caller's further rights (to receive and delete here, to send there) are not
+asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.services import sqs
+
+PAUSE_SECONDS = 0.05
+"""Between two messages, so that a task can be seen running."""
+
+_tasks: dict[str, list[dict[str, Any]]] = {}
+"""ARN of a dead-letter queue to its tasks as ListMessageMoveTasks gives them, newest first."""
+
+_running: set[asyncio.Task[None]] = set()
+
+
+def install() -> None:
+    """Teach ministack's SQS the actions, and its IAM what right and which resource they take."""
+    sqs._HANDLERS.update(StartMessageMoveTask=_start, ListMessageMoveTasks=_list)  # noqa: SLF001
+    action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+
+    def single_action(service: str, *request: Any) -> str | None:
+        found: str | None = action_of(service, *request)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
+
+    def resource_or_source(service: str, *request: Any) -> str:
+        found: str = resource_of(service, *request)
+        return _source_arn(request) if service == "sqs" and found == "*" else found
+
+    iam_actions.extract_iam_action, iam_actions.extract_resource_arn = single_action, resource_or_source
+
+
+def _source_arn(request: tuple[Any, ...]) -> str:
+    """Return the ARN in a request's JSON body; the arguments are those of `extract_resource_arn`."""
+    try:
+        body = json.loads(request[3] or b"{}")
+    except ValueError:
+        return "*"
+    return str(body.get("SourceArn", "*")) if isinstance(body, dict) else "*"
+
+
+def _start(data: Mapping[str, Any], _url: str) -> dict[str, Any]:
+    source, destination = _queue(data["SourceArn"]), _queue(data["DestinationArn"])
+    tasks = _tasks.setdefault(data["SourceArn"], [])
+    if tasks and tasks[0]["Status"] == "RUNNING":
+        raise _refusal("UnsupportedOperation", "There is already a task running.")
+    task = {
+        "Status": "RUNNING",
+        "SourceArn": data["SourceArn"],
+        "DestinationArn": data["DestinationArn"],
+        "TaskHandle": uuid.uuid4().hex,
+        "ApproximateNumberOfMessagesMoved": 0,
+        "ApproximateNumberOfMessagesToMove": len(source["messages"]),
+        "StartedTimestamp": int(time.time() * 1000),
+    }
+    tasks.insert(0, task)
+    moving = asyncio.get_running_loop().create_task(_move(task, source, destination))
+    _running.add(moving)
+    moving.add_done_callback(_running.discard)
+    return {"TaskHandle": task["TaskHandle"]}
+
+
+async def _move(task: dict[str, Any], source: dict[str, Any], destination: dict[str, Any]) -> None:
+    for message in list(source["messages"]):
+        await asyncio.sleep(PAUSE_SECONDS)
+        if message in source["messages"] and message["visible_at"] <= time.time():
+            source["messages"].remove(message)
+            destination["messages"].append(_anew(message))
+            sqs.esm_wake.set()
+            task["ApproximateNumberOfMessagesMoved"] += 1
+    task["Status"] = "COMPLETED"
+
+
+def _anew(message: Mapping[str, Any]) -> dict[str, Any]:
+    now = time.time()
+    system = {name: value for name, value in message["sys"].items() if name != "DeadLetterQueueSourceArn"}
+    return {
+        **message,
+        "id": str(uuid.uuid4()),
+        "sent_at": now,
+        "visible_at": now,
+        "receipt_handle": None,
+        "receive_count": 0,
+        "first_receive_at": None,
+        "sys": {**system, "SentTimestamp": str(int(now * 1000))},
+    }
+
+
+def _list(data: Mapping[str, Any], _url: str) -> dict[str, Any]:
+    _queue(data["SourceArn"])
+    return {"Results": _tasks.get(data["SourceArn"], [])[: data.get("MaxResults", 1)]}
+
+
+def _queue(arn: str) -> dict[str, Any]:
+    queue: dict[str, Any] | None = sqs._queue_by_arn(arn)  # noqa: SLF001
+    if queue is None:
+        raise _refusal("ResourceNotFoundException", "The resource that you specified doesn't exist.")
+    return queue
+
+
+def _refusal(code: str, message: str) -> Exception:
+    error: Exception = sqs._Err(code, message)  # noqa: SLF001
+    return error

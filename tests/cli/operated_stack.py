@@ -1,0 +1,146 @@
+"""A stack's bucket, ledger table and queues in moto's AWS, and the file that names them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from moto import mock_aws
+
+from functions.ledger import schema
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
+
+REGION, BUCKET, TABLE, SHARDS = "eu-central-1", "uploads", "ledger", 4
+LONG_AGO = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatedStack:
+    outputs: Path
+    s3: S3Client
+    dynamodb: DynamoDBClient
+    sqs: SQSClient
+    queue_url: str
+    dead_letter_queue_url: str
+
+    def upload(self, key: str, content: bytes = b"receipt") -> ObjectVersion:
+        stored = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        return ObjectVersion(bucket=BUCKET, key=key, version_id=stored["VersionId"])
+
+    def record(
+        self, version: ObjectVersion, *, fingerprint: str | None = None, reason: Reason | None = None
+    ) -> None:
+        """Put an entry for an object version; of bytes of its own unless a fingerprint is given."""
+        entry = Entry(
+            outcome=Outcome.REJECTED if reason else Outcome.ACCEPTED,
+            upload=Upload(
+                version=version,
+                uploaded_at=LONG_AGO,
+                uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
+            ),
+            recorded_at=LONG_AGO,
+            fingerprint=fingerprint or version.object_id,
+            size_bytes=7,
+            media_type="image/png",
+            reason=reason,
+        )
+        self.dynamodb.put_item(TableName=TABLE, Item=schema.to_item(entry, SHARDS))
+
+    def sent(self) -> list[dict[str, Any]]:
+        """The records of all messages in the queue, which are taken out."""
+        records: list[dict[str, Any]] = []
+        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                records += json.loads(message["Body"])["Records"]
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return records
+
+    def rewrite_outputs(self, **changed: str | None) -> None:
+        outputs = json.loads(self.outputs.read_text()) | changed
+        self.outputs.write_text(json.dumps({name: value for name, value in outputs.items() if value}))
+
+
+@contextmanager
+def operated_stack(folder: Path) -> Iterator[OperatedStack]:
+    with mock_aws(), ExitStack() as opened:
+
+        def client(service: str) -> Any:
+            return opened.enter_context(closing(cast("Any", boto3.client)(service, region_name=REGION)))
+
+        s3, dynamodb, sqs = client("s3"), client("dynamodb"), client("sqs")
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        _create_table(dynamodb)
+        dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        policy = {
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "s3.amazonaws.com"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": "*",
+                    "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}},
+                }
+            ]
+        }
+        queue = sqs.create_queue(QueueName="queue", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        outputs = folder / "outputs.json"
+        document = {
+            "uploads_bucket": BUCKET,
+            "upload_prefix": "",
+            "api_url": "https://abc.execute-api.eu-central-1.amazonaws.com",
+            "api_auth": "jwt",
+            "region": REGION,
+            "ledger_table": TABLE,
+            "ledger_shards": SHARDS,
+            "queue_url": queue,
+            "dead_letter_queue_url": dead_letters,
+        }
+        outputs.write_text(json.dumps(document))
+        yield OperatedStack(
+            outputs=outputs,
+            s3=s3,
+            dynamodb=dynamodb,
+            sqs=sqs,
+            queue_url=queue,
+            dead_letter_queue_url=dead_letters,
+        )
+
+
+def _create_table(dynamodb: DynamoDBClient) -> None:
+    keys = (schema.FINGERPRINT, schema.ENTRY), (schema.MONTH_SHARD, schema.RECORDED)
+    schemas: Any = [
+        [
+            {"AttributeName": name, "KeyType": kind}
+            for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
+        ]
+        for names in keys
+    ]
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for names in keys for name in names
+        ],
+        KeySchema=schemas[0],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": schema.TIME_INDEX,
+                "KeySchema": schemas[1],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )

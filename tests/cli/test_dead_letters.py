@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cli.letters import looked_at
+from cli.redrive import follow_move
+from functions.ledger.entry import ObjectVersion
+from tests.cli.conftest import Run
+from tests.cli.operated_stack import BUCKET, LONG_AGO, OperatedStack
+
+
+def event(*versions: ObjectVersion) -> str:
+    records = [
+        {
+            "eventVersion": "2.1",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": LONG_AGO.isoformat(),
+            "s3": {
+                "bucket": {"name": version.bucket},
+                "object": {"key": version.key, "versionId": version.version_id},
+            },
+        }
+        for version in versions
+    ]
+    return json.dumps({"Records": records})
+
+
+def listed(bill_e: Run, operated: OperatedStack, *arguments: str) -> list[dict[str, Any]]:
+    ran = bill_e("dead-letters", *arguments, "--json", "--outputs", operated.outputs)
+    assert (ran.code, bool(ran.out)) == (0, True), ran.err
+    letters: list[dict[str, Any]] = json.loads(ran.out)["dead_letters"]
+    return letters
+
+
+def send(operated: OperatedStack, body: str) -> None:
+    operated.sqs.send_message(QueueUrl=operated.dead_letter_queue_url, MessageBody=body)
+
+
+RECORDED = ObjectVersion(bucket=BUCKET, key="recorded.png", version_id="r")
+LOST = ObjectVersion(bucket=BUCKET, key="lost.png", version_id="l")
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "reason"),
+    [
+        ("not JSON", "unreadable", "body is 'not JSON', but must be JSON"),
+        ("{}", "unreadable", "Records is missing, but must be a list of at least one record"),
+        ('{"Event": "s3:TestEvent"}', "test event", "no upload"),
+        (event(RECORDED), "recorded", "nothing is lost"),
+        (event(LOST), "not recorded", "it has no entry"),
+        (event(RECORDED, LOST), "not recorded", "it has no entry"),
+    ],
+)
+def test_letter_is_listed_with_the_reason_that_can_be_known(
+    bill_e: Run, operated: OperatedStack, body: str, state: str, reason: str
+) -> None:
+    operated.record(RECORDED)
+    send(operated, body)
+
+    (letter,) = listed(bill_e, operated)
+
+    assert letter["state"] == state
+    assert reason in letter["reason"]
+    assert "body" not in letter
+
+
+def test_letter_names_the_versions_it_tells_of_and_their_outcomes(
+    bill_e: Run, operated: OperatedStack
+) -> None:
+    operated.record(RECORDED)
+    send(operated, event(RECORDED, LOST))
+
+    (letter,) = listed(bill_e, operated)
+
+    assert [(one["key"], one["version_id"], one["outcome"]) for one in letter["uploads"]] == [
+        ("recorded.png", "r", "ACCEPTED"),
+        ("lost.png", "l", None),
+    ]
+
+
+def test_looking_leaves_every_letter_where_it_is(bill_e: Run, operated: OperatedStack) -> None:
+    for number in range(23):
+        send(operated, f"poison {number}")
+
+    first, second = listed(bill_e, operated), listed(bill_e, operated)
+
+    assert len(first) == 23
+    assert [letter["id"] for letter in first] == [letter["id"] for letter in second]
+    assert {letter["receive_count"] for letter in second} == {2}
+
+
+def test_limit_bounds_the_list_and_says_that_there_is_more(bill_e: Run, operated: OperatedStack) -> None:
+    for number in range(12):
+        send(operated, f"poison {number}")
+
+    ran = bill_e("dead-letters", "list", "--limit", "3", "--outputs", operated.outputs)
+
+    assert len(ran.out.splitlines()) == 1 + 3
+    assert "3 listed of about 12" in ran.err
+    assert len(listed(bill_e, operated)) == 12
+
+
+def test_empty_queue_is_said_and_is_no_failure(bill_e: Run, operated: OperatedStack) -> None:
+    ran = bill_e("dead-letters", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (0, "no dead letters\n")
+    assert listed(bill_e, operated) == []
+
+
+def test_show_writes_one_letter_with_its_body(bill_e: Run, operated: OperatedStack) -> None:
+    for body in ("other", "poison \x1b[31m", event(LOST)):
+        send(operated, body.replace("\x1b", "\\x1b"))
+    letters = listed(bill_e, operated)
+
+    for letter in letters:
+        ran = bill_e("dead-letters", "show", letter["id"], "--outputs", operated.outputs)
+        assert ran.code == 0
+        assert letter["id"] in ran.out
+    shown = [
+        json.loads(bill_e("dead-letters", "show", one["id"], "--json", "--outputs", operated.outputs).out)
+        for one in letters
+    ]
+    assert {one["body"] for one in shown} == {"other", "poison \\x1b[31m", event(LOST)}
+    assert len(listed(bill_e, operated)) == 3
+
+
+def test_unknown_id_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+    send(operated, "x")
+
+    ran = bill_e("dead-letters", "show", "nothing", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "no dead letter has the id nothing" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("show",), ("list", "some-id"), ("list", "--dry-run"), ("dance",), ("list", "--limit", "0")]
+)
+def test_wrong_use_is_told(bill_e: Run, operated: OperatedStack, arguments: tuple[str, ...]) -> None:
+    assert bill_e("dead-letters", *arguments, "--outputs", operated.outputs).code == 2
+
+
+def test_letters_are_shown_again_when_reading_is_broken_off(operated: OperatedStack) -> None:
+    send(operated, "x")
+
+    def read_and_break_off() -> None:
+        with looked_at(operated.sqs, operated.dead_letter_queue_url) as letters:
+            next(letters)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_and_break_off()
+
+    again = operated.sqs.receive_message(QueueUrl=operated.dead_letter_queue_url)
+    assert [message["Body"] for message in again["Messages"]] == ["x"]
+
+
+class MovingSqs:
+    """SQS with a move task that goes on by two messages whenever it is asked for."""
+
+    def __init__(self, waiting: int, end: str = "COMPLETED", failure: str | None = None) -> None:
+        self.waiting, self.started = waiting, 0
+        self.tasks: list[dict[str, Any]] = []
+        self._end, self._failure = end, failure
+        self.on_list: Callable[[], None] = lambda: None
+
+    def list_message_move_tasks(self, *, SourceArn: str, MaxResults: int) -> dict[str, Any]:  # noqa: N803
+        assert (SourceArn, MaxResults) == ("arn:aws:sqs:eu-central-1:123456789012:dead-letters", 1)
+        self.on_list()
+        answer = [dict(task) for task in self.tasks[:1]]
+        for task in self.tasks[:1]:
+            task["ApproximateNumberOfMessagesMoved"] += 2
+            if task["ApproximateNumberOfMessagesMoved"] >= task["ApproximateNumberOfMessagesToMove"]:
+                task["Status"] = self._end
+                if self._failure:
+                    task["FailureReason"] = self._failure
+        return {"Results": answer}
+
+    def start_message_move_task(self, *, SourceArn: str, DestinationArn: str) -> dict[str, str]:  # noqa: N803
+        assert SourceArn.endswith(":dead-letters")
+        assert DestinationArn.endswith(":queue")
+        if self.tasks and self.tasks[0]["Status"] == "RUNNING":
+            error = {"Error": {"Code": "AWS.SimpleQueueService.UnsupportedOperation", "Message": "running"}}
+            raise ClientError(cast("Any", error), "StartMessageMoveTask")
+        self.started += 1
+        self.tasks.insert(0, self.task("RUNNING"))
+        return {"TaskHandle": "t"}
+
+    def task(self, status: str) -> dict[str, Any]:
+        return {
+            "Status": status,
+            "StartedTimestamp": 1_795_000_000_000,
+            "ApproximateNumberOfMessagesMoved": 0,
+            "ApproximateNumberOfMessagesToMove": self.waiting,
+        }
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        assert "QueueArn" in AttributeNames
+        name = QueueUrl.rpartition("/")[2]
+        attributes = {
+            "QueueArn": f"arn:aws:sqs:eu-central-1:123456789012:{name}",
+            "ApproximateNumberOfMessages": str(self.waiting),
+            "ApproximateNumberOfMessagesNotVisible": "0",
+        }
+        return {"Attributes": attributes}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def moving(operated: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> MovingSqs:
+    """Five dead letters; moto has no move tasks."""
+    assert operated
+    sqs = MovingSqs(waiting=5)
+    monkeypatch.setattr("cli.operations._client", lambda _session, _service, _access: sqs)
+    monkeypatch.setattr("cli.redrive.POLL_SECONDS", 0.0)
+    return sqs
+
+
+def test_redrive_follows_the_move_to_its_end(bill_e: Run, operated: OperatedStack, moving: MovingSqs) -> None:
+    ran = bill_e("dead-letters", "redrive", "--json", "--outputs", operated.outputs)
+
+    assert ran.code == 0
+    report = json.loads(ran.out)
+    assert (report["status"], report["waiting_before"]) == ("COMPLETED", 5)
+    assert report["moved"] >= 5
+    assert "moved: " in ran.err
+    assert moving.started == 1
+
+
+def test_dry_run_of_a_redrive_moves_nothing(bill_e: Run, operated: OperatedStack, moving: MovingSqs) -> None:
+    ran = bill_e("dead-letters", "redrive", "--dry-run", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to queue, nothing was\n")
+    assert moving.started == 0
+
+
+def test_redrive_of_nothing_is_said_and_is_no_failure(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs
+) -> None:
+    moving.waiting = 0
+
+    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (0, "no dead letters: nothing to redrive\n")
+    assert moving.started == 0
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "CANCELLING"])
+def test_redrive_that_runs_already_is_refused_with_how_far_it_is(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs, status: str
+) -> None:
+    moving.tasks = [moving.task(status)]
+
+    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out, moving.started) == (1, "", 0)
+    assert "a redrive is running already, since " in ran.err
+    assert "0 of about 5 moved. Nothing was changed" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_redrive_that_somebody_else_starts_first_is_refused(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs
+) -> None:
+    def somebody_else() -> None:
+        moving.on_list = lambda: None
+        start = moving.start_message_move_task
+
+        def late(**arguments: str) -> dict[str, str]:
+            moving.tasks = [moving.task("RUNNING")]
+            return start(**arguments)
+
+        moving.start_message_move_task = late  # type: ignore[method-assign]
+
+    moving.on_list = somebody_else
+
+    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+
+    assert (ran.code, moving.started) == (1, 0)
+    assert "a redrive is running already" in ran.err
+
+
+def test_redrive_that_ended_before_is_no_hindrance(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs
+) -> None:
+    moving.tasks = [moving.task("COMPLETED")]
+
+    assert bill_e("dead-letters", "redrive", "--outputs", operated.outputs).code == 0
+    assert moving.started == 1
+
+
+def test_redrive_that_fails_is_exit_code_1_with_the_reason(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs
+) -> None:
+    moving._end, moving._failure = "FAILED", "AccessDenied"
+
+    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+
+    assert ran.code == 1
+    assert "SQS says: AccessDenied" in ran.err
+
+
+def test_interrupted_redrive_says_that_sqs_goes_on(
+    bill_e: Run, operated: OperatedStack, moving: MovingSqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.dead_letters.follow_move", lambda sqs, queue: follow_move(sqs, queue, interrupt))
+
+    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+
+    assert ran.code == 130
+    assert "SQS goes on with the redrive" in ran.err
+    assert moving.tasks[0]["Status"] == "RUNNING"

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cli import operations
+from cli.inventory import StoredVersion
+from cli.resend import Events, send_messages
+from functions.ledger import schema
+from functions.ledger.entry import ObjectVersion, Reason, format_time
+from functions.processor.s3_events import parse_body
+from tests.cli.conftest import Run
+from tests.cli.operated_stack import BUCKET, LONG_AGO, TABLE, OperatedStack
+
+ALL = ("--age", "0")
+
+
+def reconciled(bill_e: Run, operated: OperatedStack, *arguments: str) -> tuple[int, dict[str, Any]]:
+    ran = bill_e("reconcile", "--json", "--outputs", operated.outputs, *arguments)
+    assert ran.out, ran.err
+    return ran.code, json.loads(ran.out)
+
+
+def test_complete_ledger_is_exit_code_0(bill_e: Run, operated: OperatedStack) -> None:
+    for name in ("a.png", "größe +1%.png", "a.png"):
+        operated.record(operated.upload(name))
+    operated.s3.delete_object(Bucket=BUCKET, Key="a.png")
+
+    code, report = reconciled(bill_e, operated, *ALL)
+
+    assert (code, report["complete"]) == (0, True)
+    assert (report["totals"]["versions"], report["totals"]["recorded"]) == (3, 3)
+
+
+def test_empty_bucket_and_ledger_are_complete(bill_e: Run, operated: OperatedStack) -> None:
+    assert reconciled(bill_e, operated)[0] == 0
+
+
+def test_missing_version_is_exit_code_1_and_named(bill_e: Run, operated: OperatedStack) -> None:
+    operated.record(operated.upload("a.png"))
+    lost = operated.upload("lost.png")
+
+    code, report = reconciled(bill_e, operated, *ALL)
+
+    assert (code, report["complete"]) == (1, False)
+    assert [(one["key"], one["version_id"]) for one in report["missing"]] == [("lost.png", lost.version_id)]
+    assert operated.sent() == []
+
+
+def test_young_version_is_in_flight_and_not_judged(bill_e: Run, operated: OperatedStack) -> None:
+    operated.upload("new.png")
+
+    code, report = reconciled(bill_e, operated)
+
+    assert code == 0
+    assert (report["totals"]["missing"], report["totals"]["in_flight"]) == (0, 1)
+    assert [one["key"] for one in report["in_flight"]] == ["new.png"]
+
+
+def test_version_with_two_entries_is_exit_code_1(bill_e: Run, operated: OperatedStack) -> None:
+    version = operated.upload("a.png")
+    operated.record(version)
+    operated.record(version, fingerprint="0" * 64, reason=Reason.EMPTY)
+
+    code, report = reconciled(bill_e, operated, *ALL)
+
+    assert code == 1
+    assert report["repeated"] == [{"key": "a.png", "version_id": version.version_id, "entries": 2}]
+
+
+def test_deleted_version_is_unknown_and_one_recorded_as_missing_is_not(
+    bill_e: Run, operated: OperatedStack
+) -> None:
+    operated.record(operated.upload("a.png"))
+    operated.record(ObjectVersion(bucket=BUCKET, key="deleted.png", version_id="x"))
+    operated.record(
+        ObjectVersion(bucket=BUCKET, key="gone.png", version_id="y"), reason=Reason.OBJECT_MISSING
+    )
+
+    code, report = reconciled(bill_e, operated)
+
+    assert code == 0
+    assert [one["key"] for one in report["unknown"]] == ["deleted.png"]
+    assert report["totals"]["gone"] == 1
+
+
+def test_note_that_an_object_is_gone_is_no_entry(bill_e: Run, operated: OperatedStack) -> None:
+    version = operated.upload("a.png")
+    operated.dynamodb.put_item(TableName=TABLE, Item=schema.missing_note(version, LONG_AGO))
+
+    code, report = reconciled(bill_e, operated, *ALL)
+
+    assert (code, report["totals"]["missing"]) == (1, 1)
+
+
+def test_prefix_comes_after_the_stacks_own(bill_e: Run, operated: OperatedStack) -> None:
+    operated.rewrite_outputs(upload_prefix="receipts/")
+    for key in ("receipts/2026/a.png", "receipts/b.png", "2026/elsewhere.png"):
+        operated.upload(key)
+
+    assert [one["key"] for one in reconciled(bill_e, operated, *ALL)[1]["missing"]] == [
+        "receipts/2026/a.png",
+        "receipts/b.png",
+    ]
+    assert [one["key"] for one in reconciled(bill_e, operated, *ALL, "--prefix", "2026/")[1]["missing"]] == [
+        "receipts/2026/a.png"
+    ]
+
+
+def test_fix_sends_events_that_the_processor_reads_and_is_not_complete_yet(
+    bill_e: Run, operated: OperatedStack
+) -> None:
+    lost = [operated.upload(key) for key in ("größe + 1%/領収書.png", "b.png")]
+    operated.record(operated.upload("recorded.png"))
+
+    code, report = reconciled(bill_e, operated, *ALL, "--fix")
+
+    assert (code, report["sent"]) == (1, 2)
+    sent = operated.sent()
+    uploads = [upload for record in sent for upload in parse_body(json.dumps({"Records": [record]}))]
+    assert {upload.version for upload in uploads} == set(lost)
+    assert {record["eventSource"] for record in sent} == {"bill-e:reconcile"}
+    assert all((upload.uploader.principal or "").startswith("bill-e:reconcile:") for upload in uploads)
+    stored = {one["version_id"]: one["modified"] for one in report["missing"]}
+    assert {upload.version.version_id: format_time(upload.uploaded_at) for upload in uploads} == stored
+
+
+def test_dry_run_of_a_fix_shows_the_messages_and_sends_none(bill_e: Run, operated: OperatedStack) -> None:
+    operated.upload("lost.png")
+
+    code, report = reconciled(bill_e, operated, *ALL, "--fix", "--dry-run")
+
+    assert (code, report["sent"]) == (1, 0)
+    assert [message["Records"][0]["s3"]["object"]["key"] for message in report["messages"]] == ["lost.png"]
+    assert operated.sent() == []
+
+
+def test_dry_run_without_fix_is_wrong_usage(bill_e: Run, operated: OperatedStack) -> None:
+    ran = bill_e("reconcile", "--dry-run", "--outputs", operated.outputs)
+
+    assert ran.code == 2
+    assert "--dry-run goes with --fix" in ran.err
+
+
+@pytest.mark.parametrize("age", ["-1", "soon", "nan", "1e99", ""])
+def test_age_that_is_none_is_refused(bill_e: Run, operated: OperatedStack, age: str) -> None:
+    ran = bill_e("reconcile", f"--age={age}", "--outputs", operated.outputs)
+
+    assert ran.code == 2
+    assert repr(age) in ran.err
+
+
+def test_table_shows_what_needs_a_look_then_totals_and_queues(bill_e: Run, operated: OperatedStack) -> None:
+    operated.upload("lost.png")
+    operated.record(ObjectVersion(bucket=BUCKET, key="deleted.png", version_id="x"))
+    operated.sqs.send_message(QueueUrl=operated.dead_letter_queue_url, MessageBody="x")
+
+    ran = bill_e("reconcile", *ALL, "--outputs", operated.outputs)
+
+    states = [line.split()[0] for line in ran.out.splitlines()]
+    assert states[:3] == ["STATE", "missing", "unknown"]
+    assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown" in ran.out
+    assert "0 waiting in the queue, 0 in work, 1 dead letters" in ran.out
+    assert "look at the dead letters first" in ran.err
+
+
+def test_more_than_the_table_shows_is_counted(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.reconcile.SHOWN", 2)
+    for number in range(5):
+        operated.upload(f"{number}.png")
+
+    ran = bill_e("reconcile", *ALL, "--outputs", operated.outputs)
+
+    assert ran.out.count("missing  ") == 2
+    assert "and 3 more that are missing: --json lists all" in ran.err
+
+
+WRONG: dict[str, tuple[dict[str, str | None], str]] = {
+    "bucket of another stack": ({"uploads_bucket": "others"}, "takes no events of bucket others"),
+    "no such queue": (
+        {"queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/gone"},
+        "the queue doesn't exist",
+    ),
+    "no such table": ({"ledger_table": "gone"}, "ledger table gone (dynamodb:Scan): it doesn't exist"),
+    "no such output": ({"ledger_table": None, "queue_url": None}, "no output 'ledger_table', 'queue_url'"),
+}
+
+
+@pytest.mark.parametrize("command", [["reconcile", "--age=0", "--fix"], ["backfill"]])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_outputs_that_do_not_fit_are_one_sentence_and_nothing_is_sent(
+    bill_e: Run, operated: OperatedStack, command: list[str], wrong: str
+) -> None:
+    operated.upload("lost.png")
+    changed, sentence = WRONG[wrong]
+    operated.rewrite_outputs(**changed)
+
+    ran = bill_e(*command, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert sentence in ran.err
+    assert ran.err.count("\n") == 1
+    assert operated.sent() == []
+
+
+@pytest.mark.parametrize("command", [["reconcile", "--age=0", "--fix"], ["backfill"]])
+def test_ledger_of_other_buckets_only_is_refused(
+    bill_e: Run, operated: OperatedStack, command: list[str]
+) -> None:
+    operated.upload("lost.png")
+    operated.record(ObjectVersion(bucket="others", key="a.png", version_id="v"))
+
+    ran = bill_e(*command, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "knows nothing of bucket uploads, but of others (1 entries in all)" in ran.err
+    assert operated.sent() == []
+
+
+def test_bucket_that_is_gone_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+    operated.s3.delete_bucket(Bucket=BUCKET)
+
+    ran = bill_e("reconcile", "--outputs", operated.outputs)
+
+    assert ran.code == 1
+    assert "listing bucket uploads (s3:ListBucketVersions): the bucket doesn't exist" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "permission"),
+    [
+        ("sqs", "get_queue_attributes", "sqs:GetQueueAttributes"),
+        ("dynamodb", "scan", "dynamodb:Scan"),
+        ("sqs", "send_message_batch", "sqs:SendMessage"),
+    ],
+)
+def test_missing_permission_is_named(
+    bill_e: Run,
+    operated: OperatedStack,
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+    call: str,
+    permission: str,
+) -> None:
+    operated.upload("lost.png")
+    make = operations._client
+
+    def client_without_permission(session: Any, name: str, access: Any) -> Any:
+        client = make(session, name, access)
+        if name == service:
+            error = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+            monkeypatch.setattr(client, call, Mock(side_effect=ClientError(error, call)))  # type: ignore[arg-type]
+        return client
+
+    monkeypatch.setattr(operations, "_client", client_without_permission)
+
+    ran = bill_e("reconcile", *ALL, "--fix", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert f"({permission}): access denied" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_endpoint_that_does_not_answer_is_one_sentence(
+    bill_e: Run, tmp_path: Path, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    document = {
+        "outputs": json.loads(operated.outputs.read_text()),
+        "endpoint_url": "http://127.0.0.1:9",
+        "operator_access_key_id": "AKID",
+        "operator_secret_access_key": "secret",
+    }
+    file = tmp_path / "unreachable.json"
+    file.write_text(json.dumps(document))
+
+    for command in ("reconcile", "backfill", "dead-letters"):
+        ran = bill_e(command, "--outputs", file)
+
+        assert ran.code == 1
+        assert "cannot connect to http://127.0.0.1:9" in ran.err
+        assert ran.err.count("\n") == 1
+
+
+def test_event_of_a_version_without_versioning_is_read_as_null() -> None:
+    events = Events(source="bill-e:backfill", bucket="b", region="r", user_id="AIDAEXAMPLE")
+    version = StoredVersion(key="a+b c.png", version_id="null", size_bytes=3, modified=format_time(LONG_AGO))
+
+    (upload,) = parse_body(json.dumps(events.event(version)))
+
+    assert upload.version == ObjectVersion(bucket="b", key="a+b c.png", version_id="null")
+    assert upload.uploaded_at == LONG_AGO
+    assert upload.uploader.principal == "bill-e:backfill:AIDAEXAMPLE"
+
+
+class FlakyQueue:
+    """A queue that refuses some messages of a batch the first `refusals` times."""
+
+    def __init__(self, refusals: int) -> None:
+        self.taken: list[str] = []
+        self._refusals = refusals
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl
+        failed: list[dict[str, Any]] = []
+        if self._refusals:
+            self._refusals -= 1
+            failed = [
+                {"Id": entry["Id"], "Code": "InternalError", "Message": "try again"} for entry in Entries[::2]
+            ]
+        refused = {entry["Id"] for entry in failed}
+        taken = [entry for entry in Entries if entry["Id"] not in refused]
+        self.taken += [entry["MessageBody"] for entry in taken]
+        return {"Successful": [{"Id": entry["Id"]} for entry in taken], "Failed": failed}
+
+
+def test_messages_that_a_batch_refused_are_sent_again_and_none_twice() -> None:
+    queue: Any = FlakyQueue(refusals=3)
+    counts: list[int] = []
+
+    send_messages(queue, "q", (str(number) for number in range(95)), counts.append)
+
+    assert sorted(queue.taken, key=int) == [str(number) for number in range(95)]
+    assert sum(counts) == 95
+
+
+def test_queue_that_goes_on_refusing_is_told_with_what_was_sent(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operated.upload("lost.png")
+    make, flaky = operations._client, FlakyQueue(refusals=100)
+
+    def client(session: Any, name: str, access: Any) -> Any:
+        made = make(session, name, access)
+        if name == "sqs":
+            monkeypatch.setattr(made, "send_message_batch", flaky.send_message_batch)
+        return made
+
+    monkeypatch.setattr(operations, "_client", client)
+
+    ran = bill_e("reconcile", *ALL, "--fix", "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert (
+        "the queue did not take 1 messages: try again (InternalError); at least 0 of 1 were sent" in ran.err
+    )

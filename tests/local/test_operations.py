@@ -1,0 +1,328 @@
+"""The operator's commands on the whole stack, with the rights of the stack's `operator_policy` alone."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.main import main
+from tests.local.eventually import eventually
+from tests.local.stack import DeployedStack, Object, png
+from tests.local.test_access import assert_denied
+from tests.local.test_outcomes import quick_redelivery
+
+
+class BillE:
+    """The command line, run in this process on the stack."""
+
+    def __init__(self, outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._outputs = outputs
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, Any]:
+        """Run a command with --json; its exit code and document."""
+        code = main([*arguments, "--json", "--outputs", str(self._outputs)])
+        written = self._capsys.readouterr()
+        assert written.out, written.err
+        return code, json.loads(written.out)
+
+    def in_text(self, *arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--outputs", str(self._outputs)])
+        written = self._capsys.readouterr()
+        return code, written.out, written.err
+
+
+@pytest.fixture
+def outputs(stack: DeployedStack, tmp_path: Path) -> Path:
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps(stack.environment.description()))
+    return file
+
+
+@pytest.fixture
+def bill_e(outputs: Path, capsys: pytest.CaptureFixture[str]) -> BillE:
+    return BillE(outputs, capsys)
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A folder that no other test has."""
+    return f"operations/{uuid.uuid4().hex}/"
+
+
+def test_reconcile_finds_nothing_missing_after_uploads(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    uploads = [stack.upload(f"{prefix}Größe {number}+1%.png", png()) for number in range(3)]
+    uploads += [stack.upload(f"{prefix}again.png", png()), stack.upload(f"{prefix}again.png", b"")]
+    stack.operator.client("s3").delete_object(Bucket=stack.bucket, Key=f"{prefix}again.png")
+    stack.entries_of(*uploads)
+
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+
+    assert (code, report["complete"]) == (0, True)
+    assert report["totals"] == {
+        "versions": 5,
+        "recorded": 5,
+        "missing": 0,
+        "in_flight": 0,
+        "repeated": 0,
+        "unknown": 0,
+        "gone": 0,
+    }
+
+
+def test_upload_whose_event_was_lost_is_found_and_repaired(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    with events_lost(stack):
+        lost = [
+            stack.upload(f"{prefix}Öl + 100%/領収書.png", png()),
+            stack.upload(f"{prefix}lost.png", png()),
+        ]
+
+    assert bill_e("reconcile", "--prefix", prefix)[1]["totals"]["in_flight"] == 2
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+    assert code == 1
+    assert {one["version_id"] for one in report["missing"]} == {one.version_id for one in lost}
+
+    code, planned = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix", "--dry-run")
+    assert (code, planned["sent"], len(planned["messages"])) == (1, 0, 2)
+    code, fixed = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")
+    assert (code, fixed["sent"]) == (1, 2)
+
+    entries = stack.entries_of(*lost)
+    assert [entry["key"] for entry in entries] == [one.key for one in lost]
+    assert {entry["outcome"] for entry in entries} == {"ACCEPTED"}
+    assert all(entry["uploader"]["principal"].startswith("bill-e:reconcile:") for entry in entries)
+    assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
+
+
+def test_lost_ledger_entry_is_found_and_comes_back(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
+    uploaded = stack.upload(f"{prefix}receipt.png", png())
+    before = stack.entry_of(uploaded)
+    stack.operator.client("dynamodb").delete_item(
+        TableName=stack.environment.outputs["ledger_table"],
+        Key={"fingerprint": {"S": uploaded.fingerprint}, "entry": {"S": "RECEIPT"}},
+    )
+
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")
+
+    assert (code, report["sent"]) == (1, 1)
+    after = stack.entry_of(uploaded)
+    assert (after["outcome"], after["key"]) == ("ACCEPTED", before["key"])
+
+
+def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    with events_lost(stack):
+        lost = stack.upload(f"{prefix}receipt.png", png())
+    with processor_stopped(stack):
+        for _ in range(2):
+            assert bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")[1]["sent"] == 1
+
+    assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
+    eventually("an empty queue", lambda: is_empty(stack, "queue_url"))
+    assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
+    assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[1]["totals"]["repeated"] == 0
+
+
+def test_upload_that_was_deleted_for_good_is_unknown_but_not_missing(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    uploaded = stack.upload(f"{prefix}receipt.png", png())
+    stack.entry_of(uploaded)
+    stack.operator.client("s3").delete_object(
+        Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
+    )
+
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+
+    assert code == 0
+    assert [one["version_id"] for one in report["unknown"]] == [uploaded.version_id]
+
+
+def test_backfill_records_what_was_there_before_and_nothing_twice(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    content = png()
+    with events_lost(stack):
+        old = [stack.upload(f"{prefix}{number}.png", content) for number in range(12)]
+    new = stack.upload(f"{prefix}new.png", png())
+    stack.entry_of(new)
+
+    assert bill_e("backfill", "--prefix", prefix, "--to", "2020-01-01")[1]["sent"] == 0
+    assert len(bill_e("backfill", "--prefix", prefix, "--dry-run")[1]["messages"]) == 12
+    code, done = bill_e("backfill", "--prefix", prefix)
+
+    assert (code, done["sent"]) == (0, 12)
+    assert done["totals"] == {"versions": 13, "recorded_before": 1, "to_send": 12}
+    outcomes = sorted(entry["outcome"] for entry in stack.entries_of(*old))
+    assert outcomes == ["ACCEPTED"] + ["DUPLICATE"] * 11
+    assert bill_e("backfill", "--prefix", prefix)[1]["sent"] == 0
+
+
+def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
+    empty_dead_letters(stack)
+    uploaded = stack.upload(f"{prefix}receipt.png", png())
+    stack.entry_of(uploaded)
+    poison = f"this is no S3 event {uuid.uuid4()}"
+    dead = {
+        poison: "unreadable",
+        event_about(stack, uploaded): "recorded",
+        event_about(stack, Object(key=f"{prefix}other.png", version_id="v", fingerprint="")): "not recorded",
+    }
+    sqs, urls = stack.operator.client("sqs"), stack.environment.outputs
+    for body in dead:
+        sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=body)
+
+    _, listed = bill_e("dead-letters")
+    shown = [bill_e("dead-letters", "show", letter["id"])[1] for letter in listed["dead_letters"]]
+    assert {one["body"]: one["state"] for one in shown} == dead
+    assert bill_e("dead-letters", "redrive", "--dry-run")[1]["status"] == "DRY_RUN"
+    assert not is_empty(stack, "dead_letter_queue_url")
+
+    with processor_stopped(stack):
+        code, moved = bill_e("dead-letters", "redrive")
+        waiting = sqs.get_queue_attributes(QueueUrl=urls["queue_url"], AttributeNames=["All"])["Attributes"]
+
+    assert (code, moved["status"], moved["moved"]) == (0, "COMPLETED", 3)
+    assert waiting["ApproximateNumberOfMessages"] == "3"
+    back = {"unreadable", "not recorded"}
+    with quick_redelivery(stack):
+        eventually(f"those that are {back} again", lambda: states_of(bill_e("dead-letters")[1]) == back)
+    empty_dead_letters(stack)
+    assert bill_e("dead-letters", "redrive")[1]["status"] == "NOTHING_TO_MOVE"
+    assert bill_e.in_text("dead-letters")[:2] == (0, "no dead letters\n")
+
+
+def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bill_e: BillE) -> None:
+    empty_dead_letters(stack)
+    sqs, urls = stack.operator.client("sqs"), stack.environment.outputs
+    with processor_stopped(stack):
+        for _ in range(40):
+            sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
+        arns = [
+            sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["QueueArn"])["Attributes"][
+                "QueueArn"
+            ]
+            for name in ("dead_letter_queue_url", "queue_url")
+        ]
+        stack.environment.operator.client("sqs").start_message_move_task(
+            SourceArn=arns[0], DestinationArn=arns[1]
+        )
+
+        code, _, said = bill_e.in_text("dead-letters", "redrive")
+
+        assert code == 1
+        assert "a redrive is running already" in said
+        eventually("the end of the redrive", lambda: is_empty(stack, "dead_letter_queue_url"))
+    eventually("an empty queue", lambda: is_empty(stack, "queue_url"))
+
+
+def test_caller_has_none_of_the_operators_rights(
+    stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = stack.environment.description()
+    for name in ("operator_access_key_id", "operator_secret_access_key"):
+        del description[name]
+    file = tmp_path / "caller.json"
+    file.write_text(json.dumps(description))
+
+    for command in (["reconcile"], ["backfill"], ["dead-letters"], ["dead-letters", "redrive"]):
+        code, out, said = BillE(file, capsys).in_text(*command)
+        assert (code, out) == (1, "")
+        assert "access denied" in said
+        assert said.count("\n") == 1
+
+
+def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(stack: DeployedStack) -> None:
+    uploaded = stack.upload("operations/private.png", png())
+    operator, table = stack.environment.operator, stack.environment.outputs["ledger_table"]
+
+    assert_denied(lambda: operator.client("dynamodb").scan(TableName=table))
+    assert_denied(lambda: operator.client("dynamodb").scan(TableName=table, ProjectionExpression="principal"))
+    assert_denied(
+        lambda: operator.client("s3").put_object(Bucket=stack.bucket, Key="operations/x.png", Body=b"")
+    )
+    assert_denied(
+        lambda: operator.client("dynamodb").delete_item(
+            TableName=table, Key={"fingerprint": {"S": uploaded.fingerprint}, "entry": {"S": "RECEIPT"}}
+        )
+    )
+    assert_denied(
+        lambda: operator.client("sqs").receive_message(QueueUrl=stack.environment.outputs["queue_url"])
+    )
+    assert_denied(
+        lambda: operator.client("s3").get_object(
+            Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
+        )
+    )
+
+
+@contextmanager
+def processor_stopped(stack: DeployedStack) -> Iterator[None]:
+    """Let messages wait in the queue, as they do while the processor cannot run."""
+    functions = stack.operator.client("lambda")
+    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+@contextmanager
+def events_lost(stack: DeployedStack) -> Iterator[None]:
+    """Let uploads go unnoticed, as they do where the bucket's notification is missing."""
+    s3 = stack.operator.client("s3")
+    usual = s3.get_bucket_notification_configuration(Bucket=stack.bucket)
+    s3.put_bucket_notification_configuration(Bucket=stack.bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=stack.bucket,
+            NotificationConfiguration={"QueueConfigurations": usual["QueueConfigurations"]},
+        )
+
+
+def states_of(listed: dict[str, Any]) -> set[str]:
+    return {letter["state"] for letter in listed["dead_letters"]}
+
+
+def event_about(stack: DeployedStack, uploaded: Object) -> str:
+    record = {
+        "eventVersion": "2.1",
+        "eventName": "ObjectCreated:Put",
+        "eventTime": "2026-11-20T12:00:00.000Z",
+        "s3": {
+            "bucket": {"name": stack.bucket},
+            "object": {"key": uploaded.key, "versionId": uploaded.version_id},
+        },
+    }
+    return json.dumps({"Records": [record]})
+
+
+def event_of_nothing() -> str:
+    """A message that the processor acknowledges at once."""
+    return json.dumps({"Event": "s3:TestEvent"})
+
+
+def empty_dead_letters(stack: DeployedStack) -> None:
+    stack.operator.client("sqs").purge_queue(QueueUrl=stack.environment.outputs["dead_letter_queue_url"])
+
+
+def is_empty(stack: DeployedStack, queue: str) -> bool:
+    url = stack.environment.outputs[queue]
+    held = stack.operator.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return held["ApproximateNumberOfMessages"] == held["ApproximateNumberOfMessagesNotVisible"] == "0"
