@@ -41,6 +41,10 @@ lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(INSTALLED) ## Write docs/openapi.json, docs/caller-policy.json and docs/security.md from code and tests
+	$(BIN)/python -m apidocs
+	$(BIN)/python -m tests.security.document
+
 format: $(INSTALLED) ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -41,9 +41,24 @@ fail: what it is about is removed or changed, on one resource after the other
 The embedded AWS enforces IAM, bucket policies and Object Lock, but doesn't ask KMS before it encrypts or
 decrypts. For the key's policy, and for what roles may do with the key, the rules below stand in.""",
     "Least privilege": """\
-Shown by execution: the embedded AWS enforces IAM, and runs each function under its own role.""",
+Shown by execution: the embedded AWS enforces IAM, and runs each function under its own role. Every grant, one
+action on one resource, is found in the deployed policies and taken away in turn.
+
+The embedded AWS doesn't ask IAM about what Lambda, CloudWatch Logs, X-Ray and KMS do for a role (`sqs:*`,
+`logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` it still answers 404 for what is gone. For these,
+the same test holds the grant against what is deployed: its own queue, log group, tracing and key.""",
     "The API's door": """\
-Who is let in, who isn't, and what a signed form can be used for.""",
+Who is let in, who isn't, and what a signed form can be used for. The routes are in
+[`openapi.json`](openapi.json); what a caller needs with `apiAuth: iam` is in
+[`caller-policy.json`](caller-policy.json), and with the ARNs of a stack in its output `caller_policy`.
+
+Tokens are those of an issuer on the loopback, with discovery and keys (JWKS) over HTTP. API Gateway keeps an
+issuer's keys for up to two hours, and so does the embedded AWS: a key that was withdrawn is good for as long.
+
+The embedded AWS differs from AWS in these points, of which nothing is claimed. With `apiAuth: iam` it takes
+a signature that was made for another service, and an `Authorization` header that is no signature at all. It
+checks every token as RS256, whatever its header says, and doesn't hash the file that comes with a form, as S3
+does. Beyond what is tried, a rule over the deployed routes holds that each has its authorization.""",
     "Hostile input": """\
 What arrives from outside is taken apart without an unhandled exception, without an entry that isn't true, and
 within bounds of memory and work.""",

@@ -1,0 +1,1 @@
+"""What callers of the API build on, written from the code: its OpenAPI document and the policy they need."""

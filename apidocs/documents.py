@@ -1,0 +1,28 @@
+"""The documents by their names in docs/, as they have to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from apidocs.openapi import openapi_document
+from components.policies import caller_policy
+
+SAMPLE_BUCKET = "arn:aws:s3:::UPLOADS_BUCKET"
+SAMPLE_API = "arn:aws:execute-api:REGION:ACCOUNT_ID:API_ID"
+
+
+def documents() -> dict[str, str]:
+    """Return the text of every document.
+
+    The sample policy is that of a stack with the default settings; a stack's own is its output
+    `caller_policy`.
+    """
+    return {
+        "openapi.json": _json_text(openapi_document()),
+        "caller-policy.json": _json_text(caller_policy(SAMPLE_BUCKET, SAMPLE_API)),
+    }
+
+
+def _json_text(value: Mapping[str, object]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,178 @@
+"""The OpenAPI 3.1 document of the API: the routes that the program deploys, with what the functions check."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from apidocs.schemas import Schema, ref, schemas
+from components.ledger_api import READ_ROUTES, UPLOAD_ROUTES
+from components.settings import StackSettings
+from functions.ledger.entry import Outcome
+from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
+
+Operation: TypeAlias = dict[str, Any]
+
+VERSION = "1.0.0"
+"""Of the API, by semantic versioning: a new major version where a caller could break."""
+
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+def openapi_document() -> dict[str, Any]:
+    """Make the document. Every route of the program is in it; KeyError for one that nobody described."""
+    scopes = dict.fromkeys(READ_ROUTES, StackSettings.jwt_read_scope)
+    scopes |= dict.fromkeys(UPLOAD_ROUTES, StackSettings.jwt_upload_scope)
+    paths: dict[str, dict[str, Operation]] = {}
+    for route, scope in scopes.items():
+        method, path = route.split(" ")
+        security = {"security": [{"sigv4": []}, {"bearer": [scope]}]}
+        paths.setdefault(path, {})[method.lower()] = {**_OPERATIONS[route](), **security}
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "info": {
+            "title": "Bill-E",
+            "version": VERSION,
+            "summary": "The ledger of receipts",
+            "description": "A stack has one way in for all of its callers: signatures (`apiAuth: iam`) or "
+            "bearer tokens (`apiAuth: jwt`), with the scopes that its settings name.",
+        },
+        "servers": [
+            {
+                "url": "https://{api_id}.execute-api.{region}.amazonaws.com",
+                "description": "The output `api_url` of a stack",
+                "variables": {"api_id": {"default": "api"}, "region": {"default": "us-east-1"}},
+            }
+        ],
+        "paths": paths,
+        "components": {"schemas": schemas(), "securitySchemes": _security_schemes()},
+    }
+
+
+def _security_schemes() -> dict[str, dict[str, str]]:
+    return {
+        "sigv4": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "x-amazon-apigateway-authtype": "awsSigv4",
+            "description": "AWS Signature Version 4 for the service `execute-api`.",
+        },
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token of the stack's issuer, for its audience.",
+        },
+    }
+
+
+def _list_receipts() -> Operation:
+    parameters = {
+        "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
+        "from": ({"type": "string", "format": "date-time"}, "Only entries recorded at this time or later."),
+        "to": ({"type": "string", "format": "date-time"}, "Only entries recorded before this time."),
+        "limit": (
+            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+            "The most entries in a page.",
+        ),
+        "cursor": (
+            {"type": "string"},
+            "The `next_cursor` of a page with the same `outcome`, `from` and `to`; any `limit`.",
+        ),
+    }
+    return {
+        "operationId": "listReceipts",
+        "summary": "List the entries of the ledger, newest first",
+        "description": "Parameters that are unknown or repeated are refused.",
+        "parameters": [
+            {"name": name, "in": "query", "schema": schema, "description": description}
+            for name, (schema, description) in ((name, parameters[name]) for name in PARAMETERS)
+        ],
+        "responses": {
+            **_answer(HTTPStatus.OK, "A page of entries", "Page"),
+            **_problem(HTTPStatus.BAD_REQUEST, "Parameters are wrong, all named", "InvalidParameters"),
+            **_common_responses(),
+        },
+    }
+
+
+def _show_receipt() -> Operation:
+    return {
+        "operationId": "showReceipt",
+        "summary": "Show all that the ledger holds about a fingerprint",
+        "parameters": [{"name": "fingerprint", "in": "path", "required": True, "schema": ref("Fingerprint")}],
+        "responses": {
+            **_answer(HTTPStatus.OK, "The receipt, its duplicates and rejections, newest first", "History"),
+            **_problem(HTTPStatus.BAD_REQUEST, "That is no fingerprint", "InvalidParameters"),
+            **_problem(HTTPStatus.NOT_FOUND, "The ledger has no entry with this fingerprint", "Problem"),
+            **_common_responses(),
+        },
+    }
+
+
+def _prepare_upload() -> Operation:
+    return {
+        "operationId": "prepareUpload",
+        "summary": "Ask for a form to upload one receipt with",
+        "requestBody": {"required": True, "content": {JSON: {"schema": ref("UploadRequest")}}},
+        "responses": {
+            **_answer(HTTPStatus.CREATED, "A form that S3 takes this one file from", "UploadForm"),
+            **_problem(
+                HTTPStatus.BAD_REQUEST,
+                "The body is not a JSON object, or members are wrong, all of them named",
+                "InvalidParameters",
+                "Problem",
+            ),
+            **_problem(HTTPStatus.CONFLICT, "These bytes were accepted before", "AlreadyAccepted"),
+            **_problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "The receipt is larger than the stack takes, or the body is too long",
+                "InvalidParameters",
+                "Problem",
+            ),
+            **_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not announced as JSON", "Problem"),
+            **_common_responses(),
+        },
+    }
+
+
+_OPERATIONS = {
+    "GET /receipts": _list_receipts,
+    "GET /receipts/{fingerprint}": _show_receipt,
+    "POST /uploads": _prepare_upload,
+}
+
+
+def _common_responses() -> dict[str, Schema]:
+    """Describe what every operation can answer: what API Gateway refuses, and what fails behind it."""
+    return {
+        **_gateway(HTTPStatus.UNAUTHORIZED, "No token that is valid here (`apiAuth: jwt`)"),
+        **_gateway(HTTPStatus.FORBIDDEN, "No valid signature, or the policy or the scope is missing"),
+        **_gateway(HTTPStatus.TOO_MANY_REQUESTS, "More requests than the stack takes; try again later"),
+        **_failure(HTTPStatus.INTERNAL_SERVER_ERROR, "An error of the stack's own"),
+        **_failure(HTTPStatus.SERVICE_UNAVAILABLE, "A service behind the API is busy; try again"),
+    }
+
+
+def _answer(status: HTTPStatus, description: str, schema: str) -> dict[str, Schema]:
+    return _response(status, description, {JSON: ref(schema)})
+
+
+def _problem(status: HTTPStatus, description: str, *names: str) -> dict[str, Schema]:
+    schema = ref(names[0]) if len(names) == 1 else {"anyOf": [ref(name) for name in names]}
+    return _response(status, description, {PROBLEM: schema})
+
+
+def _gateway(status: HTTPStatus, description: str) -> dict[str, Schema]:
+    return _response(status, description, {JSON: ref("GatewayMessage")})
+
+
+def _failure(status: HTTPStatus, description: str) -> dict[str, Schema]:
+    return _response(status, description, {PROBLEM: ref("Failure"), JSON: ref("GatewayMessage")})
+
+
+def _response(status: HTTPStatus, description: str, content: dict[str, Schema]) -> dict[str, Schema]:
+    media_types = {media_type: {"schema": schema} for media_type, schema in content.items()}
+    return {str(int(status)): {"description": description, "content": media_types}}

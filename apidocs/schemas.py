@@ -1,0 +1,155 @@
+"""The JSON Schemas (2020-12) of what the API takes and answers, with the limits that the code enforces.
+
+Objects in answers are open, as is usual in OpenAPI: a member may be added without a new version of the API.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from functions.api import fingerprints
+from functions.ledger.entry import Outcome, Reason
+from functions.reader.app import HISTORY_LIMIT
+from functions.reader.query import MAX_LIMIT
+from functions.uploads.request import MAX_FILENAME_CHARACTERS, MEMBERS
+
+Schema: TypeAlias = dict[str, Any]
+
+NO_CONTROL_CHARACTERS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+
+
+def schemas() -> dict[str, Schema]:
+    """Return every schema under its name in ``#/components/schemas``."""
+    return {
+        "Fingerprint": {
+            "type": "string",
+            "pattern": f"^{fingerprints.PATTERN}$",
+            "description": fingerprints.ALLOWED,
+        },
+        "ObjectVersion": _object(**_object_version()),
+        "Uploader": _object(principal=_or_null(_text()), source_ip=_or_null(_text())),
+        "AcceptedReceipt": _entry(
+            Outcome.ACCEPTED, fingerprint=ref("Fingerprint"), size_bytes=_size(), media_type=_text()
+        ),
+        "Duplicate": _entry(
+            Outcome.DUPLICATE,
+            fingerprint=ref("Fingerprint"),
+            size_bytes=_size(),
+            media_type=_text(),
+            duplicate_of=ref("ObjectVersion"),
+        ),
+        "Rejection": _entry(
+            Outcome.REJECTED,
+            reason={"type": "string", "enum": list(Reason)},
+            fingerprint=_or_null(ref("Fingerprint")),
+            size_bytes=_or_null(_size()),
+            media_type=_or_null(_text()),
+        ),
+        "Entry": {"oneOf": [ref("AcceptedReceipt"), ref("Duplicate"), ref("Rejection")]},
+        "Page": _object(
+            entries={"type": "array", "items": ref("Entry"), "maxItems": MAX_LIMIT},
+            next_cursor=_or_null(
+                _text("What to send as `cursor` for the next page, which may be empty; null at the end.")
+            ),
+        ),
+        "History": _object(
+            receipt=_or_null(ref("AcceptedReceipt")),
+            duplicates={"type": "array", "items": ref("Duplicate"), "maxItems": HISTORY_LIMIT},
+            rejections={"type": "array", "items": ref("Rejection"), "maxItems": HISTORY_LIMIT},
+            truncated={"type": "boolean", "description": "Whether the ledger holds more entries than these."},
+        ),
+        "UploadRequest": _upload_request(),
+        "UploadForm": _object(
+            url=_text("Where to POST the form to, as `multipart/form-data`."),
+            fields={
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+                "description": "The fields of the form, all of them; the file comes last, as `file`.",
+            },
+            key=_text("The key that the object gets."),
+            expires_at=_time(),
+        ),
+        "Problem": _object(**_problem_members()),
+        "InvalidParameters": _object(
+            **_problem_members(),
+            errors={
+                "type": "array",
+                "minItems": 1,
+                "items": _object(field=_text(), value=_or_null(_text()), allowed=_text()),
+            },
+        ),
+        "AlreadyAccepted": _object(**_problem_members(), receipt=ref("AcceptedReceipt")),
+        "Failure": _object(**_problem_members(), request_id=_text()),
+        "GatewayMessage": {
+            **_object(message=_text()),
+            "description": "What API Gateway itself answers, where no function of the stack was asked.",
+        },
+    }
+
+
+def ref(name: str) -> Schema:
+    """Point to a schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _entry(outcome: Outcome, **members: Schema) -> Schema:
+    return _object(
+        outcome={"type": "string", "const": outcome},
+        **members,
+        **_object_version(),
+        uploaded_at=_time("When S3 says that the upload was made."),
+        recorded_at=_time("When the entry was made."),
+        uploader=ref("Uploader"),
+    )
+
+
+def _object_version() -> dict[str, Schema]:
+    return {"bucket": _text(), "key": _text(), "version_id": _text()}
+
+
+def _upload_request() -> Schema:
+    members = {
+        "filename": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_FILENAME_CHARACTERS,
+            "pattern": NO_CONTROL_CHARACTERS,
+            "description": "Becomes the end of the key, made safe; not only dots and folders.",
+        },
+        "size_bytes": {**_size(), "minimum": 1},
+        "fingerprint": ref("Fingerprint"),
+    }
+    return {**_object(**{name: members[name] for name in MEMBERS}), "additionalProperties": False}
+
+
+def _problem_members() -> dict[str, Schema]:
+    return {
+        "type": {
+            "type": "string",
+            "pattern": "^/problems/[a-z-]+$",
+            "description": "What went wrong: stable, for programs.",
+        },
+        "title": _text("The type in words."),
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": _text("What went wrong this time, for people."),
+    }
+
+
+def _object(**members: Schema) -> Schema:
+    return {"type": "object", "properties": members, "required": list(members)}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _text(description: str = "") -> Schema:
+    return {"type": "string", **({"description": description} if description else {})}
+
+
+def _size() -> Schema:
+    return {"type": "integer", "minimum": 0}
+
+
+def _time(description: str = "") -> Schema:
+    return {**_text(description), "format": "date-time"}

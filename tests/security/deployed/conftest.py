@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from local.emulator import REGION
+from local.environment import running_environment
+from local.program import deploy
+from tests.local.conftest import CONFIG
+from tests.local.stack import DeployedStack
+from tests.security.deployed.issuer import Issuer, running_issuer
+
+ORIGIN = "https://receipts.example.com"
+AUDIENCE = "bill-e"
+WATCHED = "receipts/"
+"""Where uploads are receipts; beside it, a test can hand them to the processor itself."""
+
+
+@pytest.fixture(autouse=True)
+def region() -> str:
+    """These tests talk to an AWS of their own, over the network that the others beside them are kept from."""
+    return REGION
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[DeployedStack]:
+    """The program as its callers sign for it, with the options that give its roles the most to do."""
+    options = {
+        "bill-e:allowedOrigins": [ORIGIN],
+        "bill-e:encryption": "customer-key",
+        "bill-e:uploadPrefix": WATCHED,
+    }
+    with running_environment(config=CONFIG | options) as environment:
+        yield DeployedStack(environment=environment)
+
+
+@pytest.fixture(scope="session")
+def neighbour(stack: DeployedStack) -> DeployedStack:
+    """Another stack in the same account, without CORS; the caller is not one of its own."""
+    outputs = deploy(stack.operator, config=CONFIG)
+    return DeployedStack(environment=replace(stack.environment, outputs=outputs))
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[Issuer]:
+    with running_issuer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def token_stack(issuer: Issuer) -> Iterator[DeployedStack]:
+    """The program as its callers show tokens of the issuer."""
+    options = {
+        "bill-e:apiAuth": "jwt",
+        "bill-e:jwtIssuer": issuer.url,
+        "bill-e:jwtAudience": [AUDIENCE],
+        "bill-e:allowedOrigins": [ORIGIN],
+    }
+    with running_environment(config=CONFIG | options) as environment:
+        yield DeployedStack(environment=environment)

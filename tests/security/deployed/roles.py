@@ -1,0 +1,117 @@
+"""The functions of a deployed stack and their roles: what they are granted, and sessions under them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from local.aws import Aws, Credentials
+from tests.local.stack import DeployedStack
+
+FUNCTIONS = ("processor", "reader", "uploads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """One action on one resource, as a role's policy allows it under a statement's `condition`."""
+
+    action: str
+    resource: str
+    condition: str = ""
+
+    def statement(self) -> dict[str, Any]:
+        condition = {"Condition": json.loads(self.condition)} if self.condition else {}
+        return {"Effect": "Allow", "Action": self.action, "Resource": self.resource, **condition}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """The role of a function. `configuration` is the function's, as Lambda tells it."""
+
+    aws: Aws
+    configuration: Mapping[str, Any]
+
+    @property
+    def function(self) -> str:
+        return str(self.configuration["FunctionName"])
+
+    @property
+    def arn(self) -> str:
+        return str(self.configuration["Role"])
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def policy_name(self) -> str:
+        """The name of its one policy."""
+        iam = self.aws.client("iam")
+        assert not iam.list_attached_role_policies(RoleName=self.name)["AttachedPolicies"]
+        (name,) = iam.list_role_policies(RoleName=self.name)["PolicyNames"]
+        return name
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """Its policy document."""
+        found = self.aws.client("iam").get_role_policy(RoleName=self.name, PolicyName=self.policy_name)
+        document = found["PolicyDocument"]
+        assert isinstance(document, dict)
+        return {**document}
+
+    @property
+    def grants(self) -> list[Grant]:
+        """All that its policy allows, taken apart."""
+        return [
+            Grant(
+                action=action,
+                resource=resource,
+                condition=json.dumps(statement["Condition"]) if "Condition" in statement else "",
+            )
+            for statement in self.policy["Statement"]
+            for action in _list(statement["Action"])
+            for resource in _list(statement["Resource"])
+        ]
+
+    @contextlib.contextmanager
+    def holding_only(self, grants: Sequence[Grant]) -> Iterator[None]:
+        """Let the role do no more than this for a while."""
+        before = self.policy
+        self._put({"Version": "2012-10-17", "Statement": [grant.statement() for grant in grants]})
+        try:
+            yield
+        finally:
+            self._put(before)
+
+    def session(self) -> Credentials:
+        """A session under the role, as Lambda has one. The root of the emulator may take any role."""
+        taken = self.aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="test")["Credentials"]
+        return Credentials(
+            access_key_id=taken["AccessKeyId"],
+            secret_access_key=taken["SecretAccessKey"],
+            session_token=taken["SessionToken"],
+        )
+
+    def _put(self, policy: Mapping[str, Any]) -> None:
+        self.aws.client("iam").put_role_policy(
+            RoleName=self.name, PolicyName=self.policy_name, PolicyDocument=json.dumps(policy)
+        )
+
+
+def roles_of(stack: DeployedStack) -> dict[str, Role]:
+    """The roles of a stack's functions by the names of their packages."""
+    table = stack.environment.outputs["ledger_table"]
+    found = {
+        configuration["Handler"].split(".")[1]: Role(aws=stack.operator, configuration=configuration)
+        for configuration in stack.operator.client("lambda").list_functions()["Functions"]
+        if configuration["Environment"]["Variables"]["LEDGER_TABLE"] == table
+    }
+    assert sorted(found) == sorted(FUNCTIONS)
+    return found
+
+
+def _list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value

@@ -1,0 +1,226 @@
+"""The deployed API against docs/openapi.json: what it does is what the document says."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import schemathesis
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as SigningKey
+from hypothesis import HealthCheck, settings
+from schemathesis import checks
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from apidocs.openapi import openapi_document
+from tests.local.conftest import MAX_RECEIPT_BYTES
+from tests.local.stack import DeployedStack, Object, declared, png
+from tests.security.deployed.conftest import WATCHED
+from tests.security.deployed.roles import Grant, roles_of
+
+
+def closed(value: Any) -> Any:
+    """The document with objects that have no members but those that it names."""
+    if isinstance(value, list):
+        return [closed(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {name: closed(item) for name, item in value.items()}
+    is_object = copy.get("type") == "object" and "properties" in copy
+    return {"additionalProperties": False, **copy} if is_object else copy
+
+
+API = schemathesis.openapi.from_dict(closed(openapi_document()))
+
+CHECKS = [
+    checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_schema_conformance,
+    openapi_checks.negative_data_rejection,
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """Signs requests of the `requests` package as the caller of a stack."""
+
+    stack: DeployedStack
+
+    def __call__(self, prepared: Any) -> Any:
+        caller = self.stack.environment.caller
+        # Signature Version 4 knows one spelling of a space.
+        prepared.url = prepared.url.replace("+", "%20")
+        request = AWSRequest(method=prepared.method, url=prepared.url, data=prepared.body)
+        key = SigningKey(caller.credentials.access_key_id, caller.credentials.secret_access_key)
+        SigV4Auth(key, "execute-api", caller.region).add_auth(request)
+        prepared.headers.update(request.headers.items())
+        return prepared
+
+
+def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> Any:
+    """Send a request, and hold the response against the document."""
+    return case.call_and_validate(
+        base_url=stack.environment.outputs["api_url"],
+        **{
+            "checks": CHECKS,
+            "auth": Signature(stack=stack),
+            "verify": str(stack.operator.ca_bundle),
+            **changes,
+        },
+    )
+
+
+@pytest.mark.claim(
+    "whatever is asked of a deployed API, valid or not, its answer is one that docs/openapi.json describes, "
+    "never a 5xx; what the document doesn't allow is refused",
+    section="The API's door",
+)
+@API.parametrize()
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+def test_any_request_is_answered_as_documented(stack: DeployedStack, case: schemathesis.Case[Any]) -> None:
+    send(stack, case)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """A stack with an entry of each outcome."""
+
+    stack: DeployedStack
+    receipt: Object
+    rejection: Object
+
+
+@pytest.fixture(scope="module")
+def ledger(stack: DeployedStack) -> Ledger:
+    content = png()
+    receipt = stack.upload(f"{WATCHED}first.png", content)
+    stack.entry_of(receipt)
+    again = stack.upload(f"{WATCHED}again.png", content)
+    rejection = stack.upload(f"{WATCHED}notes.txt", uuid.uuid4().bytes)
+    outcomes = [entry["outcome"] for entry in stack.entries_of(receipt, again, rejection)]
+    assert outcomes == ["ACCEPTED", "DUPLICATE", "REJECTED"]
+    return Ledger(stack=stack, receipt=receipt, rejection=rejection)
+
+
+LIST, SHOW, UPLOAD = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}"), ("POST", "/uploads")
+Request = Callable[[Ledger], dict[str, Any]]
+
+
+def body(**changes: Any) -> Request:
+    return lambda _: {"body": declared(png()) | changes, "media_type": "application/json"}
+
+
+def fingerprint(text: str) -> Request:
+    return lambda _: {"path_parameters": {"fingerprint": text}}
+
+
+SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
+    (LIST, 200, lambda _: {}),
+    (LIST, 200, lambda _: {"query": {"limit": 1}}),
+    (LIST, 400, lambda _: {"query": {"limit": 0, "cursor": "x", "unknown": "x"}}),
+    (SHOW, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.receipt.fingerprint}}),
+    (SHOW, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.rejection.fingerprint}}),
+    (SHOW, 400, fingerprint("x")),
+    (SHOW, 404, fingerprint("0" * 64)),
+    (UPLOAD, 201, body()),
+    (UPLOAD, 400, body(filename="", size_bytes=0, fingerprint="x")),
+    (UPLOAD, 400, lambda _: {"body": [], "media_type": "application/json"}),
+    (UPLOAD, 409, lambda ledger: body(fingerprint=ledger.receipt.fingerprint)(ledger)),
+    (UPLOAD, 413, body(size_bytes=MAX_RECEIPT_BYTES + 1)),
+    (UPLOAD, 413, body(filename="x" * 20_000)),
+    (UPLOAD, 415, lambda _: {"body": "{}", "media_type": "text/plain"}),
+]
+
+DESCRIBED = [*CHECKS[1:-1]]
+"""The checks that hold whatever was asked, and also for a failure."""
+
+
+def new_case(operation: tuple[str, str], request: Mapping[str, Any]) -> schemathesis.Case[Any]:
+    method, path = operation
+    case: schemathesis.Case[Any] = API[path][method].Case(**request)
+    return case
+
+
+@pytest.mark.parametrize(("operation", "status", "request_of"), SITUATIONS)
+def test_situation_is_answered_as_documented(
+    ledger: Ledger, operation: tuple[str, str], status: int, request_of: Request
+) -> None:
+    response = send(ledger.stack, new_case(operation, request_of(ledger)), checks=DESCRIBED)
+
+    assert response.status_code == status
+
+
+REFUSALS: dict[tuple[str, str], Request] = {
+    LIST: lambda _: {},
+    SHOW: fingerprint("0" * 64),
+    UPLOAD: body(),
+}
+
+
+@pytest.mark.parametrize("operation", REFUSALS)
+def test_refusal_is_answered_as_documented(
+    ledger: Ledger, token_stack: DeployedStack, operation: tuple[str, str]
+) -> None:
+    case = new_case(operation, REFUSALS[operation](ledger))
+
+    unsigned = send(ledger.stack, case, auth=None, checks=DESCRIBED)
+    without_token = send(
+        token_stack, case, auth=None, checks=DESCRIBED, verify=str(token_stack.operator.ca_bundle)
+    )
+
+    assert (unsigned.status_code, without_token.status_code) == (403, 401)
+
+
+@pytest.mark.parametrize("operation", REFUSALS)
+def test_failure_is_answered_as_documented(ledger: Ledger, operation: tuple[str, str]) -> None:
+    role = roles_of(ledger.stack)["uploads" if operation == UPLOAD else "reader"]
+
+    with role.holding_only([Grant(action="s3:ListBucket", resource="arn:aws:s3:::another")]):
+        response = send(ledger.stack, new_case(operation, REFUSALS[operation](ledger)), checks=DESCRIBED)
+
+    assert response.status_code == 500
+
+
+def test_every_documented_answer_was_seen() -> None:
+    documented = {
+        (method.upper(), path, int(status))
+        for path, item in openapi_document()["paths"].items()
+        for method, operation in item.items()
+        for status in operation["responses"]
+    }
+    seen = {(*operation, status) for operation, status, _ in SITUATIONS}
+    # Refusals and failures, seen above, and what the emulator never gets to: throttling, and a busy AWS.
+    seen |= {(*operation, status) for operation in REFUSALS for status in (401, 403, 500, 429, 503)}
+
+    assert documented == seen
+
+
+@pytest.mark.claim(
+    "a stack has the routes of docs/openapi.json and no others, each with its authorization",
+    section="The API's door",
+)
+@pytest.mark.parametrize(("fixture", "scheme"), [("stack", "sigv4"), ("token_stack", "bearer")])
+def test_deployed_routes_are_the_documented_ones(
+    request: pytest.FixtureRequest, fixture: str, scheme: str
+) -> None:
+    deployed: DeployedStack = request.getfixturevalue(fixture)
+    api_id = deployed.environment.outputs["api_url"].rpartition("/")[2]
+
+    routes = deployed.operator.client("apigatewayv2").get_routes(ApiId=api_id)["Items"]
+
+    types = {"AWS_IAM": "sigv4", "JWT": "bearer"}
+    found = {
+        route["RouteKey"]: {types[route["AuthorizationType"]]: route.get("AuthorizationScopes", [])}
+        for route in routes
+    }
+    documented = {
+        f"{method.upper()} {path}": next(one for one in operation["security"] if scheme in one)
+        for path, item in openapi_document()["paths"].items()
+        for method, operation in item.items()
+    }
+    assert found == documented

@@ -1,0 +1,113 @@
+"""What browsers let the pages of other sites do with the API and the uploads."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.local.stack import Answer, DeployedStack
+from tests.security.deployed.conftest import ORIGIN
+
+ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
+FOREIGN = [
+    *("https://elsewhere.example.com", "http://receipts.example.com", "https://receipts.example.com:8443"),
+    *("https://receipts.example.com.evil.example", "https://evil-receipts.example.com", "null", "*"),
+]
+SIGNING_HEADERS = [
+    "authorization",
+    "content-type",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
+]
+
+
+@pytest.fixture(params=["stack", "token_stack"])
+def door(request: pytest.FixtureRequest) -> DeployedStack:
+    """The API with either way in."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, DeployedStack)
+    return found
+
+
+def preflight(stack: DeployedStack, method: str, path: str, origin: str) -> Answer:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization,content-type,x-amz-date",
+    }
+    return stack.send("OPTIONS", f"{stack.environment.outputs['api_url']}{path}", headers, None)
+
+
+def cors_headers(answer: Answer) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+
+
+@pytest.mark.claim(
+    "pages of the configured origins pass the preflight, which asks for no authorization, of every route",
+    section="The API's door",
+)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_preflight_of_an_allowed_origin_passes(door: DeployedStack, method: str, path: str) -> None:
+    answer = preflight(door, method, path, ORIGIN)
+
+    assert answer.status == 204
+    allowed = cors_headers(answer)
+    assert allowed["access-control-allow-origin"] == ORIGIN
+    assert method in allowed["access-control-allow-methods"].split(",")
+    assert sorted(allowed["access-control-allow-headers"].split(",")) == SIGNING_HEADERS
+    assert "access-control-allow-credentials" not in allowed
+
+
+@pytest.mark.claim("pages of other origins get no CORS header", section="The API's door")
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_preflight_of_another_origin_gets_no_header(door: DeployedStack, origin: str) -> None:
+    assert cors_headers(preflight(door, "GET", "/receipts", origin)) == {}
+
+
+@pytest.mark.parametrize(("origin", "header"), [(ORIGIN, ORIGIN), *((origin, None) for origin in FOREIGN)])
+def test_answer_names_an_allowed_origin_only(stack: DeployedStack, origin: str, header: str | None) -> None:
+    answer = stack.call("GET", "/receipts", headers={"Origin": origin})
+
+    assert answer.status == 200
+    assert answer.headers.get("access-control-allow-origin") == header
+
+
+@pytest.mark.claim(
+    "a passed preflight opens nothing: the request itself still needs its authorization",
+    section="The API's door",
+)
+def test_origin_does_not_stand_in_for_authorization(door: DeployedStack) -> None:
+    answer = door.send("GET", f"{door.environment.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
+
+    assert answer.status in {401, 403}
+
+
+@pytest.mark.claim("without allowedOrigins there is no CORS header at all", section="The API's door")
+@pytest.mark.parametrize("origin", [ORIGIN, "null"])
+def test_stack_without_origins_has_no_cors(neighbour: DeployedStack, origin: str) -> None:
+    assert cors_headers(preflight(neighbour, "GET", "/receipts", origin)) == {}
+
+
+@pytest.mark.claim(
+    "only pages of the configured origins may send files to the bucket", section="The API's door"
+)
+@pytest.mark.parametrize(("origin", "status"), [(ORIGIN, 200), *((origin, 403) for origin in FOREIGN)])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_bucket_takes_files_from_pages_of_an_allowed_origin(
+    stack: DeployedStack, origin: str, status: int, method: str
+) -> None:
+    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/receipt.png"
+
+    answer = stack.send("OPTIONS", url, {"Origin": origin, "Access-Control-Request-Method": method}, None)
+
+    assert answer.status == status
+    assert answer.headers.get("access-control-allow-origin") == (ORIGIN if status == 200 else None)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_pages_cannot_read_or_delete_uploads(stack: DeployedStack, method: str) -> None:
+    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/receipt.png"
+
+    answer = stack.send("OPTIONS", url, {"Origin": ORIGIN, "Access-Control-Request-Method": method}, None)
+
+    assert answer.status == 403

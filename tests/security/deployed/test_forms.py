@@ -1,0 +1,221 @@
+"""What a form that the API signed can be used for, beyond `tests/local/test_uploads.py`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
+from functions.uploads.request import UploadRequest
+from tests.local.eventually import eventually
+from tests.local.stack import DeployedStack, declared, png, sha256_base64
+from tests.security.deployed.roles import roles_of
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+Form = dict[str, Any]
+
+
+def new_form(stack: DeployedStack, content: bytes) -> Form:
+    answer = stack.call("POST", "/uploads", body=declared(content))
+    assert answer.status == 201, answer
+    form: Form = answer.json
+    return form
+
+
+def versions(stack: DeployedStack, key: str) -> list[str]:
+    listed = stack.operator.client("s3").list_object_versions(Bucket=stack.bucket, Prefix=key)
+    return [version["VersionId"] for version in listed.get("Versions", [])]
+
+
+def sent(stack: DeployedStack, form: Form) -> bytes:
+    """Send a form with its file, and return that."""
+    content = png()
+    form.update(new_form(stack, content))
+    assert stack.post_form(form, content).status == 204
+    return content
+
+
+@pytest.mark.claim(
+    "a form is signed for the key, the size and the SHA-256 that were announced",
+    section="The API's door",
+)
+def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
+    """The emulator holds S3's forms to their conditions, but doesn't hash the file, as S3 does."""
+    content = png()
+    form = new_form(stack, content)
+
+    conditions = policy_of(form)["conditions"]
+
+    assert ["content-length-range", len(content), len(content)] in conditions
+    assert {"x-amz-checksum-algorithm": "SHA256"} in conditions
+    assert {"x-amz-checksum-sha256": sha256_base64(content)} in conditions
+    assert {"key": form["key"]} in conditions
+    assert {"bucket": stack.bucket} in conditions
+
+
+@pytest.mark.claim(
+    "an entry tells the fingerprint of the bytes that were stored, whatever was announced",
+    section="The API's door",
+)
+def test_entry_tells_what_was_stored_and_not_what_was_announced(stack: DeployedStack) -> None:
+    announced, content = png(), png()
+    form = new_form(stack, announced)
+
+    if stack.post_form(form, content).status == 204:
+        (entry,) = eventually("an entry", lambda: entries_under(stack, form["key"]))
+        assert entry["fingerprint"] == declared(content)["fingerprint"]
+    assert stack.get(f"/receipts/{declared(announced)['fingerprint']}").status == 404
+
+
+def policy_of(form: Form) -> dict[str, Any]:
+    policy: dict[str, Any] = json.loads(base64.b64decode(form["fields"]["policy"]))
+    return policy
+
+
+def with_policy(form: Form, **changes: Any) -> Form:
+    """The form with a policy that says something else than was signed."""
+    policy = policy_of(form) | changes
+    encoded = base64.b64encode(json.dumps(policy).encode()).decode()
+    return {**form, "fields": {**form["fields"], "policy": encoded}}
+
+
+def with_field(name: str, value: str) -> Callable[[Form], Form]:
+    return lambda form: {**form, "fields": {**form["fields"], name: value}}
+
+
+CHANGES: dict[str, Callable[[Form], Form]] = {
+    "no policy": lambda form: {
+        **form,
+        "fields": {name: value for name, value in form["fields"].items() if name != "policy"},
+    },
+    "a later end": lambda form: with_policy(form, expiration="2036-01-01T00:00:00Z"),
+    "fewer conditions": lambda form: with_policy(form, conditions=[]),
+    "a key to fill in": lambda form: with_field("key", f"{form['key'].rpartition('/')[0]}/${{filename}}")(
+        form
+    ),
+    "a public ACL": with_field("acl", "public-read"),
+    "another encryption": with_field("x-amz-server-side-encryption", "AES256"),
+    "a redirect": with_field("success_action_redirect", "https://evil.example.com/"),
+    "a content type": with_field("Content-Type", "text/html"),
+    "metadata": with_field("x-amz-meta-note", "x"),
+    "another storage class": with_field("x-amz-storage-class", "GLACIER"),
+}
+
+
+@pytest.mark.claim(
+    "S3 refuses a form with any field more or other than was signed: a key, a policy, an ACL, an encryption",
+    section="The API's door",
+)
+@pytest.mark.parametrize("change", CHANGES)
+def test_form_with_a_change_is_refused_by_s3(stack: DeployedStack, change: str) -> None:
+    content = png()
+    form = new_form(stack, content)
+
+    assert stack.post_form(CHANGES[change](form), content).status in {400, 403}
+    assert versions(stack, form["key"]) == []
+
+
+@pytest.mark.claim("a form overwrites nobody's object: its key is its own", section="The API's door")
+def test_form_cannot_be_sent_to_the_key_of_another(stack: DeployedStack) -> None:
+    content = png()
+    theirs: Form = {}
+    kept = sent(stack, theirs)
+    mine = new_form(stack, content)
+    assert mine["key"] != theirs["key"]
+
+    assert stack.post_form(with_field("key", theirs["key"])(mine), content).status == 403
+
+    (version,) = versions(stack, theirs["key"])
+    stored = stack.operator.client("s3").get_object(Bucket=stack.bucket, Key=theirs["key"], VersionId=version)
+    assert stored["Body"].read() == kept
+
+
+@pytest.mark.claim(
+    "a form that is sent twice makes a version with an entry of its own, a DUPLICATE, and keeps the first",
+    section="The API's door",
+)
+def test_form_sent_twice_makes_a_duplicate(stack: DeployedStack) -> None:
+    form: Form = {}
+    content = sent(stack, form)
+    (first,) = versions(stack, form["key"])
+    eventually("an entry", lambda: entries_under(stack, form["key"]))
+
+    assert stack.post_form(form, content).status == 204
+
+    entries = eventually(
+        "two entries",
+        lambda: found if len(found := entries_under(stack, form["key"])) == 2 else None,
+    )
+    assert [entry["outcome"] for entry in entries] == ["DUPLICATE", "ACCEPTED"]
+    assert entries[0]["duplicate_of"]["version_id"] == entries[1]["version_id"] == first
+    assert set(versions(stack, form["key"])) == {entry["version_id"] for entry in entries}
+
+
+@pytest.mark.claim("a form is no good for another bucket", section="The API's door")
+def test_form_is_refused_by_another_bucket(stack: DeployedStack, neighbour: DeployedStack) -> None:
+    content = png()
+    form = new_form(stack, content)
+    elsewhere = form["url"].replace(stack.bucket, neighbour.bucket)
+    assert elsewhere != form["url"]
+
+    assert stack.post_form({**form, "url": elsewhere}, content).status == 403
+
+
+@pytest.fixture
+def role_client(stack: DeployedStack) -> Iterator[S3Client]:
+    """S3 as the upload function signs for it."""
+    key, aws = roles_of(stack)["uploads"].session(), stack.operator
+    client = boto3.client(
+        "s3",
+        region_name=aws.region,
+        endpoint_url=aws.endpoint_url,
+        verify=str(aws.ca_bundle),
+        aws_access_key_id=key.access_key_id,
+        aws_secret_access_key=key.secret_access_key,
+        aws_session_token=key.session_token,
+        config=PRESIGNING_CONFIG,
+    )
+    yield client
+    client.close()
+
+
+@pytest.mark.claim("S3 refuses a form after its time", section="The API's door")
+@pytest.mark.parametrize(("minutes", "status"), [(5, 204), (-5, 403)])
+def test_form_is_taken_until_its_end(
+    stack: DeployedStack, role_client: S3Client, minutes: int, status: int
+) -> None:
+    assert signed_form_status(stack, role_client, timedelta(minutes=minutes), "uploads/") == status
+
+
+@pytest.mark.claim(
+    "a form that the upload function signs for a key outside its prefix is refused by S3",
+    section="Least privilege",
+)
+def test_form_outside_the_prefix_is_refused_by_s3(stack: DeployedStack, role_client: S3Client) -> None:
+    assert signed_form_status(stack, role_client, timedelta(minutes=5), "elsewhere/") == 403
+
+
+def signed_form_status(stack: DeployedStack, client: S3Client, lifetime: timedelta, folder: str) -> int:
+    content = png()
+    prefix = f"{stack.environment.outputs['upload_prefix']}{folder}"
+    forms = UploadForms(client=client, bucket=stack.bucket, prefix=prefix, lifetime=lifetime)
+    fingerprint = declared(content)["fingerprint"]
+    form = forms.form_for(
+        UploadRequest(key_part="receipt.png", size_bytes=len(content), fingerprint=fingerprint),
+        now=datetime.now(UTC),
+        upload_id=uuid.uuid4(),
+    )
+    return stack.post_form({"url": form.url, "fields": form.fields}, content).status
+
+
+def entries_under(stack: DeployedStack, key: str) -> list[dict[str, Any]]:
+    return [entry for entry in stack.entries() if entry["key"] == key]
