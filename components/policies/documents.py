@@ -1,0 +1,42 @@
+"""Putting statements together into policy documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import pulumi
+
+Statement: TypeAlias = dict[str, Any]
+Policy: TypeAlias = dict[str, Any]
+
+
+def document(*statements: Statement) -> Policy:
+    """Put statements into a policy document."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def resolve(
+    build: Callable[..., list[Statement]], **values: pulumi.Input[str] | Sequence[str]
+) -> pulumi.Output[list[Statement]]:
+    """Call `build` with the values once they are known.
+
+    A value that turns out to be missing is an error: AWS would take a policy with a null in it for one that
+    says less, or refuse it without saying which value was meant.
+    """
+
+    def call(known: dict[str, Any]) -> list[Statement]:
+        missing = sorted(name for name, value in known.items() if value is None)
+        if missing:
+            raise ValueError(f"{build.__name__}: no value for {', '.join(missing)}")
+        return build(**known)
+
+    return pulumi.Output.all(**values).apply(call)
+
+
+def to_json(*statements: pulumi.Input[list[Statement]]) -> pulumi.Output[str]:
+    """Write lists of statements as one policy document in JSON."""
+    lists: pulumi.Output[Sequence[list[Statement]]] = pulumi.Output.all(*statements)
+    return pulumi.Output.json_dumps(
+        lists.apply(lambda known: document(*(s for group in known for s in group)))
+    )
