@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from cli.main import main
+from local.operation import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, Object, png
 from tests.local.test_access import assert_denied
-from tests.local.test_outcomes import quick_redelivery
 
 
 class BillE:
@@ -124,12 +124,12 @@ def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
 ) -> None:
     with events_lost(stack):
         lost = stack.upload(f"{prefix}receipt.png", png())
-    with processor_stopped(stack):
+    with processor_held(stack.environment):
         for _ in range(2):
             assert bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")[1]["sent"] == 1
 
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
-    eventually("an empty queue", lambda: is_empty(stack, "queue_url"))
+    eventually("an empty queue", lambda: depth(stack.environment, "queue_url").total == 0)
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[1]["totals"]["repeated"] == 0
 
@@ -187,16 +187,16 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
     shown = [bill_e("dead-letters", "show", letter["id"])[1] for letter in listed["dead_letters"]]
     assert {one["body"]: one["state"] for one in shown} == dead
     assert bill_e("dead-letters", "redrive", "--dry-run")[1]["status"] == "DRY_RUN"
-    assert not is_empty(stack, "dead_letter_queue_url")
+    assert depth(stack.environment, "dead_letter_queue_url").total > 0
 
-    with processor_stopped(stack):
+    with processor_held(stack.environment):
         code, moved = bill_e("dead-letters", "redrive")
         waiting = sqs.get_queue_attributes(QueueUrl=urls["queue_url"], AttributeNames=["All"])["Attributes"]
 
     assert (code, moved["status"], moved["moved"]) == (0, "COMPLETED", 3)
     assert waiting["ApproximateNumberOfMessages"] == "3"
     back = {"unreadable", "not recorded"}
-    with quick_redelivery(stack):
+    with redelivery_after(stack.environment, seconds=1):
         eventually(f"those that are {back} again", lambda: states_of(bill_e("dead-letters")[1]) == back)
     empty_dead_letters(stack)
     assert bill_e("dead-letters", "redrive")[1]["status"] == "NOTHING_TO_MOVE"
@@ -206,7 +206,7 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
 def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bill_e: BillE) -> None:
     empty_dead_letters(stack)
     sqs, urls = stack.operator.client("sqs"), stack.environment.outputs
-    with processor_stopped(stack):
+    with processor_held(stack.environment):
         for _ in range(40):
             sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
         arns = [
@@ -223,8 +223,10 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
 
         assert code == 1
         assert "a redrive is running already" in said
-        eventually("the end of the redrive", lambda: is_empty(stack, "dead_letter_queue_url"))
-    eventually("an empty queue", lambda: is_empty(stack, "queue_url"))
+        eventually(
+            "the end of the redrive", lambda: depth(stack.environment, "dead_letter_queue_url").total == 0
+        )
+    eventually("an empty queue", lambda: depth(stack.environment, "queue_url").total == 0)
 
 
 def test_caller_has_none_of_the_operators_rights(
@@ -268,18 +270,6 @@ def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(
 
 
 @contextmanager
-def processor_stopped(stack: DeployedStack) -> Iterator[None]:
-    """Let messages wait in the queue, as they do while the processor cannot run."""
-    functions = stack.operator.client("lambda")
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    try:
-        yield
-    finally:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
-
-
-@contextmanager
 def events_lost(stack: DeployedStack) -> Iterator[None]:
     """Let uploads go unnoticed, as they do where the bucket's notification is missing."""
     s3 = stack.operator.client("s3")
@@ -318,11 +308,3 @@ def event_of_nothing() -> str:
 
 def empty_dead_letters(stack: DeployedStack) -> None:
     stack.operator.client("sqs").purge_queue(QueueUrl=stack.environment.outputs["dead_letter_queue_url"])
-
-
-def is_empty(stack: DeployedStack, queue: str) -> bool:
-    url = stack.environment.outputs[queue]
-    held = stack.operator.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-        "Attributes"
-    ]
-    return held["ApproximateNumberOfMessages"] == held["ApproximateNumberOfMessagesNotVisible"] == "0"

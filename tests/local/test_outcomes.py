@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
+from local.operation import depth, redelivery_after
 from tests.local.conftest import MAX_RECEIPT_BYTES
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, png
@@ -90,7 +88,7 @@ def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack:
     sqs, outputs = stack.operator.client("sqs"), stack.environment.outputs
     body = "this is no S3 event"
 
-    with quick_redelivery(stack):
+    with redelivery_after(stack.environment, seconds=1):
         sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=body)
         dead = eventually(
             "a message in the dead-letter queue",
@@ -98,24 +96,4 @@ def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack:
         )
 
     assert [message["Body"] for message in dead] == [body]
-    eventually("an empty queue", lambda: is_empty(stack))
-
-
-def is_empty(stack: DeployedStack) -> bool:
-    waiting = stack.operator.client("sqs").get_queue_attributes(
-        QueueUrl=stack.environment.outputs["queue_url"],
-        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-    )["Attributes"]
-    return set(waiting.values()) == {"0"}
-
-
-@contextmanager
-def quick_redelivery(stack: DeployedStack) -> Iterator[None]:
-    """Bring failed messages back after a second instead of minutes, as an operator can."""
-    sqs, url = stack.operator.client("sqs"), stack.environment.outputs["queue_url"]
-    usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes=usual)
+    eventually("an empty queue", lambda: depth(stack.environment).total == 0)
