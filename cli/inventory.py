@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SCAN_SEGMENTS = 4
 """How many parts of the table are read at the same time; each holds one page of at most 1 MB."""
+
+READ_UNITS_PER_SECOND = 1_000
+"""How much of the table's read throughput a scan takes: a quarter of what a stack has by default
+(`ledgerMaxReadUnits`). The API, which reads the same table by fingerprint, goes on meanwhile."""
 
 SCANNED_ATTRIBUTES = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
 """What is read of an entry. Not who uploaded it: `operator_policy` doesn't let a scan read that either."""
@@ -87,9 +92,9 @@ def ledger_lines(
     This is a parallel, strongly consistent Scan, which the service itself never does. Here it is the right
     way: every entry is wanted, an index could lag behind its table or lack an entry, and a Scan costs one
     read unit for 4 KB, where paging through the API would cost a request for 200 entries and a query for each
-    shard. It takes nothing from the service: the processor only writes, and the API reads the index, which
-    has a throughput of its own.
+    shard. The API reads the same table by fingerprint, so the Scan keeps to `READ_UNITS_PER_SECOND`.
     """
+    began, used = time.monotonic(), 0.0
     with ThreadPoolExecutor(segments) as pool:
 
         def read(segment: int, start: dict[str, Any]) -> Future[ScanOutputTypeDef]:
@@ -99,6 +104,7 @@ def ledger_lines(
                 Segment=segment,
                 TotalSegments=segments,
                 ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
                 Select="SPECIFIC_ATTRIBUTES",
                 ProjectionExpression=", ".join(f"#{name}" for name in SCANNED_ATTRIBUTES),
                 ExpressionAttributeNames={f"#{name}": name for name in SCANNED_ATTRIBUTES},
@@ -112,6 +118,8 @@ def ledger_lines(
                 segment = reading.pop(future)
                 with explained(f"reading the ledger table {table} (dynamodb:Scan)"):
                     page = future.result()
+                used += page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+                time.sleep(max(0.0, used / READ_UNITS_PER_SECOND - (time.monotonic() - began)))
                 if last := page.get("LastEvaluatedKey"):
                     reading[read(segment, {"ExclusiveStartKey": last})] = segment
                 # What has no outcome is no entry, but a note of the processor's.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from cli import backfill, dead_letters, receipts, reconcile, show, upload
+from cli.entry_point import INTERRUPTED
 from cli.errors import BillEError
 from cli.options import stack_options
 from cli.terminal import Terminal
@@ -30,9 +31,6 @@ examples:
 exit codes: 0 done, 1 something failed (as said on stderr), 2 wrong usage, 130 interrupted.
 BILL_E_DEBUG=1 shows where an error came from.
 """
-
-INTERRUPTED = 130
-"""What a shell reports for a command that SIGINT ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

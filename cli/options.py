@@ -70,6 +70,13 @@ def minutes(text: str) -> timedelta:
     return timedelta(minutes=number)
 
 
+def named_path(text: str) -> Path:
+    """Read a path; an empty one, such as of a variable that isn't set, would mean the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no name of a file or a folder; the current folder is '.'")
+    return Path(text)
+
+
 def positive_number(text: str) -> float:
     """Read a number above 0."""
     try:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from cli.api import Entry, LedgerApi, rfc3339
 from cli.command import Command
 from cli.files import Found, NotTaken, find_files, size_of
-from cli.options import positive_integer, positive_number, stack_of, token_of
+from cli.options import named_path, positive_integer, positive_number, stack_of, token_of
 from cli.outcomes import Totals, summarise, wait_for_outcomes
 from cli.progress import count_bar, upload_bar
 from cli.session import connect
@@ -59,7 +58,7 @@ class Report:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("paths", metavar="FILE", nargs="+", type=Path, help="a file or a folder")
+    parser.add_argument("paths", metavar="FILE", nargs="+", type=named_path, help="a file or a folder")
     parser.add_argument(
         "--prefix",
         default="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,3 +37,8 @@ class CommonArgs:
 
     def __post_init__(self) -> None:
         refuse("CommonArgs", one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS))
+
+
+def plain_name(text: str) -> str:
+    """Spell a physical name with letters, digits, ``-`` and ``_`` only: a stack's name may hold a dot."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", text)

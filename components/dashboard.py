@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
+from components.common import plain_name
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import TIME_INDEX, Ledger
 from components.ledger_api import STAGE, LedgerApi
 
-NAMESPACE, SERVICE = "Bill-E", "processor"
+NAMESPACE = "Bill-E"
 OUTCOMES = {
     "accepted": "ReceiptsAccepted",
     "duplicate": "ReceiptsDuplicate",
@@ -51,6 +52,7 @@ class Watched:
 
     region: str
     stack: str
+    service: str
     queue: str
     dead_letter_queue: str
     functions: Sequence[WatchedFunction]
@@ -144,7 +146,7 @@ def _receipts(watched: Watched, metric: str, label: str, statistic: str = "Sum")
         label=label,
         namespace=NAMESPACE,
         metric=metric,
-        dimensions={"service": SERVICE, "stack": watched.stack},
+        dimensions={"service": watched.service, "stack": watched.stack},
         statistic=statistic,
     )
 
@@ -254,7 +256,7 @@ class Dashboard(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         dashboard = aws.cloudwatch.Dashboard(
             f"{name}-page",
-            dashboard_name=f"{name}-{pulumi.get_stack()}",
+            dashboard_name=plain_name(f"{name}-{pulumi.get_stack()}"),
             dashboard_body=pulumi.Output.json_dumps(
                 _watch(args, aws.get_region_output(opts=invoke).region).apply(dashboard_body)
             ),
@@ -270,6 +272,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
             stack=pulumi.get_stack(),
+            service=args.ingest.processor.service,
             index=TIME_INDEX,
             stage=STAGE,
             functions=[

@@ -24,6 +24,8 @@ def lay_foundation(name: str, settings: StackSettings) -> CommonArgs:
     )
     if settings.customer_key:
         common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common).arn)
+    if settings.protect_data and not settings.alarm_email:
+        pulumi.log.warn("alarms tell nobody: set bill-e:alarmEmail, or subscribe to the output alarm_topic")
     topic = AlarmTopic(f"{name}-alarms", AlarmTopicArgs(common=common, email=settings.alarm_email))
     return replace(
         common,

@@ -50,6 +50,8 @@ ACCESS_LOG_FORMAT = json.dumps(
         "route": "$context.routeKey",
         "status": "$context.status",
         "source_ip": "$context.identity.sourceIp",
+        "caller": "$context.identity.userArn",
+        "subject": "$context.authorizer.claims.sub",
         "user_agent": "$context.identity.userAgent",
         "protocol": "$context.protocol",
         "response_length": "$context.responseLength",

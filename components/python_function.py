@@ -152,7 +152,7 @@ class PythonFunction(pulumi.ComponentResource):
             memory_size=args.memory_megabytes,
             environment=aws.lambda_.FunctionEnvironmentArgs(
                 variables={
-                    "POWERTOOLS_SERVICE_NAME": args.package,
+                    "POWERTOOLS_SERVICE_NAME": name,
                     "STACK_NAME": pulumi.get_stack(),
                     **args.environment,
                 }
@@ -166,6 +166,7 @@ class PythonFunction(pulumi.ComponentResource):
         alarms = function_alarms(function.name, args.timeout_seconds, args.common.alarms.thresholds)
         self.alarm_arns = create_alarms(name, alarms, args.common, child)
         self.memory_megabytes = args.memory_megabytes
+        self.service = name
         self.arn = function.arn
         self.name = function.name
         self.log_group_name = log_group.name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 
+from components.common import plain_name
 from components.layer_archive import build_layer
 from components.python_function import ARCHITECTURE, FUNCTIONS, newest_python
 
@@ -33,7 +33,7 @@ class PythonLayer(pulumi.ComponentResource):
         layer = aws.lambda_.LayerVersion(
             f"{name}-layer",
             # The one name that can't be left to Pulumi. Its versions are numbered, so that they don't clash.
-            layer_name=re.sub(r"[^A-Za-z0-9_-]", "-", f"{pulumi.get_stack()}-{name}"),
+            layer_name=plain_name(f"{pulumi.get_stack()}-{name}"),
             description="Libraries of the functions, from functions/requirements.txt",
             code=pulumi.FileArchive(str(archive)),
             compatible_architectures=[ARCHITECTURE],

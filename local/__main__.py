@@ -12,6 +12,9 @@ from types import FrameType
 
 from local.errors import LocalError
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a polite `kill`, and the end of the terminal."""
+
 INTERRUPTED = 130
 """What a shell reports for a command that was interrupted."""
 
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Also where stdout is a file or a pipe, what is told there and on stderr keeps its order.
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, _interrupt)
     try:
         options.run(options)
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """Stop once, in order: what comes while everything is being stopped changes nothing."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,7 +97,11 @@ def find_mismatch(totals: Totals, ledger: Sequence[Entry]) -> str | None:
         return f"{totals.pending} uploads have no outcome after {OUTCOME_TIMEOUT_SECONDS:.0f} s"
     if len(ledger) != totals.uploads:
         return f"the ledger has {len(ledger)} entries for {totals.uploads} uploads"
+    entries = Counter(str(entry["outcome"]) for entry in ledger)
     for outcome in ("accepted", "duplicate", "rejected"):
-        if not getattr(totals, outcome):
+        uploads = getattr(totals, outcome)
+        if not uploads:
             return f"no upload is {outcome}, though the samples have some that should be"
+        if uploads != entries[outcome.upper()]:
+            return f"{uploads} uploads are {outcome}, and {entries[outcome.upper()]} entries"
     return None

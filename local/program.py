@@ -50,6 +50,7 @@ def deploy(
     project = _read_yaml(project_folder / "Pulumi.yaml")
     stack_file = _read_yaml(project_folder / f"Pulumi.{STACK}.yaml")
     merged = {**_defaults(project), **_qualified(project, stack_file.get("config") or {}), **(config or {})}
+    _check_namespaces(merged, project["name"])
     _check_region(merged, aws)
     try:
         with _event_loop() as loop:
@@ -141,6 +142,13 @@ def _config_text(key: str, value: Any) -> str:
     if isinstance(value, dict) and set(value) == {"secure"}:
         raise LocalError(f"Pulumi.{STACK}.yaml: {key} is encrypted, which only the Pulumi CLI can read")
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _check_namespaces(config: Mapping[str, Any], project: str) -> None:
+    """Refuse settings that nobody reads; within the project's namespace, the program does so itself."""
+    for key in config:
+        if key.partition(":")[0] not in (project, "aws"):
+            raise LocalError(f"Pulumi.{STACK}.yaml: {key} is no setting; they begin with {project}: or aws:")
 
 
 def _check_region(config: Mapping[str, Any], aws: Aws) -> None:

@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import shlex
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local.aws import Aws
-from local.emulator import Emulator, running_emulator
+from local.emulator import HOST, Emulator, running_emulator
 from local.environment import Environment, running_environment
 from local.errors import LocalError
 
@@ -58,7 +60,7 @@ The command line:
   .venv/bin/bill-e receipts
   .venv/bin/bill-e show 'samples/good/coffee shop.png'
 
-Any AWS client, for example:
+Any AWS client, for example the AWS CLI 2:
 {_client_settings(caller)}
   aws s3 cp 'samples/good/coffee shop.png' s3://{outputs["uploads_bucket"]}/
 
@@ -66,6 +68,7 @@ The API with curl 7.75 or newer (every request is signed):
   curl --cacert {shlex.quote(str(caller.ca_bundle))} --aws-sigv4 aws:amz:{caller.region}:execute-api \\
     --user {key.access_key_id}:{key.secret_access_key} \\
     '{outputs["api_url"]}/receipts?limit=5'
+(Versions of curl that don't sort and encode a query as signatures ask for get a 403 for longer ones.)
 """
 
 
@@ -83,7 +86,7 @@ With these settings, an AWS client may do everything there:
 def _client_settings(aws: Aws) -> str:
     """Return the command that points the AWS clients of a shell to ``aws``."""
     return f"""\
-  export AWS_ENDPOINT_URL={aws.endpoint_url} AWS_REGION={aws.region} \\
+  export AWS_ENDPOINT_URL={aws.endpoint_url} AWS_REGION={aws.region} AWS_DEFAULT_REGION={aws.region} \\
     AWS_CA_BUNDLE={shlex.quote(str(aws.ca_bundle))} AWS_SESSION_TOKEN= \\
     AWS_ACCESS_KEY_ID={aws.credentials.access_key_id} \\
     AWS_SECRET_ACCESS_KEY={aws.credentials.secret_access_key}"""
@@ -97,8 +100,31 @@ def _check_writable(target: Path) -> None:
         raise LocalError(f"the folder of --outputs {target} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise LocalError(f"--outputs {target} is a folder: name a file")
+    if (running := _endpoint_described_in(target)) and _is_reachable(running):
+        raise LocalError(
+            f"--outputs {target} describes an environment that is up at {running}: "
+            "stop it, or name another file"
+        )
     if not os.access(target.parent, os.W_OK):
         raise LocalError(f"--outputs {target} cannot be written: no permission for its folder")
+
+
+def _endpoint_described_in(target: Path) -> str | None:
+    """Return the endpoint that the file names, where another run needs it still, or left it behind."""
+    try:
+        description = json.loads(target.read_text(encoding="utf-8"))
+        return str(description["endpoint_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_reachable(endpoint_url: str) -> bool:
+    address = urlsplit(endpoint_url)
+    try:
+        socket.create_connection((address.hostname or HOST, address.port or 443), timeout=2).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -7,8 +7,16 @@ from components.policies.documents import Statement
 
 
 def bucket_statements(bucket_arn: str) -> list[Statement]:
-    """Keep everyone out of the bucket who doesn't come over TLS."""
-    return [_tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"])]
+    """Keep everyone out who lacks TLS, and refuse objects that only their uploader could read."""
+    return [
+        _tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"]),
+        # With a key that comes with the request (SSE-C), nobody else could read the object: not even we.
+        _refuse_uploads(
+            "NoKeyOfTheUploader",
+            bucket_arn,
+            {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
+        ),
+    ]
 
 
 def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
@@ -18,21 +26,31 @@ def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
     for all objects written to a bucket").
     """
     header = "s3:x-amz-server-side-encryption"
+    key_header = f"{header}-aws-kms-key-id"
     return [
-        _refuse_uploads("NoOtherEncryption", bucket_arn, header, "aws:kms"),
-        _refuse_uploads("NoOtherKey", bucket_arn, f"{header}-aws-kms-key-id", key_arn),
+        _refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(header, "aws:kms")),
+        _refuse_uploads("NoOtherKey", bucket_arn, _is_given_other_than(key_header, key_arn)),
+        # To ask for KMS without a key is to ask for AWS's own.
+        _refuse_uploads(
+            "NoKeyOfAws", bucket_arn, {"StringEquals": {header: "aws:kms"}, "Null": {key_header: "true"}}
+        ),
     ]
 
 
-def _refuse_uploads(sid: str, bucket_arn: str, condition_key: str, wanted: str) -> Statement:
+def _refuse_uploads(sid: str, bucket_arn: str, condition: dict[str, dict[str, str]]) -> Statement:
     return {
         "Sid": sid,
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:PutObject",
         "Resource": f"{bucket_arn}/*",
-        "Condition": {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}},
+        "Condition": condition,
     }
+
+
+def _is_given_other_than(condition_key: str, wanted: str) -> dict[str, dict[str, str]]:
+    """Meet requests that have a header with another value; one that lacks it gets the bucket's own."""
+    return {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}}
 
 
 def log_delivery_statements(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-START_MARGIN_MS = 5_000
-"""With less time than this left, nothing is begun."""
+CALL_MARGIN_MS = 25_000
+"""With less time than this left, no call to AWS is begun: the slowest (`handler.CLIENT_CONFIG`) fits in."""
 
-STOP_MARGIN_MS = 1_000
-"""With less time than this left, what was begun is given up, so that the answer still gets out."""
+READ_MARGIN_MS = 6_000
+"""With less time than this left, no more of an object is read: waiting for the next piece in vain fits in."""
 
 
 class OutOfTimeError(Exception):
@@ -29,13 +29,13 @@ class Deadline:
         self._remaining_ms = remaining_ms
         self.allotted = timedelta(milliseconds=remaining_ms())
 
-    def allow_start(self) -> None:
-        """Raise OutOfTimeError where there is too little time to begin something."""
-        self._require(START_MARGIN_MS)
+    def allow_call(self) -> None:
+        """Raise OutOfTimeError where there is too little time for another call to AWS."""
+        self._require(CALL_MARGIN_MS)
 
-    def allow_more(self) -> None:
-        """Raise OutOfTimeError where there is too little time to go on with something."""
-        self._require(STOP_MARGIN_MS)
+    def allow_read(self) -> None:
+        """Raise OutOfTimeError where there is too little time to read on in an open object."""
+        self._require(READ_MARGIN_MS)
 
     def _require(self, margin_ms: int) -> None:
         remaining_ms = self._remaining_ms()

@@ -106,7 +106,7 @@ def process_message(
 ) -> None:
     """Record every upload of a message, or raise. One log line per receipt, and one for a failed message."""
     try:
-        deadline.allow_start()
+        deadline.allow_call()
         record_all(parse_body(record.body), recorder, deadline, metrics)
     except Exception as error:
         causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)

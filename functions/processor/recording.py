@@ -70,9 +70,10 @@ class Recorder:
         """
         try:
             with self._objects.open(upload.version) as stored:
-                finding = examine(stored, self._rules, deadline.allow_more)
+                finding = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
+        deadline.allow_call()
         return self._ledger.record(_entry(upload, finding, self._now()))
 
     def _record_missing(self, upload: Upload, deadline: Deadline) -> Recorded:
@@ -84,7 +85,7 @@ class Recorder:
         """
         now = self._now()
         found = self._ledger.find(
-            upload.version, since=upload.uploaded_at, until=now, before_page=deadline.allow_more
+            upload.version, since=upload.uploaded_at, until=now, before_page=deadline.allow_call
         )
         if found is not None:
             return Recorded(entry=found, is_new=False)

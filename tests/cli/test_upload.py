@@ -213,6 +213,16 @@ def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(
     assert "\x1b" not in ran.err + ran.out
 
 
+def test_an_empty_name_is_wrong_usage_and_not_the_current_folder(
+    stack: FakeStack, bill_e: Run, tmp_path: Path
+) -> None:
+    ran = bill_e("upload", "", "--outputs", stack.write_outputs(tmp_path))
+
+    assert ran.code == 2
+    assert "'' is no name of a file or a folder" in ran.err
+    assert not stack.objects
+
+
 def test_nothing_to_upload_is_said_and_fails(stack: FakeStack, bill_e: Run, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -120,7 +120,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
         alarmApiErrors="4",
         alarmApiLatencyMilliseconds="5",
         alarmTableThrottles="6",
-        functionTimeoutSeconds="40",
+        functionTimeoutSeconds="80",
     )
     thresholds: dict[str, set[float]] = {}
     for alarm in alarms(graph):
@@ -130,7 +130,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
         "ApproximateAgeOfOldestMessage": {61},
         "Errors": {2},
         "Throttles": {3},
-        "Duration": {20_000, 12_500},
+        "Duration": {40_000, 12_500},
         "5xx": {4},
         "Latency": {5},
         "ReadThrottleEvents": {6},

@@ -20,6 +20,7 @@ MAX_METRICS = 500
 """CloudWatch User Guide, "CloudWatch service quotas": what one dashboard can hold, 500 in one graph."""
 
 WATCHED = Watched(
+    service="in-processor",
     region="eu-central-1",
     stack="prod",
     queue="queue",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from components import InvalidInputError, ObjectLock
-from components.ingest_pipeline import MIN_TIMEOUT_SECONDS
-from functions.processor.deadline import START_MARGIN_MS
+from components.ingest_pipeline import CALL_SECONDS, MIN_TIMEOUT_SECONDS
+from functions.processor.deadline import CALL_MARGIN_MS, READ_MARGIN_MS
 from functions.processor.handler import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
 from tests.components.programs import common_args, ingest_args, ingest_graph, new_ledger
@@ -119,7 +119,7 @@ def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
 
 def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
     assert graph.only("aws:lambda/function:Function").inputs["environment"]["variables"] == {
-        "POWERTOOLS_SERVICE_NAME": "processor",
+        "POWERTOOLS_SERVICE_NAME": "in-processor",
         "STACK_NAME": "test",
         "LEDGER_TABLE": graph.named("ledger-table").outputs["name"],
         "LEDGER_SHARDS": "4",
@@ -162,7 +162,12 @@ def test_time_out_leaves_time_for_the_slowest_call_of_a_message_that_was_begun()
     config = CLIENT_CONFIG
     attempt_seconds = config.connect_timeout + config.read_timeout  # type: ignore[attr-defined]
     attempts = config.retries["total_max_attempts"]  # type: ignore[attr-defined]
-    assert attempt_seconds * attempts + START_MARGIN_MS / 1000 <= MIN_TIMEOUT_SECONDS
+    backoff_seconds = sum(2**attempt for attempt in range(attempts - 1))  # standard mode's longest pauses
+    assert attempt_seconds * attempts + backoff_seconds < CALL_MARGIN_MS / 1000
+    assert config.read_timeout < READ_MARGIN_MS / 1000  # type: ignore[attr-defined]
+    # The two calls of a receipt, and the time that is left after the second.
+    assert 2 * CALL_MARGIN_MS / 1000 < MIN_TIMEOUT_SECONDS
+    assert CALL_MARGIN_MS / 1000 == CALL_SECONDS
 
 
 def test_access_logs_expire_with_all_logs_and_uploads_never(graph: Graph) -> None:

@@ -79,3 +79,10 @@ def test_value_that_turns_out_to_be_missing_is_an_error_that_names_it() -> None:
 
     with pytest.raises(ValueError, match="reader_statements: no value for index_arn"):
         run(program)
+
+
+def test_objects_that_only_their_uploader_could_read_are_refused() -> None:
+    (refusal,) = [s for s in policies.bucket_statements("arn:aws:s3:::b") if s["Sid"] == "NoKeyOfTheUploader"]
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert refusal["Resource"] == "arn:aws:s3:::b/*"
+    assert refusal["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}

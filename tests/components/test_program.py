@@ -99,3 +99,15 @@ def test_components_do_not_import_function_code() -> None:
         [sys.executable, "-c", check], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("email", "warnings"), [("", 1), ("on-call@example.com", 0)])
+def test_protected_stack_whose_alarms_tell_nobody_is_warned_of(
+    email: str, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", lambda message, *_args, **_options: said.append(message))
+
+    deployed("prod", alarmEmail=email)
+
+    assert len([message for message in said if "alarms tell nobody" in message]) == warnings

@@ -205,10 +205,10 @@ def test_receipt_larger_than_one_upload_can_be_is_refused(monkeypatch: pytest.Mo
 def test_largest_receipt_must_be_readable_before_the_function_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert problems(monkeypatch, maxReceiptMegabytes="601") == {
-        "bill-e:functionTimeoutSeconds": "at least 61 for receipts of 601 MB, read at 10 MB/s"
+    assert problems(monkeypatch, maxReceiptMegabytes="351") == {
+        "bill-e:functionTimeoutSeconds": "at least 61 for receipts of 351 MB at 10 MB/s"
     }
-    assert load(monkeypatch, maxReceiptMegabytes="600").max_receipt_megabytes == 600
+    assert load(monkeypatch, maxReceiptMegabytes="350").max_receipt_megabytes == 350
 
 
 def test_a_value_that_cannot_be_read_raises_no_second_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,10 +70,20 @@ def test_form_uploads_under_the_key_too(locked: DeployedStack, key_arn: str) -> 
     control="S3.17",
     requires="KMS at rest",
 )
-def test_upload_that_asks_for_another_encryption_is_refused(locked: DeployedStack) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"ServerSideEncryption": "AES256"},
+        {"ServerSideEncryption": "aws:kms"},
+    ],
+    ids=["key of S3", "key of AWS"],
+)
+def test_upload_that_asks_for_another_encryption_is_refused(
+    asked: dict[str, Any], locked: DeployedStack
+) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         locked.environment.caller.client("s3").put_object(
-            Bucket=locked.bucket, Key="other.png", Body=png(), ServerSideEncryption="AES256"
+            Bucket=locked.bucket, Key="other.png", Body=png(), **asked
         )
 
 

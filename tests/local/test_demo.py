@@ -17,7 +17,9 @@ TOTALS: dict[str, Any] = {
     "already_accepted": 0,
     "failed": 0,
 }
-LEDGER = [cast("Entry", {})] * 4
+LEDGER = [
+    cast("Entry", {"outcome": outcome}) for outcome in ("ACCEPTED", "ACCEPTED", "DUPLICATE", "REJECTED")
+]
 
 
 def test_one_entry_for_each_upload_adds_up() -> None:

@@ -168,6 +168,11 @@ def test_another_region_than_the_emulator_has_is_refused_naming_both(project: Pa
         deploy(NOTHING, project, {"aws:region": "eu-west-1"})
 
 
+def test_setting_of_an_unknown_namespace_is_refused_naming_it(project: Path) -> None:
+    with pytest.raises(LocalError, match="tyni:key is no setting; they begin with tiny: or aws:"):
+        deploy(NOTHING, project, {"tyni:key": "x"})
+
+
 def test_encrypted_setting_is_refused_naming_it(project: Path) -> None:
     (project / "Pulumi.local.yaml").write_text("config:\n  tiny:key:\n    secure: v1:abc\n")
 

@@ -51,7 +51,7 @@ def start(scratch: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
     start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -160,6 +160,21 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
         assert (process.returncode, output) == (1, "")
         assert said in complaints
         assert complaints.count("\n") == 1
+
+
+def test_outputs_file_of_a_running_environment_is_left_alone(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    file = tmp_path / "outputs.json"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        description = json.dumps({"endpoint_url": f"https://127.0.0.1:{server.getsockname()[1]}"})
+        file.write_text(description)
+        process = start("up", "--outputs", str(file))
+        _, complaints = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "describes an environment that is up at https://127.0.0.1:" in complaints
+    assert file.read_text() == description
 
 
 def test_empty_emulator_tells_settings_that_may_do_everything(
