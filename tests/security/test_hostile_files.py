@@ -62,6 +62,9 @@ CONNECT = socket.socket.connect
 
 @given(FILES, st.integers(0, 2 * HEAD_BYTES))
 @example(SKIPPABLE_FRAME, 2 * HEAD_BYTES)
+@pytest.mark.claim(
+    "only the leading bytes of a file tell its type, whatever follows", section="Hostile input"
+)
 def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: bytes, size: int) -> None:
     repeated = (start * (size // max(len(start), 1) + 1))[:size]
     for data in (start, repeated, start + repeated):
@@ -72,6 +75,7 @@ def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: byte
 
 
 @pytest.mark.parametrize("unit", SIGNATURES)
+@pytest.mark.claim("looking for a type takes no longer in a larger file", section="Hostile input")
 def test_looking_for_a_type_takes_no_longer_in_a_larger_file(unit: bytes) -> None:
     head = unit * (2 * HEAD_BYTES // len(unit))
     recognise(head)  # whatever is done once only
@@ -129,6 +133,7 @@ def peak_bytes(stream: Stream) -> tuple[Finding, int]:
 
 
 @pytest.mark.parametrize("mebibytes", [1, 64])
+@pytest.mark.claim("memory does not grow with the file", section="Hostile input")
 def test_memory_does_not_grow_with_the_file(mebibytes: int) -> None:
     pieces = (bytes([number]) * CHUNK_BYTES for number in range(mebibytes))
 
@@ -148,6 +153,7 @@ def test_a_file_that_comes_byte_by_byte_is_the_same_file() -> None:
     assert peak < MEBIBYTE
 
 
+@pytest.mark.claim("a file without end is given up after its announced size", section="Hostile input")
 def test_a_file_without_end_is_given_up_after_its_announced_size() -> None:
     read = 0
 
@@ -172,6 +178,9 @@ def test_a_file_over_the_limit_is_not_read_at_all() -> None:
     assert finding.reason is Reason.TOO_LARGE
 
 
+@pytest.mark.claim(
+    "a compressed upload is taken as it is stored, and never unpacked", section="Hostile input"
+)
 def test_a_compressed_upload_is_taken_as_its_stored_bytes_and_never_unpacked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -44,6 +44,10 @@ class TestPinnedAndHashed:
     LISTS = ("requirements.txt", "requirements-dev.txt", "functions/requirements.txt")
 
     @pytest.mark.parametrize("name", LISTS)
+    @pytest.mark.claim(
+        "every package is pinned to a version and its hashes, those of the functions too",
+        section="Supply chain",
+    )
     def test_list_names_each_package_once_with_its_version_and_hashes(self, name: str) -> None:
         assert len(pins_of(name)) >= 4
 
@@ -52,7 +56,11 @@ class TestPinnedAndHashed:
         [
             *("jmespath", "jmespath==1.1.0", "jmespath>=1.1.0 --hash=sha256:" + "0" * 64),
             *("jmespath==1.* --hash=sha256:" + "0" * 64, "jmespath==1.1.0 --hash=md5:" + "0" * 32),
-            *("--index-url https://pypi.example.com/simple", "--extra-index-url https://x", "--find-links x"),
+            *(
+                "--index-url https://packages.example.com/simple",
+                "--extra-index-url https://x",
+                "--find-links x",
+            ),
             *("--trusted-host pypi.example.com", "-r other.txt", "-e .", "--pre", "./jmespath.whl"),
             *("jmespath @ https://example.com/jmespath.whl", "git+https://example.com/jmespath.git"),
         ],
@@ -67,6 +75,9 @@ class TestPinnedAndHashed:
 
         assert {package: tested.get(package) for package in pins_of(name)} == pins_of(name)
 
+    @pytest.mark.claim(
+        "the functions are tested with the versions that they are deployed with", section="Supply chain"
+    )
     def test_functions_run_in_the_tests_with_the_versions_of_their_layer(self) -> None:
         pins = pins_of("functions/requirements.txt")
 
@@ -129,6 +140,9 @@ class TestFunctionArchives:
     )
 
     @pytest.mark.parametrize("name", GRAPHS)
+    @pytest.mark.claim(
+        "an archive holds the modules that its function imports, and nothing else", section="Supply chain"
+    )
     def test_archive_has_all_that_its_handler_imports_and_only_modules_that_some_handler_does(
         self, name: str
     ) -> None:
@@ -144,6 +158,9 @@ class TestFunctionArchives:
                 assert Path(asset.path) == REPOSITORY / path
 
     @pytest.mark.parametrize("unwanted", UNWANTED)
+    @pytest.mark.claim(
+        "caches, tests, credentials and copies do not get into an archive", section="Supply chain"
+    )
     def test_what_is_no_module_of_a_function_is_left_out(self, unwanted: str, copied: Path) -> None:
         before = source_files(["reader", "api", "ledger"], root=copied)
         planted = copied / unwanted
@@ -211,6 +228,9 @@ class TestLayer:
     """The layer has the files of the listed packages, byte for byte as their wheels have them."""
 
     @pytest.mark.parametrize("name", GRAPHS)
+    @pytest.mark.claim(
+        "every file of the layer is, byte for byte, of a listed package", section="Supply chain"
+    )
     def test_every_file_is_of_a_listed_package(self, name: str) -> None:
         for layer in graph_of(name).of_type(LAYER):
             assert foreign_files(Path(layer.inputs["code"].path)) == []
@@ -311,10 +331,12 @@ def test_what_looks_like_a_secret_is_found(planted: str) -> None:
 
 class TestNothingSecretIsDeployed:
     @pytest.mark.parametrize("name", GRAPHS)
+    @pytest.mark.claim("no stack output is a secret", section="Supply chain")
     def test_stack_outputs(self, name: str) -> None:
         assert secretive(graph_of(name).exports) == []
 
     @pytest.mark.parametrize("name", GRAPHS)
+    @pytest.mark.claim("no environment variable of a function is a secret", section="Supply chain")
     def test_environment_variables_of_functions(self, name: str) -> None:
         for function in graph_of(name).of_type(FUNCTION):
             assert secretive(function.inputs["environment"]["variables"]) == []
@@ -374,6 +396,10 @@ class TestNothingSecretIsTold:
         record["requestParameters"] = {"sourceIPAddress": UPLOADER_IP}
         return json.dumps({"Records": [record | changes]})
 
+    @pytest.mark.claim(
+        "the processor's log tells nothing of a receipt's content, of credentials or of who uploaded",
+        section="Supply chain",
+    )
     def test_processor_on_good_uploads(self, account: Account, capsys: pytest.CaptureFixture[str]) -> None:
         content = CONTENT.encode()
         bodies = [
@@ -440,6 +466,7 @@ class TestNothingSecretIsTold:
         assert type(error).__name__ in account.log.getvalue()
         self.check(account, capsys)
 
+    @pytest.mark.claim("the logs and answers of the API tell nothing of that either", section="Supply chain")
     def test_api_on_good_and_bad_requests(self, account: Account, capsys: pytest.CaptureFixture[str]) -> None:
         good = {"filename": "lunch.png", "size_bytes": 1, "fingerprint": "ab" * 32}
         answers = [
@@ -520,6 +547,7 @@ class TestNothingSecretIsKept:
     def test_no_file_of_the_repository_is_of_a_kind_that_holds_keys(self) -> None:
         assert [name for name in repository_files() if self.UNWANTED_NAMES.search(name)] == []
 
+    @pytest.mark.claim("no file of the repository holds what looks like a key", section="Supply chain")
     def test_no_file_of_the_repository_holds_what_looks_like_a_key(self) -> None:
         texts = ((name, (REPOSITORY / name).read_bytes().decode("latin-1")) for name in repository_files())
 
