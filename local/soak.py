@@ -44,10 +44,9 @@ MAX_RECEIPT_BYTES = 1024 * 1024
 CONFIG = {
     "bill-e:maxReceiptMegabytes": 1,
     "bill-e:maxConcurrency": 4,
-    "bill-e:functionTimeoutSeconds": 30,
 }
 
-REDELIVERY_SECONDS = 35
+REDELIVERY_SECONDS = 65
 """Instead of six function time-outs, which nobody would wait for. An object that is gone gets its entry two
 function time-outs after that was noticed, with the third of five deliveries; only those can run out of them
 by faults, and be dead letters."""
@@ -56,7 +55,7 @@ COPYING_SECONDS = 2
 """How long messages are kept from the processor that are received to be copied."""
 
 RECEIVED_AT_ONCE = 10
-DRAIN_TIMEOUT_SECONDS = 240.0
+DRAIN_TIMEOUT_SECONDS = 420.0
 SHOWN_MISTAKES = 5
 
 
