@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 
 from functions.ledger.entry import Outcome
+from functions.processor.deadline import CALL_MARGIN_MS
 from tests.functions.pipeline_model import (
     CONTENTS,
     FUNCTION_TIMEOUT,
@@ -179,7 +180,7 @@ def pick(those: Sequence[Any], which: list[int]) -> list[Any]:
     return list(dict.fromkeys(those[-1 - number % len(those)] for number in which if those))
 
 
-@pytest.mark.parametrize("until_the_second_look", range(0, 300, 15))
+@pytest.mark.parametrize("until_the_second_look", range(0, 300, 3))
 def test_an_upload_that_is_deleted_while_it_is_read_gets_one_entry(
     until_the_second_look: int, line: Line
 ) -> None:
@@ -190,7 +191,8 @@ def test_an_upload_that_is_deleted_while_it_is_read_gets_one_entry(
     def deleted_and_missed() -> None:
         pipeline.delete(made.version)
         pipeline.deliver(quick[:1])
-        pipeline.wait(FUNCTION_TIMEOUT - timedelta(seconds=5))
+        # The slow one writes as late as it may.
+        pipeline.wait(FUNCTION_TIMEOUT - timedelta(milliseconds=CALL_MARGIN_MS, seconds=1))
 
     pipeline.deliver([slow], meanwhile={0: [deleted_and_missed]})
     pipeline.wait(timedelta(seconds=until_the_second_look))
