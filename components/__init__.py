@@ -1,7 +1,7 @@
 """Bill-E's infrastructure as reusable components. Never imports `functions`: it archives their files."""
 
 from components import policies
-from components.access import operator_policy
+from components.access import caller_policy, operator_policy
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.alarms import AlarmArgs, AlarmThresholds
 from components.checks import InvalidInputError
@@ -44,6 +44,7 @@ __all__ = [
     "PythonLayerArgs",
     "StackSettings",
     "Throughput",
+    "caller_policy",
     "lay_foundation",
     "operator_policy",
     "policies",

@@ -8,6 +8,20 @@ from components import policies
 from components.common import CommonArgs
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger
+from components.ledger_api import LedgerApi
+
+
+def caller_policy(
+    common: CommonArgs, ingest: IngestPipeline, api: LedgerApi, upload_prefix: str
+) -> pulumi.Output[str]:
+    """Return the policy of the stack's callers in JSON, as `policies.caller_policy` has it."""
+    scope = pulumi.Output.all(
+        bucket_arn=ingest.bucket_arn,
+        api_execution_arn=api.execution_arn,
+        upload_prefix=upload_prefix,
+        key_arn=common.key_arn,
+    )
+    return pulumi.Output.json_dumps(scope.apply(lambda known: policies.caller_policy(**known)))
 
 
 def operator_policy(common: CommonArgs, ledger: Ledger, ingest: IngestPipeline) -> pulumi.Output[str]:

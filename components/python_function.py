@@ -105,7 +105,7 @@ def _key_use(args: PythonFunctionArgs) -> pulumi.Input[list[policies.Statement]]
 class PythonFunction(pulumi.ComponentResource):
     """A Lambda function with a role, a log group and alarms of its own.
 
-    Outputs: `arn`, `name`, `log_group_name`, `role_name`; and `alarm_arns`, and `memory_megabytes` as it was
+    Outputs: `arn`, `name`, `log_group_name`; and `alarm_arns`, and `memory_megabytes` as it was
     given. The function is created after its role's policy.
     """
 
@@ -170,12 +170,10 @@ class PythonFunction(pulumi.ComponentResource):
         self.arn = function.arn
         self.name = function.name
         self.log_group_name = log_group.name
-        self.role_name = role.name
         self.register_outputs(
             {
                 "arn": self.arn,
                 "name": self.name,
                 "log_group_name": self.log_group_name,
-                "role_name": self.role_name,
             }
         )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+CLOCK_SKEW = timedelta(minutes=15)
+"""How far ahead of ours the clock of S3, or of another writer, may be: AWS refuses signatures off by more."""
 
 
 class Outcome(StrEnum):

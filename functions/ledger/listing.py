@@ -17,12 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from math import isqrt
 from typing import TYPE_CHECKING
 
 from functions.ledger import schema
-from functions.ledger.entry import Entry, Outcome, format_time
+from functions.ledger.entry import CLOCK_SKEW, Entry, Outcome, format_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,9 +34,6 @@ LARGEST_READ = 250
 
 FILTERED_READ_FACTOR = 4
 """How many times more a first read examines where an outcome is asked for, as the others are read in vain."""
-
-CLOCK_SKEW = timedelta(minutes=15)
-"""How far ahead of ours the clock of a writer may be; AWS refuses signatures that are off by more."""
 
 
 @dataclass(frozen=True, kw_only=True)

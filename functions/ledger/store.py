@@ -7,14 +7,14 @@ before it is written. The time-ordered listing is in `functions.ledger.listing`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
 from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, format_time, parse_time
+from functions.ledger.entry import CLOCK_SKEW, Entry, ObjectVersion, Outcome, format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
 
     from functions.ledger.schema import Item
-
-CLOCK_SKEW = timedelta(minutes=15)
-"""How far S3's clock may be ahead of ours; AWS refuses signatures that are off by more."""
 
 START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 """Before it there is no time to compute with; a message may claim that an upload is as old."""

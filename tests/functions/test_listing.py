@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.ledger import schema
-from functions.ledger.entry import Entry, Outcome, format_time
+from functions.ledger.entry import CLOCK_SKEW, Entry, Outcome, format_time
 from functions.ledger.listing import (
-    CLOCK_SKEW,
     LARGEST_READ,
     READ_BUDGET,
     Filters,
