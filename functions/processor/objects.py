@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -30,7 +30,10 @@ class ObjectMissingError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class S3Object:
-    """One open object version. botocore checks its bytes while they are read, as far as S3 has a checksum."""
+    """One open object version, whose bytes have to be compared with ``sha256`` where S3 has one of them.
+
+    Where S3 has another checksum, botocore checks them while they are read.
+    """
 
     size_bytes: int
     sha256: str | None
@@ -46,6 +49,7 @@ class S3Objects:
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
+        client.meta.events.register("before-call.s3.GetObject", _leave_sha256_to_the_reader)
 
     @contextlib.contextmanager
     def open(self, version: ObjectVersion) -> Iterator[S3Object]:
@@ -69,8 +73,14 @@ class S3Objects:
             yield S3Object(size_bytes=answer["ContentLength"], sha256=_sha256_of_all(answer), body=body)
 
 
+def _leave_sha256_to_the_reader(context: dict[str, Any], **_: object) -> None:
+    """Keep botocore from computing what whoever fingerprints the object computes anyway."""
+    algorithms = context.get("checksum", {}).get("response_algorithms", [])
+    if "sha256" in algorithms:
+        algorithms.remove("sha256")
+
+
 def _sha256_of_all(answer: GetObjectOutputTypeDef) -> str | None:
-    """Return S3's SHA-256 of the whole object, in hex; a COMPOSITE one is of its parts' checksums."""
-    if answer.get("ChecksumType") != "FULL_OBJECT" or "ChecksumSHA256" not in answer:
-        return None
-    return base64.b64decode(answer["ChecksumSHA256"]).hex()
+    """Return S3's SHA-256 of all bytes, in hex; one that ends in a count is of the parts' checksums."""
+    checksum = answer.get("ChecksumSHA256", "-")
+    return None if "-" in checksum else base64.b64decode(checksum).hex()

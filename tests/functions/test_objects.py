@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumErro
 from urllib3 import HTTPResponse
 
 from functions.processor.objects import ObjectMissingError, S3Object, S3Objects
-from functions.processor.receipts import Rules, examine
+from functions.processor.receipts import DamagedReadError, Rules, examine
 from tests.functions.uploads import JPEG, PNG, upload
 
 if TYPE_CHECKING:
@@ -151,14 +151,25 @@ def test_bytes_that_fit_their_checksum_are_read(
     assert data == DATA
 
 
-@pytest.mark.parametrize("checksum", [sha256, crc32])
-def test_bytes_that_do_not_fit_their_checksum_are_an_error(
-    checksum: Callable[[bytes], dict[str, str]], objects: S3Objects, wire: Wire
-) -> None:
-    wire.answer(DATA, length=len(DATA), checksum=checksum(b"other bytes"))
+def test_bytes_that_do_not_fit_their_checksum_are_an_error(objects: S3Objects, wire: Wire) -> None:
+    wire.answer(DATA, length=len(DATA), checksum=crc32(b"other bytes"))
 
     with pytest.raises(FlexibleChecksumError):
         read(objects)
+
+
+@pytest.mark.parametrize("unnamed", [set(), {"x-amz-checksum-type"}])
+def test_a_sha256_is_compared_once_by_who_fingerprints(
+    unnamed: set[str], objects: S3Objects, wire: Wire
+) -> None:
+    checksum = {name: value for name, value in sha256(b"other bytes").items() if name not in unnamed}
+    wire.answer(DATA, length=len(DATA), checksum=checksum)
+    _, data = read(objects)
+    assert data == DATA, "botocore compared it, too"
+
+    wire.answer(DATA, length=len(DATA), checksum=checksum)
+    with objects.open(VERSION) as stored, pytest.raises(DamagedReadError, match="SHA-256"):
+        examine(stored, Rules(accepted_types=frozenset(), max_bytes=len(DATA)))
 
 
 def test_the_sha256_of_a_whole_object_is_told(objects: S3Objects, wire: Wire) -> None:
