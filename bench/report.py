@@ -29,7 +29,10 @@ def write_page(results: Sequence[Result], folder: Path, measured_on: str) -> Pat
 
 def terminal_text(result: Result) -> str:
     """Return what a measure found as text for a terminal."""
-    parts = [f"== {result.title}", *(_columns(table) for table in result.tables)]
+    parts = [f"== {result.title}"]
+    for table in result.tables:
+        parts += [f"   {table.caption}:"] if table.caption else []
+        parts.append(_columns(table))
     parts += [f"   {_aim_sentence(aim)}" for aim in result.aims]
     parts += [
         f"   {'holds' if count.holds else 'DIFFERS'}: {count.text}: {count.actual}"

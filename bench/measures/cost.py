@@ -14,14 +14,17 @@ from bench.receipts import png
 from bench.results import Aim, Count, Result, Table
 from bench.scale import Scale
 from bench.simulated_aws.s3 import StoredObject
+from components import IngestPipelineArgs
 
 BATCHES = (1, 10, 100)
+FILLED = (1, 2, 5, 10)
+"""How many messages there may be for a batch of 10, depending on what arrives within its window."""
 SIZES_KB = (100, 200, 1_000, 10_000)
 
-MEMORY_GIGABYTES = 0.5
-"""The processor's memory, 512 MB."""
+MEMORY_MEGABYTES = IngestPipelineArgs.memory_megabytes
+MEMORIES = (128, 256, 512, 1024, 1769)
 
-VCPU_SHARE = 512 / 1769
+MEGABYTES_OF_A_VCPU = 1769
 """Lambda gives a full vCPU at 1,769 MB, and less in proportion (developer guide, "Configure memory")."""
 
 CALL_SECONDS = 0.030
@@ -63,22 +66,24 @@ class Usage:
 def measure(bench: Bench, scale: Scale) -> Result:
     """Measure what receipts use in batches of every size, and multiply."""
     prices, seeds = read_prices(), count()
-    usage = {batch: _usage(bench, batch, seeds) for batch in BATCHES}
+    usage = {batch: _usage(bench, batch, seeds) for batch in sorted({*BATCHES, *FILLED})}
     cpu = {size: _cpu_seconds(bench, size, scale, seeds) for size in SIZES_KB}
     costs = {
         (batch, size): _dollars(prices, usage[batch], batch, size, cpu[size])
-        for batch, size in product(BATCHES, SIZES_KB)
+        for batch, size in product(usage, SIZES_KB)
     }
     reference = costs[10, 200]
+    by_memory = {memory: _billed_seconds(10, 200_000, cpu[200], memory) for memory in MEMORIES}
     return Result(
         name="cost",
         title="Cost per million receipts",
         method=(
             f"US dollars, at the list prices of {prices.region} in `bench/prices.toml`, dated "
             f"{prices.date}: check them before quoting. Requests, write units, CPU time and log bytes are "
-            f"measured; Lambda's time is computed from them for 512 MB: {CALL_SECONDS * 1000:.0f} ms a "
+            f"measured; Lambda's time is computed from them: {CALL_SECONDS * 1000:.0f} ms a "
             f"call, {NETWORK_BYTES_PER_SECOND // MILLION} MB/s from S3 (assumed), and a full core's CPU "
-            "time stretched to the share of a vCPU that 512 MB get. Traces are X-Ray's default 5 % of "
+            f"time stretched to the share of a vCPU that the memory gets, {MEMORY_MEGABYTES} MB unless said "
+            "otherwise. Traces are X-Ray's default 5 % of "
             "invocations. Left out: storage, metrics and alarms, the API, and what an idle queue's polling "
             "costs, which doesn't depend on receipts. With a customer key and bucket keys, KMS is asked "
             "once in minutes, not per receipt; without them, once per PUT and once per GET (AWS "
@@ -95,8 +100,27 @@ def measure(bench: Bench, scale: Scale) -> Result:
                         f"{_beyond_put(cost) + 2 * prices.per_million['kms_request']:.2f}",
                     ]
                     for (batch, size), cost in costs.items()
+                    if batch in BATCHES
                 ],
-            )
+            ),
+            Table(
+                caption="How full batches are, at 200 KB",
+                columns=["messages in a batch", *map(str, FILLED)],
+                rows=[["beyond the PUT", *(f"{_beyond_put(costs[batch, 200]):.2f}" for batch in FILLED)]],
+            ),
+            Table(
+                caption="The function's memory, at batch 10 and 200 KB",
+                columns=["memory", "a batch takes", "billed per receipt", "Lambda's time"],
+                rows=[
+                    [
+                        f"{memory:,} MB",
+                        f"{seconds * 10 * 1000:.0f} ms",
+                        f"{seconds * 1000:.1f} ms",
+                        f"{_lambda_dollars(prices, seconds, memory):.2f}",
+                    ]
+                    for memory, seconds in by_memory.items()
+                ],
+            ),
         ],
         aims=[
             Aim(
@@ -115,7 +139,7 @@ def measure(bench: Bench, scale: Scale) -> Result:
                 ),
                 expected=(
                     "1 GET, 2 write units, 1 log lines; "
-                    f"{1 + batch // VALUES_PER_METRICS_LINE} lines of metrics for the batch"
+                    f"{-(-batch // VALUES_PER_METRICS_LINE)} lines of metrics for the batch"
                 ),
             )
             for batch, used in usage.items()
@@ -171,10 +195,7 @@ def _dollars(
         "S3 GET": usage.gets * each["s3_get"],
         "SQS": (1 + 2 / min(batch, SQS_MESSAGES_PER_REQUEST)) * each["sqs_request"],
         "Lambda": each["lambda_request"] / batch
-        + _billed_seconds(batch, size_kb * 1000, cpu_seconds)
-        * MEMORY_GIGABYTES
-        * prices.gigabyte_second
-        * MILLION,
+        + _lambda_dollars(prices, _billed_seconds(batch, size_kb * 1000, cpu_seconds), MEMORY_MEGABYTES),
         "DynamoDB": usage.write_units * each["dynamodb_write_unit"],
         "logs, traces": (usage.log_bytes + PLATFORM_LOG_BYTES / batch)
         / GIGABYTE
@@ -184,10 +205,18 @@ def _dollars(
     }
 
 
-def _billed_seconds(batch: int, size_bytes: int, cpu_seconds: float) -> float:
+def _billed_seconds(
+    batch: int, size_bytes: int, cpu_seconds: float, memory_megabytes: int = MEMORY_MEGABYTES
+) -> float:
     """Return a receipt's share of an invocation: waiting in rounds of threads, and what they can't share."""
     waiting = -(-batch // THREADS) * 2 * CALL_SECONDS / batch
-    return waiting + size_bytes / NETWORK_BYTES_PER_SECOND + cpu_seconds / VCPU_SHARE
+    computing = cpu_seconds * MEGABYTES_OF_A_VCPU / memory_megabytes
+    return waiting + size_bytes / NETWORK_BYTES_PER_SECOND + computing
+
+
+def _lambda_dollars(prices: Prices, seconds: float, memory_megabytes: int) -> float:
+    """Return the dollars for a million times so many seconds."""
+    return seconds * memory_megabytes / 1024 * prices.gigabyte_second * MILLION
 
 
 def _beyond_put(cost: Mapping[str, float]) -> float:
