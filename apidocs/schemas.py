@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from functions.api import fingerprints
 from functions.ledger.entry import Outcome, Reason
-from functions.reader.app import HISTORY_LIMIT
 from functions.reader.query import MAX_LIMIT
+from functions.reader.routes import HISTORY_LIMIT
 from functions.uploads.request import MAX_FILENAME_CHARACTERS, MEMBERS
 
 Schema: TypeAlias = dict[str, Any]

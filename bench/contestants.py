@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.events import Context
-from bench.lambda_log import LambdaLog
 from bench.simulated_aws.dynamodb import Table
 from bench.simulated_aws.transport import SimulatedAws
 
@@ -29,7 +26,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_SECRET_ACCESS_KEY": "example",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    "POWERTOOLS_SERVICE_NAME": "bench",
+    "SERVICE_NAME": "bench",
     "STACK_NAME": "bench",
     "LEDGER_TABLE": LEDGER,
     "LEDGER_SHARDS": str(SHARDS),
@@ -113,12 +110,9 @@ def loaded_bench() -> Iterator[Bench]:
     with contextlib.redirect_stdout(log):
         handlers = {contestant.name: contestant.load() for contestant in CONTESTANTS}
         readers = _handler("bench.baselines.naive_reader"), _handler("functions.reader.handler")
-    lambda_log = LambdaLog(log, Context().aws_request_id)
-    logging.getLogger().addHandler(lambda_log)
     try:
         yield Bench(aws=aws, handlers=handlers, readers=readers, log=log)
     finally:
-        logging.getLogger().removeHandler(lambda_log)
         aws.close()
 
 

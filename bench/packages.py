@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from components.layer_archive import build_layer, write_zip
@@ -47,12 +48,23 @@ def unpack_baseline(name: str, target: Path) -> Package:
 
 
 def unpack_layer(target: Path) -> Package:
-    """Lay out the layer that the functions share."""
+    """Lay out the processor's layer."""
     archive = build_layer(FUNCTIONS / "requirements.txt", REPOSITORY / ".build")
     folder = target / "layer"
     with zipfile.ZipFile(archive) as layer:
         layer.extractall(folder)
     return Package(folder=folder / "python", zipped_bytes=archive.stat().st_size)
+
+
+def unpack_installed(name: str, target: Path) -> Package:
+    """Lay out an installed distribution as a layer would have it: its sources only."""
+    content = target / f"{name}-content"
+    for file in metadata.files(name) or ():
+        if file.suffix == ".py":
+            destination = content / str(file)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(str(file.locate()), destination)
+    return _zipped(content, target / f"{name}.zip")
 
 
 def unpacked_bytes(package: Package) -> int:

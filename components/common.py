@@ -23,7 +23,7 @@ class CommonArgs:
     """What every component of a stack is given alike.
 
     `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the
-    functions import beyond the runtime. `key_arn` names the customer's key that encrypts what is kept;
+    processor imports beyond the runtime. `key_arn` names the customer's key that encrypts what is kept;
     without it, keys of AWS's own do. `alarms` says when alarms go off and whom they tell. `tags` go on every
     resource that can have some.
     """

@@ -339,6 +339,7 @@ class IngestPipeline(pulumi.ComponentResource):
             PythonFunctionArgs(
                 package="processor",
                 shared=["ledger"],
+                layers=args.common.layers,
                 description="Fingerprints uploaded receipts and records their outcomes",
                 statements=policies.resolve(
                     policies.processor_statements,

@@ -61,7 +61,8 @@ class PythonFunctionArgs:
     """What a function is made of.
 
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
-    that it imports from. `statements` are what its role may do beside writing logs and traces. `decrypts_via`
+    that it imports from. `layers` hold what it imports beyond that and the
+    runtime. `statements` are what its role may do beside writing logs and traces. `decrypts_via`
     and `encrypts_via` are the services where it reads and writes what a customer's key encrypts.
     """
 
@@ -73,6 +74,7 @@ class PythonFunctionArgs:
     environment: Mapping[str, pulumi.Input[str]]
     timeout_seconds: int
     memory_megabytes: int
+    layers: Sequence[pulumi.Input[str]] = ()
     decrypts_via: Sequence[str] = ()
     encrypts_via: Sequence[str] = ()
 
@@ -147,12 +149,12 @@ class PythonFunction(pulumi.ComponentResource):
             architectures=[ARCHITECTURE],
             handler=f"functions.{args.package}.handler.handle",
             code=source_archive([args.package, *args.shared]),
-            layers=args.common.layers,
+            layers=args.layers,
             timeout=args.timeout_seconds,
             memory_size=args.memory_megabytes,
             environment=aws.lambda_.FunctionEnvironmentArgs(
                 variables={
-                    "POWERTOOLS_SERVICE_NAME": name,
+                    "SERVICE_NAME": name,
                     "STACK_NAME": pulumi.get_stack(),
                     **args.environment,
                 }

@@ -19,7 +19,14 @@ import botocore.session
 from bench import start_child
 from bench.contestants import BILL_E, CONTESTANTS, ENVIRONMENT, Bench, Contestant
 from bench.events import Context, UploadedFile, sqs_batch
-from bench.packages import Package, unpack_baseline, unpack_function, unpack_layer, unpacked_bytes
+from bench.packages import (
+    Package,
+    unpack_baseline,
+    unpack_function,
+    unpack_installed,
+    unpack_layer,
+    unpacked_bytes,
+)
 from bench.receipts import png
 from bench.results import Aim, Count, Result, Table
 from bench.scale import Scale
@@ -63,7 +70,7 @@ def measure(bench: Bench, scale: Scale) -> Result:
         method=(
             f"A fresh interpreter for every figure, {scale.start_runs} runs of each, in turn; medians of "
             "CPU time, since imports wait for nothing. The path is as in Lambda: the function's archive "
-            "and the layer, both source only and on a file system that keeps no bytecode, then boto3 with "
+            "and its layer, both source only and on a file system that keeps no bytecode, then boto3 with "
             "its bytecode. The least is `import boto3` and the same clients."
         ),
         tables=[
@@ -110,23 +117,24 @@ def measure(bench: Bench, scale: Scale) -> Result:
 
 def _starts(folder: Path, layer: Package) -> list[Start]:
     naive = unpack_baseline("naive", folder)
-    powertools = unpack_baseline("idempotency", folder)
+    idempotency = unpack_baseline("idempotency", folder)
+    powertools = unpack_installed("aws-lambda-powertools", folder)
     functions = {name: unpack_function(name, folder) for name in ("processor", "reader", "uploads")}
     return [
         # Its clients are made in the first invocation, which is just as cold.
         Start(name="naive", code=f"import naive; {LEAST_BOTH}", path=[naive]),
-        Start(name="idempotency", code="import idempotency", path=[powertools, layer]),
+        Start(name="idempotency", code="import idempotency", path=[idempotency, powertools]),
         Start(name="Bill-E, processor", code=PROCESSOR, path=[functions["processor"], layer]),
         Start(
             name="Bill-E, reader",
             code="import functions.reader.handler",
-            path=[functions["reader"], layer],
+            path=[functions["reader"]],
             least=LEAST_DYNAMODB,
         ),
         Start(
             name="Bill-E, uploads",
             code="import functions.uploads.handler",
-            path=[functions["uploads"], layer],
+            path=[functions["uploads"]],
         ),
     ]
 

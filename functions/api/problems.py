@@ -81,27 +81,6 @@ def field_errors(errors: Iterable[FieldError]) -> list[dict[str, str | None]]:
     return [{"field": error.field, "value": error.value, "allowed": error.allowed} for error in errors]
 
 
-def route_not_found(method: str, path: str) -> Problem:
-    """Answer a path that the API doesn't have."""
-    return Problem(
-        status=HTTPStatus.NOT_FOUND,
-        kind="route-not-found",
-        title="No such route",
-        detail=f"There is no {method} {shown(path)} in this API.",
-    )
-
-
-def method_not_allowed(method: str, path: str, allowed: str) -> Problem:
-    """Answer a method that a path of the API doesn't take."""
-    return Problem(
-        status=HTTPStatus.METHOD_NOT_ALLOWED,
-        kind="method-not-allowed",
-        title="Method not allowed",
-        detail=f"{shown(path)} takes {allowed}, not {method}.",
-        headers={"allow": allowed},
-    )
-
-
 def unavailable(request_id: str) -> Problem:
     """Answer while a service behind the API is throttling or out of reach: a repeat may well succeed."""
     return Problem(

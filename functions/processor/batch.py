@@ -1,29 +1,59 @@
-"""Powertools' batch processing of SQS messages, several at a time."""
+"""A batch of SQS messages, several at a time, with the failed ones reported one by one.
+
+AWS Lambda Developer Guide, "Implementing partial batch responses" (``ReportBatchItemFailures``).
+"""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 MAX_WORKERS = 10
 """How many messages of a batch are processed at a time: as many as a batch has by default."""
 
 
-class ConcurrentBatchProcessor(BatchProcessor):
-    """A BatchProcessor whose messages wait for the network together instead of in turn.
+class Message(TypedDict):
+    """What is read of an SQS message, as Lambda delivers it."""
 
-    `BatchProcessor._process_record` turns a message's exception into that message's failure, and shares
-    nothing between messages but the lists it appends to. Take a new one for every invocation.
+    messageId: str
+    body: str
+
+
+class BatchItemFailure(TypedDict):
+    """A message that has to come back."""
+
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What Lambda deletes messages by: all of the batch but these."""
+
+    batchItemFailures: list[BatchItemFailure]
+
+
+def process_batch(messages: Sequence[Message], process: Callable[[Message], None]) -> BatchResponse:
+    """Process messages at the same time, as they mostly wait; report those that ``process`` raises for.
+
+    A batch that failed as a whole is reported like any other: an exception would only be counted as an error
+    of the function.
     """
 
-    def __init__(self) -> None:
-        # A batch that failed as a whole is reported message by message like any other: an exception would
-        # only be counted as an error of the function.
-        super().__init__(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    def fails(message: Message) -> bool:
+        try:
+            process(message)
+        except Exception:  # noqa: BLE001 - `process` has logged it
+            return True
+        return False
 
-    def process(self) -> list[tuple[Any, ...]]:
-        """Process all messages of the batch, and return when all are done."""
-        with ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(self.records))) as pool:
-            return list(pool.map(self._process_record, self.records))
+    with ThreadPoolExecutor(max_workers=min(MAX_WORKERS, len(messages))) as pool:
+        failed = list(pool.map(fails, messages))
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": message["messageId"]}
+            for message, has_failed in zip(messages, failed, strict=True)
+            if has_failed
+        ]
+    }

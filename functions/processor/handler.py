@@ -9,13 +9,12 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import process_partial_response
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.ledger.store import LedgerStore, Recorded
-from functions.processor.batch import MAX_WORKERS, ConcurrentBatchProcessor
+from functions.log import begin_invocation, logger
+from functions.processor.batch import MAX_WORKERS, process_batch
 from functions.processor.deadline import Deadline, OutOfTimeError
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.objects import S3Objects
@@ -27,11 +26,9 @@ from functions.processor.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
+    from functions.invocation import LambdaContext
     from functions.ledger.entry import Upload
+    from functions.processor.batch import BatchResponse, Message
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,
@@ -51,26 +48,24 @@ EXPECTED_FAILURES = (
 )
 """Failures that say all in one sentence, without a stack trace."""
 
-logger = Logger()
-
 
 class UnreadableEventError(Exception):
     """The function was invoked with something else than a batch of SQS messages."""
 
 
-@logger.inject_lambda_context
-def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handle(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Process a batch, and report the messages that have to come back.
 
     An event that isn't a batch of SQS messages raises, so that everything in it comes back: Lambda takes any
     answer without failures for "all done".
     """
-    require_messages(event)
+    begin_invocation(context.aws_request_id)
+    messages = require_messages(event)
     deadline = Deadline(context.get_remaining_time_in_millis)
     metrics = ReceiptMetrics()
     process = partial(process_message, recorder=shared_recorder(), deadline=deadline, metrics=metrics)
     try:
-        return process_partial_response(event, process, ConcurrentBatchProcessor(), context)
+        return process_batch(messages, process)
     finally:
         metrics.write()
 
@@ -89,8 +84,8 @@ def shared_recorder() -> Recorder:
     )
 
 
-def require_messages(event: object) -> None:
-    """Raise UnreadableEventError unless each message can be read, and be named where it fails."""
+def require_messages(event: object) -> Sequence[Message]:
+    """Return an event's messages; raise UnreadableEventError unless each can be read, and be named."""
     messages = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(messages, list) or not messages:
         raise UnreadableEventError("the event has no list of messages in Records")
@@ -99,15 +94,16 @@ def require_messages(event: object) -> None:
             value = message.get(name) if isinstance(message, dict) else None
             if not isinstance(value, str) or not value:
                 raise UnreadableEventError(f"Records[{index}].{name} is not text: this is no SQS message")
+    return messages
 
 
 def process_message(
-    record: SQSRecord, *, recorder: Recorder, deadline: Deadline, metrics: ReceiptMetrics
+    message: Message, *, recorder: Recorder, deadline: Deadline, metrics: ReceiptMetrics
 ) -> None:
     """Record every upload of a message, or raise. One log line per receipt, and one for a failed message."""
     try:
         deadline.allow_call()
-        record_all(parse_body(record.body), recorder, deadline, metrics)
+        record_all(parse_body(message["body"]), recorder, deadline, metrics)
     except Exception as error:
         causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         expected = all(isinstance(cause, EXPECTED_FAILURES) for cause in causes)
@@ -115,7 +111,7 @@ def process_message(
         report(
             "message failed and will come back",
             extra={
-                "message_id": record.message_id,
+                "message_id": message["messageId"],
                 "reason": "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes),
             },
         )

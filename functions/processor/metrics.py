@@ -1,20 +1,22 @@
-"""The processor's metrics, as log lines that CloudWatch reads metrics from (embedded metric format, EMF).
+"""The processor's metrics, as log lines that CloudWatch reads metrics from.
 
-They are for watching, not for counting: a function that is killed takes the figures of its batch with it,
-while the ledger has every entry.
+CloudWatch User Guide, "Specification: Embedded metric format". They are for watching, not for counting: a
+function that is killed takes the figures of its batch with it, while the ledger has every entry.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import sys
+import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final
-
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from functions.ledger.entry import Outcome, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from functions.ledger.entry import Entry
     from functions.ledger.store import Recorded
@@ -29,16 +31,22 @@ BYTES: Final = "ReceiptBytes"
 SECONDS: Final = "SecondsToEntry"
 """From the upload, as S3 timed it, to the entry."""
 
+UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds"}
+"""The units of metrics that are no counts."""
+
+MAX_VALUES: Final = 100
+"""How many values of a metric CloudWatch takes from one line."""
+
 
 class ReceiptMetrics:
     """What one invocation recorded, until it is written to stdout. Threads may share it.
 
-    The only dimensions are ``stack`` and ``service``, from the environment (``STACK_NAME`` and Powertools'
-    ``POWERTOOLS_SERVICE_NAME``): nothing of a receipt or its uploader is in a line.
+    The only dimensions are ``stack`` and ``service``, from the environment (``STACK_NAME`` and
+    ``SERVICE_NAME``): nothing of a receipt or its uploader is in a line.
     """
 
     def __init__(self) -> None:
-        self._stack = os.environ["STACK_NAME"]
+        self._dimensions = {"stack": os.environ["STACK_NAME"], "service": os.environ["SERVICE_NAME"]}
         self._new: list[Entry] = []
 
     def add(self, recorded: Recorded) -> None:
@@ -47,24 +55,31 @@ class ReceiptMetrics:
             self._new.append(recorded.entry)
 
     def write(self) -> None:
-        """Write what was counted, if anything was: one line for every 100 values of a metric."""
-        if not self._new:
-            return
-        metrics = EphemeralMetrics(namespace=NAMESPACE)
-        metrics.add_dimension("stack", self._stack)
-        for entry in self._new:
-            for name, unit, value in _measure(entry):
-                metrics.add_metric(name, unit, value)
-        if metrics.metric_set:
-            metrics.flush_metrics()
+        """Write what was counted, if anything was: a line for as many entries as it can hold."""
+        for start in range(0, len(self._new), MAX_VALUES):
+            line = _line(self._dimensions, _measure(self._new[start : start + MAX_VALUES]))
+            sys.stdout.write(f"{line}\n")
 
 
-def _measure(entry: Entry) -> Iterator[tuple[str, MetricUnit, float]]:
-    yield OUTCOMES[entry.outcome], MetricUnit.Count, 1
-    if entry.reason is not None:
-        yield REASONS[entry.reason], MetricUnit.Count, 1
-    if entry.size_bytes is not None:
-        yield BYTES, MetricUnit.Bytes, entry.size_bytes
-    # S3's clock may be ahead of ours.
-    seconds = (entry.recorded_at - entry.upload.uploaded_at).total_seconds()
-    yield SECONDS, MetricUnit.Seconds, max(seconds, 0.0)
+def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
+    """Return the values of each metric: a sum of those that count, each one of the others."""
+    counts = Counter(OUTCOMES[entry.outcome] for entry in entries)
+    counts.update(REASONS[entry.reason] for entry in entries if entry.reason is not None)
+    sizes = [entry.size_bytes for entry in entries if entry.size_bytes is not None]
+    seconds = [(entry.recorded_at - entry.upload.uploaded_at).total_seconds() for entry in entries]
+    return {
+        **counts,
+        **({BYTES: sizes} if sizes else {}),
+        # S3's clock may be ahead of ours.
+        SECONDS: [max(taken, 0.0) for taken in seconds],
+    }
+
+
+def _line(dimensions: Mapping[str, str], values: Mapping[str, int | Sequence[float]]) -> str:
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values],
+    }
+    metadata = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": metadata, **dimensions, **values}, separators=(",", ":"))

@@ -12,25 +12,26 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from functions.api.clients import CLIENT_CONFIG
-from functions.api.resolver import logger
+from functions.api.responses import respond
 from functions.ledger.store import LedgerStore
 from functions.ledger.time_index import TimeIndex
-from functions.reader.app import reader_app
+from functions.log import begin_invocation
+from functions.reader.routes import reader_routes
 from functions.reader.settings import read_settings
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from functions.invocation import LambdaContext
 
 _settings = read_settings(os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
-_app = reader_app(
+_routes = reader_routes(
     read_index=TimeIndex(_dynamodb, _settings.ledger_table).read,
     store=LedgerStore(_dynamodb, _settings.ledger_table, _settings.ledger_shards),
     shards=_settings.ledger_shards,
 )
 
 
-@logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one HTTP API request (payload format 2.0)."""
-    return _app.resolve(event, context)
+    begin_invocation(context.aws_request_id)
+    return respond(_routes, event)

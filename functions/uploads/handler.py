@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from functions.api.clients import CLIENT_CONFIG
-from functions.api.resolver import logger
+from functions.api.responses import respond
 from functions.ledger.store import LedgerStore
-from functions.uploads.app import uploads_app
+from functions.log import begin_invocation
 from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
+from functions.uploads.routes import uploads_routes
 from functions.uploads.settings import read_settings
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from functions.invocation import LambdaContext
 
 _settings = read_settings(os.environ)
-_app = uploads_app(
+_routes = uploads_routes(
     # A receipt is read by its key, whatever the number of shards: this function need not know it.
     store=LedgerStore(boto3.client("dynamodb", config=CLIENT_CONFIG), _settings.ledger_table, shards=1),
     forms=UploadForms(
@@ -35,7 +36,7 @@ _app = uploads_app(
 )
 
 
-@logger.inject_lambda_context
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one HTTP API request (payload format 2.0)."""
-    return _app.resolve(event, context)
+    begin_invocation(context.aws_request_id)
+    return respond(_routes, event)

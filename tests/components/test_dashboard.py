@@ -73,7 +73,7 @@ def test_the_processor_s_metrics_have_the_dimensions_that_it_gives_them(graph: G
         for function in graph.of_type("aws:lambda/function:Function")
         if ".processor." in function.inputs["handler"]
     ]
-    given = [{"service": p["POWERTOOLS_SERVICE_NAME"], "stack": p["STACK_NAME"]} for p in processors]
+    given = [{"service": p["SERVICE_NAME"], "stack": p["STACK_NAME"]} for p in processors]
     for body in bodies(graph):
         dimensions = [shown for namespace, _, shown, _ in lines(body) if namespace == "Bill-E"]
         assert dimensions

@@ -119,7 +119,7 @@ def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
 
 def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
     assert graph.only("aws:lambda/function:Function").inputs["environment"]["variables"] == {
-        "POWERTOOLS_SERVICE_NAME": "in-processor",
+        "SERVICE_NAME": "in-processor",
         "STACK_NAME": "test",
         "LEDGER_TABLE": graph.named("ledger-table").outputs["name"],
         "LEDGER_SHARDS": "4",

@@ -93,13 +93,13 @@ def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: G
 def test_functions_are_told_what_they_need(graph: Graph) -> None:
     table = graph.named("ledger-table").outputs["name"]
     assert graph.named("api-reader-function").inputs["environment"]["variables"] == {
-        "POWERTOOLS_SERVICE_NAME": "api-reader",
+        "SERVICE_NAME": "api-reader",
         "STACK_NAME": "test",
         "LEDGER_TABLE": table,
         "LEDGER_SHARDS": "4",
     }
     assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
-        "POWERTOOLS_SERVICE_NAME": "api-uploads",
+        "SERVICE_NAME": "api-uploads",
         "STACK_NAME": "test",
         "LEDGER_TABLE": table,
         "UPLOADS_BUCKET": "uploads",

@@ -11,6 +11,8 @@ from components.python_function import newest_python, source_files
 from tests.components.mocks import Graph
 from tests.components.programs import common_args
 
+SHARED_MODULES = {"__init__.py", "environment.py", "invocation.py", "log.py"}
+
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
     archive: dict[str, Any] = graph.named(name).inputs["code"].assets
@@ -39,7 +41,7 @@ def test_archive_holds_the_modules_of_its_packages_and_nothing_else(
     function: str, packages: set[str], dev: Graph
 ) -> None:
     names = set(archive_of(dev, function))
-    assert {name.split("/")[1] for name in names} == {"__init__.py", "environment.py", *packages}
+    assert {name.split("/")[1] for name in names} == {*SHARED_MODULES, *packages}
     assert all(name.startswith("functions/") and name.endswith(".py") for name in names)
     handler = dev.named(function).inputs["handler"]
     assert handler.removesuffix(".handle").replace(".", "/") + ".py" in names

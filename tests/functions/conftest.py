@@ -65,7 +65,7 @@ def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
         "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
-        "POWERTOOLS_SERVICE_NAME": "test",
+        "SERVICE_NAME": "test",
         "STACK_NAME": "test",
     }.items():
         monkeypatch.setenv(name, value)

@@ -16,12 +16,12 @@ REQUEST_ID = "JKJaXmPLvHcESHA="
 
 @dataclass(frozen=True)
 class Context:
-    """What Powertools' logger reads of a `LambdaContext`."""
+    """What a function reads of Lambda's context."""
 
-    function_name: str = "function"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:function"
     aws_request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +46,18 @@ def http_event(
     headers: Mapping[str, str] | None = None,
     is_base64: bool = False,
 ) -> dict[str, Any]:
-    """Build the event of a request; ``path`` and ``query`` are as they stand in the URL."""
+    """Build the event of a request; ``path`` and ``query`` are as they stand in the URL.
+
+    API Gateway finds the route: ``/receipts/`` and one more part of a path is the one with a parameter.
+    """
+    resource, _, fingerprint = unquote(path).removeprefix("/").partition("/")
+    route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
     decoded = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
     if body is not None and is_base64:
         body = base64.b64encode(body.encode()).decode()
     return {
         "version": "2.0",
-        "routeKey": f"{method} {path}",
+        "routeKey": route,
         "rawPath": unquote(path),
         "rawQueryString": query,
         "headers": {
@@ -61,6 +66,7 @@ def http_event(
             **(headers or {}),
         },
         **({"queryStringParameters": decoded} if decoded else {}),
+        **({"pathParameters": {"fingerprint": fingerprint}} if fingerprint else {}),
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "abc123",
@@ -73,7 +79,7 @@ def http_event(
                 "userAgent": "test",
             },
             "requestId": REQUEST_ID,
-            "routeKey": f"{method} {path}",
+            "routeKey": route,
             "stage": "$default",
             "time": "30/Nov/2026:12:00:00 +0000",
             "timeEpoch": 1796040000000,
@@ -85,7 +91,11 @@ def http_event(
 
 def send(handle: Callable[..., dict[str, Any]], event: dict[str, Any]) -> Answer:
     """Let a handler answer an event, and check what holds for every answer."""
-    response = handle(event, Context())
+    return sent(handle(event, Context()))
+
+
+def sent(response: Mapping[str, Any]) -> Answer:
+    """Read a response, and check what holds for every answer."""
     headers = {name.lower(): value for name, value in response["headers"].items()}
     assert headers["cache-control"] == "no-store"
     body = json.loads(response["body"])

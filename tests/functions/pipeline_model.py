@@ -31,6 +31,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from functions.ledger import schema
 from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload
+from functions.log import logger
 from functions.processor import batch, handler
 from tests.functions.aws_in_memory import Answer, Table, VersionedBucket, forbidden, server_error, throttled
 from tests.functions.uploads import JPEG, PDF, PNG, TEXT, s3_event, upload
@@ -38,8 +39,9 @@ from tests.functions.uploads import JPEG, PDF, PNG, TEXT, s3_event, upload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from aws_lambda_powertools.utilities.typing import LambdaContext
     from botocore.awsrequest import AWSResponse
+
+    from functions.invocation import LambdaContext
 
 FUNCTION_TIMEOUT = timedelta(seconds=60)
 VISIBILITY_TIMEOUT = 6 * FUNCTION_TIMEOUT
@@ -363,12 +365,9 @@ def _context(pipeline: Pipeline, delivery: Delivery) -> LambdaContext:
 
 @dataclass
 class _Context:
-    """The part of Lambda's context that the function and Powertools use."""
+    """The part of Lambda's context that the function uses."""
 
     time_left: Callable[[], timedelta]
-    function_name: str = "processor"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:processor"
     aws_request_id: str = "9a5b3c1e-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:
@@ -423,7 +422,7 @@ def processor_on_line() -> Iterator[Line]:
             "MAX_RECEIPT_BYTES": str(MAX_BYTES),
             "ACCEPTED_TYPES": "application/pdf,image/png",
             "STACK_NAME": "test",
-            "POWERTOOLS_SERVICE_NAME": "test",
+            "SERVICE_NAME": "test",
         }.items():
             patch.setenv(name, value)
         once = handler.CLIENT_CONFIG.merge(Config(retries={"total_max_attempts": 1}))
@@ -431,14 +430,14 @@ def processor_on_line() -> Iterator[Line]:
         patch.setattr(handler, "datetime", PipelineTime)
         patch.setattr(boto3, "client", connected)
         patch.setattr(batch, "MAX_WORKERS", 1)
-        level = handler.logger.log_level
-        handler.logger.setLevel("CRITICAL")
+        level = logger.level
+        logger.setLevel("CRITICAL")
         handler.shared_recorder.cache_clear()
         try:
             yield line
         finally:
             handler.shared_recorder.cache_clear()
-            handler.logger.setLevel(level)
+            logger.setLevel(level)
 
 
 def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, str], schema.Item]) -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -450,20 +448,16 @@ class TestOddEvents:
 
 class TestLog:
     @pytest.fixture
-    def lines(self, world: World) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    def lines(self, world: World, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
         """Delivers a batch, and returns the log lines that are written meanwhile."""
-        log_handler = handler.logger.registered_handler
-        assert isinstance(log_handler, logging.StreamHandler)
 
         def deliver(*bodies: str) -> list[dict[str, Any]]:
-            written = io.StringIO()
-            log_handler.setStream(written)
+            capsys.readouterr()
             world.process(*bodies)
-            return [json.loads(line) for line in written.getvalue().splitlines()]
+            lines = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+            return [line for line in lines if "_aws" not in line]
 
-        stream = log_handler.stream
-        yield deliver
-        log_handler.setStream(stream)
+        return deliver
 
     def test_a_receipt_is_one_line_without_its_uploader(
         self, world: World, lines: Callable[..., list[dict[str, Any]]]

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.api.responses import respond
 from functions.environment import EnvironmentVariablesError
 from functions.ledger.entry import Entry, parse_time
 from functions.ledger.store import LedgerStore
-from functions.uploads.app import uploads_app
 from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
 from functions.uploads.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
+from functions.uploads.routes import uploads_routes
 from functions.uploads.settings import read_settings
-from tests.functions.http_events import Answer, http_event, send
+from tests.functions.http_events import Answer, http_event, send, sent
 from tests.functions.time_indexes import entry
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ def post(region: str) -> Iterator[Callable[..., Answer]]:
 
 
 def poster(forms: UploadForms, store: FakeStore | None = None) -> Callable[..., Answer]:
-    app = uploads_app(store=store or FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+    routes = uploads_routes(store=store or FakeStore(), forms=forms, max_bytes=MAX_BYTES)
 
-    def post(body: object = None, *, method: str = "POST", path: str = "/uploads", **event: Any) -> Answer:
+    def post(body: object = None, **event: Any) -> Answer:
         text = body if isinstance(body, str | None) else json.dumps(body)
-        return send(app.resolve, http_event(method, path, body=text, **{"headers": JSON, **event}))
+        request = http_event("POST", "/uploads", body=text, **{"headers": JSON, **event})
+        return sent(respond(routes, request))
 
     return post
 
@@ -217,9 +219,9 @@ class TestBody:
     @pytest.mark.parametrize("body", ["%%%", base64.b64encode(b"\xff\xfe").decode(), "e30"])
     def test_body_in_broken_base64_is_malformed(self, region: str, body: str) -> None:
         with upload_forms(region) as forms:
-            app = uploads_app(store=FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+            routes = uploads_routes(store=FakeStore(), forms=forms, max_bytes=MAX_BYTES)
             event = {**http_event("POST", "/uploads", headers=JSON), "body": body, "isBase64Encoded": True}
-            answer = send(app.resolve, event)
+            answer = sent(respond(routes, event))
 
         assert answer.body["type"] == "/problems/malformed-body"
 
@@ -331,18 +333,6 @@ class TestKeyPart:
         assert len(key_part.encode()) <= 255
         assert not set(key_part) & set("/\\ ${}%?#&+\"'<>|*:\n\r\t\0")
         assert key_part not in {".", ".."}
-
-
-class TestRoutes:
-    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
-    def test_other_methods_are_not_allowed(self, post: Callable[..., Answer], method: str) -> None:
-        answer = post(method=method)
-
-        assert answer.status == 405
-        assert answer.headers["allow"] == "POST"
-
-    def test_unknown_path_is_not_found(self, post: Callable[..., Answer]) -> None:
-        assert post(BODY, path="/uploads/1").body["type"] == "/problems/route-not-found"
 
 
 class TestSettings:

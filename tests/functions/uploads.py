@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 from functions.ledger.entry import ObjectVersion, Upload, Uploader
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from functions.invocation import LambdaContext
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
@@ -97,12 +97,9 @@ def context(remaining_ms: int = 60_000) -> LambdaContext:
 
 @dataclass
 class _Context:
-    """The part of Lambda's context that the functions and Powertools use."""
+    """The part of Lambda's context that the functions use."""
 
     remaining_ms: int
-    function_name: str = "processor"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:processor"
     aws_request_id: str = "9a5b3c1e-0000-4000-8000-000000000000"
 
     def get_remaining_time_in_millis(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from functions.api import resolver
+from functions.log import JsonFormatter, logger
 from functions.processor import handler as processor
 from tests.functions.conftest import aws, ledger_table, region, uploads_bucket
 from tests.security.account import ENVIRONMENT, Account, Clock
@@ -49,7 +49,9 @@ def account(
     processor.shared_recorder.cache_clear()
 
     log = io.StringIO()
-    streams = [_redirect(logger.registered_handler, log) for logger in (processor.logger, resolver.logger)]
+    copy = logging.StreamHandler(log)
+    copy.setFormatter(JsonFormatter())
+    logger.addHandler(copy)
     yield Account(
         bucket=uploads_bucket,
         table=ledger_table,
@@ -59,14 +61,5 @@ def account(
         log=log,
         clock=clock,
     )
-    for log_handler, stream in reversed(streams):
-        log_handler.setStream(stream)
+    logger.removeHandler(copy)
     processor.shared_recorder.cache_clear()
-
-
-def _redirect(log_handler: logging.Handler, log: io.StringIO) -> tuple[logging.StreamHandler[Any], Any]:
-    """Let a logger write into ``log``; return what undoes it."""
-    assert isinstance(log_handler, logging.StreamHandler)
-    stream = log_handler.stream
-    log_handler.setStream(log)
-    return log_handler, stream

@@ -102,7 +102,7 @@ def calls_to_recognise(data: bytes) -> int:
 
 
 def test_a_file_of_frames_in_frames_is_judged_where_the_processor_judges(account: Account) -> None:
-    """Deep in a worker thread, below Powertools: there is less of the stack left than in a small test."""
+    """Deep in a worker thread, below the batch: there is less of the stack left than in a small test."""
     made = account.put("frames.png", SKIPPABLE_FRAME * 100_000)
 
     assert account.process(s3_event(made)) == []

@@ -9,13 +9,11 @@ from uuid import uuid4
 
 from functions.api.entry_json import entry_to_json
 from functions.api.problems import Problem, ProblemError
-from functions.api.resolver import json_response, new_resolver, refuse_other_methods
+from functions.api.responses import Request, Response, Routes, json_response
 from functions.ledger.entry import format_time
 from functions.uploads.request import parse_upload_request
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-
     from functions.ledger.entry import Entry
     from functions.uploads.forms import UploadForms
 
@@ -27,27 +25,24 @@ class FindsReceipts(Protocol):
         """Return the entry that accepted a fingerprint, if any."""
 
 
-def uploads_app(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) -> APIGatewayHttpResolver:
-    """Make the resolver of ``POST /uploads``.
+def uploads_routes(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) -> Routes:
+    """Make the handler of ``POST /uploads``.
 
     The refusal of what was accepted already saves an upload; it is no lock. Two callers who ask at the same
     time both get a form, and the ledger then records the second upload as a duplicate.
     """
-    app = new_resolver()
 
-    @app.post("/uploads")
-    def prepare_upload() -> Response[str]:
-        event = app.current_event
-        request = parse_upload_request(
-            content_type=event.headers.get("content-type"),
-            body=event.body,
-            is_base64=bool(event.is_base64_encoded),
+    def prepare_upload(request: Request) -> Response:
+        upload = parse_upload_request(
+            content_type=request["headers"].get("content-type"),
+            body=request.get("body"),
+            is_base64=request["isBase64Encoded"],
             max_bytes=max_bytes,
         )
-        accepted = store.receipt(request.fingerprint)
+        accepted = store.receipt(upload.fingerprint)
         if accepted is not None:
             raise ProblemError(_already_accepted(accepted))
-        form = forms.form_for(request, now=datetime.now(UTC), upload_id=uuid4())
+        form = forms.form_for(upload, now=datetime.now(UTC), upload_id=uuid4())
         return json_response(
             {
                 "url": form.url,
@@ -58,8 +53,7 @@ def uploads_app(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) -> 
             HTTPStatus.CREATED,
         )
 
-    refuse_other_methods(app, "/uploads", allowed="POST")
-    return app
+    return {"POST /uploads": prepare_upload}
 
 
 def _already_accepted(receipt: Entry) -> Problem:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 from functions.api import fingerprints
 from functions.api.entry_json import entry_to_json
 from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
-from functions.api.resolver import json_response, new_resolver, refuse_other_methods
+from functions.api.responses import Request, Response, Routes, json_response
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-
     from functions.ledger.store import History
 
 HISTORY_LIMIT = 300
@@ -34,13 +32,11 @@ class ReadsHistory(Protocol):
         """Return what the ledger holds about a fingerprint."""
 
 
-def reader_app(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> APIGatewayHttpResolver:
-    """Make the resolver of ``GET /receipts`` and ``GET /receipts/{fingerprint}``."""
-    app = new_resolver()
+def reader_routes(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> Routes:
+    """Make the handlers of ``GET /receipts`` and ``GET /receipts/{fingerprint}``."""
 
-    @app.get("/receipts")
-    def list_receipts() -> Response[str]:
-        query = parse_listing_query(app.current_event.raw_query_string)
+    def list_receipts(request: Request) -> Response:
+        query = parse_listing_query(request["rawQueryString"])
         page = list_newest(
             read_index,
             shards=shards,
@@ -54,8 +50,8 @@ def reader_app(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> AP
             {"entries": [entry_to_json(entry) for entry in page.entries], "next_cursor": cursor}
         )
 
-    @app.get("/receipts/<fingerprint>")
-    def show_receipt(fingerprint: str) -> Response[str]:
+    def show_receipt(request: Request) -> Response:
+        fingerprint = request["pathParameters"]["fingerprint"]
         if not fingerprints.is_fingerprint(fingerprint):
             error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=fingerprints.ALLOWED)
             raise ProblemError(invalid_parameters([error]))
@@ -71,9 +67,7 @@ def reader_app(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> AP
             }
         )
 
-    refuse_other_methods(app, "/receipts", allowed="GET")
-    refuse_other_methods(app, "/receipts/<fingerprint>", allowed="GET")
-    return app
+    return {"GET /receipts": list_receipts, "GET /receipts/{fingerprint}": show_receipt}
 
 
 def _receipt_not_found(fingerprint: str) -> Problem:

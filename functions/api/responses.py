@@ -1,0 +1,74 @@
+"""From an HTTP API's request to its response: a handler per route, and every error as a problem.
+
+Requests and responses are in payload format 2.0 (Amazon API Gateway Developer Guide, "Create AWS Lambda proxy
+integrations for HTTP APIs in API Gateway"). API Gateway has chosen the route; it answers all others itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+
+from functions.api import problems
+from functions.api.problems import Problem, ProblemError
+from functions.log import logger
+
+Request = Mapping[str, Any]
+Response = dict[str, Any]
+Routes = Mapping[str, Callable[[Request], Response]]
+"""Handlers by route key, such as ``GET /receipts/{fingerprint}``."""
+
+THROTTLING_ERRORS = frozenset(
+    {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
+)
+"""Codes with which DynamoDB, and KMS behind it, refuse too many requests. Their status is 400."""
+
+
+def respond(routes: Routes, request: Request) -> Response:
+    """Answer a request with its route's handler; any error becomes an ``application/problem+json``."""
+    try:
+        return routes[request["routeKey"]](request)
+    except ProblemError as error:
+        return problem_response(error.problem)
+    except Exception as error:  # noqa: BLE001 - logged, and told as a problem
+        request_id = request["requestContext"]["requestId"]
+        logger.exception("request failed", extra={"request_id": request_id})
+        unavailable = _is_transient(error)
+        return problem_response(
+            problems.unavailable(request_id) if unavailable else problems.internal_error(request_id)
+        )
+
+
+def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Answer with JSON that no cache keeps: the ledger is private, and grows."""
+    return _response(status, "application/json", body, {})
+
+
+def problem_response(problem: Problem) -> Response:
+    """Answer with a problem."""
+    return _response(problem.status, "application/problem+json", problem.to_json(), problem.headers)
+
+
+def _response(
+    status: HTTPStatus, content_type: str, body: Mapping[str, object], headers: Mapping[str, str]
+) -> Response:
+    return {
+        "statusCode": int(status),
+        "headers": {"content-type": content_type, "cache-control": "no-store", **headers},
+        # ASCII only: a refused value may hold half a surrogate pair, which has no UTF-8.
+        "body": json.dumps(body, separators=(",", ":")),
+        "isBase64Encoded": False,
+    }
+
+
+def _is_transient(error: Exception) -> bool:
+    """Tell whether botocore gave up, after its own retries, on something that tends to pass."""
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return code in THROTTLING_ERRORS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, ConnectionError | HTTPClientError)

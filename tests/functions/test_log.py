@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.ledger.entry import parse_time
+from functions.log import StdoutHandler, begin_invocation, logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ID = "9a5b3c1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def line(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], dict[str, Any]]]:
+    """The one line that an invocation has logged."""
+    begin_invocation(ID)
+
+    def only() -> dict[str, Any]:
+        (text,) = capsys.readouterr().out.splitlines()
+        parsed = json.loads(text)
+        assert isinstance(parsed, dict)
+        return parsed
+
+    yield only
+    begin_invocation("")
+
+
+def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Callable[[], Any]) -> None:
+    before = datetime.now(UTC)
+    logger.warning("message %s failed", 7, extra={"message_id": "m7", "reason": None})
+
+    written = line()
+
+    age = (parse_time(written.pop("timestamp")) - before).total_seconds()
+    assert -0.001 <= age < 60
+    assert written == {
+        "level": "WARNING",
+        "message": "message 7 failed",
+        "aws_request_id": ID,
+        "message_id": "m7",
+    }
+
+
+def test_a_stack_trace_stays_in_its_line(line: Callable[[], Any]) -> None:
+    logger.error("failed", exc_info=ZeroDivisionError("surprise\nof two lines"))
+
+    assert line()["exception"] == "ZeroDivisionError: surprise\nof two lines"
+
+
+@pytest.mark.parametrize("value", ["\ud83e", "\x1b[2J\r\n", datetime(2026, 11, 30, tzinfo=UTC), {1, 2}])
+def test_any_value_is_written_in_ascii(capsys: pytest.CaptureFixture[str], value: object) -> None:
+    logger.info("odd", extra={"value": value})
+
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert out.rstrip("\n").isprintable()
+    assert "value" in json.loads(out)
+
+
+def test_nothing_fails_for_its_log(capsys: pytest.CaptureFixture[str]) -> None:
+    record = logging.makeLogRecord({"msg": "too few %s %s", "args": (1,)})
+
+    StdoutHandler().handle(record)
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "too few" in captured.err
+
+
+def test_a_handler_at_the_root_does_not_write_every_line_again(line: Callable[[], Any]) -> None:
+    """Lambda's runtime has one there."""
+    at_the_root = io.StringIO()
+    handler = logging.StreamHandler(at_the_root)
+    logging.getLogger().addHandler(handler)
+    try:
+        logger.info("once")
+        logger.debug("never")
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert line()["message"] == "once"
+    assert at_the_root.getvalue() == ""
