@@ -1,0 +1,61 @@
+"""What ministack's Lambda lacks: the batching window of a queue's mapping.
+
+Lambda invokes a function as soon as a batch is full, or when its window is over, which begins with the first
+message (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", "Batching behavior").
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+from typing import Any
+
+from ministack.core.concurrency import esm_wake
+from ministack.services import lambda_svc, sqs
+
+_opened: dict[str, float] = {}
+"""URL of a queue to the time when its window began. Only the poller's thread reads it."""
+
+
+def install() -> None:
+    """Have ministack's poller leave messages in the queue while their batch has its window."""
+    receive = sqs._receive_messages_for_esm  # noqa: SLF001
+
+    def receive_when_due(queue_url: str, max_number: int) -> list[dict[str, Any]]:
+        window = _window_seconds(queue_url)
+        if window and not _is_due(queue_url, max_number, window):
+            return []
+        _opened.pop(queue_url, None)
+        batch: list[dict[str, Any]] = receive(queue_url, max_number)
+        return batch
+
+    sqs._receive_messages_for_esm = receive_when_due  # noqa: SLF001
+
+
+def _window_seconds(queue_url: str) -> int:
+    arn = sqs._queues[queue_url]["attributes"]["QueueArn"]  # noqa: SLF001
+    windows = (
+        mapping["MaximumBatchingWindowInSeconds"]
+        for _account, _region, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001
+        if mapping["EventSourceArn"] == arn
+    )
+    return next(windows, 0)
+
+
+def _is_due(queue_url: str, batch_size: int, window_seconds: int) -> bool:
+    now = time.time()
+    waiting = (
+        message
+        for message in sqs._queues[queue_url]["messages"]  # noqa: SLF001
+        if message.get("visible_at", 0) <= now
+    )
+    count = sum(1 for _ in islice(waiting, batch_size))
+    if count == 0 or count >= batch_size:
+        return count > 0
+    if queue_url not in _opened:
+        _opened[queue_url] = now
+        ending = threading.Timer(window_seconds, esm_wake.set)
+        ending.daemon = True
+        ending.start()
+    return now - _opened[queue_url] >= window_seconds
