@@ -1,6 +1,7 @@
 """The contestants on one embedded AWS, each with a bucket, a queue, a function and a table of its own.
 
-Bill-E is deployed by its own program. Every function reaches AWS through a proxy that delays all calls alike.
+Bill-E is deployed by its own program, with the defaults of its batches. The emulator runs functions with the
+packages of this environment. Every function reaches AWS through a proxy that delays all calls alike.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import IngestPipelineArgs
 from local.aws import Aws
 from local.environment import Environment, running_environment
 
 DELAY_SECONDS = 0.030
-CONCURRENCY = 10
-"""Functions at the same time, for everybody."""
+CONCURRENCY = 2
+"""Functions at the same time, for everybody, unless a measure sets another number. Lambda has no smaller."""
 
 BASELINES = Path(__file__).parent / "baselines"
 
@@ -71,6 +73,14 @@ class Field:
         """AWS as the operator sees it."""
         return self.environment.emulator.operator
 
+    def set_concurrency(self, functions: int) -> None:
+        """Let every contestant have so many functions at the same time."""
+        client = self.aws.client("lambda")
+        for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
+            client.update_event_source_mapping(
+                UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": functions}
+            )
+
     def calls(self) -> Counter[str]:
         """Return the calls that functions have made so far, by operation."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.proxy_port}/counts") as answer:
@@ -80,15 +90,15 @@ class Field:
 @contextlib.contextmanager
 def running_field(*, with_baselines: bool = True) -> Iterator[Field]:
     """Start an embedded AWS, deploy everybody, and stop everything at the end."""
-    config = {"bill-e:maxConcurrency": CONCURRENCY}
+    config = {
+        "bill-e:maxConcurrency": CONCURRENCY,
+        "bill-e:batchWindowSeconds": IngestPipelineArgs.batch_window_seconds,
+    }
     with running_environment(config=config) as environment, _proxy(environment) as port:
         aws = environment.emulator.operator
         contestants = [_bill_e(environment, port)]
         if with_baselines:
-            layer = aws.client("lambda").list_layers()["Layers"][0]["LatestMatchingVersion"][
-                "LayerVersionArn"
-            ]
-            contestants += [_deploy(aws, baseline, layer, port) for baseline in BASELINE_DEPLOYMENTS]
+            contestants += [_deploy(aws, baseline, port) for baseline in BASELINE_DEPLOYMENTS]
         yield Field(
             environment=environment,
             contestants={contestant.name: contestant for contestant in contestants},
@@ -136,7 +146,7 @@ def _bill_e(environment: Environment, port: int) -> Deployed:
     )
 
 
-def _deploy(aws: Aws, baseline: Baseline, layer: str, port: int) -> Deployed:
+def _deploy(aws: Aws, baseline: Baseline, port: int) -> Deployed:
     name = f"bench-{baseline.module.replace('_', '-')}"
     table, guard = f"{name}-items", f"{name}-idempotency"
     for each in (table, guard):
@@ -155,7 +165,6 @@ def _deploy(aws: Aws, baseline: Baseline, layer: str, port: int) -> Deployed:
         Handler=f"{baseline.module}.handle",
         Role=_role(aws, name),
         Code={"ZipFile": _archive(baseline.module)},
-        Layers=[layer],
         Timeout=60,
         MemorySize=512,
         Environment={

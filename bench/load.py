@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
+from itertools import count, islice
 
 from bench.embedded import Deployed, Field, Invocations, invocations_since, wait_for
 from bench.receipts import png
@@ -45,17 +45,17 @@ def upload_and_wait(
     Raise LostReceiptsError where one has none after three minutes.
     """
     s3 = field.aws.client("s3")
+    bodies = {f"receipts/{seed}.png": png(size_bytes, seed) for seed in islice(_seeds, uploads)}
     before, calls_before = _entries(field, contestant), field.calls()
     started = time.time()
 
-    def upload(seed: int) -> tuple[str, float]:
-        key, body = f"receipts/{seed}.png", png(size_bytes, seed)
+    def upload(key: str) -> tuple[str, float]:
         sent = time.time()
-        s3.put_object(Bucket=contestant.bucket, Key=key, Body=body)
+        s3.put_object(Bucket=contestant.bucket, Key=key, Body=bodies[key])
         return key, sent
 
     with ThreadPoolExecutor(max_workers=uploaders) as pool:
-        sent = dict(pool.map(upload, [next(_seeds) for _ in range(uploads)]))
+        sent = dict(pool.map(upload, bodies))
     wanted = before + uploads
     if not wait_for(TIMEOUT_SECONDS, lambda: _entries(field, contestant) >= wanted):
         raise LostReceiptsError(

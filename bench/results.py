@@ -69,4 +69,3 @@ class Result:
     plots: Sequence[Plot] = ()
     aims: Sequence[Aim] = ()
     counts: Sequence[Count] = ()
-    notes: Sequence[str] = ()

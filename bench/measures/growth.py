@@ -6,6 +6,7 @@ from bench.embedded import Field
 from bench.load import Run, upload_and_wait
 from bench.results import Aim, Count, Plot, Result, Table
 from bench.scale import Scale
+from components import IngestPipelineArgs
 
 RECEIPT_BYTES = 20_000
 MOST_UPLOADERS = 8
@@ -13,6 +14,7 @@ MOST_UPLOADERS = 8
 
 def measure(field: Field, scale: Scale) -> Result:
     """Run Bill-E with growing numbers of uploaders, then of uploads."""
+    field.set_concurrency(IngestPipelineArgs.max_concurrency)
     by_uploaders = {
         uploaders: _run(field, scale.growth_uploads[1], uploaders) for uploaders in scale.growth_uploaders
     }
