@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, islice
 
+from bench.cpu import cpu_seconds
 from bench.embedded import Deployed, Field, Invocations, invocations_since, wait_for
 from bench.receipts import png
 
@@ -30,6 +31,7 @@ class Run:
     latencies: Sequence[float]
     calls: Counter[str]
     invocations: Invocations
+    cpu: Mapping[str, float]
 
     @property
     def rate(self) -> float:
@@ -46,7 +48,7 @@ def upload_and_wait(
     """
     s3 = field.aws.client("s3")
     bodies = {f"receipts/{seed}.png": png(size_bytes, seed) for seed in islice(_seeds, uploads)}
-    before, calls_before = _entries(field, contestant), field.calls()
+    before, calls_before, cpu_before = _entries(field, contestant), field.calls(), cpu_seconds()
     started = time.time()
 
     def upload(key: str) -> tuple[str, float]:
@@ -61,6 +63,7 @@ def upload_and_wait(
         raise LostReceiptsError(
             f"{contestant.name}: {_entries(field, contestant) - before} of {uploads} uploads have an entry"
         )
+    cpu = cpu_seconds()
     recorded = _recorded(field, contestant, since=sent)
     return Run(
         uploads=uploads,
@@ -68,6 +71,7 @@ def upload_and_wait(
         latencies=sorted(recorded[key] - sent[key] for key in sent),
         calls=field.calls() - calls_before,
         invocations=invocations_since(field, contestant, started),
+        cpu={part: seconds - cpu_before[part] for part, seconds in cpu.items()},
     )
 
 

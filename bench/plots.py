@@ -28,7 +28,8 @@ def svg(plot: Plot) -> str:
         *(_tick_across(across.place(value), value) for value in across.ticks),
         *(_tick_upward(upward.place(value), value) for value in upward.ticks),
     ]
-    for row, (name, line) in enumerate(plot.lines):
+    # What is drawn last is on top.
+    for row, (name, line) in sorted(enumerate(plot.lines), key=lambda each: each[1][0] == "Bill-E"):
         colour = BILL_E_COLOUR if name == "Bill-E" else next(colours)
         placed = [(across.place(x), upward.place(y)) for x, y in line]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)

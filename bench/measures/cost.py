@@ -14,6 +14,7 @@ from bench.receipts import png
 from bench.results import Aim, Count, Result, Table
 from bench.scale import Scale
 from bench.simulated_aws.s3 import StoredObject
+from bench.wording import counted
 from components import IngestPipelineArgs
 
 BATCHES = (1, 10, 100)
@@ -134,12 +135,13 @@ def measure(bench: Bench, scale: Scale) -> Result:
             Count(
                 text=f"{BILL_E.name}, batch {batch}: per receipt",
                 actual=(
-                    f"{used.gets:g} GET, {used.write_units:g} write units, {used.log_lines:g} log lines; "
-                    f"{used.metrics_lines} lines of metrics for the batch"
+                    f"{used.gets:g} GET, {counted(used.write_units, 'write unit')}, "
+                    f"{counted(used.log_lines, 'log line')}; "
+                    f"{counted(used.metrics_lines, 'metrics line')} for the batch"
                 ),
                 expected=(
-                    "1 GET, 2 write units, 1 log lines; "
-                    f"{-(-batch // VALUES_PER_METRICS_LINE)} lines of metrics for the batch"
+                    "1 GET, 2 write units, 1 log line; "
+                    f"{counted(-(-batch // VALUES_PER_METRICS_LINE), 'metrics line')} for the batch"
                 ),
             )
             for batch, used in usage.items()

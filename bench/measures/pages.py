@@ -16,6 +16,7 @@ from bench.events import BUCKET, Context, http_get
 from bench.results import Aim, Count, Plot, Result, Table
 from bench.scale import Scale
 from bench.simulated_aws.transport import Usage
+from bench.wording import counted
 from functions.ledger import schema
 from functions.ledger.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
 
@@ -112,7 +113,7 @@ def measure(bench: Bench, scale: Scale) -> Result:
         counts=[
             Count(
                 text=f"a page of 50 at {size:,} entries",
-                actual=f"{costs['page', size].calls} calls, {costs['page', size].read_units:g} read units",
+                actual=_asked(costs["page", size]),
                 expected=EXPECTED_PAGE,
             )
             for size in sizes
@@ -191,4 +192,8 @@ def _delayed(bench: Bench) -> Iterator[None]:
 
 
 def _sentence(cost: Cost) -> str:
-    return f"{cost.calls} calls, {cost.read_units:g} read units ({cost.seconds * 1000:.0f} ms)"
+    return f"{_asked(cost)} ({cost.seconds * 1000:.0f} ms)"
+
+
+def _asked(cost: Cost) -> str:
+    return f"{counted(cost.calls, 'call')}, {counted(cost.read_units, 'read unit')}"

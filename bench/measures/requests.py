@@ -11,12 +11,13 @@ from bench.receipts import NOT_A_RECEIPT, png
 from bench.results import Count, Result, Table
 from bench.simulated_aws.s3 import StoredObject
 from bench.simulated_aws.transport import Usage
+from bench.wording import counted
 
 EXPECTED = {
     "new": "1 GetObject + 1 PutItem, 2 write units",
     "duplicate": "1 GetObject + 2 PutItem, 3 write units",
     "rejected": "1 GetObject + 1 PutItem, 2 write units",
-    "redelivered": "1 GetObject + 1 PutItem, 1 write units",
+    "redelivered": "1 GetObject + 1 PutItem, 1 write unit",
 }
 """What Bill-E asks of AWS. A refused write costs a unit; a write to the table and its index costs two."""
 
@@ -96,8 +97,8 @@ def _sentence(usage: Usage) -> str:
     calls = " + ".join(
         f"{times} {call.partition(':')[2]}" for call, times in sorted(usage.calls.items(), key=_order)
     )
-    read = f", {usage.read_units:g} read units" if usage.read_units else ""
-    return f"{calls}, {usage.write_units:g} write units{read}"
+    read = f", {counted(usage.read_units, 'read unit')}" if usage.read_units else ""
+    return f"{calls}, {counted(usage.write_units, 'write unit')}{read}"
 
 
 def _order(call: tuple[str, int]) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 
+from bench.cpu import PARTS
 from bench.embedded import CONCURRENCY, DELAY_SECONDS, Deployed, Field
 from bench.load import Run, upload_and_wait
 from bench.results import Aim, Count, Result, Table
@@ -43,10 +44,14 @@ def measure(field: Field, scale: Scale) -> Result:
             "uploaders share this machine's cores. With few functions they do not use them up, and what "
             "is compared is how much a function gets done while it waits, as in Lambda, where each has a "
             "share of a core to itself. With many, the cores are what everybody waits for: the ratio is "
-            "then that of CPU time, of which the emulator and the uploaders take most."
+            "then that of all CPU time, whoever uses it, as the last table shows."
         ),
         tables=[
-            _table(f"{functions} functions at the same time", runs[functions]) for functions in CONCURRENCIES
+            *(
+                _table(f"{functions} functions at the same time", runs[functions])
+                for functions in CONCURRENCIES
+            ),
+            _cpu_table(f"CPU time per receipt with {CONCURRENCIES[1]} functions, by where it goes", most),
         ],
         aims=[
             Aim(
@@ -104,6 +109,23 @@ def _table(caption: str, runs: Runs) -> Table:
                 f"{sum(run.invocations.milliseconds for run in each) / _total(each):.0f} ms",
             ]
             for name, each in runs.items()
+        ],
+    )
+
+
+def _cpu_table(caption: str, runs: Runs) -> Table:
+    """Show what the machine was busy with; without rows where it doesn't tell."""
+    milliseconds = {
+        name: {part: sum(run.cpu[part] for run in each) / _total(each) * 1000 for part in PARTS}
+        for name, each in runs.items()
+    }
+    return Table(
+        caption=caption,
+        columns=["", *PARTS, "all"],
+        rows=[
+            [name, *(f"{taken[part]:.1f} ms" for part in PARTS), f"{sum(taken.values()):.1f} ms"]
+            for name, taken in milliseconds.items()
+            if any(taken.values())
         ],
     )
 

@@ -1,0 +1,66 @@
+"""The bench notices when the product gets worse: each change here fails the count that it is about."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bench.packages import REPOSITORY
+
+READ_BEFORE_WRITE = """
+from functions.ledger.store import LedgerStore
+insert = LedgerStore._insert
+def read_first(self, entry):
+    self.receipt("0" * 64)
+    return insert(self, entry)
+LedgerStore._insert = read_first
+"""
+TALKATIVE = """
+from functions.processor import handler
+tell = handler.log_receipt
+def twice(*args, **kwargs):
+    tell(*args, **kwargs)
+    tell(*args, **kwargs)
+handler.log_receipt = twice
+"""
+WHOLE_LEDGER = """
+from functions.reader import query
+query.DEFAULT_LIMIT = query.MAX_LIMIT
+from functions.ledger import listing
+listing.isqrt = lambda number: 1_000
+"""
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "measure", "complaint"),
+    [
+        pytest.param(READ_BEFORE_WRITE, "requests", "Bill-E, new", id="a read before each write"),
+        pytest.param(TALKATIVE, "cost", "2 log lines", id="two log lines for a receipt"),
+        pytest.param(WHOLE_LEDGER, "pages", "a page of 50 at 1,000 entries", id="pages that read more"),
+    ],
+)
+def test_bench_fails_for(sabotage: str, measure: str, complaint: str) -> None:
+    done = bench(sabotage, measure)
+
+    assert done.returncode == 1, done.stderr
+    assert complaint in done.stderr
+
+
+def test_bench_holds_as_the_product_is() -> None:
+    assert bench("import os", "requests").returncode == 0
+
+
+def bench(preparation: str, measure: str) -> subprocess.CompletedProcess[str]:
+    """Run a measure in a process of its own, with something done to the product first."""
+    environment = "import os; from bench.contestants import ENVIRONMENT; os.environ.update(ENVIRONMENT)"
+    run = f"from bench.__main__ import main; raise SystemExit(main(['--quick', '--only', '{measure}']))"
+    return subprocess.run(
+        [sys.executable, "-c", "\n".join([environment, preparation, run])],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+        timeout=120,
+    )
