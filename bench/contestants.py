@@ -8,14 +8,23 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
+from bench.events import UploadedFile
+from bench.receipts import png
 from bench.simulated_aws.dynamodb import Table
+from bench.simulated_aws.s3 import StoredObject
 from bench.simulated_aws.transport import SimulatedAws
+from components import IngestPipelineArgs
 
 SHARDS: Final = 4
 MAX_RECEIPT_BYTES: Final = 20 * 1024 * 1024
 ACCEPTED_TYPES: Final = "application/pdf,image/heic,image/jpeg,image/png,image/tiff,image/webp"
+
+MEMORY_MEGABYTES: Final = IngestPipelineArgs.memory_megabytes
+MEGABYTES_OF_A_VCPU: Final = 1769
+"""Lambda gives a full vCPU at 1,769 MB, and less in proportion (developer guide, "Configure memory")."""
 
 LEDGER, NAIVE, IDEMPOTENCY, LIMIT = "ledger", "naive", "idempotency", "limit"
 """Table names."""
@@ -94,6 +103,19 @@ class Bench:
         """Invoke a contestant once."""
         with contextlib.redirect_stdout(self.log):
             return self.handlers[contestant.name](event, context)
+
+    def store_new(self, number: int, size_bytes: int, seeds: Iterator[int]) -> list[UploadedFile]:
+        """Put receipts that nobody has seen into S3, and return what their events name."""
+        files = []
+        for seed in islice(seeds, number):
+            file = UploadedFile(
+                key=f"receipts/2026/11/21/{seed}.png", version_id=f"3sL4kqtJlcpXroDTDmJ{seed}"
+            )
+            stored = StoredObject(body=png(size_bytes, seed))
+            _ = stored.digest  # S3 has it from the upload
+            self.aws.s3.objects[file.key, file.version_id] = stored
+            files.append(file)
+        return files
 
     def reset(self) -> None:
         """Empty S3, DynamoDB and the log."""

@@ -21,13 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.scale import CALL_SECONDS
 from components import IngestPipelineArgs
 from local.aws import Aws
 from local.environment import Environment, running_environment
 
-DELAY_SECONDS = 0.030
 CONCURRENCY = 2
 """Functions at the same time, for everybody, unless a measure sets another number. Lambda has no smaller."""
+
+WINDOW_SECONDS = IngestPipelineArgs.batch_window_seconds
+"""How long every queue gathers a batch, but those of batches of 1."""
 
 BASELINES = Path(__file__).parent / "baselines"
 
@@ -81,6 +84,14 @@ class Field:
                 UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": functions}
             )
 
+    def set_window(self, contestant: Deployed, seconds: int) -> None:
+        """Let a contestant's queue gather batches for so long."""
+        client = self.aws.client("lambda")
+        (mapping,) = client.list_event_source_mappings(FunctionName=contestant.function)[
+            "EventSourceMappings"
+        ]
+        client.update_event_source_mapping(UUID=mapping["UUID"], MaximumBatchingWindowInSeconds=seconds)
+
     def calls(self) -> Counter[str]:
         """Return the calls that functions have made so far, by operation."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.proxy_port}/counts") as answer:
@@ -92,7 +103,7 @@ def running_field(*, with_baselines: bool = True) -> Iterator[Field]:
     """Start an embedded AWS, deploy everybody, and stop everything at the end."""
     config = {
         "bill-e:maxConcurrency": CONCURRENCY,
-        "bill-e:batchWindowSeconds": IngestPipelineArgs.batch_window_seconds,
+        "bill-e:batchWindowSeconds": WINDOW_SECONDS,
     }
     with running_environment(config=config) as environment, _proxy(environment) as port:
         aws = environment.emulator.operator
@@ -112,7 +123,7 @@ def _proxy(environment: Environment) -> Iterator[int]:
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "bench.delay_proxy"),
-            *(str(emulator.port), str(emulator.operator.ca_bundle), str(DELAY_SECONDS)),
+            *(str(emulator.port), str(emulator.operator.ca_bundle), str(CALL_SECONDS)),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -177,6 +188,7 @@ def _deploy(aws: Aws, baseline: Baseline, port: int) -> Deployed:
         EventSourceArn=queue_arn,
         FunctionName=name,
         BatchSize=baseline.batch_size,
+        MaximumBatchingWindowInSeconds=WINDOW_SECONDS if baseline.batch_size > 1 else 0,
         FunctionResponseTypes=["ReportBatchItemFailures"] if baseline.module == "idempotency" else [],
         ScalingConfig={"MaximumConcurrency": CONCURRENCY},
     )

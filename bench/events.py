@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -21,8 +22,8 @@ class UploadedFile:
     event_time: str = "2026-11-21T10:00:00.000Z"
 
 
-def s3_message(file: UploadedFile) -> str:
-    """Return the message body in which S3 sends an upload: all the fields that it has."""
+def s3_message(*files: UploadedFile) -> str:
+    """Return the message body in which S3 sends uploads, all the fields that it has: mostly one of them."""
     return json.dumps(
         {
             "Records": [
@@ -55,26 +56,32 @@ def s3_message(file: UploadedFile) -> str:
                         },
                     },
                 }
+                for file in files
             ]
         }
     )
 
 
-def sqs_batch(files: Sequence[UploadedFile], *, receive_count: int = 1) -> dict[str, Any]:
+def sqs_batch(files: Sequence[UploadedFile]) -> dict[str, Any]:
     """Return the event with which Lambda delivers one message per file."""
+    return sqs_event([s3_message(file) for file in files])
+
+
+def sqs_event(bodies: Sequence[str]) -> dict[str, Any]:
+    """Return the event with which Lambda delivers messages."""
     return {
         "Records": [
             {
-                "messageId": f"{file.key}-{file.version_id}",
+                "messageId": hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
                 "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
-                "body": s3_message(file),
-                "attributes": {"ApproximateReceiveCount": str(receive_count)},
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:uploads",
                 "awsRegion": "us-east-1",
             }
-            for file in files
+            for body in bodies
         ]
     }
 

@@ -22,7 +22,9 @@ def main(module: str, batch: int) -> None:
     """Run a handler once, and print the most memory that this process ever had, in KB."""
     files = [UploadedFile(key=f"receipts/{number}.png") for number in range(batch)]
     with contextlib.redirect_stdout(io.StringIO()):
-        importlib.import_module(module).handle(sqs_batch(files), Context())
+        answer = importlib.import_module(module).handle(sqs_batch(files), Context())
+    if answer and answer["batchItemFailures"]:
+        raise RuntimeError(f"{module} failed: {answer}")
     print(peak_kilobytes())  # noqa: T201 (what the parent reads)
 
 

@@ -18,8 +18,11 @@ def main() -> None:
     marks = [time.perf_counter()]
     with running_emulator() as emulator:
         marks.append(time.perf_counter())
+        import pulumi_aws as aws
+
         from local import program, provider
 
+        _ = aws.lambda_.Function  # the provider's modules are loaded on first use
         marks.append(time.perf_counter())
         made: dict[tuple[str, str], Any] = {}
         create = provider.create

@@ -1,4 +1,4 @@
-"""What a measure hands over: tables, plots, aims and counts. No measure formats or prints."""
+"""What a measure hands over: tables, plots, aims and counts. No measure prints."""
 
 from __future__ import annotations
 

@@ -1,16 +1,20 @@
-"""How much is measured."""
+"""How much is measured, and how slow AWS is meanwhile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+CALL_SECONDS = 0.030
+"""How long every call to S3 or DynamoDB takes, wherever time counts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How often and how large. Quick: every count, few repetitions, no embedded AWS."""
+    """How often and how large. Quick: every count, few repetitions."""
 
     quick: bool
     rounds: int
+    cost_rounds: int
     start_runs: int
     memory_megabytes: tuple[int, ...]
     hashing_megabytes: int
@@ -25,6 +29,7 @@ class Scale:
 FULL = Scale(
     quick=False,
     rounds=15,
+    cost_rounds=7,
     start_runs=21,
     memory_megabytes=(1, 10, 50, 100, 250, 500),
     hashing_megabytes=256,
@@ -38,6 +43,7 @@ FULL = Scale(
 QUICK = Scale(
     quick=True,
     rounds=2,
+    cost_rounds=2,
     start_runs=3,
     memory_megabytes=(1, 100),
     hashing_megabytes=64,

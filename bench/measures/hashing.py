@@ -39,17 +39,16 @@ def measure(bench: Bench, scale: Scale) -> Result:
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=len(body))
     paths = [
         Path(name="hashlib alone", run=lambda: _bare(body)),
-        Path(name="Bill-E: fingerprint, size and type", run=lambda: _examined(pieces, rules)),
+        Path(name="fingerprint, size and type of bytes in memory", run=lambda: _examined(pieces, rules)),
         Path(
-            name="the same out of botocore, S3 having a CRC-32",
+            name="the same from botocore, where S3 has a CRC-32",
             run=lambda: _stored(bench, body, "CRC32", rules),
         ),
         Path(
-            name="the same out of botocore, S3 having a SHA-256",
+            name="the same from botocore, where S3 has a SHA-256",
             run=lambda: _stored(bench, body, "SHA256", rules),
         ),
     ]
-    _, own, with_crc32, with_sha256 = paths
     seconds: dict[str, list[float]] = {path.name: [] for path in paths}
     for _ in range(scale.rounds):
         for path in paths:
@@ -62,8 +61,9 @@ def measure(bench: Bench, scale: Scale) -> Result:
         method=(
             f"{scale.hashing_megabytes} MB in memory, through the processor's own code in this process, "
             f"{scale.rounds} rounds in turn; medians of CPU time. hashlib gets the whole body in one call. "
-            "The last row is what `bill-e` and upload forms store; the row before it is what SDKs store by "
-            "themselves, and botocore computes that CRC-32 too."
+            "The last row is what `bill-e` and upload forms store. The row before it is what SDKs store by "
+            "themselves: botocore then computes a CRC-32 of what it reads, which takes as long as half of "
+            "the SHA-256, and is all the protection that such an object has on its way here."
         ),
         tables=[
             Table(
@@ -79,13 +79,8 @@ def measure(bench: Bench, scale: Scale) -> Result:
             )
         ],
         aims=[
-            Aim(text=f"{own.name}, of hashlib's rate", figure=share[own.name], limit=0.9, at_most=False),
-            Aim(
-                text="rate with a SHA-256 in S3, of the rate with a CRC-32 (lower: hashed twice)",
-                figure=share[with_sha256.name] / share[with_crc32.name],
-                limit=0.9,
-                at_most=False,
-            ),
+            Aim(text=f"{path.name}: rate, of hashlib's", figure=share[path.name], limit=0.9, at_most=False)
+            for path in paths[1:]
         ],
     )
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Mapping
 
 from bench.contestants import BILL_E, ENVIRONMENT, NAIVE_ONE, POWERTOOLS, Contestant
-from bench.results import Aim, Plot, Result, Table
+from bench.results import Aim, Count, Plot, Result, Table
 from bench.scale import Scale
-from bench.streaming_server import MEGABYTE, serving_object
+from bench.streaming_server import MEGABYTE, Served, serving_object
 
 TOLERANCE_MEGABYTES = 16
 BATCH_MEGABYTES = 50
@@ -22,11 +22,11 @@ def measure(scale: Scale) -> Result:
     sizes = scale.memory_megabytes
     peaks: dict[tuple[str, int], float] = {}
     for size in sizes:
-        with serving_object(size) as url:
+        with serving_object(size) as served:
             for contestant in contestants:
-                peaks[contestant.name, size] = _peak(contestant, url, batch=1)
-    with serving_object(BATCH_MEGABYTES) as url:
-        whole_batch = _peak(BILL_E, url, batch=10)
+                peaks[contestant.name, size] = _peak(contestant, served, size, batch=1)
+    with serving_object(BATCH_MEGABYTES) as served:
+        whole_batch = _peak(BILL_E, served, BATCH_MEGABYTES, batch=10)
     growth = max(peaks[BILL_E.name, size] for size in sizes) - peaks[BILL_E.name, sizes[0]]
     return Result(
         name="memory",
@@ -59,21 +59,31 @@ def measure(scale: Scale) -> Result:
         ],
         aims=[
             Aim(
-                text=f"peak memory at up to {sizes[-1]} MB, above that at {sizes[0]} MB",
+                text=f"Bill-E: growth of peak memory from objects of {sizes[0]} MB to {sizes[-1]} MB",
                 figure=growth,
                 limit=TOLERANCE_MEGABYTES,
                 unit=" MB",
             )
         ],
+        counts=[
+            Count(
+                text=f"{BILL_E.name}: flat within {TOLERANCE_MEGABYTES} MB",
+                actual="yes" if growth <= TOLERANCE_MEGABYTES else "no",
+                expected="yes",
+            )
+        ],
     )
 
 
-def _peak(contestant: Contestant, url: str, *, batch: int) -> float:
-    """Return the peak memory of a process that handles one batch, in MB."""
+def _peak(contestant: Contestant, served: Served, megabytes: int, *, batch: int) -> float:
+    """Return the peak memory of a process that handles one batch, in MB.
+
+    Raise RuntimeError where it didn't read every object to its end, and write something about each.
+    """
     environment: Mapping[str, str] = {
         **os.environ,
         **ENVIRONMENT,
-        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL": served.url,
         "MAX_RECEIPT_BYTES": str(1024 * MEGABYTE),
     }
     ran = subprocess.run(
@@ -83,4 +93,9 @@ def _peak(contestant: Contestant, url: str, *, batch: int) -> float:
         text=True,
         check=True,
     )
+    sent, posts = served.since_last()
+    if sent != batch * megabytes * MEGABYTE or posts < batch:
+        raise RuntimeError(
+            f"{contestant.name} read {sent} bytes and wrote {posts} times for {batch} receipts"
+        )
     return int(ran.stdout) / 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
@@ -10,23 +9,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, Handler
 from bench.events import BUCKET, Context, http_get
 from bench.results import Aim, Count, Plot, Result, Table
-from bench.scale import Scale
+from bench.scale import CALL_SECONDS, Scale
 from bench.simulated_aws.transport import Usage
 from bench.wording import counted
 from functions.ledger import schema
 from functions.ledger.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
+from functions.ledger.listing import READ_BUDGET
 
 NEWEST = datetime(2026, 11, 21, tzinfo=UTC)
 INTERVAL = timedelta(seconds=15)
-"""100,000 entries, one every 15 s, are all of one month, which the listing's cost doesn't depend on."""
+"""100,000 entries, one every 15 s, are all of one month."""
 
-DELAY_SECONDS = 0.030
-PAGE = f"to={NEWEST:%Y-%m-%dT%H:%M:%SZ}&limit=50"
-WALK = f"to={NEWEST:%Y-%m-%dT%H:%M:%SZ}&limit=200"
+MOST_CALLS = READ_BUDGET + SHARDS - 1
+"""What the reader bounds the calls of any page by (`functions.ledger.listing`)."""
+
+MONTH_START = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+PAGE = f"to={_time(NEWEST)}&limit=50"
+WALK = f"to={_time(NEWEST)}&limit=200"
 
 EXPECTED_PAGE = "4 calls, 6 read units"
 """One query for each of four shards, each of 20 entries: 1.5 units."""
@@ -46,26 +56,34 @@ def measure(bench: Bench, scale: Scale) -> Result:
     """Fill both tables with the same receipts, and read them through both handlers."""
     naive, bill_e = bench.readers
     costs: dict[tuple[str, int], Cost] = {}
+    rare: dict[str, Cost] = {}
     for size in scale.ledger_sizes:
         bench.reset()
         bench.aws.dynamodb.load(LEDGER, (schema.to_item(entry, SHARDS) for entry in _entries(size)))
         bench.aws.dynamodb.load(NAIVE, (_naive_item(entry) for entry in _entries(size)))
-        with _delayed(bench):
+        with bench.aws.delayed(CALL_SECONDS):
             costs["scan", size] = _page(bench, naive, "")
             costs["page", size] = _page(bench, bill_e, PAGE)
         costs["walk", size] = _walk(bench, bill_e)
+        middle = _time(NEWEST - size // 2 * INTERVAL)
+        rare["one in the middle of them"] = _page(bench, bill_e, f"to={middle}&limit=50")
+        rare["rejected ones, where there are none"] = _page(bench, bill_e, f"{PAGE}&outcome=REJECTED")
         if costs["walk", size].entries != size:
             raise RuntimeError(f"a walk of {size} entries returned {costs['walk', size].entries}")
+    rare["the first five minutes of a month"] = _page_of_others(bench, MONTH_START, INTERVAL)
+    rare["a ledger with one entry a day"] = _page_of_others(bench, NEWEST, timedelta(days=1))
     names = {"scan": "naive: any page (a full scan)", "page": "Bill-E: a page of 50"}
     sizes = scale.ledger_sizes
+    newest_pages = [costs["page", size] for size in sizes]
     return Result(
         name="pages",
         title="Reading the ledger: a page of 50, and a walk of everything",
         method=(
             "The same receipts in both tables, in the simulated DynamoDB, whose units follow AWS's rules: "
             "0.5 for each 4 KB that a query or scan examines. Requests go through the readers' own "
-            f"handlers. Times are of one run with {DELAY_SECONDS * 1000:.0f} ms per call, for context. The "
-            "walk follows the cursors in pages of 200, without delay."
+            f"handlers. Times are of one run with {CALL_SECONDS * 1000:.0f} ms per call, for context. The "
+            "walk follows the cursors in pages of 200, without delay. A page that one month doesn't fill "
+            f"goes on into the one before it, and any page ends after {MOST_CALLS} calls, full or not."
         ),
         tables=[
             Table(
@@ -81,7 +99,12 @@ def measure(bench: Bench, scale: Scale) -> Result:
                         ),
                     ],
                 ],
-            )
+            ),
+            Table(
+                caption=f"Pages of 50 that are not the newest, of {sizes[-1]:,} entries or of another ledger",
+                columns=["", "cost", "entries in the page"],
+                rows=[[name, _asked(cost), str(cost.entries)] for name, cost in rare.items()],
+            ),
         ],
         plots=[
             Plot(
@@ -109,6 +132,11 @@ def measure(bench: Bench, scale: Scale) -> Result:
                 / (costs["walk", sizes[0]].read_units / sizes[0]),
                 limit=1.1,
             ),
+            Aim(
+                text="the most calls of any of these pages, which the reader bounds",
+                figure=max(cost.calls for cost in (*newest_pages, *rare.values())),
+                limit=MOST_CALLS,
+            ),
         ],
         counts=[
             Count(
@@ -121,11 +149,20 @@ def measure(bench: Bench, scale: Scale) -> Result:
     )
 
 
-def _entries(size: int) -> Iterator[Entry]:
+def _page_of_others(bench: Bench, newest: datetime, interval: timedelta) -> Cost:
+    """Ask for a page of a ledger of 1,000 entries that are so far apart, and began long ago."""
+    bench.reset()
+    entries = _entries(1_000, newest, interval)
+    bench.aws.dynamodb.load(LEDGER, (schema.to_item(entry, SHARDS) for entry in entries))
+    with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
+        return _page(bench, bench.readers[1], f"to={_time(newest)}&limit=50")
+
+
+def _entries(size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> Iterator[Entry]:
     """Make the newest entries first: a larger ledger is the same one with more of the past."""
     for number in range(size):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        moment = NEWEST - (number + 1) * INTERVAL
+        moment = newest - (number + 1) * interval
         yield Entry(
             outcome=Outcome.ACCEPTED,
             upload=Upload(
@@ -180,15 +217,6 @@ def _walk(bench: Bench, reader: Handler) -> Cost:
 
 def _cost(usage: Usage, seconds: float, entries: int) -> Cost:
     return Cost(calls=usage.requests, read_units=usage.read_units, seconds=seconds, entries=entries)
-
-
-@contextlib.contextmanager
-def _delayed(bench: Bench) -> Iterator[None]:
-    bench.aws.delay_seconds = DELAY_SECONDS
-    try:
-        yield
-    finally:
-        bench.aws.delay_seconds = 0.0
 
 
 def _sentence(cost: Cost) -> str:

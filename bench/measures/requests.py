@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant
-from bench.events import Context, UploadedFile, sqs_batch
+from bench.events import Context, UploadedFile, s3_message, sqs_batch, sqs_event
 from bench.receipts import NOT_A_RECEIPT, png
 from bench.results import Count, Result, Table
 from bench.simulated_aws.s3 import StoredObject
@@ -18,27 +18,33 @@ EXPECTED = {
     "duplicate": "1 GetObject + 2 PutItem, 3 write units",
     "rejected": "1 GetObject + 1 PutItem, 2 write units",
     "redelivered": "1 GetObject + 1 PutItem, 1 write unit",
+    "two in a message": "2 GetObject + 2 PutItem, 4 write units",
 }
 """What Bill-E asks of AWS. A refused write costs a unit; a write to the table and its index costs two."""
+
+TWO_UPLOADS = ("duplicate", "two in a message")
 
 FILE = UploadedFile(key="receipts/2026/11/21/coffee shop.png")
 COPY = UploadedFile(key="receipts/2026/11/21/coffee shop (copy).png")
 
+OTHER = UploadedFile(key="receipts/2026/11/21/taxi.png")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What happens: files that were uploaded, those delivered before, and the one delivered now."""
+    """What happens: files that were uploaded, those delivered before, and those in the message now."""
 
     objects: Mapping[UploadedFile, bytes]
     before: tuple[UploadedFile, ...] = ()
-    now: UploadedFile = FILE
+    now: tuple[UploadedFile, ...] = (FILE,)
 
 
 CASES: Mapping[str, Case] = {
     "new": Case(objects={FILE: png(200_000)}),
-    "duplicate": Case(objects={FILE: png(200_000), COPY: png(200_000)}, before=(FILE,), now=COPY),
+    "duplicate": Case(objects={FILE: png(200_000), COPY: png(200_000)}, before=(FILE,), now=(COPY,)),
     "rejected": Case(objects={FILE: NOT_A_RECEIPT}),
     "redelivered": Case(objects={FILE: png(200_000)}, before=(FILE,)),
+    "two in a message": Case(objects={FILE: png(200_000), OTHER: png(200_000, 1)}, now=(FILE, OTHER)),
 }
 
 
@@ -53,18 +59,19 @@ def measure(bench: Bench) -> Result:
         name="requests",
         title="Requests and units per receipt",
         method=(
-            "One message with one upload of 200 KB. Calls are counted where botocore would send them, "
-            "units by DynamoDB's rules for the items written. *Entries* is what the contestant's table "
-            "holds afterwards: one that has fewer entries than there were uploads has lost an upload."
+            "One message with one upload of 200 KB, or with two. Calls are counted where botocore would send "
+            "them, units by DynamoDB's rules for the items written. *Entries* is what the contestant's "
+            "table holds afterwards: one that has fewer entries than there were uploads has lost an upload. "
+            "Powertools says nothing about how items are keyed: that of *idempotency* is the naive one's."
         ),
         tables=[
             Table(
-                columns=["", *CASES, "entries after a duplicate"],
+                columns=["", *CASES, *(f"entries, {name}" for name in TWO_UPLOADS)],
                 rows=[
                     [
                         contestant.name,
                         *(_sentence(seen[contestant.name, name][0]) for name in CASES),
-                        f"{seen[contestant.name, 'duplicate'][1]} of 2",
+                        *(f"{seen[contestant.name, name][1]} of 2" for name in TWO_UPLOADS),
                     ]
                     for contestant in CONTESTANTS
                 ],
@@ -89,7 +96,7 @@ def _usage(bench: Bench, contestant: Contestant, case: Case) -> tuple[Usage, int
     for file in case.before:
         bench.run(contestant, sqs_batch([file]), Context())
     with bench.aws.metered() as usage:
-        bench.run(contestant, sqs_batch([case.now]), Context())
+        bench.run(contestant, sqs_event([s3_message(*case.now)]), Context())
     return usage, len(bench.aws.dynamodb.tables[contestant.table].items)
 
 

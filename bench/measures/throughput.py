@@ -6,16 +6,17 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from bench.cpu import PARTS
-from bench.embedded import CONCURRENCY, DELAY_SECONDS, Deployed, Field
+from bench.embedded import CONCURRENCY, WINDOW_SECONDS, Deployed, Field
 from bench.load import Run, upload_and_wait
 from bench.results import Aim, Count, Result, Table
-from bench.scale import Scale
+from bench.scale import CALL_SECONDS, Scale
+from bench.wording import counted
 from components import IngestPipelineArgs
 
 RECEIPT_BYTES = 200_000
 UPLOADERS = 8
-WARM_UP_UPLOADS = 50
-"""Enough to start as many functions as there may be at the same time."""
+WARM_UP_UPLOADS = 100
+"""As many batches of ten as there may be functions at the same time."""
 
 PERCENTILES = (50, 95, 99)
 CALLS_PER_RECEIPT = "GetObject 1, PutItem 1"
@@ -29,42 +30,49 @@ Runs = Mapping[str, Sequence[Run]]
 def measure(field: Field, scale: Scale) -> Result:
     """Upload to every contestant in turn, round after round; each has the machine to itself."""
     runs = {functions: _runs(field, scale, functions) for functions in CONCURRENCIES}
-    fewest, most = (runs[functions] for functions in CONCURRENCIES)
     return Result(
         name="throughput",
         title="Receipts per second, and the time from upload to entry",
         method=(
             f"The whole system on the embedded AWS: {scale.throughput_uploads} uploads of "
             f"{RECEIPT_BYTES // 1000} KB by {UPLOADERS} uploaders, {scale.throughput_rounds} rounds, in "
-            f"turn, after a round of {WARM_UP_UPLOADS} to warm up. Each contestant has a bucket, queue, "
-            "function and table of its own; Bill-E's queue gathers batches as it does by default. Calls of "
-            f"functions take {DELAY_SECONDS * 1000:.0f} ms longer for everybody. The rate is from the first "
-            "PUT to the last entry, its median over the rounds; a latency is from the beginning of a PUT "
-            "to its entry, over all rounds. *Billed* is Lambda's REPORT lines. Emulator, functions and "
-            "uploaders share this machine's cores. With few functions they do not use them up, and what "
-            "is compared is how much a function gets done while it waits, as in Lambda, where each has a "
-            "share of a core to itself. With many, the cores are what everybody waits for: the ratio is "
-            "then that of all CPU time, whoever uses it, as the last table shows."
+            f"turn, who was last being first in the next, after {WARM_UP_UPLOADS} uploads to warm up. Each "
+            "contestant has a bucket, queue, function and table of its own; queues gather batches of 10 for "
+            f"{counted(WINDOW_SECONDS, 'second')}, Bill-E's default. Calls of functions take "
+            f"{CALL_SECONDS * 1000:.0f} ms longer for everybody. The rate is from the first PUT to the last "
+            "entry, its mean over the rounds; a latency is from the beginning of a PUT to the time in its "
+            "entry, which is taken before that is written, over all rounds. *Billed* is Lambda's REPORT "
+            "lines. Emulator, functions and uploaders share this machine's cores, and Bill-E's receipts use "
+            "them up in both cases: what limits it is the last column of the CPU tables, most of which is "
+            "the emulator's and the uploaders'. With few functions, the others wait for one call after the "
+            "other, as they would in Lambda. With many, they wait for the cores as well, and the ratio "
+            "becomes that of all CPU time, whoever uses it; more than that can't be seen on this machine."
         ),
         tables=[
             *(
                 _table(f"{functions} functions at the same time", runs[functions])
                 for functions in CONCURRENCIES
             ),
-            _cpu_table(f"CPU time per receipt with {CONCURRENCIES[1]} functions, by where it goes", most),
+            *(
+                _cpu_table(
+                    f"CPU time per receipt with {functions} functions, by where it goes", runs[functions]
+                )
+                for functions in CONCURRENCIES
+            ),
         ],
         aims=[
             Aim(
-                text=f"receipts per second with {CONCURRENCIES[0]} functions, of naive",
-                figure=_rate(fewest["Bill-E"]) / _rate(fewest["naive"]),
+                text=f"receipts per second with {functions} functions, of naive",
+                figure=_rate(runs[functions]["Bill-E"]) / _rate(runs[functions]["naive"]),
                 limit=3,
                 at_most=False,
             )
+            for functions in CONCURRENCIES
         ],
         counts=[
             Count(
                 text="Bill-E on the embedded AWS: calls per receipt",
-                actual=_calls([*fewest["Bill-E"], *most["Bill-E"]]),
+                actual=_calls([run for each in runs.values() for run in each["Bill-E"]]),
                 expected=CALLS_PER_RECEIPT,
             )
         ],
@@ -76,9 +84,11 @@ def _runs(field: Field, scale: Scale, functions: int) -> Runs:
     for contestant in field.contestants.values():
         _run(field, contestant, WARM_UP_UPLOADS)
     runs: dict[str, list[Run]] = {name: [] for name in field.contestants}
+    order = list(field.contestants.items())
     for _ in range(scale.throughput_rounds):
-        for name, contestant in field.contestants.items():
+        for name, contestant in order:
             runs[name].append(_run(field, contestant, scale.throughput_uploads))
+        order.reverse()
     return runs
 
 
@@ -131,7 +141,7 @@ def _cpu_table(caption: str, runs: Runs) -> Table:
 
 
 def _rate(runs: Sequence[Run]) -> float:
-    return statistics.median(run.rate for run in runs)
+    return statistics.mean(run.rate for run in runs)
 
 
 def _latencies(runs: Sequence[Run]) -> list[float]:

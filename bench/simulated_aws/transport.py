@@ -27,11 +27,13 @@ NO_SUCH_VERSION = (
 
 @dataclass(kw_only=True)
 class Usage:
-    """What was asked of AWS: calls by operation, and capacity units."""
+    """What was asked of AWS: calls by operation, how many at the same time, and capacity units."""
 
     calls: Counter[str] = field(default_factory=Counter)
     read_units: float = 0.0
     write_units: float = 0.0
+    under_way: int = 0
+    most_at_once: int = 0
 
     @property
     def requests(self) -> int:
@@ -45,7 +47,7 @@ class SimulatedAws:
     def __init__(self, tables: Mapping[str, Table]) -> None:
         self.s3 = S3()
         self.dynamodb = DynamoDb(tables)
-        self.delay_seconds = 0.0
+        self._delay_seconds = 0.0
         self._is_open = True
         self._usage = Usage()
         self._lock = threading.Lock()
@@ -62,6 +64,15 @@ class SimulatedAws:
         self._is_open = False
 
     @contextmanager
+    def delayed(self, seconds: float) -> Iterator[None]:
+        """Let every call take so long while the context is open."""
+        self._delay_seconds = seconds
+        try:
+            yield
+        finally:
+            self._delay_seconds = 0.0
+
+    @contextmanager
     def metered(self) -> Iterator[Usage]:
         """Count what is asked of AWS while the context is open."""
         usage = self._usage = Usage()
@@ -74,11 +85,24 @@ class SimulatedAws:
         if not self._is_open:
             return None
         service, operation = event_name.split(".")[1:]
-        if self.delay_seconds:
-            time.sleep(self.delay_seconds)
-        if service == "s3":
-            return self._answer_s3(request, operation)
-        return self._answer_dynamodb(request, operation)
+        with self._under_way():
+            if self._delay_seconds:
+                time.sleep(self._delay_seconds)
+            if service == "s3":
+                return self._answer_s3(request, operation)
+            return self._answer_dynamodb(request, operation)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with self._lock:
+            usage = self._usage
+            usage.under_way += 1
+            usage.most_at_once = max(usage.most_at_once, usage.under_way)
+        try:
+            yield
+        finally:
+            with self._lock:
+                usage.under_way -= 1
 
     def _answer_s3(self, request: AWSPreparedRequest, operation: str) -> AWSResponse:
         if operation != "GetObject":

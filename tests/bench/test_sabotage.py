@@ -17,6 +17,10 @@ def read_first(self, entry):
     return insert(self, entry)
 LedgerStore._insert = read_first
 """
+ONE_BY_ONE = """
+from functions.processor import batch
+batch.MAX_WORKERS = 1
+"""
 TALKATIVE = """
 from functions.processor import handler
 tell = handler.log_receipt
@@ -37,6 +41,8 @@ listing.isqrt = lambda number: 1_000
     ("sabotage", "measure", "complaint"),
     [
         pytest.param(READ_BEFORE_WRITE, "requests", "Bill-E, new", id="a read before each write"),
+        pytest.param(READ_BEFORE_WRITE, "cost", "1 read unit", id="the same, in what it costs"),
+        pytest.param(ONE_BY_ONE, "billed-time", "at the same time", id="messages one after the other"),
         pytest.param(TALKATIVE, "cost", "2 log lines", id="two log lines for a receipt"),
         pytest.param(WHOLE_LEDGER, "pages", "a page of 50 at 1,000 entries", id="pages that read more"),
     ],
