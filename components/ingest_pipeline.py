@@ -334,8 +334,9 @@ class IngestPipeline(pulumi.ComponentResource):
     def _processor(
         self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket, queue: aws.sqs.Queue
     ) -> PythonFunction:
+        service = f"{name}-processor"
         processor = PythonFunction(
-            f"{name}-processor",
+            service,
             PythonFunctionArgs(
                 package="processor",
                 shared=["ledger"],
@@ -349,6 +350,9 @@ class IngestPipeline(pulumi.ComponentResource):
                     index_arn=args.ledger.index_arn,
                 ),
                 environment={
+                    # The dimensions of its metrics.
+                    "SERVICE_NAME": service,
+                    "STACK_NAME": pulumi.get_stack(),
                     "LEDGER_TABLE": args.ledger.table_name,
                     "LEDGER_SHARDS": str(args.ledger.shards),
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),

@@ -61,9 +61,9 @@ class PythonFunctionArgs:
     """What a function is made of.
 
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
-    that it imports from. `layers` hold what it imports beyond that and the
-    runtime. `statements` are what its role may do beside writing logs and traces. `decrypts_via`
-    and `encrypts_via` are the services where it reads and writes what a customer's key encrypts.
+    that it imports from. `layers` hold what it imports beyond that and the runtime. `statements` are what its
+    role may do beside writing logs and traces. `decrypts_via` and `encrypts_via` are the services where it
+    reads and writes what a customer's key encrypts.
     """
 
     common: CommonArgs
@@ -152,13 +152,7 @@ class PythonFunction(pulumi.ComponentResource):
             layers=args.layers,
             timeout=args.timeout_seconds,
             memory_size=args.memory_megabytes,
-            environment=aws.lambda_.FunctionEnvironmentArgs(
-                variables={
-                    "SERVICE_NAME": name,
-                    "STACK_NAME": pulumi.get_stack(),
-                    **args.environment,
-                }
-            ),
+            environment=aws.lambda_.FunctionEnvironmentArgs(variables=args.environment),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
             tags=args.common.tags,

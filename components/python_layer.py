@@ -1,4 +1,4 @@
-"""PythonLayer: the libraries that the functions import beyond the runtime, as one Lambda layer."""
+"""PythonLayer: the libraries that the processor imports beyond the runtime, as one Lambda layer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PythonLayer(pulumi.ComponentResource):
             f"{name}-layer",
             # The one name that can't be left to Pulumi. Its versions are numbered, so that they don't clash.
             layer_name=plain_name(f"{pulumi.get_stack()}-{name}"),
-            description="Libraries of the functions, from functions/requirements.txt",
+            description="Libraries of the processor, from functions/requirements.txt",
             code=pulumi.FileArchive(str(archive)),
             compatible_architectures=[ARCHITECTURE],
             compatible_runtimes=[newest_python()],

@@ -1,7 +1,8 @@
 """The functions' log: one JSON object a line, on stdout, where Lambda takes it from as it is.
 
-`timestamp` and `level` are what Lambda's log levels look for in such a line (AWS Lambda Developer Guide,
-"Log-level filtering"). The rest of a line is its `message` and what the caller gave as ``extra``.
+`timestamp`, `level`, `message` and `requestId` are called as Lambda's own formatter for Python calls them.
+Levels have Python's names, as there: WARNING and CRITICAL, where a filter is set to WARN or FATAL (AWS Lambda
+Developer Guide, "Log-level filtering"). None is set. The rest of a line is what the caller gave as ``extra``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class JsonFormatter(logging.Formatter):
             "timestamp": written.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "message": record.getMessage(),
-            "aws_request_id": self.aws_request_id,
+            "requestId": self.aws_request_id,
             **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
         if record.exc_info:

@@ -14,6 +14,9 @@ from typing import Any
 from ministack.core.concurrency import esm_wake
 from ministack.services import lambda_svc, sqs
 
+MOST_AT_ONCE = 10
+"""What ministack's poller takes at most, whatever the mapping's batch size: a batch is full to it then."""
+
 _opened: dict[str, float] = {}
 """URL of a queue to the time when its window began. Only the poller's thread reads it."""
 
@@ -24,7 +27,7 @@ def install() -> None:
 
     def receive_when_due(queue_url: str, max_number: int) -> list[dict[str, Any]]:
         window = _window_seconds(queue_url)
-        if window and not _is_due(queue_url, max_number, window):
+        if window and not _is_due(queue_url, min(max_number, MOST_AT_ONCE), window):
             return []
         _opened.pop(queue_url, None)
         batch: list[dict[str, Any]] = receive(queue_url, max_number)
@@ -51,8 +54,11 @@ def _is_due(queue_url: str, batch_size: int, window_seconds: int) -> bool:
         if message.get("visible_at", 0) <= now
     )
     count = sum(1 for _ in islice(waiting, batch_size))
-    if count == 0 or count >= batch_size:
-        return count > 0
+    if count == 0:
+        _opened.pop(queue_url, None)  # what it began with is gone, or was taken elsewhere
+        return False
+    if count >= batch_size:
+        return True
     if queue_url not in _opened:
         _opened[queue_url] = now
         ending = threading.Timer(window_seconds, esm_wake.set)

@@ -36,7 +36,7 @@ def respond(routes: Routes, request: Request) -> Response:
         return problem_response(error.problem)
     except Exception as error:  # noqa: BLE001 - logged, and told as a problem
         request_id = request["requestContext"]["requestId"]
-        logger.exception("request failed", extra={"request_id": request_id})
+        logger.exception("request failed", extra={"api_request_id": request_id})
         unavailable = _is_transient(error)
         return problem_response(
             problems.unavailable(request_id) if unavailable else problems.internal_error(request_id)

@@ -62,7 +62,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     begin_invocation(context.aws_request_id)
     messages = require_messages(event)
     deadline = Deadline(context.get_remaining_time_in_millis)
-    metrics = ReceiptMetrics()
+    # Read anew, in microseconds: kept in a cache of their own, they could differ from the recorder's.
+    settings = read_settings(os.environ)
+    metrics = ReceiptMetrics(dimensions={"stack": settings.stack, "service": settings.service})
     process = partial(process_message, recorder=shared_recorder(), deadline=deadline, metrics=metrics)
     try:
         return process_batch(messages, process)

@@ -7,7 +7,6 @@ function that is killed takes the figures of its batch with it, while the ledger
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections import Counter
@@ -41,12 +40,11 @@ MAX_VALUES: Final = 100
 class ReceiptMetrics:
     """What one invocation recorded, until it is written to stdout. Threads may share it.
 
-    The only dimensions are ``stack`` and ``service``, from the environment (``STACK_NAME`` and
-    ``SERVICE_NAME``): nothing of a receipt or its uploader is in a line.
+    ``dimensions`` are the only ones, on every line: nothing of a receipt or its uploader is in it.
     """
 
-    def __init__(self) -> None:
-        self._dimensions = {"stack": os.environ["STACK_NAME"], "service": os.environ["SERVICE_NAME"]}
+    def __init__(self, dimensions: Mapping[str, str]) -> None:
+        self._dimensions = dimensions
         self._new: list[Entry] = []
 
     def add(self, recorded: Recorded) -> None:
@@ -70,8 +68,8 @@ def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
     return {
         **counts,
         **({BYTES: sizes} if sizes else {}),
-        # S3's clock may be ahead of ours.
-        SECONDS: [max(taken, 0.0) for taken in seconds],
+        # S3 says milliseconds, and its clock may be ahead of ours.
+        SECONDS: [round(max(taken, 0.0), 3) for taken in seconds],
     }
 
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the processor is told from outside; sizes in bytes."""
+    """What the processor is told from outside; sizes in bytes. Metrics are those of a service in a stack."""
 
+    service: str
+    stack: str
     ledger_table: str
     ledger_shards: int
     max_receipt_bytes: int
@@ -26,6 +28,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Read the settings, or raise `EnvironmentVariablesError` about all that is wrong."""
     variables = EnvironmentVariables(environment)
     settings = Settings(
+        service=variables.text("SERVICE_NAME"),
+        stack=variables.text("STACK_NAME"),
         ledger_table=variables.text("LEDGER_TABLE"),
         ledger_shards=variables.count("LEDGER_SHARDS"),
         max_receipt_bytes=variables.count("MAX_RECEIPT_BYTES"),

@@ -22,7 +22,7 @@ PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-"""Keeps a page below the 6 MB that Lambda takes as a response; see `HISTORY_LIMIT`."""
+"""Keeps a page below the 6 MB that Lambda takes as a response; see `HISTORY_LIMIT` in `routes.py`."""
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 """RFC 3339, section 5.6: far less than what ``datetime.fromisoformat`` takes."""

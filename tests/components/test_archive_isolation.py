@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +51,30 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The layer that the program registers, unpacked as Lambda does it."""
-    folder = tmp_path_factory.mktemp("layer")
-    archive = graph_of("dev").only("aws:lambda/layerVersion:LayerVersion").inputs["code"]
-    with zipfile.ZipFile(archive.path) as content:
-        content.extractall(folder)
-    return folder / "python"
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The layers that the program registers, unpacked as Lambda does it, by their ARNs."""
+    folders = {}
+    for layer in graph_of("dev").of_type("aws:lambda/layerVersion:LayerVersion"):
+        folder = tmp_path_factory.mktemp("layer")
+        with zipfile.ZipFile(layer.inputs["code"].path) as content:
+            content.extractall(folder)
+        folders[layer.outputs["arn"]] = folder / "python"
+    return folders
 
 
-def invoke(function: dict[str, Any], event: dict[str, Any], folder: Path, *libraries: Path) -> Any:
-    """Run a registered function's handler in a fresh interpreter on the files of its archive."""
+@pytest.fixture
+def invoke(tmp_path: Path, runtime: Path, unpacked: Mapping[str, Path]) -> Callable[..., Any]:
+    """Invokes a registered function with what it has there: its archive, its layers and the runtime."""
+
+    def invoked(function: dict[str, Any], event: dict[str, Any]) -> Any:
+        layers = [unpacked[arn] for arn in function.get("layers") or ()]
+        return run_handler(function, event, tmp_path, *layers, runtime)
+
+    return invoked
+
+
+def run_handler(function: dict[str, Any], event: dict[str, Any], folder: Path, *libraries: Path) -> Any:
+    """Run a function's handler in a fresh interpreter on the files of its archive, and libraries."""
     for name, asset in function["code"].assets.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(asset.path, folder / name)
@@ -104,30 +118,30 @@ def http_event(method: str, path: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_processor_acknowledges_a_test_event(dev: Graph, tmp_path: Path, layer: Path, runtime: Path) -> None:
+def test_processor_acknowledges_a_test_event(dev: Graph, invoke: Callable[..., Any]) -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "uploads"})
     event = {"Records": [{"messageId": "1", "body": body, "receiptHandle": "1", "attributes": {}}]}
     function = dev.named("bill-e-ingest-processor-function").inputs
-    assert invoke(function, event, tmp_path, layer, runtime) == {"batchItemFailures": []}
+    assert invoke(function, event) == {"batchItemFailures": []}
 
 
-def test_reader_refuses_an_unknown_parameter(dev: Graph, tmp_path: Path, runtime: Path) -> None:
+def test_reader_refuses_an_unknown_parameter(dev: Graph, invoke: Callable[..., Any]) -> None:
     event = http_event(
         "GET", "/receipts", rawQueryString="colour=red", queryStringParameters={"colour": "red"}
     )
-    answer = invoke(dev.named("bill-e-api-reader-function").inputs, event, tmp_path, runtime)
+    answer = invoke(dev.named("bill-e-api-reader-function").inputs, event)
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["type"].startswith("/problems/")
 
 
-def test_uploads_refuses_an_empty_request(dev: Graph, tmp_path: Path, runtime: Path) -> None:
+def test_uploads_refuses_an_empty_request(dev: Graph, invoke: Callable[..., Any]) -> None:
     event = http_event("POST", "/uploads", body="{}")
-    answer = invoke(dev.named("bill-e-api-uploads-function").inputs, event, tmp_path, runtime)
+    answer = invoke(dev.named("bill-e-api-uploads-function").inputs, event)
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["type"].startswith("/problems/")
 
 
-def test_handler_does_not_import_without_its_layer(dev: Graph, tmp_path: Path, runtime: Path) -> None:
+def test_handler_does_not_import_without_its_layer(dev: Graph, invoke: Callable[..., Any]) -> None:
     function = dev.named("bill-e-ingest-processor-function").inputs
     with pytest.raises(AssertionError, match="No module named 'filetype'"):
-        invoke(function, {"Records": []}, tmp_path, runtime)
+        invoke({**function, "layers": []}, {"Records": []})

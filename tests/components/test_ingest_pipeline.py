@@ -10,7 +10,7 @@ from components.ingest_pipeline import CALL_SECONDS, MIN_TIMEOUT_SECONDS
 from functions.processor.deadline import CALL_MARGIN_MS, READ_MARGIN_MS
 from functions.processor.handler import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
-from tests.components.programs import common_args, ingest_args, ingest_graph, new_ledger
+from tests.components.programs import LAYER, common_args, ingest_args, ingest_graph, new_ledger
 
 DAY = 24 * 60 * 60
 
@@ -126,6 +126,10 @@ def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
         "MAX_RECEIPT_BYTES": "20971520",
         "ACCEPTED_TYPES": "application/pdf,image/png",
     }
+
+
+def test_processor_has_the_layers_that_all_components_are_given(graph: Graph) -> None:
+    assert graph.only("aws:lambda/function:Function").inputs["layers"] == [LAYER]
 
 
 def test_bucket_policy_waits_for_the_public_access_block(graph: Graph) -> None:

@@ -93,20 +93,20 @@ def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: G
 def test_functions_are_told_what_they_need(graph: Graph) -> None:
     table = graph.named("ledger-table").outputs["name"]
     assert graph.named("api-reader-function").inputs["environment"]["variables"] == {
-        "SERVICE_NAME": "api-reader",
-        "STACK_NAME": "test",
         "LEDGER_TABLE": table,
         "LEDGER_SHARDS": "4",
     }
     assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
-        "SERVICE_NAME": "api-uploads",
-        "STACK_NAME": "test",
         "LEDGER_TABLE": table,
         "UPLOADS_BUCKET": "uploads",
         "UPLOAD_PREFIX": "uploads/",
         "MAX_RECEIPT_BYTES": "20971520",
         "UPLOAD_EXPIRY_SECONDS": "900",
     }
+
+
+def test_functions_need_no_layer(graph: Graph) -> None:
+    assert not any(f.inputs.get("layers") for f in graph.of_type("aws:lambda/function:Function"))
 
 
 def test_functions_end_before_the_api_stops_waiting(graph: Graph) -> None:

@@ -26,8 +26,8 @@ TAIL_OPTIONS = {"since", "filter-pattern", "format", "follow"}
 """`aws logs tail` is the CLI's own: no service knows it."""
 GLOBAL_OPTIONS = {"query", "output"}
 
-NO_SETTINGS = {"eventSource", "maxMemoryUsedMB", "memorySizeMB"}
-"""Words in camel case that are fields of S3's events and of Lambda's reports."""
+NO_SETTINGS = {"eventSource", "maxMemoryUsedMB", "memorySizeMB", "requestId"}
+"""Words in camel case that are fields of S3's events and of log lines."""
 
 
 def code_blocks() -> str:

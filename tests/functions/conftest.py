@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models.table import Table
 
+from functions import log
 from functions.ledger import schema
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     }.items():
         monkeypatch.setenv(name, value)
     return REGION
+
+
+@pytest.fixture(autouse=True)
+def between_invocations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No invocation has begun yet: an id in a line is of one that the test began itself."""
+    monkeypatch.setattr(log._formatter, "aws_request_id", log.JsonFormatter.aws_request_id)
 
 
 @pytest.fixture

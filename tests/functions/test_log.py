@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -12,15 +12,14 @@ from functions.ledger.entry import parse_time
 from functions.log import StdoutHandler, begin_invocation, logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ID = "9a5b3c1e-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def line(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], dict[str, Any]]]:
-    """The one line that an invocation has logged."""
-    begin_invocation(ID)
+def line(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, Any]]:
+    """The one line that was logged."""
 
     def only() -> dict[str, Any]:
         (text,) = capsys.readouterr().out.splitlines()
@@ -28,12 +27,12 @@ def line(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], dict[str, 
         assert isinstance(parsed, dict)
         return parsed
 
-    yield only
-    begin_invocation("")
+    return only
 
 
 def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Callable[[], Any]) -> None:
     before = datetime.now(UTC)
+    begin_invocation(ID)
     logger.warning("message %s failed", 7, extra={"message_id": "m7", "reason": None})
 
     written = line()
@@ -43,15 +42,31 @@ def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Calla
     assert written == {
         "level": "WARNING",
         "message": "message 7 failed",
-        "aws_request_id": ID,
+        "requestId": ID,
         "message_id": "m7",
     }
 
 
-def test_a_stack_trace_stays_in_its_line(line: Callable[[], Any]) -> None:
-    logger.error("failed", exc_info=ZeroDivisionError("surprise\nof two lines"))
+def test_a_line_of_no_invocation_has_no_id(line: Callable[[], Any]) -> None:
+    logger.info("the function is being loaded")
 
-    assert line()["exception"] == "ZeroDivisionError: surprise\nof two lines"
+    assert set(line()) == {"timestamp", "level", "message"}
+
+
+def test_a_stack_trace_stays_in_its_line(line: Callable[[], Any]) -> None:
+    try:
+        surprise()
+    except ZeroDivisionError:
+        logger.exception("failed")
+
+    trace = line()["exception"]
+    assert trace.startswith("Traceback (most recent call last):\n")
+    assert "in surprise\n" in trace
+    assert trace.endswith("\nZeroDivisionError: surprise\nof two lines")
+
+
+def surprise() -> NoReturn:
+    raise ZeroDivisionError("surprise\nof two lines")
 
 
 @pytest.mark.parametrize("value", ["\ud83e", "\x1b[2J\r\n", datetime(2026, 11, 30, tzinfo=UTC), {1, 2}])

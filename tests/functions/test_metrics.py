@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def entry(**changes: Any) -> Entry:
 
 
 def measured(*entries: Entry) -> None:
-    metrics = ReceiptMetrics()
+    metrics = ReceiptMetrics(dimensions={"stack": "prod", "service": "processor"})
     for each in entries:
         metrics.add(Recorded(entry=each, is_new=True))
     metrics.write()
@@ -91,6 +92,7 @@ def test_a_line_is_in_the_embedded_metric_format(written: Written) -> None:
     (line,) = written()
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert isinstance(line["_aws"]["Timestamp"], int)
+    assert abs(line["_aws"]["Timestamp"] - time.time() * 1000) < 60_000
     assert directive["Namespace"] == "Bill-E"
     assert [set(dimensions) for dimensions in directive["Dimensions"]] == [{"service", "stack"}]
     assert all(isinstance(line[name], str) for dimensions in directive["Dimensions"] for name in dimensions)
@@ -102,11 +104,13 @@ def test_a_line_is_in_the_embedded_metric_format(written: Written) -> None:
     assert (line["ReceiptsAccepted"], line["ReceiptBytes"], line["SecondsToEntry"]) == (1, [12], [1.5])
 
 
-def test_dimensions_are_those_of_the_deployment(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dimensions_are_those_of_the_deployment(
+    put: Callable[[str, bytes], Upload], written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STACK_NAME", "prod")
     monkeypatch.setenv("SERVICE_NAME", "processor")
 
-    measured(entry())
+    assert process(s3_event(put("lunch.png", PNG))) == []
 
     assert [(line["service"], line["stack"]) for line in written()] == [("processor", "prod")]
 
@@ -279,7 +283,7 @@ class TestPrivacy:
         receipt, metrics = (json.loads(line) for line in output(s3_event(made)).splitlines())
 
         of_the_entry = {"object_id", "outcome", "fingerprint", "size_bytes", "media_type"}
-        of_every_line = {"level", "message", "timestamp", "aws_request_id"}
+        of_every_line = {"level", "message", "timestamp", "requestId"}
         assert set(receipt) == of_every_line | of_the_entry | {"duration_ms"}
         assert receipt["fingerprint"] == hashlib.sha256(PNG).hexdigest()
         assert set(metrics) == {"_aws", "service", "stack", "ReceiptsAccepted", BYTES, SECONDS}

@@ -439,10 +439,13 @@ class TestOddEvents:
             handler.handle(batch, context())
         assert world.entries() == []
 
-    def test_wrong_settings_keep_the_whole_batch(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delenv("LEDGER_TABLE")
+    @pytest.mark.parametrize("name", ["LEDGER_TABLE", "SERVICE_NAME", "STACK_NAME"])
+    def test_wrong_settings_keep_the_whole_batch(
+        self, name: str, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(name)
 
-        with pytest.raises(EnvironmentVariablesError, match="LEDGER_TABLE is not set"):
+        with pytest.raises(EnvironmentVariablesError, match=f"{name} is not set"):
             world.process(S3_TEST_EVENT)
 
 
@@ -503,3 +506,10 @@ class TestLog:
         assert line["level"] == "ERROR"
         assert line["reason"] == "ZeroDivisionError: surprise"
         assert "Traceback" in line["exception"]
+
+    def test_every_line_has_the_id_of_its_invocation(
+        self, world: World, lines: Callable[..., list[dict[str, Any]]]
+    ) -> None:
+        written = lines(GARBAGE, s3_event(world.put("lunch.png", PNG)))
+
+        assert [line["requestId"] for line in written] == [context().aws_request_id] * 2

@@ -6,6 +6,8 @@ from functions.environment import EnvironmentVariablesError
 from functions.processor.settings import Settings, read_settings
 
 GOOD = {
+    "SERVICE_NAME": "in-processor",
+    "STACK_NAME": "prod",
     "LEDGER_TABLE": "ledger",
     "LEDGER_SHARDS": "4",
     "MAX_RECEIPT_BYTES": "20971520",
@@ -15,6 +17,8 @@ GOOD = {
 
 def test_settings_are_read_from_the_environment() -> None:
     assert read_settings(GOOD) == Settings(
+        service="in-processor",
+        stack="prod",
         ledger_table="ledger",
         ledger_shards=4,
         max_receipt_bytes=20 * 1024 * 1024,

@@ -16,7 +16,7 @@ from functions.ledger.entry import Entry, Outcome, format_time
 from functions.ledger.store import History, LedgerStore
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
 from functions.reader.settings import read_settings
-from tests.functions.http_events import REQUEST_ID, Answer, http_event, send, sent
+from tests.functions.http_events import REQUEST_ID, Answer, Context, http_event, send, sent
 from tests.functions.time_indexes import FakeTimeIndex, entry, newest_first
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ class TestFailures:
         assert answer.body["request_id"] == REQUEST_ID
         assert "secret" not in json.dumps(answer.body)
         (logged,) = map(json.loads, capsys.readouterr().out.splitlines())
-        assert (logged["level"], logged["request_id"]) == ("ERROR", REQUEST_ID)
+        assert (logged["level"], logged["api_request_id"]) == ("ERROR", REQUEST_ID)
         assert logged["exception"].startswith("Traceback")
         assert type(error).__name__ in logged["exception"]
 
@@ -356,6 +356,14 @@ class TestHandler:
         store = LedgerStore(ledger_table.client, ledger_table.name, SHARDS)
         made = [entry(f"receipt-{number}", START + timedelta(seconds=number)) for number in range(10)]
         return newest_first(store.record(each).entry for each in made)
+
+    def test_a_line_has_the_ids_of_its_invocation_and_of_the_api_s_request(
+        self, get: Callable[..., Answer], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert get("/no-such-route").status == 500
+
+        (logged,) = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (logged["requestId"], logged["api_request_id"]) == (Context().aws_request_id, REQUEST_ID)
 
     def test_listing_walks_the_ledger(self, get: Callable[..., Answer], entries: list[Entry]) -> None:
         first = get("/receipts", limit=6).body

@@ -22,7 +22,7 @@ from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
 from functions.uploads.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
 from functions.uploads.routes import uploads_routes
 from functions.uploads.settings import read_settings
-from tests.functions.http_events import Answer, http_event, send, sent
+from tests.functions.http_events import REQUEST_ID, Answer, Context, http_event, send, sent
 from tests.functions.time_indexes import entry
 
 if TYPE_CHECKING:
@@ -360,9 +360,8 @@ class TestSettings:
 class TestHandler:
     """The whole function, on DynamoDB."""
 
-    def test_form_is_given_until_the_receipt_is_accepted(
-        self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def handle(self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         for name, value in {
             "LEDGER_TABLE": ledger_table.name,
             "UPLOADS_BUCKET": "receipts",
@@ -372,7 +371,20 @@ class TestHandler:
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delitem(sys.modules, "functions.uploads.handler", raising=False)
-        handle = importlib.import_module("functions.uploads.handler").handle
+        handle: Callable[..., Any] = importlib.import_module("functions.uploads.handler").handle
+        return handle
+
+    def test_a_line_has_the_ids_of_its_invocation_and_of_the_api_s_request(
+        self, handle: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert send(handle, http_event("POST", "/no-such-route")).status == 500
+
+        (logged,) = map(json.loads, capsys.readouterr().out.splitlines())
+        assert (logged["requestId"], logged["api_request_id"]) == (Context().aws_request_id, REQUEST_ID)
+
+    def test_form_is_given_until_the_receipt_is_accepted(
+        self, handle: Callable[..., Any], ledger_table: LedgerTable
+    ) -> None:
         accepted = entry("first.png", NOW)
         event = http_event(
             "POST", "/uploads", body=json.dumps({**BODY, "fingerprint": accepted.fingerprint}), headers=JSON

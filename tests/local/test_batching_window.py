@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from ministack.services import sqs
 
+from local import batching_window
+from local.batching_window import MOST_AT_ONCE
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack
 
@@ -98,6 +105,34 @@ def test_messages_within_a_window_are_one_batch(consumer: Callable[..., Consumer
 
     eventually("three messages are received", lambda: sum(made.batches()) == 3)
     assert made.batches() == [3]
+
+
+def test_a_batch_is_full_with_as_many_as_ministack_takes(consumer: Callable[..., Consumer]) -> None:
+    made = consumer(batch_size=2 * MOST_AT_ONCE, window_seconds=300)
+
+    made.send(2 * MOST_AT_ONCE)
+
+    eventually("all messages are received", lambda: sum(made.batches()) == 2 * MOST_AT_ONCE)
+
+
+def test_a_window_ends_with_its_last_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the next message, however much later, would not wait for others."""
+    queue: dict[str, list[dict[str, Any]]] = {"messages": [{}]}
+    monkeypatch.setattr(sqs, "_queues", {"url": queue})
+    monkeypatch.setattr(batching_window, "_opened", {})
+    monkeypatch.setattr(threading, "Timer", Mock())
+    now = time.time()
+
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert not batching_window._is_due("url", 10, 2)
+    queue["messages"].clear()
+    monkeypatch.setattr(time, "time", lambda: now + 1)
+    assert not batching_window._is_due("url", 10, 2)
+    queue["messages"].append({})
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    assert not batching_window._is_due("url", 10, 2)
+    monkeypatch.setattr(time, "time", lambda: now + 62)
+    assert batching_window._is_due("url", 10, 2)
 
 
 def test_without_a_window_the_first_message_does_not_wait(consumer: Callable[..., Consumer]) -> None:
