@@ -19,6 +19,7 @@ class _Process:
     parent: int
     command: str
     seconds: float
+    seconds_of_ended_children: float
 
 
 def cpu_seconds() -> Mapping[str, float]:
@@ -29,6 +30,8 @@ def cpu_seconds() -> Mapping[str, float]:
         part = _part(process, processes)
         if part is not None:
             seconds[part] += process.seconds
+        if part == "emulator":
+            seconds["functions"] += process.seconds_of_ended_children
     return seconds
 
 
@@ -51,13 +54,16 @@ def _processes() -> list[_Process]:
             continue
         # The second field is a name in parentheses, which may hold anything.
         fields = stat.rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
+        own, of_children = (
+            sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK") for ticks in (fields[11:13], fields[13:15])
+        )
         found.append(
             _Process(
                 pid=int(folder.name),
                 parent=int(fields[1]),
                 command=command,
-                seconds=ticks / os.sysconf("SC_CLK_TCK"),
+                seconds=own,
+                seconds_of_ended_children=of_children,
             )
         )
     return found

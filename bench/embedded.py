@@ -76,12 +76,17 @@ class Field:
         """AWS as the operator sees it."""
         return self.environment.emulator.operator
 
-    def set_concurrency(self, functions: int) -> None:
-        """Let every contestant have so many functions at the same time."""
+    def only(self, contestant: Deployed, functions: int) -> None:
+        """Let a contestant have so many functions at the same time, and the others none.
+
+        A message that one of them failed on would come back in the middle of another's run.
+        """
         client = self.aws.client("lambda")
         for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
             client.update_event_source_mapping(
-                UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": functions}
+                UUID=mapping["UUID"],
+                Enabled=mapping["FunctionArn"].endswith(f":{contestant.function}"),
+                ScalingConfig={"MaximumConcurrency": functions},
             )
 
     def set_window(self, contestant: Deployed, seconds: int) -> None:

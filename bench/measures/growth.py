@@ -21,7 +21,7 @@ MOST_GROWTH = 1.25
 
 def measure(field: Field, scale: Scale) -> Result:
     """Run Bill-E with growing numbers of uploaders, then of uploads, then without a batching window."""
-    field.set_concurrency(IngestPipelineArgs.max_concurrency)
+    field.only(field.contestants["Bill-E"], IngestPipelineArgs.max_concurrency)
     _run(field, WARM_UP_UPLOADS, MOST_UPLOADERS)
     middle = scale.growth_uploads[1]
     by_uploaders = {uploaders: _run(field, middle, uploaders) for uploaders in scale.growth_uploaders}

@@ -80,19 +80,19 @@ def measure(field: Field, scale: Scale) -> Result:
 
 
 def _runs(field: Field, scale: Scale, functions: int) -> Runs:
-    field.set_concurrency(functions)
     for contestant in field.contestants.values():
-        _run(field, contestant, WARM_UP_UPLOADS)
+        _run(field, contestant, functions, WARM_UP_UPLOADS)
     runs: dict[str, list[Run]] = {name: [] for name in field.contestants}
     order = list(field.contestants.items())
     for _ in range(scale.throughput_rounds):
         for name, contestant in order:
-            runs[name].append(_run(field, contestant, scale.throughput_uploads))
+            runs[name].append(_run(field, contestant, functions, scale.throughput_uploads))
         order.reverse()
     return runs
 
 
-def _run(field: Field, contestant: Deployed, uploads: int) -> Run:
+def _run(field: Field, contestant: Deployed, functions: int, uploads: int) -> Run:
+    field.only(contestant, functions)
     return upload_and_wait(field, contestant, uploads=uploads, uploaders=UPLOADERS, size_bytes=RECEIPT_BYTES)
 
 
