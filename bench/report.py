@@ -46,7 +46,7 @@ def _page(results: Sequence[Result], measured_on: str) -> Iterator[str]:
     yield "# Benchmarks"
     yield (
         "Written by `make bench`, which measures everything again, side by side and in turn, on the "
-        "machine that it runs on. What counts here is counts and ratios; times by the clock are context. "
+        "machine that it runs on. Compare counts and ratios: times by the clock are context. "
         "One measure alone: `.venv/bin/python -m bench --only NAME`."
     )
     yield (
