@@ -12,7 +12,7 @@ import schemathesis
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningKey
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
@@ -83,6 +83,8 @@ def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> 
 @API.parametrize()
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_any_request_is_answered_as_documented(stack: DeployedStack, case: schemathesis.Case[Any]) -> None:
+    # The emulator's IAM has no wildcard for a line break, and denies a path that has one.
+    assume(not any("\n" in str(part) for part in (case.path_parameters or {}).values()))
     send(stack, case)
 
 
