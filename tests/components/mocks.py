@@ -22,17 +22,42 @@ ACCOUNT, REGION = "123456789012", "eu-central-1"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a program is deployed, and the random digits that its resources' names get there."""
+
+    partition: str = "aws"
+    region: str = REGION
+    dns_suffix: str = "amazonaws.com"
+    digits: str = "0a1b2c3"
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{ACCOUNT}:{resource}"
+
+
+HERE = Place()
+PARTITIONS = {
+    "aws": HERE,
+    "aws-cn": Place(partition="aws-cn", region="cn-north-1", dns_suffix="amazonaws.com.cn"),
+    "aws-us-gov": Place(partition="aws-us-gov", region="us-gov-west-1"),
+}
+"""The names and DNS suffixes of the partitions are those in botocore's `partitions.json`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registered:
     """One resource as the program registered it; `parent` and `depends_on` are URNs."""
 
     type: str
     name: str
     urn: str
+    id: str
     parent: str
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     depends_on: tuple[str, ...]
     protect: bool
+    retain_on_delete: bool
+    ignore_changes: tuple[str, ...]
     custom: bool
 
     @property
@@ -85,13 +110,16 @@ class Graph:
 
 
 def run(
-    program: Callable[[], object], config: Mapping[str, str] | None = None, stack_name: str = "test"
+    program: Callable[[], object],
+    config: Mapping[str, str] | None = None,
+    stack_name: str = "test",
+    place: Place = HERE,
 ) -> Graph:
     """Run a program to its end and return its graph; nothing of it is left for the next run."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _loop, _context: None)
-    monitor = _Recorder(_Outputs())
+    monitor = _Recorder(_Outputs(place))
     try:
         pulumi.runtime.set_mocks(
             monitor.mocks, project="bill-e", stack=stack_name, preview=False, monitor=monitor
@@ -172,11 +200,14 @@ class _Recorder(MockMonitor):
                         type=request.type,
                         name=request.name,
                         urn=response.urn,
+                        id=response.id,
                         parent=request.parent,
                         inputs=rpc.deserialize_properties(request.object),
                         outputs=rpc.deserialize_properties(response.object),
                         depends_on=tuple(request.dependencies),
                         protect=request.protect,
+                        retain_on_delete=request.retainOnDelete,
+                        ignore_changes=tuple(request.ignoreChanges),
                         custom=request.custom,
                     )
                 )
@@ -191,66 +222,80 @@ class _Recorder(MockMonitor):
 class _Outputs(pulumi.runtime.Mocks):
     """Answers with the outputs that AWS would decide; a type that is not listed is an error."""
 
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
             return "", {}
         decided = _DECIDED.get(args.typ)
         if decided is None:
             raise AssertionError(f"{args.typ} {args.name!r}: add the outputs of this type to the mocks")
-        physical = args.inputs.get("name") or args.inputs.get("layerName") or f"{args.name}-0a1b2c3"
-        return physical, {**args.inputs, **decided(physical)}
+        given = (args.inputs.get(key) for key in ("name", "layerName", "dashboardName"))
+        physical = next(filter(None, given), f"{args.name}-{self._place.digits}")
+        return physical, {**args.inputs, **decided(self._place, physical)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        return _CALLS[args.token], []
+        return _CALLS[args.token](self._place), []
 
 
-def _arn(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
-
-
-def _nothing(_name: str) -> dict[str, Any]:
+def _nothing(_place: Place, _name: str) -> dict[str, Any]:
     return {}
 
 
-_CALLS: dict[str, dict[str, Any]] = {
-    "aws:index/getCallerIdentity:getCallerIdentity": {
+_CALLS: dict[str, Callable[[Place], dict[str, Any]]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": lambda at: {
         "accountId": ACCOUNT,
-        "arn": f"arn:aws:iam::{ACCOUNT}:user/deployer",
+        "arn": f"arn:{at.partition}:iam::{ACCOUNT}:user/deployer",
         "id": ACCOUNT,
         "userId": "AIDAEXAMPLE",
     },
-    "aws:index/getRegion:getRegion": {"id": REGION, "name": REGION, "region": REGION},
+    "aws:index/getPartition:getPartition": lambda at: {
+        "id": at.partition,
+        "partition": at.partition,
+        "dnsSuffix": at.dns_suffix,
+    },
+    "aws:index/getRegion:getRegion": lambda at: {"id": at.region, "name": at.region, "region": at.region},
 }
 
-_DECIDED: dict[str, Callable[[str], dict[str, Any]]] = {
-    "aws:apigatewayv2/api:Api": lambda name: {
+_DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
+    "aws:apigatewayv2/api:Api": lambda at, name: {
         "name": name,
-        "arn": f"arn:aws:apigateway:{REGION}::/apis/{name}",
-        "executionArn": _arn("execute-api", name),
-        "apiEndpoint": f"https://{name}.execute-api.{REGION}.amazonaws.com",
+        "arn": f"arn:{at.partition}:apigateway:{at.region}::/apis/{name}",
+        "executionArn": at.arn("execute-api", name),
+        "apiEndpoint": f"https://{name}.execute-api.{at.region}.{at.dns_suffix}",
     },
     "aws:apigatewayv2/authorizer:Authorizer": _nothing,
     "aws:apigatewayv2/integration:Integration": _nothing,
     "aws:apigatewayv2/route:Route": _nothing,
-    "aws:apigatewayv2/stage:Stage": lambda name: {
-        "invokeUrl": f"https://api-{name.strip('$')}.execute-api.{REGION}.amazonaws.com/",
+    "aws:apigatewayv2/stage:Stage": lambda at, name: {
+        "invokeUrl": f"https://api-{name.strip('$')}.execute-api.{at.region}.{at.dns_suffix}/",
     },
     "aws:cloudwatch/dashboard:Dashboard": _nothing,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": lambda name: {
+    "aws:cloudwatch/metricAlarm:MetricAlarm": lambda at, name: {
         "name": name,
-        "arn": _arn("cloudwatch", f"alarm:{name}"),
+        "arn": at.arn("cloudwatch", f"alarm:{name}"),
     },
-    "aws:cloudwatch/logGroup:LogGroup": lambda name: {"name": name, "arn": _arn("logs", f"log-group:{name}")},
-    "aws:dynamodb/table:Table": lambda name: {"name": name, "arn": _arn("dynamodb", f"table/{name}")},
-    "aws:iam/role:Role": lambda name: {"name": name, "arn": f"arn:aws:iam::{ACCOUNT}:role/{name}"},
+    "aws:cloudwatch/logGroup:LogGroup": lambda at, name: {
+        "name": name,
+        "arn": at.arn("logs", f"log-group:{name}"),
+    },
+    "aws:dynamodb/table:Table": lambda at, name: {"name": name, "arn": at.arn("dynamodb", f"table/{name}")},
+    "aws:iam/role:Role": lambda at, name: {
+        "name": name,
+        "arn": f"arn:{at.partition}:iam::{ACCOUNT}:role/{name}",
+    },
     "aws:iam/rolePolicy:RolePolicy": _nothing,
     "aws:kms/alias:Alias": _nothing,
-    "aws:kms/key:Key": lambda name: {"keyId": name, "arn": _arn("kms", f"key/{name}")},
+    "aws:kms/key:Key": lambda at, name: {"keyId": name, "arn": at.arn("kms", f"key/{name}")},
     "aws:lambda/eventSourceMapping:EventSourceMapping": _nothing,
-    "aws:lambda/function:Function": lambda name: {"name": name, "arn": _arn("lambda", f"function:{name}")},
-    "aws:lambda/layerVersion:LayerVersion": lambda name: {"arn": _arn("lambda", f"layer:{name}:1")},
+    "aws:lambda/function:Function": lambda at, name: {
+        "name": name,
+        "arn": at.arn("lambda", f"function:{name}"),
+    },
+    "aws:lambda/layerVersion:LayerVersion": lambda at, name: {"arn": at.arn("lambda", f"layer:{name}:1")},
     "aws:lambda/permission:Permission": _nothing,
-    "aws:s3/bucket:Bucket": lambda name: {"bucket": name, "arn": f"arn:aws:s3:::{name}"},
+    "aws:s3/bucket:Bucket": lambda at, name: {"bucket": name, "arn": f"arn:{at.partition}:s3:::{name}"},
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _nothing,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _nothing,
     "aws:s3/bucketLogging:BucketLogging": _nothing,
@@ -261,13 +306,13 @@ _DECIDED: dict[str, Callable[[str], dict[str, Any]]] = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _nothing,
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _nothing,
     "aws:s3/bucketVersioning:BucketVersioning": _nothing,
-    "aws:sns/topic:Topic": lambda name: {"name": name, "arn": _arn("sns", name)},
+    "aws:sns/topic:Topic": lambda at, name: {"name": name, "arn": at.arn("sns", name)},
     "aws:sns/topicPolicy:TopicPolicy": _nothing,
     "aws:sns/topicSubscription:TopicSubscription": _nothing,
-    "aws:sqs/queue:Queue": lambda name: {
+    "aws:sqs/queue:Queue": lambda at, name: {
         "name": name,
-        "arn": _arn("sqs", name),
-        "url": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}",
+        "arn": at.arn("sqs", name),
+        "url": f"https://sqs.{at.region}.{at.dns_suffix}/{ACCOUNT}/{name}",
     },
     "aws:sqs/queuePolicy:QueuePolicy": _nothing,
     "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _nothing,

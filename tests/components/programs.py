@@ -25,7 +25,7 @@ from components import (
     PythonLayer,
     PythonLayerArgs,
 )
-from tests.components.mocks import REPOSITORY, Graph, run, stack_config
+from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:libraries:1"
 JWT = JwtAuth(
@@ -40,10 +40,10 @@ def main_program() -> None:
     runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
 
 
-def deployed(stack: str, **settings: str) -> Graph:
+def deployed(stack: str, *, place: Place = HERE, **settings: str) -> Graph:
     """The real program with the settings of a stack, some of them replaced."""
     config = stack_config(stack) | {f"bill-e:{key}": value for key, value in settings.items()}
-    return run(main_program, config, stack)
+    return run(main_program, config, stack, place)
 
 
 def common_args(**changes: Any) -> CommonArgs:
