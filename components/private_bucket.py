@@ -67,10 +67,14 @@ class PrivateBucket(pulumi.ComponentResource):
         bucket = aws.s3.Bucket(
             f"{name}-bucket",
             force_destroy=not args.common.protect,
-            # S3 takes it only when the bucket is created.
-            object_lock_enabled=True if args.object_lock else None,
             tags=args.common.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=args.common.protect,
+                # Object Lock is a configuration of its own, which a bucket can get at any time. The state of
+                # a bucket that was created with it says so, and without this the provider would replace it.
+                ignore_changes=["objectLockEnabled"],
+            ),
         )
         self.name = bucket.bucket
         self.arn = bucket.arn

@@ -191,8 +191,19 @@ def test_uploads_are_locked_where_asked_and_access_logs_never() -> None:
     (lock,) = graph.of_type("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration")
     assert lock.inputs["bucket"] == graph.named("in-uploads-bucket").outputs["bucket"]
     assert lock.inputs["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}}
-    assert graph.named("in-uploads-bucket").inputs["objectLockEnabled"] is True
-    assert "objectLockEnabled" not in graph.named("in-access-logs-bucket").inputs
+
+
+def test_lock_is_put_on_a_bucket_that_keeps_versions_already() -> None:
+    graph = ingest_graph(object_lock=ObjectLock(mode="governance", days=30))
+    assert "in-uploads-versioning" in graph.waits_for(graph.named("in-uploads-object-lock"))
+
+
+@pytest.mark.parametrize("lock", [None, ObjectLock(mode="governance", days=30)])
+def test_no_bucket_is_replaced_when_a_lock_comes_or_goes(lock: ObjectLock | None) -> None:
+    """A change of `objectLockEnabled` replaces a bucket; in old states it is true, so it must be ignored."""
+    for bucket in ingest_graph(object_lock=lock).of_type("aws:s3/bucket:Bucket"):
+        assert "objectLockEnabled" not in bucket.inputs
+        assert "objectLockEnabled" in bucket.ignore_changes
 
 
 @pytest.mark.parametrize(("mode", "days"), [("legal-hold", 30), ("compliance", 0), ("governance", 36_501)])

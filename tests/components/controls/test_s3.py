@@ -239,7 +239,6 @@ def test_s3_14_versioning(graph: Graph) -> None:
 )
 @broken_by(
     without(BUCKET_LOCK),
-    with_input(BUCKET, "objectLockEnabled", REMOVED),
     with_input(BUCKET_LOCK, "rule.defaultRetention.mode", "GOVERNANCE"),
     with_input(BUCKET_LOCK, "rule.defaultRetention.days", 1),
     over=["customer key"],
@@ -249,7 +248,6 @@ def test_s3_15_object_lock(graph: Graph) -> None:
     for bucket in some(graph, BUCKET):
         if bucket.outputs["bucket"] in targets:
             continue
-        assert bucket.inputs.get("objectLockEnabled") is True
         lock = of_bucket(graph, BUCKET_LOCK, bucket)["rule"]["defaultRetention"]
         assert lock == {"mode": "COMPLIANCE", "days": 2557}
 
