@@ -1,4 +1,4 @@
-"""``python -m apidocs``: write the documents into docs/, or with ``--check`` say which are out of date."""
+"""``python -m apidocs``: write the generated files, or with ``--check`` say which are out of date."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from pathlib import Path
 
 from apidocs.documents import documents
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str]) -> int:
-    """Write every document that differs, or only name it; return the exit code."""
+    """Write every file that differs, or only name it; return the exit code."""
     only_check = arguments == ["--check"]
     if arguments and not only_check:
         sys.stderr.write("usage: python -m apidocs [--check]\n")
         return 2
-    stale = {name: text for name, text in documents().items() if not _is_current(DOCS / name, text)}
+    stale = {name: text for name, text in documents().items() if not _is_current(REPOSITORY / name, text)}
     for name, text in stale.items():
         if only_check:
-            sys.stderr.write(f"docs/{name} is not what the code says: run make docs\n")
+            sys.stderr.write(f"{name} is not what the code says: run make docs\n")
         else:
-            (DOCS / name).write_text(text, encoding="utf-8")
+            target = REPOSITORY / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
     return 1 if only_check and stale else 0
 
 

@@ -1,4 +1,4 @@
-"""The documents by their names in docs/, as they have to be."""
+"""The generated files by their paths in the repository, as they have to be."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from apidocs.openapi import openapi_document
+from apidocs.settings import package_schema, project_file
 from components.policies import caller_policy
 
 SAMPLE_BUCKET = "arn:aws:s3:::UPLOADS_BUCKET"
@@ -13,14 +14,16 @@ SAMPLE_API = "arn:aws:execute-api:REGION:ACCOUNT_ID:API_ID"
 
 
 def documents() -> dict[str, str]:
-    """Return the text of every document.
+    """Return the text of every generated file.
 
     The sample policy is that of a stack with the default settings; a stack's own is its output
     `caller_policy`.
     """
     return {
-        "openapi.json": _json_text(openapi_document()),
-        "caller-policy.json": _json_text(caller_policy(SAMPLE_BUCKET, SAMPLE_API)),
+        "Pulumi.yaml": project_file(),
+        "package/schema.json": _json_text(package_schema()),
+        "docs/openapi.json": _json_text(openapi_document()),
+        "docs/caller-policy.json": _json_text(caller_policy(SAMPLE_BUCKET, SAMPLE_API)),
     }
 
 

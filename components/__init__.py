@@ -1,14 +1,13 @@
 """Bill-E's infrastructure as reusable components. Never imports `functions`: it archives their files."""
 
 from components import policies
-from components.access import caller_policy, operator_policy
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs
 from components.alarms import AlarmArgs, AlarmThresholds
+from components.bill_e import BillE
 from components.checks import InvalidInputError
 from components.common import CommonArgs
 from components.dashboard import Dashboard, DashboardArgs
 from components.encryption_key import EncryptionKey
-from components.foundation import lay_foundation
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs, Throughput
 from components.ledger_api import IamAuth, JwtAuth, LedgerApi, LedgerApiArgs
@@ -22,6 +21,7 @@ __all__ = [
     "AlarmThresholds",
     "AlarmTopic",
     "AlarmTopicArgs",
+    "BillE",
     "CommonArgs",
     "Dashboard",
     "DashboardArgs",
@@ -44,8 +44,5 @@ __all__ = [
     "PythonLayerArgs",
     "StackSettings",
     "Throughput",
-    "caller_policy",
-    "lay_foundation",
-    "operator_policy",
     "policies",
 ]

@@ -14,19 +14,19 @@ from components.python_layer import PythonLayer, PythonLayerArgs
 from components.settings import StackSettings
 
 
-def lay_foundation(name: str, settings: StackSettings) -> CommonArgs:
+def lay_foundation(name: str, settings: StackSettings, opts: pulumi.ResourceOptions) -> CommonArgs:
     """Make what every component of a stack needs, as components of their own, named after `name`."""
     common = CommonArgs(
         log_retention_days=settings.log_retention_days,
         protect=settings.protect_data,
-        layers=[PythonLayer(f"{name}-libraries", PythonLayerArgs()).arn],
+        layers=[PythonLayer(f"{name}-libraries", PythonLayerArgs(), opts).arn],
         tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()},
     )
     if settings.customer_key:
-        common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common).arn)
+        common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common, opts).arn)
     if settings.protect_data and not settings.alarm_email:
         pulumi.log.warn("alarms tell nobody: set bill-e:alarmEmail, or subscribe to the output alarm_topic")
-    topic = AlarmTopic(f"{name}-alarms", AlarmTopicArgs(common=common, email=settings.alarm_email))
+    topic = AlarmTopic(f"{name}-alarms", AlarmTopicArgs(common=common, email=settings.alarm_email), opts)
     return replace(
         common,
         alarms=AlarmArgs(

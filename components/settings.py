@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, get_type_hints
 
 import pulumi
@@ -58,54 +59,121 @@ RUNBOOK_PATTERN = rf"{re.escape(RUNBOOK)}|https://[^\s#]{{1,300}}"
 RUNBOOK_ALLOWED = f"{RUNBOOK}, or the https URL of a copy of it, without #"
 
 
+def setting(default: Any, description: str) -> Any:
+    """Declare a setting: its default, and what the Pulumi CLI and other languages' editors say about it."""
+    return field(default=default, metadata={"description": description})
+
+
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """The settings of a stack, valid together.
 
-    A field is the setting of the same name in camel case: ``batch_size`` is ``bill-e:batchSize``.
-    `Pulumi.yaml` describes each, and repeats its default for the Pulumi CLI. Raises `InvalidInputError` with
-    every value that isn't allowed.
+    A field is the setting of the same name in camel case: ``batch_size`` is ``bill-e:batchSize``. The
+    settings in `Pulumi.yaml` and the arguments of the package for other languages are written from here
+    (``make docs``). Raises `InvalidInputError` with every value that isn't allowed.
     """
 
-    api_auth: str = "iam"
-    jwt_issuer: str = ""
-    jwt_audience: tuple[str, ...] = ()
-    jwt_read_scope: str = "receipts:read"
-    jwt_upload_scope: str = "receipts:write"
-    allowed_origins: tuple[str, ...] = ()
-    max_receipt_megabytes: int = 20
-    accepted_types: tuple[str, ...] = (
-        "application/pdf",
-        "image/heic",
-        "image/jpeg",
-        "image/png",
-        "image/tiff",
-        "image/webp",
+    api_auth: str = setting(
+        "iam", 'How callers of the API authenticate: "iam" (SigV4) or "jwt" (bearer token)'
     )
-    upload_prefix: str = ""
-    max_concurrency: int = 10
-    batch_size: int = 10
-    batch_window_seconds: int = 1
-    function_timeout_seconds: int = 60
-    ledger_shards: int = 4
-    ledger_max_read_units: int = 4_000
-    ledger_max_write_units: int = 1_000
-    encryption: str = AWS_OWNED
-    object_lock_days: int = 0
-    object_lock_mode: str = "governance"
-    log_retention_days: int = 365
-    protect_data: bool = True
-    throttle_rate: int = 50
-    throttle_burst: int = 100
-    alarm_email: str = ""
-    runbook_url: str = RUNBOOK
-    alarm_oldest_message_seconds: int = AlarmThresholds.oldest_message_seconds
-    alarm_function_errors: int = AlarmThresholds.function_errors
-    alarm_function_throttles: int = AlarmThresholds.function_throttles
-    alarm_timeout_percent: int = AlarmThresholds.timeout_percent
-    alarm_api_errors: int = AlarmThresholds.api_errors
-    alarm_api_latency_milliseconds: int = AlarmThresholds.api_latency_milliseconds
-    alarm_table_throttles: int = AlarmThresholds.table_throttles
+    jwt_issuer: str = setting("", "With apiAuth jwt, the https URL of the issuer of tokens")
+    jwt_audience: tuple[str, ...] = setting((), "With apiAuth jwt, the audiences that a token may name")
+    jwt_read_scope: str = setting(
+        "receipts:read", "With apiAuth jwt, the scope that a token needs to read receipts"
+    )
+    jwt_upload_scope: str = setting(
+        "receipts:write", "With apiAuth jwt, the scope that a token needs to ask for an upload form"
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        (), "The origins of web pages that may call the API and upload, such as https://receipts.example.com"
+    )
+    max_receipt_megabytes: int = setting(20, "The largest receipt that is accepted, in MB (1,048,576 bytes)")
+    accepted_types: tuple[str, ...] = setting(
+        (
+            "application/pdf",
+            "image/heic",
+            "image/jpeg",
+            "image/png",
+            "image/tiff",
+            "image/webp",
+        ),
+        "The media types that are accepted, recognised by a file's first bytes",
+    )
+    upload_prefix: str = setting(
+        "", 'Only objects under these folders are receipts, such as "receipts/"; empty for the whole bucket'
+    )
+    max_concurrency: int = setting(10, "How many processors may run at the same time, 2 to 1,000")
+    batch_size: int = setting(10, "How many messages a processor takes at once, 1 to 10,000")
+    batch_window_seconds: int = setting(
+        1, "How long to wait for a batch to fill, 0 to 300; at least 1 if batchSize is above 10"
+    )
+    function_timeout_seconds: int = setting(
+        60, "How long a processor may work on a batch, 60 to 900; the queue's visibility time-out follows"
+    )
+    ledger_shards: int = setting(
+        4, "Partitions of a month in the ledger's time index, 1 to 64; can be raised later, but never lowered"
+    )
+    ledger_max_read_units: int = setting(
+        4_000,
+        "The most read units a second that the ledger scales to, 1 to 40,000; more is throttled",
+    )
+    ledger_max_write_units: int = setting(
+        1_000, "The most write units a second that the ledger scales to, 1 to 40,000"
+    )
+    encryption: str = setting(
+        AWS_OWNED,
+        'Whose key encrypts the data: "aws-owned", or "customer-key" (a KMS key of this stack, for a fee)',
+    )
+    object_lock_days: int = setting(
+        0, "How long no upload can be deleted, 0 (no lock) to 36,500; set before the bucket exists"
+    )
+    object_lock_mode: str = setting(
+        "governance",
+        'With objectLockDays: "governance" (a special right still deletes) or "compliance" (nobody can)',
+    )
+    log_retention_days: int = setting(
+        365, "How long logs are kept, in days, as CloudWatch Logs counts them (30, 90, 365, 731 ...)"
+    )
+    protect_data: bool = setting(
+        True, "Guard the uploads, the ledger and the logs against deletion, in AWS and in Pulumi"
+    )
+    throttle_rate: int = setting(50, "How many requests a second the API accepts, 1 to 10,000")
+    throttle_burst: int = setting(100, "How many requests at once the API accepts, 1 to 5,000")
+    alarm_email: str = setting(
+        "",
+        "The e-mail address that gets the alarms, once its owner has confirmed it; empty for none",
+    )
+    runbook_url: str = setting(
+        RUNBOOK,
+        "The https URL of the runbook that alarms link to: a copy of docs/operations.md on a web site",
+    )
+    alarm_oldest_message_seconds: int = setting(
+        AlarmThresholds.oldest_message_seconds,
+        "How many seconds an upload may wait for its entry before the alarm goes off, 60 to 345,600",
+    )
+    alarm_function_errors: int = setting(
+        AlarmThresholds.function_errors, "How many errors of a function in five minutes set off the alarm"
+    )
+    alarm_function_throttles: int = setting(
+        AlarmThresholds.function_throttles,
+        "How many throttled calls of a function in five minutes set off the alarm",
+    )
+    alarm_timeout_percent: int = setting(
+        AlarmThresholds.timeout_percent,
+        "How many percent of its time-out a function may take before the alarm goes off, 1 to 100",
+    )
+    alarm_api_errors: int = setting(
+        AlarmThresholds.api_errors,
+        "How many server errors (5xx) of the API in five minutes set off the alarm",
+    )
+    alarm_api_latency_milliseconds: int = setting(
+        AlarmThresholds.api_latency_milliseconds,
+        "How many milliseconds one request in a hundred may take before the alarm goes off, 1 to 30,000",
+    )
+    alarm_table_throttles: int = setting(
+        AlarmThresholds.table_throttles,
+        "How many reads or writes that DynamoDB refuses in five minutes set off the alarm",
+    )
 
     def __post_init__(self) -> None:
         refuse("these settings are not allowed", *_problems(self))
@@ -113,18 +181,37 @@ class StackSettings:
     @classmethod
     def load(cls) -> StackSettings:
         """Read the configuration of the stack that is being deployed."""
-        config, types = pulumi.Config(NAMESPACE), get_type_hints(cls)
-        keys = {_camel_case(field.name): field.name for field in fields(cls)}
+        config = pulumi.Config(NAMESPACE)
+        given = {key: text for key in cls.names() if (text := config.get(key)) is not None}
+        return cls._made_of(given, _parse, _unknown_keys(cls.names()))
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> StackSettings:
+        """Take the arguments of the package for other languages: camel case names, plain values."""
+        unknown = [
+            Problem(name=_full(key), value=arguments[key], allowed=_known_keys(cls.names()))
+            for key in sorted(set(arguments) - set(cls.names()))
+        ]
+        given = {key: value for key, value in arguments.items() if key in cls.names() and value is not None}
+        return cls._made_of(given, _typed, unknown)
+
+    @classmethod
+    def names(cls) -> dict[str, str]:
+        """Return the names of the settings in camel case, each with that of its field."""
+        return {_camel_case(each.name): each.name for each in fields(cls)}
+
+    @classmethod
+    def _made_of(
+        cls, given: Mapping[str, Any], read: Callable[[Any, object], object], problems: list[Problem]
+    ) -> StackSettings:
+        """Read every value and check all of them together, so that every problem is told at once."""
+        types, names = get_type_hints(cls), cls.names()
         values: dict[str, Any] = {}
-        problems = _unknown_keys(set(keys))
-        for key, name in keys.items():
-            text = config.get(key)
-            if text is None:
-                continue
+        for key, value in given.items():
             try:
-                values[name] = _parse(text, types[name])
+                values[names[key]] = read(value, types[names[key]])
             except ValueError as error:
-                problems.append(Problem(name=_full(key), value=text, allowed=str(error)))
+                problems.append(Problem(name=_full(key), value=value, allowed=str(error)))
         try:
             settings = cls(**values)
         except InvalidInputError as error:
@@ -243,12 +330,16 @@ def _jwt_leftovers(settings: StackSettings) -> list[Problem | None]:
     ]
 
 
-def _unknown_keys(known: set[str]) -> list[Problem]:
+def _known_keys(known: Collection[str]) -> str:
+    return f"the settings are {', '.join(sorted(known))}"
+
+
+def _unknown_keys(known: Collection[str]) -> list[Problem]:
     """Refuse keys that no setting has: after a typo, a default would stay in force, and nobody be told."""
     present = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
     ours = sorted(key for key in present if key.startswith(f"{NAMESPACE}:"))
     return [
-        Problem(name=key, value=present[key], allowed=f"the settings are {', '.join(sorted(known))}")
+        Problem(name=key, value=present[key], allowed=_known_keys(known))
         for key in ours
         if key.removeprefix(f"{NAMESPACE}:") not in known
     ]
@@ -267,6 +358,24 @@ def _parse(text: str, wanted: object) -> object:
             raise ValueError("a whole number")
         return int(text)
     return _parse_list(text)
+
+
+def _typed(value: Any, wanted: object) -> object:
+    """Take a value that has a type already; ValueError says which it must have."""
+    if wanted is bool or isinstance(value, bool):
+        allowed, fits = "true or false", wanted is bool and isinstance(value, bool)
+    elif wanted is int:
+        allowed, fits = "a whole number", isinstance(value, int | float) and value == int(value)
+        value = int(value) if fits else value
+    elif wanted is str:
+        allowed, fits = "a text", isinstance(value, str)
+    else:
+        allowed = "a list of texts"
+        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        value = tuple(value) if fits else value
+    if not fits:
+        raise ValueError(allowed)
+    return value
 
 
 def _parse_list(text: str) -> tuple[str, ...]:

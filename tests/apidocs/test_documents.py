@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from apidocs import __main__ as command
 from apidocs.documents import documents
 from apidocs.openapi import openapi_document
+from apidocs.settings import package_schema
 from components.ledger_api import READ_ROUTES, UPLOAD_ROUTES
 from functions.reader.routes import reader_routes
 from functions.uploads.forms import UploadForms
@@ -17,22 +19,29 @@ from functions.uploads.routes import uploads_routes
 
 @pytest.mark.parametrize("name", documents())
 def test_document_is_current(name: str) -> None:
-    assert (command.DOCS / name).read_text() == documents()[name], f"docs/{name}: run make docs"
+    assert (command.REPOSITORY / name).read_text() == documents()[name], f"{name}: run make docs"
 
 
 def test_command_writes_what_is_stale_and_check_only_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "DOCS", tmp_path)
-    (tmp_path / "openapi.json").write_text("{}")
+    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "openapi.json").write_text("{}")
 
     assert command.main(["--check"]) == 1
-    assert (tmp_path / "openapi.json").read_text() == "{}"
+    assert (tmp_path / "docs" / "openapi.json").read_text() == "{}"
     assert "docs/openapi.json" in capsys.readouterr().err
 
     assert command.main([]) == 0
     assert command.main(["--check"]) == 0
-    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == documents()
+    assert {name: (tmp_path / name).read_text() for name in documents()} == documents()
+
+
+def test_package_has_the_version_of_the_project() -> None:
+    project = tomllib.loads((command.REPOSITORY / "pyproject.toml").read_text())["project"]
+
+    assert package_schema()["version"] == project["version"]
 
 
 def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> None:
