@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo local test soak bench bench-quick lint docs format lock clean
+.PHONY: help install demo local test pulumi engine soak bench bench-quick lint docs format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,8 +24,14 @@ demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload sampl
 local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
 	@$(BIN)/python -m local up --outputs .local/outputs.json
 
-test: $(INSTALLED) ## Run every test
+test: $(INSTALLED) ## Run every test; those that need the Pulumi engine where its CLI is to be had
 	$(BIN)/pytest
+
+pulumi: $(INSTALLED) ## Have a Pulumi CLI and the other Go programs that tests need, built where they are missing
+	@$(BIN)/python -m local.engine.tools
+
+engine: pulumi ## Run the tests that need the Pulumi engine
+	BILL_E_ENGINE=required $(BIN)/pytest tests/engine
 
 soak: $(INSTALLED) ## 3,000 mixed uploads with faults and redeliveries on the embedded AWS, then reconcile
 	$(BIN)/python -m local soak

@@ -18,6 +18,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 """What a shell reports for a command that was interrupted."""
 
+DESCRIPTION = Path(".local", "outputs.json")
+"""Where `make local` describes the environment."""
+
 UPLOADS, LEAST_UPLOADS = 3_000, 30
 """Of a soak. With fewer, there would not be some of every kind."""
 
@@ -59,6 +62,12 @@ def _emulator(options: argparse.Namespace) -> None:
     emulator(options.port)
 
 
+def _pulumi(options: argparse.Namespace) -> None:
+    from local.engine.command import run_pulumi
+
+    run_pulumi(options.arguments, options.outputs, options.state)
+
+
 def _demo(_options: argparse.Namespace) -> None:
     from local.demo import demo
 
@@ -95,6 +104,29 @@ def _parser() -> argparse.ArgumentParser:
         "emulator", parents=[listening], help="the same without the program, for the Pulumi CLI to deploy on"
     )
     empty.set_defaults(run=_emulator)
+
+    pulumi = commands.add_parser(
+        "pulumi",
+        help="run the Pulumi CLI against the embedded AWS that `make local` keeps up",
+        usage="python -m local pulumi [--outputs FILE] [--state FOLDER] ARGUMENTS...",
+    )
+    pulumi.add_argument(
+        "--outputs",
+        metavar="FILE",
+        type=Path,
+        default=DESCRIPTION,
+        help=f"what `local up` wrote (default: {DESCRIPTION})",
+    )
+    pulumi.add_argument(
+        "--state",
+        metavar="FOLDER",
+        type=Path,
+        help="keep Pulumi's state there (default: beside the emulator's data, and gone with it)",
+    )
+    pulumi.add_argument(
+        "arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for Pulumi, such as: preview"
+    )
+    pulumi.set_defaults(run=_pulumi)
 
     demo = commands.add_parser(
         "demo",

@@ -46,11 +46,15 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """A running emulator, as its operator sees it: the operator's key is allowed everything."""
+    """A running emulator, as its operator sees it: the operator's key is allowed everything.
+
+    `home` is its private directory, which is gone when it ends.
+    """
 
     port: int
     operator: Aws
     log: Path
+    home: Path
     _process: subprocess.Popen[bytes] = field(repr=False)
 
     @property
@@ -106,7 +110,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
         stack.callback(_stop, process)
         listener.close()
         _wait_until_healthy(process, bound_port, ca_bundle, log)
-        yield Emulator(port=bound_port, operator=operator, log=log, _process=process)
+        yield Emulator(port=bound_port, operator=operator, log=log, home=home, _process=process)
 
 
 def _bound_socket(port: int | None) -> socket.socket:

@@ -28,7 +28,11 @@ class Environment:
     operator: Aws
 
     def description(self) -> dict[str, Any]:
-        """Return all that a client needs to use the stack as its caller or operator, and its outputs too."""
+        """Return all that a client needs to use the stack as its caller or operator, and its outputs too.
+
+        With the administrator's key and the folder for its state, the Pulumi CLI can deploy here as well.
+        """
+        administrator = self.emulator.operator.credentials
         return {
             "endpoint_url": self.caller.endpoint_url,
             "region": self.caller.region,
@@ -36,6 +40,9 @@ class Environment:
             "aws_secret_access_key": self.caller.credentials.secret_access_key,
             "operator_access_key_id": self.operator.credentials.access_key_id,
             "operator_secret_access_key": self.operator.credentials.secret_access_key,
+            "administrator_access_key_id": administrator.access_key_id,
+            "administrator_secret_access_key": administrator.secret_access_key,
+            "state_folder": str(self.emulator.home / "pulumi"),
             "ca_bundle": str(self.caller.ca_bundle),
             "outputs": dict(self.outputs),
         }

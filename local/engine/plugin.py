@@ -1,0 +1,37 @@
+"""A plugin of the Pulumi engine: a gRPC server on a free port that it tells the engine on stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from concurrent import futures
+
+import grpc
+
+MESSAGE_BYTES = 400 * 1024 * 1024
+"""The largest message, as Pulumi's own SDKs set it."""
+
+WORKERS = 16
+"""How many calls are answered at the same time; the engine makes as many as there are cores, times four."""
+
+
+def serve(register: Callable[[grpc.Server], None]) -> None:
+    """Serve what ``register`` adds to the server, until the engine ends this process (SIGINT or SIGTERM)."""
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=WORKERS),
+        options=[
+            ("grpc.max_receive_message_length", MESSAGE_BYTES),
+            ("grpc.max_send_message_length", MESSAGE_BYTES),
+        ],
+    )
+    register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # At once, without waiting for threads: the engine has every answer that it wants by then.
+        signal.signal(number, lambda *_: os._exit(0))
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    server.wait_for_termination()
