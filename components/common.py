@@ -22,10 +22,10 @@ LOG_RETENTION_DAYS = (
 class CommonArgs:
     """What every component of a stack is given alike.
 
-    `protect` guards what holds data against deletion, in AWS and in Pulumi. `layers` are ARNs with what the
-    processor imports beyond the runtime. `key_arn` names the customer's key that encrypts what is kept;
-    without it, keys of AWS's own do. `alarms` says when alarms go off and whom they tell. `tags` go on every
-    resource that can have some.
+    `protect` guards what holds data, and what guards the data, against deletion in AWS and in Pulumi.
+    `layers` are ARNs with what the processor imports beyond the runtime. `key_arn` names the customer's key
+    that encrypts what is kept; without it, keys of AWS's own do. `alarms` says when alarms go off and whom
+    they tell. `tags` go on every resource that can have some.
     """
 
     log_retention_days: int
@@ -37,6 +37,17 @@ class CommonArgs:
 
     def __post_init__(self) -> None:
         refuse("CommonArgs", one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS))
+
+
+def protected(
+    args: CommonArgs, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
+) -> pulumi.ResourceOptions:
+    """Return the options of a resource that holds data or guards it.
+
+    Pulumi deletes neither while `protect` is on. Otherwise a `pulumi destroy` that gets as far as its
+    unprotected resources would take the policies, the versioning and the encryption from data that it leaves.
+    """
+    return pulumi.ResourceOptions(parent=parent, protect=args.protect, depends_on=list(depends_on))
 
 
 def plain_name(text: str) -> str:

@@ -15,7 +15,9 @@ DELETION_WINDOW_DAYS = 30
 class EncryptionKey(pulumi.ComponentResource):
     """A KMS key that is rotated every year, under an alias, for `CommonArgs.key_arn`.
 
-    Of the arguments it takes the protection and the tags. Output: `arn`.
+    Uses only `tags` of the arguments. The key is never deleted with its resource: it stays in the account,
+    for older uploads, messages and backups that only it can decrypt, until somebody deletes it on purpose. It
+    isn't protected, which would refuse to give it up. Output: `arn`.
     """
 
     def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -34,7 +36,8 @@ class EncryptionKey(pulumi.ComponentResource):
                 )
             ),
             tags=args.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
+            # What it has encrypted outlives the stack, and outlives a change of `encryption`.
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         aws.kms.Alias(
             f"{name}-alias",

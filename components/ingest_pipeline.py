@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from components import policies
 from components.alarms import create_alarms, queue_alarms
 from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
-from components.common import CommonArgs
+from components.common import CommonArgs, protected
 from components.ledger import Ledger
 from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
@@ -252,11 +252,11 @@ class IngestPipeline(pulumi.ComponentResource):
             bucket=uploads.name,
             target_bucket=access_logs.name,
             target_prefix=ACCESS_LOG_PREFIX,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[access_logs.policy]),
+            opts=protected(args.common, self, [access_logs.policy]),
         )
 
     def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
-        child = pulumi.ResourceOptions(parent=self)
+        guard = protected(args.common, self)
         key_arn = args.common.key_arn
         # The two are exclusive: with a customer's key, SQS's own may not even be declined.
         sqs_key, reuse_seconds = (None, DATA_KEY_REUSE_SECONDS) if key_arn else (True, None)
@@ -267,7 +267,7 @@ class IngestPipeline(pulumi.ComponentResource):
             kms_master_key_id=key_arn,
             kms_data_key_reuse_period_seconds=reuse_seconds,
             tags=args.common.tags,
-            opts=child,
+            opts=guard,
         )
         queue = aws.sqs.Queue(
             f"{name}-queue",
@@ -280,7 +280,7 @@ class IngestPipeline(pulumi.ComponentResource):
             kms_master_key_id=key_arn,
             kms_data_key_reuse_period_seconds=reuse_seconds,
             tags=args.common.tags,
-            opts=child,
+            opts=guard,
         )
         aws.sqs.RedriveAllowPolicy(
             f"{name}-dead-letters-source",
@@ -288,7 +288,7 @@ class IngestPipeline(pulumi.ComponentResource):
             redrive_allow_policy=pulumi.Output.json_dumps(
                 {"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}
             ),
-            opts=child,
+            opts=guard,
         )
         aws.sqs.QueuePolicy(
             f"{name}-dead-letters-policy",
@@ -296,7 +296,7 @@ class IngestPipeline(pulumi.ComponentResource):
             policy=policies.to_json(
                 policies.resolve(policies.dead_letter_queue_statements, queue_arn=dead_letters.arn)
             ),
-            opts=child,
+            opts=guard,
         )
         return queue, dead_letters
 
@@ -315,7 +315,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     account_id=account.account_id,
                 )
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=protected(args.common, self),
         )
         aws.s3.BucketNotification(
             f"{name}-uploads-notification",
@@ -328,7 +328,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 )
             ],
             # S3 tries the queue when the notification is created, and refuses it without the policy.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[queue_policy]),
+            opts=protected(args.common, self, [queue_policy]),
         )
 
     def _processor(

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from components.alarms import create_alarms, table_alarms
 from components.checks import between, refuse
-from components.common import CommonArgs
+from components.common import CommonArgs, protected
 
 MAX_SHARDS = 64
 """A page of the listing asks every shard: more would cost the reader more than a busy month gains."""
@@ -103,7 +103,7 @@ class Ledger(pulumi.ComponentResource):
             ),
             deletion_protection_enabled=args.common.protect,
             tags=args.common.tags,
-            opts=pulumi.ResourceOptions(parent=self, protect=args.common.protect),
+            opts=protected(args.common, self),
         )
         alarms = table_alarms(table.name, TIME_INDEX, args.common.alarms.thresholds)
         self.alarm_arns = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))

@@ -13,7 +13,7 @@ import pulumi_aws as aws
 from components import policies
 from components.alarms import api_alarms, create_alarms
 from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
-from components.common import CommonArgs
+from components.common import CommonArgs, protected
 from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
 from components.ledger import Ledger
 from components.python_function import (
@@ -315,7 +315,7 @@ class LedgerApi(pulumi.ComponentResource):
             retention_in_days=common.log_retention_days,
             kms_key_id=common.key_arn,
             tags=common.tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=protected(common, self),
         )
 
     def _stage(

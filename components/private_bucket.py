@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components import policies
 from components.checks import between, one_of, refuse
-from components.common import CommonArgs
+from components.common import CommonArgs, protected
 
 STALE_MULTIPART_DAYS = 7
 
@@ -78,15 +78,15 @@ class PrivateBucket(pulumi.ComponentResource):
         )
         self.name = bucket.bucket
         self.arn = bucket.arn
-        self._close(name)
-        self._encrypt(name, args.key_arn)
-        versioning = self._keep_versions(name, args.object_lock)
-        self._clean_up(name, args.expiry_days, versioning)
+        self._close(name, args)
+        self._encrypt(name, args)
+        versioning = self._keep_versions(name, args)
+        self._clean_up(name, args, versioning)
         self.policy = self._policy(name, args)
         self.register_outputs({"name": self.name, "arn": self.arn})
 
-    def _close(self, name: str) -> None:
-        child = pulumi.ResourceOptions(parent=self)
+    def _close(self, name: str, args: PrivateBucketArgs) -> None:
+        guard = protected(args.common, self)
         self._public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
             bucket=self.name,
@@ -94,16 +94,17 @@ class PrivateBucket(pulumi.ComponentResource):
             block_public_policy=True,
             ignore_public_acls=True,
             restrict_public_buckets=True,
-            opts=child,
+            opts=guard,
         )
         aws.s3.BucketOwnershipControls(
             f"{name}-ownership",
             bucket=self.name,
             rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=child,
+            opts=guard,
         )
 
-    def _encrypt(self, name: str, key_arn: pulumi.Input[str] | None) -> None:
+    def _encrypt(self, name: str, args: PrivateBucketArgs) -> None:
+        key_arn = args.key_arn
         by_default = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
             sse_algorithm="aws:kms" if key_arn else "AES256", kms_master_key_id=key_arn
         )
@@ -117,17 +118,17 @@ class PrivateBucket(pulumi.ComponentResource):
                     bucket_key_enabled=True if key_arn else None,
                 )
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=protected(args.common, self),
         )
 
-    def _keep_versions(self, name: str, lock: ObjectLock | None) -> aws.s3.BucketVersioning:
+    def _keep_versions(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketVersioning:
         versioning = aws.s3.BucketVersioning(
             f"{name}-versioning",
             bucket=self.name,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=protected(args.common, self),
         )
-        if lock:
+        if lock := args.object_lock:
             aws.s3.BucketObjectLockConfiguration(
                 f"{name}-object-lock",
                 bucket=self.name,
@@ -136,11 +137,11 @@ class PrivateBucket(pulumi.ComponentResource):
                         mode=lock.mode.upper(), days=lock.days
                     )
                 ),
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+                opts=protected(args.common, self, [versioning]),
             )
         return versioning
 
-    def _clean_up(self, name: str, expiry_days: int | None, versioning: aws.s3.BucketVersioning) -> None:
+    def _clean_up(self, name: str, args: PrivateBucketArgs, versioning: aws.s3.BucketVersioning) -> None:
         everything = aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
         rules = [
             aws.s3.BucketLifecycleConfigurationRuleArgs(
@@ -152,13 +153,13 @@ class PrivateBucket(pulumi.ComponentResource):
                 ),
             )
         ]
-        if expiry_days:
+        if args.expiry_days:
             rules.append(
                 aws.s3.BucketLifecycleConfigurationRuleArgs(
                     id="expire",
                     status="Enabled",
                     filter=everything,
-                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=expiry_days),
+                    expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.expiry_days),
                     noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
                         noncurrent_days=1
                     ),
@@ -168,7 +169,7 @@ class PrivateBucket(pulumi.ComponentResource):
             f"{name}-lifecycle",
             bucket=self.name,
             rules=rules,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+            opts=protected(args.common, self, [versioning]),
         )
 
     def _policy(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketPolicy:
@@ -182,5 +183,5 @@ class PrivateBucket(pulumi.ComponentResource):
                 policies.resolve(policies.bucket_statements, bucket_arn=self.arn), *further
             ),
             # S3 refuses two changes of a bucket's access at the same time.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._public_access]),
+            opts=protected(args.common, self, [self._public_access]),
         )

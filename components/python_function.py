@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from components import policies
 from components.alarms import create_alarms, function_alarms
 from components.checks import Problem, between, refuse
-from components.common import CommonArgs
+from components.common import CommonArgs, protected
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
 
@@ -122,7 +122,7 @@ class PythonFunction(pulumi.ComponentResource):
             retention_in_days=args.common.log_retention_days,
             kms_key_id=args.common.key_arn,
             tags=args.common.tags,
-            opts=child,
+            opts=protected(args.common, self),
         )
         role = aws.iam.Role(
             f"{name}-role",

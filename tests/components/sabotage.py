@@ -104,6 +104,17 @@ def with_resource(type_: str, label: str = "", **inputs: object) -> Sabotage:
     return Sabotage(label=f"further {label or _short(type_)}", damage=damage)
 
 
+def without_retention(type_: str) -> Sabotage:
+    """Let a resource of a type be deleted in AWS when it goes from the program."""
+
+    def damage(graph: Graph) -> Iterator[tuple[str, Graph]]:
+        for victim in graph.of_type(type_):
+            if victim.retain_on_delete:
+                yield victim.name, _put_in_place(graph, victim, replace(victim, retain_on_delete=False))
+
+    return Sabotage(label=f"{_short(type_)} not retained", damage=damage)
+
+
 def _with_input(type_: str, path: str, value: object, where: str, *, is_there: bool) -> Sabotage:
     *outer, last = path.split(".")
 
@@ -138,7 +149,10 @@ def _with_policy(
 
 
 def _exchanged(graph: Graph, victim: Registered, inputs: Mapping[str, Any]) -> Graph:
-    damaged = replace(victim, inputs=dict(inputs))
+    return _put_in_place(graph, victim, replace(victim, inputs=dict(inputs)))
+
+
+def _put_in_place(graph: Graph, victim: Registered, damaged: Registered) -> Graph:
     resources = tuple(damaged if resource is victim else resource for resource in graph.resources)
     return replace(graph, resources=resources)
 

@@ -7,7 +7,6 @@ import pytest
 from tests.components.controls.rules import (
     KEY,
     KEY_ALIAS,
-    PROTECTED,
     ROLE_POLICY,
     STRANGER,
     WITH_KEY,
@@ -29,6 +28,7 @@ from tests.components.sabotage import (
     with_new_input,
     with_statement,
     without,
+    without_retention,
     without_statement,
 )
 
@@ -175,14 +175,17 @@ def test_kms_5_policy_is_not_public(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the customer's key has an alias, is protected like the data that it encrypts, and waits for 30 days "
-    "before it is deleted",
+    "the customer's key has an alias, and stays in the account when its stack no longer uses it or is "
+    "destroyed, for what it has encrypted; should somebody delete it, KMS waits for 30 days",
     section="Controls",
     control="KMS.3",
     requires="no deletion by accident",
 )
 @broken_by(
-    without(KEY_ALIAS), with_input(KEY, "deletionWindowInDays", 7, where="encryption"), over=PROTECTED[1:]
+    without(KEY_ALIAS),
+    without_retention(KEY),
+    with_input(KEY, "deletionWindowInDays", 7, where="encryption"),
+    over=WITH_KEY,
 )
 def test_kms_3_customer_key_is_not_deleted_by_accident(graph: Graph) -> None:
     aliased = {alias.inputs["targetKeyId"] for alias in graph.of_type(KEY_ALIAS)}
@@ -191,4 +194,4 @@ def test_kms_3_customer_key_is_not_deleted_by_accident(graph: Graph) -> None:
     for key in data_keys:
         assert key.outputs["keyId"] in aliased
         assert key.inputs["deletionWindowInDays"] == 30
-        assert key.protect
+        assert key.retain_on_delete
