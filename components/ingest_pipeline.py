@@ -12,7 +12,7 @@ from components import policies
 from components.alarms import create_alarms, queue_alarms
 from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
 from components.common import CommonArgs, protected
-from components.ledger import Ledger
+from components.ledger import SHARDS_VARIABLE, Ledger
 from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
     MAX_MEMORY_MEGABYTES,
@@ -354,7 +354,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     "SERVICE_NAME": service,
                     "STACK_NAME": pulumi.get_stack(),
                     "LEDGER_TABLE": args.ledger.table_name,
-                    "LEDGER_SHARDS": str(args.ledger.shards),
+                    SHARDS_VARIABLE: str(args.ledger.shards),
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "ACCEPTED_TYPES": ",".join(args.accepted_types),
                 },

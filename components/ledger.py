@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from components.alarms import create_alarms, table_alarms
-from components.checks import between, refuse
+from components.checks import Problem, between, refuse
 from components.common import CommonArgs, protected
 
 MAX_SHARDS = 64
@@ -45,8 +47,8 @@ class Throughput:
 class LedgerArgs:
     """What a ledger is made of.
 
-    `shards` is how many partitions a month has in the time index. It can be raised later, but never lowered:
-    the reader would no longer ask for the shards above it.
+    `shards` is how many partitions a month has in the time index. It can be raised later, but never lowered
+    (`refuse_fewer_shards`).
     """
 
     common: CommonArgs
@@ -55,6 +57,35 @@ class LedgerArgs:
 
     def __post_init__(self) -> None:
         refuse("LedgerArgs", between("shards", self.shards, 1, MAX_SHARDS))
+
+
+SHARDS_VARIABLE = "LEDGER_SHARDS"
+"""The variable that tells a function how many shards a month has."""
+
+
+def refuse_fewer_shards(function: pulumi.ResourceHookArgs) -> None:
+    """Refuse to tell a function of fewer shards than it knows: it would no longer look into the others.
+
+    Run before the function is updated, also in a preview. Pulumi's state holds the highest number there ever
+    was, since a lower one never gets past this.
+    """
+    before, after = _shards(function.old_inputs), _shards(function.new_inputs)
+    if before is not None and after is not None and after < before:
+        problem = Problem(
+            name="ledgerShards",
+            value=after,
+            allowed=f"{before} or more: entries lie in {before} partitions of each month, "
+            "and those beyond the new number would no longer be found",
+        )
+        refuse("these settings are not allowed", problem)
+
+
+def _shards(inputs: Mapping[str, Any] | None) -> int | None:
+    """Read the number from a function's inputs, if it is there and known."""
+    try:
+        return int((inputs or {})["environment"]["variables"][SHARDS_VARIABLE])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class Ledger(pulumi.ComponentResource):

@@ -63,7 +63,7 @@ class PythonFunctionArgs:
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
     that it imports from. `layers` hold what it imports beyond that and the runtime. `statements` are what its
     role may do beside writing logs and traces. `decrypts_via` and `encrypts_via` are the services where it
-    reads and writes what a customer's key encrypts.
+    reads and writes what a customer's key encrypts. `hooks` are run by Pulumi around each change of it.
     """
 
     common: CommonArgs
@@ -77,6 +77,7 @@ class PythonFunctionArgs:
     layers: Sequence[pulumi.Input[str]] = ()
     decrypts_via: Sequence[str] = ()
     encrypts_via: Sequence[str] = ()
+    hooks: pulumi.ResourceHookBinding | None = None
 
     def __post_init__(self) -> None:
         refuse(
@@ -156,7 +157,7 @@ class PythonFunction(pulumi.ComponentResource):
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
             tags=args.common.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy], hooks=args.hooks),
         )
 
         alarms = function_alarms(function.name, args.timeout_seconds, args.common.alarms.thresholds)

@@ -7,6 +7,7 @@ isn't known yet (Pulumi's ``sdk/go/common/resource``, "property values").
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -20,6 +21,13 @@ ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 Properties = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An asset or an archive of an earlier deployment, of which the engine keeps the hash alone."""
+
+    hash: str
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
@@ -89,20 +97,20 @@ def unknown_paths(value: Any, path: str = "") -> Iterator[str]:
             yield from unknown_paths(item, f"{path}[{index}]")
 
 
-def _asset(value: Mapping[str, Any]) -> pulumi.Asset:
+def _asset(value: Mapping[str, Any]) -> pulumi.Asset | Stored:
     if value.get("path"):
         return pulumi.FileAsset(value["path"])
-    if "text" in value:
+    if value.get("text"):
         return pulumi.StringAsset(value["text"])
-    raise ValueError("an asset that is neither a file nor a text: code comes from files, folders and texts")
+    return Stored(value["hash"])
 
 
-def _archive(value: Mapping[str, Any]) -> pulumi.Archive:
+def _archive(value: Mapping[str, Any]) -> pulumi.Archive | Stored:
     if value.get("path"):
         return pulumi.FileArchive(value["path"])
     if value.get("assets"):
         return pulumi.AssetArchive({name: plain(item) for name, item in value["assets"].items()})
-    raise ValueError("an archive that is neither a file nor made of assets")
+    return Stored(value["hash"])
 
 
 def _comparable(value: Any) -> Any:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from components import InvalidInputError, LedgerArgs, Throughput
-from components.ledger import INDEX_KEYS, TABLE_KEYS, TIME_INDEX
+from components.ledger import INDEX_KEYS, TABLE_KEYS, TIME_INDEX, refuse_fewer_shards
 from functions.ledger import schema
 from tests.components.mocks import Graph, Registered, run
 from tests.components.programs import common_args, new_ledger
@@ -75,3 +76,27 @@ def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) ->
 def test_number_of_shards_out_of_bounds_is_refused(shards: int) -> None:
     with pytest.raises(InvalidInputError, match=f"shards is {shards}; allowed: a whole number from 1 to 64"):
         LedgerArgs(common=common_args(), shards=shards)
+
+
+def _function(shards: str | None) -> dict[str, Any]:
+    return {"environment": {"variables": {} if shards is None else {"LEDGER_SHARDS": shards}}}
+
+
+def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> pulumi.ResourceHookArgs:
+    return pulumi.ResourceHookArgs(
+        urn="urn", id="reader", name="reader", type="function", old_inputs=before, new_inputs=after
+    )
+
+
+def test_fewer_shards_are_refused_with_the_number_that_is_allowed() -> None:
+    with pytest.raises(InvalidInputError, match="ledgerShards is 4; allowed: 8 or more"):
+        refuse_fewer_shards(_change(_function("8"), _function("4")))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("4", "4"), ("4", "8"), (None, "4"), ("4", None), ("4", "an unknown value, in a preview")],
+)
+def test_other_changes_of_shards_are_let_through(before: str | None, after: str | None) -> None:
+    refuse_fewer_shards(_change(_function(before), _function(after)))
+    refuse_fewer_shards(_change(None, _function(after)))

@@ -50,7 +50,7 @@ def copy_program(target: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What the engine did to one resource: the operation as it names it, such as ``create`` or ``replace``."""
+    """What the engine did to one resource: its own word for it, such as ``create`` or ``replace``."""
 
     operation: str
     type: str
@@ -227,7 +227,7 @@ class Stack:
 
 
 def _steps(log: Path) -> tuple[Step, ...]:
-    """Read what was planned, from the engine's own log of events; an update logs it as it begins each step."""
+    """Read the steps in the log of events that the engine keeps; an update logs one as it begins it."""
     steps = []
     for line in log.read_text().splitlines():
         event = json.loads(line)

@@ -1,0 +1,66 @@
+"""The package for other languages: serves the component BillE to the Pulumi engine."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.errors import InputPropertiesError
+from pulumi.provider import ConstructResult, Provider, main
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parent))
+
+from components import BillE, InvalidInputError, StackSettings  # noqa: E402 (found by the line above)
+
+TYPE = "bill-e:index:BillE"
+
+
+class Package(Provider):
+    """Makes stacks, with the arguments and outputs that `schema.json` describes."""
+
+    def __init__(self) -> None:
+        super().__init__(BillE.VERSION, (FOLDER / "schema.json").read_text(encoding="utf-8"))
+
+    def construct(
+        self,
+        name: str,
+        resource_type: str,
+        inputs: Any,
+        options: pulumi.ResourceOptions | None = None,
+    ) -> ConstructResult:
+        """Make a stack.
+
+        Raises:
+            InputPropertiesError: arguments are not allowed; it names all of them.
+
+        """
+        if resource_type != TYPE:
+            raise InputPropertiesError(f"{resource_type} is not in this package; it has {TYPE}")
+        stack = BillE(name, _settings(inputs), options)
+        return ConstructResult(stack.urn, {_camel_case(key): value for key, value in stack.outputs.items()})
+
+
+def _settings(inputs: Any) -> StackSettings:
+    try:
+        return StackSettings.from_arguments(inputs)
+    except InvalidInputError as error:
+        raise InputPropertiesError(
+            "these arguments are not allowed",
+            [
+                {
+                    "property_path": problem.name.removeprefix("bill-e:"),
+                    "reason": f"is {problem.value!r}; allowed: {problem.allowed}",
+                }
+                for problem in error.problems
+            ],
+        ) from error
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+if __name__ == "__main__":
+    main(Package(), sys.argv[1:])
