@@ -43,8 +43,9 @@ def function_statements(log_group_arn: str) -> list[Statement]:
 def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_arn: str) -> list[Statement]:
     """Allow what the processor needs: to take messages, read exact object versions, and insert entries.
 
-    `s3:ListBucket` is what makes S3 answer 404 instead of 403 for what is gone (S3 API Reference, GetObject):
-    without it a deleted upload could not be told from a missing permission. The three queue actions are those
+    `s3:ListBucket` is what makes S3 answer 404 instead of 403 for a key that is gone (S3 API Reference,
+    GetObject), and `s3:ListBucketVersions` for a version that is gone from a key that is still there: without
+    them a deleted upload could not be told from a missing permission. The three queue actions are those
     that Lambda asks of the role ("Configuring an Amazon SQS queue to trigger an AWS Lambda function").
     """
     return [
@@ -63,7 +64,7 @@ def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_
         {
             "Sid": "TellGoneFromForbidden",
             "Effect": "Allow",
-            "Action": "s3:ListBucket",
+            "Action": ["s3:ListBucket", "s3:ListBucketVersions"],
             "Resource": bucket_arn,
         },
         {"Sid": "InsertEntries", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": table_arn},

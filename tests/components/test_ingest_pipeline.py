@@ -107,7 +107,7 @@ def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
     del statements["WriteOwnLogs"], statements["WriteTraces"]
     assert {(str(s["Action"]), s["Resource"]) for s in statements.values()} == {
         ("s3:GetObjectVersion", f"{bucket}/*"),
-        ("s3:ListBucket", bucket),
+        ("['s3:ListBucket', 's3:ListBucketVersions']", bucket),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", f"{table}/index/by_recorded_time"),
         (

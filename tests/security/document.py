@@ -45,8 +45,9 @@ Shown by execution: the embedded AWS enforces IAM, and runs each function under 
 action on one resource, is found in the deployed policies and taken away in turn.
 
 The embedded AWS doesn't ask IAM about what Lambda, CloudWatch Logs, X-Ray and KMS do for a role (`sqs:*`,
-`logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` it still answers 404 for what is gone. For these,
-the same test holds the grant against what is deployed: its own queue, log group, tracing and key.""",
+`logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` and `s3:ListBucketVersions` it still answers 404
+for what is gone. For these, the same test holds the grant against what is deployed: its own queue, log group,
+tracing and key.""",
     "The API's door": """\
 Who is let in, who isn't, and what a signed form can be used for. The routes are in
 [`openapi.json`](openapi.json); what a caller needs with `apiAuth: iam` is in

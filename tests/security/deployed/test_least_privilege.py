@@ -119,7 +119,7 @@ def reads_from_the_queue(role: Role, grant: Grant) -> bool:
 
 
 def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
-    """S3 answers 404 for a missing object to who may list the bucket, else 403 (API Reference, GetObject)."""
+    """S3 answers 404 for what is gone to a caller that may list it, else 403 (API Reference, GetObject)."""
     return Grant(action="s3:GetObjectVersion", resource=f"{grant.resource}/*") in role.grants
 
 
@@ -151,6 +151,7 @@ STAND_INS: dict[str, Callable[[Role, Grant], bool]] = {
     "logs:CreateLogStream": writes_to_the_group,
     "logs:PutLogEvents": writes_to_the_group,
     "s3:ListBucket": reads_objects_of_the_bucket,
+    "s3:ListBucketVersions": reads_objects_of_the_bucket,
     "sqs:DeleteMessage": reads_from_the_queue,
     "sqs:GetQueueAttributes": reads_from_the_queue,
     "sqs:ReceiveMessage": reads_from_the_queue,
@@ -301,7 +302,7 @@ DEEDS = {
         call=lambda aws, at: aws.client("s3").list_objects_v2(Bucket=at.bucket), by=("processor",)
     ),
     "list the versions in the bucket": Deed(
-        call=lambda aws, at: aws.client("s3").list_object_versions(Bucket=at.bucket)
+        call=lambda aws, at: aws.client("s3").list_object_versions(Bucket=at.bucket), by=("processor",)
     ),
     "open the bucket by a policy": Deed(
         call=lambda aws, at: aws.client("s3").put_bucket_policy(Bucket=at.bucket, Policy="{}")
