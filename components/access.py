@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pulumi
+import pulumi_aws as aws
 
 from components import policies
 from components.common import CommonArgs
@@ -20,6 +21,7 @@ def caller_policy(
         api_execution_arn=api.execution_arn,
         upload_prefix=upload_prefix,
         key_arn=common.key_arn,
+        dns_suffix=_dns_suffix(api),
     )
     return pulumi.Output.json_dumps(scope.apply(lambda known: policies.caller_policy(**known)))
 
@@ -33,5 +35,12 @@ def operator_policy(common: CommonArgs, ledger: Ledger, ingest: IngestPipeline) 
         queue_arn=ingest.queue_arn,
         dead_letter_queue_arn=ingest.dead_letter_queue_arn,
         key_arn=common.key_arn,
+        former_key_arns=common.former_key_arns,
+        dns_suffix=_dns_suffix(ingest),
     )
     return pulumi.Output.json_dumps(scope.apply(lambda known: policies.operator_policy(**known)))
+
+
+def _dns_suffix(component: pulumi.Resource) -> pulumi.Output[str]:
+    """Ask the provider of a component for the DNS suffix of its partition."""
+    return aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=component)).dns_suffix

@@ -73,6 +73,12 @@ def unique(name: str, value: Collection[object]) -> Problem | None:
     return Problem(name=name, value=value, allowed="each value once")
 
 
+def kms_key(name: str, value: str) -> Problem | None:
+    """Check that a text is the ARN of a KMS key, in any partition; an alias can move to another key."""
+    pattern = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"
+    return matches(name, value, pattern, "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+
+
 def origin(name: str, value: str) -> Problem | None:
     """Check that a text is a web origin as browsers send it (RFC 6454): scheme, host, port, and nothing else.
 

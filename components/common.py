@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.alarms import AlarmArgs
-from components.checks import one_of, refuse
+from components.checks import kms_key, one_of, refuse, unique
 
 LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -24,19 +24,26 @@ class CommonArgs:
 
     `protect` guards what holds data, and what guards the data, against deletion in AWS and in Pulumi.
     `layers` are ARNs with what the processor imports beyond the runtime. `key_arn` names the customer's key
-    that encrypts what is kept; without it, keys of AWS's own do. `alarms` says when alarms go off and whom
-    they tell. `tags` go on every resource that can have some.
+    that encrypts what is kept; without it, keys of AWS's own do. `former_key_arns` name keys that did so
+    before, and that still may decrypt. `alarms` says when alarms go off and whom they tell. `tags` go on
+    every resource that can have some.
     """
 
     log_retention_days: int
     protect: bool
     layers: Sequence[pulumi.Input[str]] = ()
     key_arn: pulumi.Input[str] | None = None
+    former_key_arns: Sequence[str] = ()
     alarms: AlarmArgs = field(default_factory=AlarmArgs)
     tags: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        refuse("CommonArgs", one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS))
+        refuse(
+            "CommonArgs",
+            one_of("log_retention_days", self.log_retention_days, LOG_RETENTION_DAYS),
+            *(kms_key("former_key_arns", arn) for arn in self.former_key_arns),
+            unique("former_key_arns", self.former_key_arns),
+        )
 
 
 def protected(

@@ -33,6 +33,7 @@ class EncryptionKey(pulumi.ComponentResource):
                     policies.key_statements,
                     account_id=aws.get_caller_identity_output(opts=invoke).account_id,
                     region=aws.get_region_output(opts=invoke).region,
+                    dns_suffix=aws.get_partition_output(opts=invoke).dns_suffix,
                 )
             ),
             tags=args.tags,

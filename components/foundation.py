@@ -20,6 +20,7 @@ def lay_foundation(name: str, settings: StackSettings, opts: pulumi.ResourceOpti
         log_retention_days=settings.log_retention_days,
         protect=settings.protect_data,
         layers=[PythonLayer(f"{name}-libraries", PythonLayerArgs(), opts).arn],
+        former_key_arns=settings.former_key_arns,
         tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()},
     )
     if settings.customer_key:

@@ -94,15 +94,25 @@ def _package_exists(package: str) -> Problem | None:
     return Problem(name="package", value=package, allowed="a package under functions/")
 
 
-def _key_use(args: PythonFunctionArgs) -> pulumi.Input[list[policies.Statement]]:
+def _key_use(
+    args: PythonFunctionArgs, dns_suffix: pulumi.Output[str]
+) -> list[pulumi.Output[list[policies.Statement]]]:
+    former = policies.resolve(
+        policies.former_key_statements,
+        key_arns=args.common.former_key_arns,
+        decrypt_via=args.decrypts_via,
+        dns_suffix=dns_suffix,
+    )
     if args.common.key_arn is None:
-        return []
-    return policies.resolve(
+        return [former]
+    present = policies.resolve(
         policies.key_use_statements,
         key_arn=args.common.key_arn,
         decrypt_via=args.decrypts_via,
         encrypt_via=args.encrypts_via,
+        dns_suffix=dns_suffix,
     )
+    return [present, former]
 
 
 class PythonFunction(pulumi.ComponentResource):
@@ -116,7 +126,7 @@ class PythonFunction(pulumi.ComponentResource):
         self, name: str, args: PythonFunctionArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("bill-e:function:PythonFunction", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child, invoke = pulumi.ResourceOptions(parent=self), pulumi.InvokeOutputOptions(parent=self)
 
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs",
@@ -138,7 +148,7 @@ class PythonFunction(pulumi.ComponentResource):
             policy=policies.to_json(
                 policies.resolve(policies.function_statements, log_group_arn=log_group.arn),
                 args.statements,
-                _key_use(args),
+                *_key_use(args, aws.get_partition_output(opts=invoke).dns_suffix),
             ),
             opts=child,
         )

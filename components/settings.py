@@ -18,6 +18,7 @@ from components.checks import (
     Problem,
     between,
     issuer_url,
+    kms_key,
     matches,
     not_empty,
     one_of,
@@ -124,9 +125,11 @@ class StackSettings:
         AWS_OWNED,
         'Whose key encrypts the data: "aws-owned", or "customer-key" (a KMS key of this stack, for a fee)',
     )
-    object_lock_days: int = setting(
-        0, "How long no upload can be deleted, 0 (no lock) to 36,500; set before the bucket exists"
+    former_key_arns: tuple[str, ...] = setting(
+        (),
+        "The ARNs of KMS keys that encrypted data of this stack before, and that may still decrypt it",
     )
+    object_lock_days: int = setting(0, "How many days a new upload can't be deleted, 0 (no lock) to 36,500")
     object_lock_mode: str = setting(
         "governance",
         'With objectLockDays: "governance" (a special right still deletes) or "compliance" (nobody can)',
@@ -284,6 +287,8 @@ def _problems(settings: StackSettings) -> list[Problem | None]:
         between(_full("ledgerMaxReadUnits"), s.ledger_max_read_units, 1, MAX_UNITS_PER_SECOND),
         between(_full("ledgerMaxWriteUnits"), s.ledger_max_write_units, 1, MAX_UNITS_PER_SECOND),
         one_of(_full("encryption"), s.encryption, (AWS_OWNED, CUSTOMER_KEY)),
+        *(kms_key(_full("formerKeyArns"), arn) for arn in s.former_key_arns),
+        unique(_full("formerKeyArns"), s.former_key_arns),
         between(_full("objectLockDays"), s.object_lock_days, 0, MAX_OBJECT_LOCK_DAYS),
         one_of(_full("objectLockMode"), s.object_lock_mode, OBJECT_LOCK_MODES),
         _lock_has_days(s),

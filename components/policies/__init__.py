@@ -8,6 +8,7 @@ from components.policies.documents import Policy, Statement, document, resolve, 
 from components.policies.keys import (
     KEY_ADMINISTRATION,
     alarm_key_statements,
+    former_key_statements,
     key_statements,
     key_use_statements,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "customer_key_statements",
     "dead_letter_queue_statements",
     "document",
+    "former_key_statements",
     "function_statements",
     "key_statements",
     "key_use_statements",

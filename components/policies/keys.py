@@ -8,9 +8,15 @@ from typing import Any
 from components.policies.conditions import for_alarms
 from components.policies.documents import Statement
 
+DNS_SUFFIX = "amazonaws.com"
+"""That of every partition but those of China (`amazonaws.com.cn`) and some closed ones."""
+
 
 def key_use_statements(
-    key_arn: str, decrypt_via: Sequence[str] = (), encrypt_via: Sequence[str] = ()
+    key_arn: str,
+    decrypt_via: Sequence[str] = (),
+    encrypt_via: Sequence[str] = (),
+    dns_suffix: str = DNS_SUFFIX,
 ) -> list[Statement]:
     """Allow to use the customer's key, through the named services only (``s3``, ``sqs``, ``dynamodb``).
 
@@ -18,7 +24,6 @@ def key_use_statements(
     key DynamoDB decrypts for it. To write an object takes `kms:GenerateDataKey`. See "Protecting data with
     SSE-KMS" (S3), "Amazon SQS key management" and "How Amazon DynamoDB uses AWS KMS".
     """
-    region = key_arn.split(":")[3]
     uses = (
         ("DecryptWithKey", "kms:Decrypt", decrypt_via),
         ("EncryptWithKey", "kms:GenerateDataKey", encrypt_via),
@@ -29,14 +34,42 @@ def key_use_statements(
             "Effect": "Allow",
             "Action": action,
             "Resource": key_arn,
-            "Condition": {"StringEquals": {"kms:ViaService": _endpoints(services, region)}},
+            "Condition": _via(services, [key_arn], dns_suffix),
         }
         for sid, action, services in uses
         if services
     ]
 
 
-def key_statements(account_id: str, region: str) -> list[Statement]:
+def former_key_statements(
+    key_arns: Sequence[str], decrypt_via: Sequence[str], dns_suffix: str = DNS_SUFFIX
+) -> list[Statement]:
+    """Allow to decrypt with keys that were in force once, through the named services only.
+
+    Nothing is encrypted with them any more. But each of them is still the only one that can decrypt what it
+    has encrypted: older uploads, messages that were queued at the time, and backups.
+    """
+    if not key_arns or not decrypt_via:
+        return []
+    return [
+        {
+            "Sid": "DecryptWithFormerKeys",
+            "Effect": "Allow",
+            "Action": "kms:Decrypt",
+            "Resource": list(key_arns),
+            "Condition": _via(decrypt_via, key_arns, dns_suffix),
+        }
+    ]
+
+
+def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> dict[str, dict[str, Any]]:
+    """Make the condition that keys are used through services, each in the region of a key."""
+    regions = sorted({arn.split(":")[3] for arn in key_arns})
+    endpoints = [end for region in regions for end in _endpoints(services, region, dns_suffix)]
+    return {"StringEquals": {"kms:ViaService": endpoints}}
+
+
+def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -> list[Statement]:
     """Say who may use the customer's key. Each statement is there for one who can't do without it.
 
     The account administers the key by its own IAM policies, or nobody could; but even its administrators can
@@ -44,6 +77,10 @@ def key_statements(account_id: str, region: str) -> list[Statement]:
     permissions of who creates a table and by grants ("How Amazon DynamoDB uses AWS KMS"). S3, as it sends
     events to an encrypted queue, CloudWatch Logs and alarms use the key by themselves: for this account only.
     ARNs are patterns, because what they name is made after the key.
+
+    CloudWatch Logs' principal is its endpoint in the region, and so ends as names in the partition do
+    ("Encrypt log data in CloudWatch Logs using AWS KMS"). The other services have one principal in all
+    partitions, ``<service>.amazonaws.com`` ("AWS JSON policy elements: Principal").
     """
     account = {"AWS": account_id}
     use_data_keys = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -57,13 +94,13 @@ def key_statements(account_id: str, region: str) -> list[Statement]:
             "AccountUsesTheKeyThroughServices",
             account,
             use_data_keys,
-            StringEquals={"kms:ViaService": _endpoints(["s3", "sqs"], region)},
+            StringEquals={"kms:ViaService": _endpoints(["s3", "sqs"], region, dns_suffix)},
         ),
         _key_statement(
             "AccountUsesTheKeyThroughTables",
             account,
             [*encrypt, "kms:CreateGrant"],
-            StringEquals={"kms:ViaService": _endpoints(["dynamodb"], region)},
+            StringEquals={"kms:ViaService": _endpoints(["dynamodb"], region, dns_suffix)},
         ),
         _key_statement(
             "BucketsSendEvents",
@@ -73,7 +110,7 @@ def key_statements(account_id: str, region: str) -> list[Statement]:
         ),
         _key_statement(
             "LogGroupsAreEncrypted",
-            {"Service": f"logs.{region}.amazonaws.com"},
+            {"Service": f"logs.{region}.{dns_suffix}"},
             encrypt,
             ArnLike={"kms:EncryptionContext:aws:logs:arn": f"arn:*:logs:{region}:{account_id}:log-group:*"},
         ),
@@ -123,6 +160,6 @@ def _key_statement(sid: str, principal: dict[str, str], actions: list[str], **co
     return {**statement, "Condition": conditions} if conditions else statement
 
 
-def _endpoints(services: Sequence[str], region: str) -> list[str]:
+def _endpoints(services: Sequence[str], region: str, dns_suffix: str) -> list[str]:
     """Name services as `kms:ViaService` does."""
-    return [f"{service}.{region}.amazonaws.com" for service in services]
+    return [f"{service}.{region}.{dns_suffix}" for service in services]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from components.policies.documents import Policy, document
-from components.policies.keys import key_use_statements
+from components.policies.keys import DNS_SUFFIX, former_key_statements, key_use_statements
 
 
 def caller_policy(
-    bucket_arn: str, api_execution_arn: str, upload_prefix: str = "", key_arn: str | None = None
+    bucket_arn: str,
+    api_execution_arn: str,
+    upload_prefix: str = "",
+    key_arn: str | None = None,
+    dns_suffix: str = DNS_SUFFIX,
 ) -> Policy:
     """Allow what a caller needs where `apiAuth` is `iam`: to call the API's routes, and to upload receipts.
 
@@ -15,7 +21,7 @@ def caller_policy(
     ``*``, since the API has one stage only; the last ``*`` stands for the fingerprint. With the customer's
     key `key_arn` an upload needs that too; to decrypt is what S3 asks of who uploads in several parts.
     """
-    key_use = key_use_statements(key_arn, decrypt_via=["s3"], encrypt_via=["s3"]) if key_arn else []
+    key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
     return document(
         {
             "Sid": "CallTheApi",
@@ -44,6 +50,8 @@ def operator_policy(
     queue_arn: str,
     dead_letter_queue_arn: str,
     key_arn: str | None = None,
+    former_key_arns: Sequence[str] = (),
+    dns_suffix: str = DNS_SUFFIX,
 ) -> Policy:
     """Allow what an operator's commands need (`bill-e reconcile`, `backfill`, `dead-letters`), and no more.
 
@@ -51,13 +59,13 @@ def operator_policy(
     doesn't read who uploaded; to look a single entry up shows it whole. The table's keys are among the
     attributes because DynamoDB asks for them ("Using IAM policy conditions for fine-grained access control").
     A redrive takes the rights to receive, delete and send too ("Configure a dead-letter queue redrive").
-    Whoever reads and sends what is under the customer's key `key_arn` needs that as well.
+    Whoever reads and sends what is under the customer's key `key_arn` needs that as well, and whoever reads
+    dead letters from before the last change of keys needs `former_key_arns`.
     """
     attributes = ["fingerprint", "entry", "month_shard", "recorded"]
     attributes += ["outcome", "reason", "bucket", "key", "version_id", "uploaded_at"]
-    key_use = (
-        key_use_statements(key_arn, decrypt_via=["dynamodb", "sqs"], encrypt_via=["sqs"]) if key_arn else []
-    )
+    decrypt_via = ["dynamodb", "sqs"]
+    key_use = key_use_statements(key_arn, decrypt_via, ["sqs"], dns_suffix) if key_arn else []
     return document(
         {
             "Sid": "ListUploads",
@@ -96,4 +104,5 @@ def operator_policy(
             "Resource": dead_letter_queue_arn,
         },
         *key_use,
+        *former_key_statements(former_key_arns, decrypt_via, dns_suffix),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import runpy
 from typing import Any
 
@@ -28,6 +29,10 @@ from components import (
 from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:libraries:1"
+FORMER_KEYS = (
+    "arn:aws:kms:eu-central-1:123456789012:key/former",
+    "arn:aws:kms:eu-central-1:123456789012:key/mrk-older",
+)
 JWT = JwtAuth(
     issuer="https://login.example.com/",
     audiences=["bill-e"],
@@ -128,7 +133,11 @@ def graph_of(name: str) -> Graph:
             )
         case "customer key":
             return deployed(
-                "prod", encryption="customer-key", objectLockDays="2557", objectLockMode="compliance"
+                "prod",
+                encryption="customer-key",
+                formerKeyArns=json.dumps(FORMER_KEYS),
+                objectLockDays="2557",
+                objectLockMode="compliance",
             )
         case "two of each":
             return run(two_of_each)

@@ -67,6 +67,24 @@ def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_t
     }
 
 
+def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
+    former = ["arn:aws:kms:eu-central-1:1:key/a", "arn:aws:kms:eu-central-1:1:key/b"]
+    statements = policies.operator_policy(BUCKET, TABLE, TABLE, "q", "d", None, former)["Statement"]
+
+    (use,) = (statement for statement in statements if "kms" in str(statement["Action"]))
+    assert (use["Action"], use["Resource"]) == ("kms:Decrypt", former)
+    assert use["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"]
+        }
+    }
+
+
+def test_former_keys_are_for_functions_that_read() -> None:
+    assert policies.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], decrypt_via=[]) == []
+    assert policies.former_key_statements([], decrypt_via=["s3"]) == []
+
+
 def _as_list(value: str | list[str]) -> list[str]:
     return value if isinstance(value, list) else [value]
 

@@ -94,6 +94,14 @@ def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
         PythonFunctionArgs(**(args | changes))
 
 
+@pytest.mark.parametrize(
+    "keys", [["alias/aws/s3"], ["arn:aws:kms:eu-central-1:123456789012:key/1"] * 2, ["arn:aws:s3:::bucket"]]
+)
+def test_what_is_no_former_key_is_refused(keys: list[str]) -> None:
+    with pytest.raises(InvalidInputError, match=r"CommonArgs:\n  - former_key_arns is .*; allowed: "):
+        common_args(former_key_arns=keys)
+
+
 def test_log_retention_that_cloudwatch_does_not_know_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="log_retention_days is 2; allowed: 1, 3, 5, 7"):
         common_args(log_retention_days=2)

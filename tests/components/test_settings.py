@@ -123,6 +123,12 @@ def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
         ("ledgerMaxWriteUnits", "0"),
         ("ledgerMaxWriteUnits", "unlimited"),
         ("encryption", "none"),
+        ("formerKeyArns", '["alias/bill-e"]'),
+        ("formerKeyArns", '["arn:aws:kms:eu-central-1:123456789012:alias/bill-e"]'),
+        ("formerKeyArns", '["arn:aws:kms:eu-central-1:123456789012:key/*"]'),
+        ("formerKeyArns", '["arn:aws:kms::123456789012:key/1"]'),
+        ("formerKeyArns", '["arn:aws:kms:eu-central-1:123456789012:key/1\n"]'),
+        ("formerKeyArns", json.dumps(["arn:aws:kms:eu-central-1:123456789012:key/1"] * 2)),
         ("objectLockDays", "-1"),
         ("objectLockDays", "36501"),
         ("objectLockMode", "GOVERNANCE"),
@@ -245,6 +251,12 @@ def test_throughput_and_key_follow_the_settings(monkeypatch: pytest.MonkeyPatch)
     settings = load(monkeypatch, ledgerMaxReadUnits="7", ledgerMaxWriteUnits="5", encryption="customer-key")
     assert settings.throughput == Throughput(read_units=7, write_units=5)
     assert settings.customer_key
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_former_key_may_be_of_any_partition(partition: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = f"arn:{partition}:kms:cn-north-1:123456789012:key/mrk-1234abcd"
+    assert load(monkeypatch, formerKeyArns=json.dumps([key])).former_key_arns == (key,)
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -20,6 +20,7 @@ from tests.components.controls.rules import (
     statements_of,
 )
 from tests.components.mocks import ACCOUNT, REGION, Graph
+from tests.components.programs import FORMER_KEYS
 from tests.components.sabotage import (
     REMOVED,
     with_exported_statement,
@@ -54,6 +55,8 @@ KMS_USES = {
     with_statement(ROLE_POLICY, "DecryptWithKey", "Resource", "arn:aws:kms:eu-central-1:123456789012:key/*"),
     with_statement(ROLE_POLICY, "DecryptWithKey", "Condition", REMOVED),
     with_statement(ROLE_POLICY, "EncryptWithKey", "Resource", "*"),
+    with_statement(ROLE_POLICY, "DecryptWithFormerKeys", "Resource", ["*"]),
+    with_statement(ROLE_POLICY, "DecryptWithFormerKeys", "Condition", REMOVED),
     with_exported_statement("decrypts with any key", Action="kms:Decrypt", Resource="*"),
     with_statement(
         ROLE_POLICY,
@@ -71,15 +74,16 @@ def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
     ]
     assert uses
     for statement in uses:
-        assert statement["Resource"] in keys(graph)
+        assert set(as_list(statement["Resource"])) <= {*keys(graph), *FORMER_KEYS}
         services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", [])
         assert services
         assert set(services) <= {f"{service}.{REGION}.amazonaws.com" for service in ("dynamodb", "s3", "sqs")}
 
 
 @pytest.mark.claim(
-    "a role may decrypt and encrypt through the services where it reads and writes, and through no other "
-    "(the embedded AWS doesn't ask KMS, so that this rule stands in for it)",
+    "a role may decrypt and encrypt through the services where it reads and writes, and through no other; "
+    "with a former key (`formerKeyArns`), only decrypt (the embedded AWS doesn't ask KMS, so that this rule "
+    "stands in for it)",
     section="Controls",
     control="KMS, least privilege",
     requires="exactly what AWS asks for",
@@ -87,6 +91,9 @@ def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
 @broken_by(
     without_statement(ROLE_POLICY, "DecryptWithKey"),
     without_statement(ROLE_POLICY, "EncryptWithKey"),
+    without_statement(ROLE_POLICY, "DecryptWithFormerKeys"),
+    with_statement(ROLE_POLICY, "DecryptWithFormerKeys", "Action", ["kms:Decrypt", "kms:GenerateDataKey"]),
+    with_statement(ROLE_POLICY, "DecryptWithFormerKeys", "Resource", [FORMER_KEYS[0]]),
     with_statement(ROLE_POLICY, "DecryptWithKey", "Action", ["kms:Decrypt", "kms:Encrypt"]),
     with_statement(
         ROLE_POLICY,
@@ -99,15 +106,21 @@ def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
     over=WITH_KEY,
 )
 def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -> None:
+    former = FORMER_KEYS if "DecryptWithFormerKeys" in str(graph.exports) else ()
     for policy in some(graph, ROLE_POLICY):
-        needed, may = set(), set()
+        needed: set[tuple[str, str]] = set()
+        may: dict[str, set[tuple[str, str]]] = {}
         for statement in allowed(statements_of(policy.inputs)):
             for action in as_list(statement["Action"]):
                 needed |= {KMS_USES[action]} if action in KMS_USES else set()
                 if action.startswith("kms:"):
                     services = statement["Condition"]["StringEquals"]["kms:ViaService"]
-                    may |= {(action, service.split(".")[0]) for service in services}
-        assert may == needed, policy.name
+                    uses = {(action, service.split(".")[0]) for service in services}
+                    for key in as_list(statement["Resource"]):
+                        may[key] = may.get(key, set()) | uses
+        decrypts = {use for use in needed if use[0] == "kms:Decrypt"}
+        assert {key: uses for key, uses in may.items() if key in former} == dict.fromkeys(former, decrypts)
+        assert [uses for key, uses in may.items() if key not in former] == [needed], policy.name
         sids = {statement["Sid"] for statement in statements_of(policy.inputs)}
         if policy.name.endswith("processor-policy"):
             assert sids >= {"TakeMessages", "ReadUploads", "InsertEntries"}

@@ -14,6 +14,7 @@ from tests.security.deployed.issuer import Issuer, running_issuer
 
 ORIGIN = "https://receipts.example.com"
 AUDIENCE = "bill-e"
+FORMER_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000"
 WATCHED = "receipts/"
 """Where uploads are receipts; beside it, a test can hand them to the processor itself."""
 
@@ -30,6 +31,7 @@ def stack() -> Iterator[DeployedStack]:
     options = {
         "bill-e:allowedOrigins": [ORIGIN],
         "bill-e:encryption": "customer-key",
+        "bill-e:formerKeyArns": [FORMER_KEY],
         "bill-e:uploadPrefix": WATCHED,
     }
     with running_environment(config=CONFIG | options) as environment:
