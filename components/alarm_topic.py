@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,13 +11,16 @@ import pulumi_aws as aws
 
 from components import policies
 from components.checks import Problem, matches, refuse
-from components.common import CommonArgs
+from components.common import CommonArgs, plain_name
 
 EMAIL_PATTERN = r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+"
 EMAIL_ALLOWED = "an e-mail address, such as on-call@example.com"
 
 KEY_DELETION_DAYS = 7
 """The least that KMS knows: no message stays on the topic, so that nothing needs the key for longer."""
+
+DISPLAY_NAME_LENGTH = 100
+"""Amazon SNS Developer Guide, "Creating an Amazon SNS topic"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,12 @@ def email_or_nothing(name: str, value: str) -> Problem | None:
     return matches(name, value, EMAIL_PATTERN, f"empty, or {EMAIL_ALLOWED}") if value else None
 
 
+def display_name(project: str, stack: str, region: str) -> str:
+    """Name the sender of the alarms' e-mails, with the region at the end even if the rest is too long."""
+    rest = f"{plain_name(project)} {plain_name(stack)}"
+    return f"{rest[: DISPLAY_NAME_LENGTH - len(region) - 1]} {region}"
+
+
 class AlarmTopic(pulumi.ComponentResource):
     """An encrypted SNS topic that takes messages of this account's CloudWatch alarms only, over TLS only.
 
@@ -56,6 +66,9 @@ class AlarmTopic(pulumi.ComponentResource):
         }
         topic = aws.sns.Topic(
             f"{name}-topic",
+            display_name=here["region"].apply(
+                functools.partial(display_name, pulumi.get_project(), pulumi.get_stack())
+            ),
             kms_master_key_id=args.common.key_arn or self._key(name, args.common, here),
             tags=args.common.tags,
             opts=child,

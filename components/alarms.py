@@ -66,12 +66,14 @@ class AlarmThresholds:
 class AlarmArgs:
     """What the alarms of a stack have in common: when they go off, whom they tell, where their runbook is.
 
-    Without a topic they tell nobody: they only show in CloudWatch.
+    Without a topic they tell nobody: they only show in CloudWatch. With `essential_only`, there are no others
+    than those alarms that are `essential`.
     """
 
     thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)
     topic_arn: pulumi.Input[str] | None = None
     runbook_url: str = RUNBOOK
+    essential_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,8 @@ class Alarm:
 
     `section` is the anchor of its section in the runbook, `means` the sentence that whoever is told reads.
     `statistic` is Sum, Maximum or a percentile such as p99. `breaching` of the last `periods` have to reach
-    the threshold.
+    the threshold. An `essential` alarm says that uploads are lost to the ledger or stuck, or that callers get
+    no answer; the others say why, or that it may come to that.
     """
 
     section: str
@@ -94,6 +97,7 @@ class Alarm:
     periods: int = 1
     breaching: int = 1
     missing: Missing = "notBreaching"
+    essential: bool = False
 
 
 def queue_alarms(
@@ -116,6 +120,7 @@ def queue_alarms(
             threshold=1,
             period_seconds=MINUTE,
             missing="ignore",
+            essential=True,
         ),
         "oldest-message": Alarm(
             section="oldest-message",
@@ -128,14 +133,22 @@ def queue_alarms(
             period_seconds=MINUTE,
             periods=3,
             breaching=3,
+            essential=True,
         ),
     }
 
 
 def function_alarms(
-    function_name: pulumi.Input[str], timeout_seconds: int, thresholds: AlarmThresholds
+    function_name: pulumi.Input[str],
+    timeout_seconds: int,
+    thresholds: AlarmThresholds,
+    *,
+    essential_errors: bool = False,
 ) -> dict[str, Alarm]:
-    """Watch a function. One that isn't invoked publishes nothing, and nothing is wrong with it."""
+    """Watch a function. One that isn't invoked publishes nothing, and nothing is wrong with it.
+
+    `essential_errors` is for a function whose errors no other essential alarm tells of at once.
+    """
     dimensions: Dimensions = {"FunctionName": function_name}
     return {
         "errors": Alarm(
@@ -146,6 +159,7 @@ def function_alarms(
             dimensions=dimensions,
             statistic="Sum",
             threshold=thresholds.function_errors,
+            essential=essential_errors,
         ),
         "throttles": Alarm(
             section="function-throttles",
@@ -188,6 +202,7 @@ def api_alarms(
             dimensions=dimensions,
             statistic="Sum",
             threshold=thresholds.api_errors,
+            essential=True,
         ),
         "latency": Alarm(
             section="api-latency",
@@ -234,14 +249,24 @@ def table_alarms(
 
 
 def create_alarms(
-    name: str, alarms: Mapping[str, Alarm], common: CommonArgs, opts: pulumi.ResourceOptions
+    name: str, alarms: Mapping[str, Alarm], common: CommonArgs, parent: pulumi.Resource
 ) -> list[pulumi.Output[str]]:
-    """Make the alarms of the component `name`, and return their ARNs. They tell when it is over, too."""
+    """Make the alarms of the component `parent`, called `name`, and return their ARNs.
+
+    They tell when it is over, too. Their descriptions, which are in their messages, say which stack it is.
+    """
     told = [common.alarms.topic_arn] if common.alarms.topic_arn else []
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    stack = pulumi.Output.concat("Stack ", pulumi.get_stack(), " in ", region)
+    wanted = {
+        label: alarm for label, alarm in alarms.items() if alarm.essential or not common.alarms.essential_only
+    }
     return [
         aws.cloudwatch.MetricAlarm(
             f"{name}-{label}-alarm",
-            alarm_description=f"{alarm.means} What to do: {common.alarms.runbook_url}#{alarm.section}",
+            alarm_description=pulumi.Output.concat(
+                stack, f": {alarm.means} What to do: {common.alarms.runbook_url}#{alarm.section}"
+            ),
             namespace=alarm.namespace,
             metric_name=alarm.metric,
             dimensions=alarm.dimensions,
@@ -256,9 +281,9 @@ def create_alarms(
             alarm_actions=told,
             ok_actions=told,
             tags=common.tags,
-            opts=opts,
+            opts=pulumi.ResourceOptions(parent=parent),
         ).arn
-        for label, alarm in alarms.items()
+        for label, alarm in wanted.items()
     ]
 
 

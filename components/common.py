@@ -22,6 +22,8 @@ LOG_RETENTION_DAYS = (
 class CommonArgs:
     """What every component of a stack is given alike.
 
+    `instance` names the stack where its own name isn't enough: unlike that, no other stack in the account and
+    region has it.
     `protect` guards what holds data, and what guards the data, against deletion in AWS and in Pulumi.
     `layers` are ARNs with what the processor imports beyond the runtime. `key_arn` names the customer's key
     that encrypts what is kept; without it, keys of AWS's own do. `former_key_arns` name keys that did so
@@ -32,6 +34,7 @@ class CommonArgs:
     log_retention_days: int
     protect: bool
     layers: Sequence[pulumi.Input[str]] = ()
+    instance: pulumi.Input[str] = field(default_factory=pulumi.get_stack)
     key_arn: pulumi.Input[str] | None = None
     former_key_arns: Sequence[str] = ()
     alarms: AlarmArgs = field(default_factory=AlarmArgs)

@@ -249,14 +249,14 @@ class DashboardArgs:
 
 
 class Dashboard(pulumi.ComponentResource):
-    """A CloudWatch dashboard, named after the component and the stack. Output: `name`."""
+    """A CloudWatch dashboard, named after the component and the instance of the stack. Output: `name`."""
 
     def __init__(self, name: str, args: DashboardArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:dashboard:Dashboard", name, None, opts)
         invoke = pulumi.InvokeOutputOptions(parent=self)
         dashboard = aws.cloudwatch.Dashboard(
             f"{name}-page",
-            dashboard_name=plain_name(f"{name}-{pulumi.get_stack()}"),
+            dashboard_name=pulumi.Output.concat(name, "-", args.ingest.instance).apply(plain_name),
             dashboard_body=pulumi.Output.json_dumps(
                 _watch(args, aws.get_region_output(opts=invoke).region).apply(dashboard_body)
             ),
@@ -271,7 +271,6 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
 
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
-            stack=pulumi.get_stack(),
             service=args.ingest.processor.service,
             index=TIME_INDEX,
             stage=STAGE,
@@ -286,6 +285,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
 
     return pulumi.Output.all(
         region=region,
+        stack=args.ingest.instance,
         queue=args.ingest.queue_name,
         dead_letter_queue=args.ingest.dead_letter_queue_name,
         table=args.ledger.table_name,

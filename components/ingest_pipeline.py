@@ -158,7 +158,8 @@ class IngestPipeline(pulumi.ComponentResource):
     """What takes receipts in: every new object becomes a message, and every message an entry.
 
     Outputs: `bucket_name` and `bucket_arn`; url, arn and name of the queues, such as `queue_url` and
-    `dead_letter_queue_arn`; and `alarm_arns`, `log_groups` by what they log. `processor` is the function.
+    `dead_letter_queue_arn`; and `alarm_arns`, `log_groups` by what they log, and `instance` as it was given.
+    `processor` is the function.
     """
 
     def __init__(
@@ -171,8 +172,9 @@ class IngestPipeline(pulumi.ComponentResource):
         self._notify(name, args, uploads, queue)
         self.processor = self._processor(name, args, uploads, queue)
         alarms = queue_alarms(queue.name, dead_letters.name, args.common.alarms.thresholds)
-        own_alarms = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
+        own_alarms = create_alarms(name, alarms, args.common, self)
 
+        self.instance = args.common.instance
         self.bucket_name = uploads.name
         self.bucket_arn = uploads.arn
         self.queue_url = queue.url
@@ -352,13 +354,15 @@ class IngestPipeline(pulumi.ComponentResource):
                 environment={
                     # The dimensions of its metrics.
                     "SERVICE_NAME": service,
-                    "STACK_NAME": pulumi.get_stack(),
+                    "STACK_NAME": args.common.instance,
                     "LEDGER_TABLE": args.ledger.table_name,
                     SHARDS_VARIABLE: str(args.ledger.shards),
                     "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
                     "ACCEPTED_TYPES": ",".join(args.accepted_types),
                 },
                 decrypts_via=["dynamodb", "s3", "sqs"],
+                # Errors of the API's functions are errors of the API; nobody waits for this one's answer.
+                essential_errors=True,
                 common=args.common,
                 timeout_seconds=args.timeout_seconds,
                 memory_megabytes=args.memory_megabytes,

@@ -137,7 +137,7 @@ class Ledger(pulumi.ComponentResource):
             opts=protected(args.common, self),
         )
         alarms = table_alarms(table.name, TIME_INDEX, args.common.alarms.thresholds)
-        self.alarm_arns = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
+        self.alarm_arns = create_alarms(name, alarms, args.common, self)
         self.shards = args.shards
         self.table_name = table.name
         self.table_arn = table.arn

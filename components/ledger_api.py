@@ -155,7 +155,7 @@ class LedgerApi(pulumi.ComponentResource):
         access_logs = self._access_logs(name, args.common)
         stage = self._stage(name, args, api, access_logs, routes)
         alarms = api_alarms(api.id, STAGE, args.common.alarms.thresholds)
-        own_alarms = create_alarms(name, alarms, args.common, pulumi.ResourceOptions(parent=self))
+        own_alarms = create_alarms(name, alarms, args.common, self)
 
         self.reader = reader
         self.uploads = uploads

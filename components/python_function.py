@@ -63,7 +63,8 @@ class PythonFunctionArgs:
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
     that it imports from. `layers` hold what it imports beyond that and the runtime. `statements` are what its
     role may do beside writing logs and traces. `decrypts_via` and `encrypts_via` are the services where it
-    reads and writes what a customer's key encrypts. `hooks` are run by Pulumi around each change of it.
+    reads and writes what a customer's key encrypts. `essential_errors` is explained at `function_alarms`.
+    `hooks` are run by Pulumi around each change of it.
     """
 
     common: CommonArgs
@@ -77,6 +78,7 @@ class PythonFunctionArgs:
     layers: Sequence[pulumi.Input[str]] = ()
     decrypts_via: Sequence[str] = ()
     encrypts_via: Sequence[str] = ()
+    essential_errors: bool = False
     hooks: pulumi.ResourceHookBinding | None = None
 
     def __post_init__(self) -> None:
@@ -170,8 +172,13 @@ class PythonFunction(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy], hooks=args.hooks),
         )
 
-        alarms = function_alarms(function.name, args.timeout_seconds, args.common.alarms.thresholds)
-        self.alarm_arns = create_alarms(name, alarms, args.common, child)
+        alarms = function_alarms(
+            function.name,
+            args.timeout_seconds,
+            args.common.alarms.thresholds,
+            essential_errors=args.essential_errors,
+        )
+        self.alarm_arns = create_alarms(name, alarms, args.common, self)
         self.memory_megabytes = args.memory_megabytes
         self.service = name
         self.arn = function.arn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -15,10 +15,14 @@ from components.python_function import ARCHITECTURE, FUNCTIONS, newest_python
 
 @dataclass(frozen=True, kw_only=True)
 class PythonLayerArgs:
-    """What a layer is made of: a list of pinned and hashed requirements, and the folder to build in."""
+    """What a layer is made of: a list of pinned and hashed requirements, and the folder to build in.
+
+    `instance` is the stack's, as `CommonArgs` has it.
+    """
 
     requirements: Path = FUNCTIONS / "requirements.txt"
     build_folder: Path = FUNCTIONS.parent / ".build"
+    instance: pulumi.Input[str] = field(default_factory=pulumi.get_stack)
 
 
 class PythonLayer(pulumi.ComponentResource):
@@ -32,8 +36,8 @@ class PythonLayer(pulumi.ComponentResource):
         archive = build_layer(args.requirements, args.build_folder)
         layer = aws.lambda_.LayerVersion(
             f"{name}-layer",
-            # The one name that can't be left to Pulumi. Its versions are numbered, so that they don't clash.
-            layer_name=plain_name(f"{pulumi.get_stack()}-{name}"),
+            # A name that can't be left to Pulumi. Its versions are numbered, so that they don't clash.
+            layer_name=pulumi.Output.concat(args.instance, "-", name).apply(plain_name),
             description="Libraries of the processor, from functions/requirements.txt",
             code=pulumi.FileArchive(str(archive)),
             compatible_architectures=[ARCHITECTURE],

@@ -55,6 +55,7 @@ from components.python_function import MAX_TIMEOUT_SECONDS
 NAMESPACE = "bill-e"
 
 AWS_OWNED, CUSTOMER_KEY = "aws-owned", "customer-key"
+ALL_ALARMS, ESSENTIAL_ALARMS = "all", "essential"
 
 RUNBOOK_PATTERN = rf"{re.escape(RUNBOOK)}|https://[^\s#]{{1,300}}"
 RUNBOOK_ALLOWED = f"{RUNBOOK}, or the https URL of a copy of it, without #"
@@ -150,6 +151,10 @@ class StackSettings:
         RUNBOOK,
         "The https URL of the runbook that alarms link to: a copy of docs/operations.md on a web site",
     )
+    alarms: str = setting(
+        ALL_ALARMS,
+        'Which alarms there are: "all", or "essential" (uploads lost or stuck, API failing), which cost less',
+    )
     alarm_oldest_message_seconds: int = setting(
         AlarmThresholds.oldest_message_seconds,
         "How many seconds an upload may wait for its entry before the alarm goes off, 60 to 345,600",
@@ -228,6 +233,11 @@ class StackSettings:
         return AlarmThresholds(**{name: getattr(self, f"alarm_{name}") for name in THRESHOLD_LIMITS})
 
     @property
+    def essential_alarms_only(self) -> bool:
+        """Whether there are only the alarms that tell of lost or stuck uploads, or of a failing API."""
+        return self.alarms == ESSENTIAL_ALARMS
+
+    @property
     def customer_key(self) -> bool:
         """Whether a key of the customer encrypts what is kept."""
         return self.encryption == CUSTOMER_KEY
@@ -297,6 +307,7 @@ def _problems(settings: StackSettings) -> list[Problem | None]:
         between(_full("throttleBurst"), s.throttle_burst, 1, MAX_THROTTLE_BURST),
         email_or_nothing(_full("alarmEmail"), s.alarm_email),
         matches(_full("runbookUrl"), s.runbook_url, RUNBOOK_PATTERN, RUNBOOK_ALLOWED),
+        one_of(_full("alarms"), s.alarms, (ALL_ALARMS, ESSENTIAL_ALARMS)),
         *(
             between(_full(_camel_case(f"alarm_{name}")), getattr(s, f"alarm_{name}"), *limits)
             for name, limits in THRESHOLD_LIMITS.items()

@@ -15,12 +15,16 @@ from components import (
     InvalidInputError,
     StackSettings,
 )
+from components.alarm_topic import display_name
 from components.alarms import THRESHOLD_LIMITS, api_alarms, function_alarms, queue_alarms, table_alarms
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
-from tests.components.programs import common_args, deployed, ingest_graph
+from tests.components.programs import common_args, deployed, graph_of, ingest_graph, main_program
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 THRESHOLDS = AlarmThresholds()
+
+ALL_ALARMS = ("prod", "customer key", "local", "jwt", "two of each")
+"""The graphs without `alarms: essential`."""
 
 ALL = [
     *queue_alarms("queue", "dead-letters", THRESHOLDS).values(),
@@ -49,6 +53,7 @@ def watching(graph: Graph, metric: str, **dimensions: str) -> list[Registered]:
     ]
 
 
+@pytest.mark.parametrize("graph", ALL_ALARMS, indirect=True)
 def test_every_function_is_watched_for_errors_throttles_and_its_time_out(graph: Graph) -> None:
     for function in graph.of_type("aws:lambda/function:Function"):
         name = function.outputs["name"]
@@ -67,6 +72,7 @@ def test_every_dead_letter_queue_is_watched_for_messages_and_every_other_for_its
         assert len(watching(graph, metric, QueueName=queue.outputs["name"])) == 1, queue.name
 
 
+@pytest.mark.parametrize("graph", ALL_ALARMS, indirect=True)
 def test_every_api_is_watched_for_errors_and_latency_of_its_stage(graph: Graph) -> None:
     for stage in graph.of_type("aws:apigatewayv2/stage:Stage"):
         for metric in ("5xx", "Latency"):
@@ -74,6 +80,7 @@ def test_every_api_is_watched_for_errors_and_latency_of_its_stage(graph: Graph) 
             assert len(watching(graph, metric, **dimensions)) == 1
 
 
+@pytest.mark.parametrize("graph", ALL_ALARMS, indirect=True)
 def test_every_table_and_every_index_is_watched_for_throttling(graph: Graph) -> None:
     for table in graph.of_type("aws:dynamodb/table:Table"):
         name = table.outputs["name"]
@@ -110,9 +117,43 @@ def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> Non
     assert alarm.missing == "ignore", "SQS stops publishing metrics of a queue that nobody uses"
 
 
+def test_essential_alarms_tell_of_lost_or_stuck_uploads_and_of_a_failing_api() -> None:
+    graph = deployed("prod", alarms="essential")
+    api, queue = (
+        graph.only("aws:apigatewayv2/stage:Stage").inputs["apiId"],
+        graph.named("bill-e-ingest-queue"),
+    )
+    dead_letters, processor = (
+        graph.named("bill-e-ingest-dead-letters"),
+        graph.named("bill-e-ingest-processor-function"),
+    )
+    assert len(alarms(graph)) == 4
+    for metric, dimensions in (
+        ("ApproximateNumberOfMessagesVisible", {"QueueName": dead_letters.outputs["name"]}),
+        ("ApproximateAgeOfOldestMessage", {"QueueName": queue.outputs["name"]}),
+        ("Errors", {"FunctionName": processor.outputs["name"]}),
+        ("5xx", {"ApiId": api, "Stage": "$default"}),
+    ):
+        assert len(watching(graph, metric, **dimensions)) == 1, metric
+
+
+def test_every_alarm_says_of_which_stack_and_region_it_is() -> None:
+    for stack in ("dev", "prod"):
+        descriptions = {alarm.inputs["alarmDescription"] for alarm in alarms(graph_of(stack))}
+        assert descriptions
+        assert all(text.startswith(f"Stack {stack} in {REGION}: ") for text in descriptions)
+
+
+def test_longest_description_is_one_that_cloudwatch_takes() -> None:
+    """At most 1,024 characters (CloudWatch API Reference, PutMetricAlarm)."""
+    page = f"https://{'x' * 300}"
+    graph = run(main_program, {"bill-e:runbookUrl": page}, "s" * 100)
+    assert max(len(alarm.inputs["alarmDescription"]) for alarm in alarms(graph)) <= 1024
+
+
 def test_thresholds_are_those_of_the_settings() -> None:
     graph = deployed(
-        "dev",
+        "prod",
         alarmOldestMessageSeconds="61",
         alarmFunctionErrors="2",
         alarmFunctionThrottles="3",
@@ -218,6 +259,17 @@ class TestTopic:
         assert graph.of_type("aws:kms/key:Key") == []
         key = graph.named("alarms-topic").inputs["kmsMasterKeyId"]
         assert key == "arn:aws:kms:eu-central-1:123456789012:key/1"
+
+    def test_its_messages_come_from_the_stack_and_the_region(self) -> None:
+        for stack in ("dev", "prod"):
+            topic = graph_of(stack).only("aws:sns/topic:Topic")
+            assert topic.inputs["displayName"] == f"bill-e {stack} {REGION}"
+
+    def test_longest_display_name_is_one_that_sns_takes_and_ends_in_the_region(self) -> None:
+        name = display_name("bill-e", "a.b" * 33, "ap-southeast-1")
+        assert len(name) == 100
+        assert name.startswith("bill-e a-ba-b")
+        assert name.endswith(" ap-southeast-1")
 
     def test_an_address_is_subscribed_by_e_mail(self) -> None:
         graph = deployed("dev", alarmEmail="on-call@example.com")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -163,7 +164,8 @@ def test_gigabyte_seconds_are_milliseconds_times_memory() -> None:
 
 def test_every_stack_has_a_dashboard_named_after_it(dev: Graph, prod: Graph) -> None:
     for graph, stack in ((dev, "dev"), (prod, "prod")):
-        assert graph.only(DASHBOARD).inputs["dashboardName"] == f"bill-e-dashboard-{stack}"
-        assert graph.exports["dashboard"] == f"bill-e-dashboard-{stack}"
+        name = graph.only(DASHBOARD).inputs["dashboardName"]
+        assert re.fullmatch(rf"bill-e-dashboard-{stack}-[0-9a-f]{{7}}", name)
+        assert graph.exports["dashboard"] == name
     names = [resource.inputs["dashboardName"] for resource in graph_of("two of each").of_type(DASHBOARD)]
     assert len(set(names)) == 2

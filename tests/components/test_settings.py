@@ -133,6 +133,8 @@ def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
         ("objectLockDays", "36501"),
         ("objectLockMode", "GOVERNANCE"),
         ("logRetentionDays", "0"),
+        ("alarms", "none"),
+        ("alarms", "Essential"),
         ("protectData", "yes"),
         ("protectData", "True"),
         ("throttleRate", "0"),
@@ -251,6 +253,11 @@ def test_throughput_and_key_follow_the_settings(monkeypatch: pytest.MonkeyPatch)
     settings = load(monkeypatch, ledgerMaxReadUnits="7", ledgerMaxWriteUnits="5", encryption="customer-key")
     assert settings.throughput == Throughput(read_units=7, write_units=5)
     assert settings.customer_key
+
+
+def test_alarms_are_all_of_them_unless_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not load(monkeypatch).essential_alarms_only
+    assert load(monkeypatch, alarms="essential").essential_alarms_only
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
