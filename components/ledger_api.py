@@ -148,12 +148,12 @@ class LedgerApi(pulumi.ComponentResource):
 
         api = self._api(name, args)
         to_read, to_upload = self._door(name, args.auth, api)
-        routes = [
+        served = [
             *self._serve(f"{name}-reader", READ_ROUTES, to_read, api, reader),
             *self._serve(f"{name}-uploads", UPLOAD_ROUTES, to_upload, api, uploads),
         ]
         access_logs = self._access_logs(name, args.common)
-        stage = self._stage(name, args, api, access_logs, routes)
+        stage = self._stage(name, args, api, access_logs, served)
         alarms = api_alarms(api.id, STAGE, args.common.alarms.thresholds)
         own_alarms = create_alarms(name, alarms, args.common, self)
 
@@ -279,8 +279,11 @@ class LedgerApi(pulumi.ComponentResource):
         authorization: _Authorization,
         api: aws.apigatewayv2.Api,
         function: PythonFunction,
-    ) -> list[aws.apigatewayv2.Route]:
-        """Put a function behind routes, each with its authorization, and let only these routes call it."""
+    ) -> list[pulumi.Resource]:
+        """Put a function behind routes, each with its authorization, and let only these routes call it.
+
+        Return what it takes for a request to be answered.
+        """
         child = pulumi.ResourceOptions(parent=self)
         integration = aws.apigatewayv2.Integration(
             f"{name}-integration",
@@ -291,10 +294,10 @@ class LedgerApi(pulumi.ComponentResource):
             timeout_milliseconds=INTEGRATION_TIMEOUT_SECONDS * 1000,
             opts=child,
         )
-        routes = []
+        served: list[pulumi.Resource] = []
         for route_key in route_keys:
             label = "-".join(re.findall(r"[a-z]+", route_key.lower()))
-            aws.lambda_.Permission(
+            permission = aws.lambda_.Permission(
                 f"{name}-{label}-permission",
                 action="lambda:InvokeFunction",
                 function=function.name,
@@ -312,8 +315,8 @@ class LedgerApi(pulumi.ComponentResource):
                 authorization_scopes=authorization.scopes,
                 opts=child,
             )
-            routes.append(route)
-        return routes
+            served += [permission, route]
+        return served
 
     def _access_logs(self, name: str, common: CommonArgs) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
@@ -333,7 +336,7 @@ class LedgerApi(pulumi.ComponentResource):
         args: LedgerApiArgs,
         api: aws.apigatewayv2.Api,
         access_logs: aws.cloudwatch.LogGroup,
-        routes: Sequence[aws.apigatewayv2.Route],
+        served: Sequence[pulumi.Resource],
     ) -> aws.apigatewayv2.Stage:
         return aws.apigatewayv2.Stage(
             f"{name}-stage",
@@ -348,5 +351,5 @@ class LedgerApi(pulumi.ComponentResource):
             ),
             tags=args.common.tags,
             # An output of the stage is then an API whose routes all answer.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(routes)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(served)),
         )

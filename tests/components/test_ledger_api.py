@@ -129,6 +129,12 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
     assert {r.name for r in graph.of_type("aws:apigatewayv2/route:Route")} <= graph.waits_for(stage)
 
 
+def test_stage_takes_requests_only_when_its_routes_may_call_their_functions(graph: Graph) -> None:
+    permissions = {r.name for r in graph.of_type("aws:lambda/permission:Permission")}
+    assert len(permissions) == len(ROUTES)
+    assert permissions <= graph.waits_for(graph.named("api-stage"))
+
+
 def test_access_log_is_json_and_says_who_what_and_how_it_ended(graph: Graph) -> None:
     fields = json.loads(graph.named("api-stage").inputs["accessLogSettings"]["format"])
     assert {
