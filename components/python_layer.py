@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from components.common import plain_name
 from components.layer_archive import build_layer
-from components.python_function import ARCHITECTURE, FUNCTIONS, newest_python
+from components.python_function import ARCHITECTURE, FUNCTIONS, RUNTIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class PythonLayer(pulumi.ComponentResource):
             description="Libraries of the processor, from functions/requirements.txt",
             code=pulumi.FileArchive(str(archive)),
             compatible_architectures=[ARCHITECTURE],
-            compatible_runtimes=[newest_python()],
+            compatible_runtimes=[RUNTIME],
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.arn = layer.arn

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 import pytest
 
 from components import InvalidInputError, PythonFunctionArgs
-from components.python_function import newest_python, source_files
+from components.python_function import RUNTIME, source_files
 from tests.components.mocks import Graph
 from tests.components.programs import common_args
 
@@ -19,14 +19,22 @@ def archive_of(graph: Graph, name: str) -> dict[str, Any]:
     return archive
 
 
-def test_newest_python_is_newer_than_every_other_runtime_and_compared_as_a_number() -> None:
+def test_the_aws_provider_knows_no_newer_python_than_the_functions_run_on() -> None:
     minors = [
         int(runtime.value.removeprefix("python3."))
         for runtime in aws.lambda_.Runtime
         if runtime.value.startswith("python3.")
     ]
-    assert newest_python() == f"python3.{max(minors)}"
-    assert max(minors) >= 10
+    newest = f"python3.{max(minors)}"
+    assert newest == RUNTIME, (
+        f"pulumi-aws knows {newest}: try it, and set RUNTIME in python_function.py to it"
+    )
+
+
+def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:
+    functions = dev.of_type("aws:lambda/function:Function")
+    assert {function.inputs["runtime"] for function in functions} == {RUNTIME}
+    assert dev.only("aws:lambda/layerVersion:LayerVersion").inputs["compatibleRuntimes"] == [RUNTIME]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def test_lambda_1_no_public_invoke(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the newest Python runtime that the AWS provider knows",
+    "the newest Python runtime that the AWS provider knows, by name: another version of the provider doesn't "
+    "change it, but fails the test",
     section="Controls",
     control="Lambda.2, NAG L1",
     requires="supported, latest runtime",
