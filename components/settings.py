@@ -210,14 +210,14 @@ class StackSettings:
 
     @classmethod
     def _made_of(
-        cls, given: Mapping[str, Any], read: Callable[[Any, object], object], problems: list[Problem]
+        cls, given: Mapping[str, Any], read: Callable[[str, Any, object], object], problems: list[Problem]
     ) -> StackSettings:
         """Read every value and check all of them together, so that every problem is told at once."""
         types, names = get_type_hints(cls), cls.names()
         values: dict[str, Any] = {}
         for key, value in given.items():
             try:
-                values[names[key]] = read(value, types[names[key]])
+                values[names[key]] = read(key, value, types[names[key]])
             except ValueError as error:
                 problems.append(Problem(name=_full(key), value=value, allowed=str(error)))
         try:
@@ -361,7 +361,7 @@ def _unknown_keys(known: Collection[str]) -> list[Problem]:
     ]
 
 
-def _parse(text: str, wanted: object) -> object:
+def _parse(key: str, text: str, wanted: object) -> object:
     """Read a configuration value, which Pulumi always hands over as text; ValueError says what is allowed."""
     if wanted is str:
         return text
@@ -373,10 +373,10 @@ def _parse(text: str, wanted: object) -> object:
         if not text.removeprefix("-").isdecimal() or not text.isascii():
             raise ValueError("a whole number")
         return int(text)
-    return _parse_list(text)
+    return _parse_list(key, text)
 
 
-def _typed(value: Any, wanted: object) -> object:
+def _typed(_key: str, value: Any, wanted: object) -> object:
     """Take a value that has a type already; ValueError says which it must have."""
     if wanted is bool or isinstance(value, bool):
         allowed, fits = "true or false", wanted is bool and isinstance(value, bool)
@@ -394,13 +394,14 @@ def _typed(value: Any, wanted: object) -> object:
     return value
 
 
-def _parse_list(text: str) -> tuple[str, ...]:
+def _parse_list(key: str, text: str) -> tuple[str, ...]:
     try:
         value = json.loads(text)
     except ValueError:
         value = None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError('a list of texts, such as ["a", "b"]')
+        # The Pulumi CLI takes no list in one piece.
+        raise ValueError(f"a list of texts, set one by one: pulumi config set --path '{key}[0]' VALUE")
     return tuple(value)
 
 

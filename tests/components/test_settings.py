@@ -90,6 +90,11 @@ def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch:
     assert len(refused.value.problems) == 6
 
 
+def test_a_list_is_explained_in_the_form_that_the_pulumi_cli_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = problems(monkeypatch, allowedOrigins="https://receipts.example.com")["bill-e:allowedOrigins"]
+    assert allowed.endswith("pulumi config set --path 'allowedOrigins[0]' VALUE")
+
+
 def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
     assert issubclass(InvalidInputError, pulumi.RunError)
 
