@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo local test pulumi engine soak bench bench-quick lint docs format lock clean
+.PHONY: help install demo local test pulumi engine soak bench bench-quick lint changes docs format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,7 +47,10 @@ lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## Write docs/openapi.json, docs/caller-policy.json and docs/security.md from code and tests
+changes: pulumi ## Write docs/changes.md: what each change of a setting does, asked of the Pulumi engine
+	$(BIN)/python -m tests.engine.changes
+
+docs: $(INSTALLED) ## Write from the code and the tests: settings, schema, OpenAPI, policies, docs/security.md
 	$(BIN)/python -m apidocs
 	$(BIN)/python -m tests.security.document
 

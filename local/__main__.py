@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     empty = commands.add_parser(
-        "emulator", parents=[listening], help="the same without the program, for the Pulumi CLI to deploy on"
+        "emulator", parents=[listening], help="the same without the program, for any AWS client"
     )
     empty.set_defaults(run=_emulator)
 

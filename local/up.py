@@ -34,7 +34,7 @@ def up(outputs_file: Path, port: int | None) -> None:
 
 
 def emulator(port: int | None) -> None:
-    """Run an empty emulator until KeyboardInterrupt, for the Pulumi CLI or any other AWS client.
+    """Run an empty emulator until KeyboardInterrupt, for any AWS client.
 
     Raises:
         LocalError: it cannot be started, or ended by itself.
@@ -59,6 +59,9 @@ The command line:
   .venv/bin/bill-e upload samples/good samples/bad --wait
   .venv/bin/bill-e receipts
   .venv/bin/bill-e show 'samples/good/coffee shop.png'
+
+A second stack beside this one, with your own Pulumi CLI:
+  .venv/bin/python -m local pulumi preview
 
 Any AWS client, for example the AWS CLI 2:
 {_client_settings(caller)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent import futures
 
@@ -16,9 +18,12 @@ MESSAGE_BYTES = 400 * 1024 * 1024
 WORKERS = 16
 """How many calls are answered at the same time; the engine makes as many as there are cores, times four."""
 
+PARENT_SECONDS = 0.2
+"""How often a plugin looks whether its engine is still there."""
+
 
 def serve(register: Callable[[grpc.Server], None]) -> None:
-    """Serve what ``register`` adds to the server, until the engine ends this process (SIGINT or SIGTERM)."""
+    """Serve what ``register`` adds to the server, until the engine ends this process, or ends itself."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=WORKERS),
         options=[
@@ -32,6 +37,14 @@ def serve(register: Callable[[grpc.Server], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # At once, without waiting for threads: the engine has every answer that it wants by then.
         signal.signal(number, lambda *_: os._exit(0))
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     server.wait_for_termination()
+
+
+def _end_with(engine: int) -> None:
+    """End when the engine's process is gone, also of SIGKILL: nobody would take an answer any more."""
+    while os.getppid() == engine:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)

@@ -69,6 +69,9 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
         "aws_secret_access_key",
         "operator_access_key_id",
         "operator_secret_access_key",
+        "administrator_access_key_id",
+        "administrator_secret_access_key",
+        "state_folder",
         "ca_bundle",
         "outputs",
     }
