@@ -168,6 +168,14 @@ def test_another_region_than_the_emulator_has_is_refused_naming_both(project: Pa
         deploy(NOTHING, project, {"aws:region": "eu-west-1"})
 
 
+def test_settings_of_the_aws_provider_are_left_to_it(project: Path) -> None:
+    (project / "Pulumi.local.yaml").write_text(
+        "config:\n  aws:region: eu-test-1\n  aws:allowedAccountIds:\n    - '111122223333'\n"
+    )
+
+    assert deploy(NOTHING, project) == {"size": 3}
+
+
 def test_setting_of_an_unknown_namespace_is_refused_naming_it(project: Path) -> None:
     with pytest.raises(LocalError, match="tyni:key is no setting; they begin with tiny: or aws:"):
         deploy(NOTHING, project, {"tyni:key": "x"})
