@@ -102,6 +102,7 @@ def test_settings_that_it_names_exist() -> None:
 @pytest.mark.parametrize("command", commands("aws"))
 def test_aws_command_is_one_that_the_service_knows(command: str) -> None:
     service, operation, *words = shlex.split(command.replace("$(", "").replace(")", ""))[1:]
+    service = {"s3api": "s3"}.get(service, service)
     options = {word.removeprefix("--") for word in words if word.startswith("--")} - GLOBAL_OPTIONS
     if (service, operation) == ("logs", "tail"):
         assert options <= TAIL_OPTIONS
