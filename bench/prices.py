@@ -13,13 +13,18 @@ GIGABYTE = 1_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """US dollars: for a million requests or units each, a GB-second of Lambda, a GB of logs."""
+    """US dollars: for a million requests or units, a GB-second of Lambda, a GB of logs, a month of a thing.
+
+    `free_per_month` is how many requests and things an account has for nothing.
+    """
 
     date: str
     region: str
     per_million: Mapping[str, float]
     gigabyte_second: float
     log_gigabyte: float
+    per_month: Mapping[str, float]
+    free_per_month: Mapping[str, int]
 
 
 def read_prices() -> Prices:
@@ -31,4 +36,6 @@ def read_prices() -> Prices:
         per_million=table["per_million"],
         gigabyte_second=table["lambda"]["gigabyte_second"],
         log_gigabyte=table["logs"]["gigabyte"],
+        per_month=table["per_month"],
+        free_per_month=table["free_per_month"],
     )

@@ -1,0 +1,86 @@
+"""What an idle stack costs: what is counted, how it is priced, and what the README says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from bench.measures import idle
+from bench.measures.idle import CUSTOMER_KEY, DEFAULTS, ESSENTIAL, Idle
+from bench.packages import REPOSITORY
+from bench.prices import Prices, read_prices
+from tests.components.programs import graph_of
+
+PRICES = Prices(
+    date="2026-11-26",
+    region="us-east-1",
+    per_million={"sqs_request": 0.40},
+    gigabyte_second=0,
+    log_gigabyte=0,
+    per_month={"alarm_metric": 0.10, "dashboard": 3.00, "custom_metric": 0.30, "kms_key": 1.00},
+    free_per_month={"alarm_metric": 10, "dashboard": 3, "custom_metric": 10, "sqs_request": 1_000_000},
+)
+
+
+@pytest.fixture(scope="module")
+def stacks() -> Mapping[str, Idle]:
+    return idle.idle_stacks()
+
+
+def test_readme_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
+    prices, default = read_prices(), stacks[DEFAULTS]
+
+    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith("An idle stack costs about "))
+
+    assert re.findall(r"\$(\d+\.\d\d)", line) == [
+        f"{default.dollars(prices):.2f}",
+        f"{stacks[ESSENTIAL].dollars(prices):.2f}",
+        f"{default.metrics_dollars(prices):.2f}",
+    ]
+    things = default.things
+    assert (
+        f"{things['alarm_metric']} alarms, {things['dashboard']} dashboard, {things['kms_key']} KMS key,"
+        in line
+    )
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_stack_of_a_file_is_counted_as_its_settings_say(stack: str, stacks: Mapping[str, Idle]) -> None:
+    registered = graph_of(stack)
+
+    assert stacks[f"`Pulumi.{stack}.yaml`"].things == {
+        thing: len(registered.of_type(type_)) for type_, thing in idle.PRICED.items()
+    }
+
+
+def test_each_alarm_is_paid_for_as_one_metric_of_standard_resolution() -> None:
+    for alarm in graph_of("prod").of_type("aws:cloudwatch/metricAlarm:MetricAlarm"):
+        assert alarm.inputs["metricName"]
+        assert alarm.inputs["period"] >= 60
+
+
+def test_settings_change_what_is_paid_for(stacks: Mapping[str, Idle]) -> None:
+    assert stacks[ESSENTIAL].things["alarm_metric"] < stacks[DEFAULTS].things["alarm_metric"]
+    assert stacks[CUSTOMER_KEY].things["kms_key"] == 1  # the alarms' topic takes the customer's key
+
+
+def test_free_tier_covers_whole_kinds_and_part_of_them() -> None:
+    stack = Idle(
+        things={"alarm_metric": 17, "dashboard": 1, "kms_key": 1}, polls=648_000, custom_metrics=9, unknown=[]
+    )
+
+    assert stack.dollars(PRICES) == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592)
+    assert stack.dollars_beyond_free_tier(PRICES) == pytest.approx(0.70 + 1.00)
+    assert stack.metrics_dollars(PRICES) == pytest.approx(2.70)
+
+
+def test_resource_that_the_price_list_lacks_fails_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "FREE", [each for each in idle.FREE if "sns" not in each])
+
+    (count,) = idle.measure().counts
+
+    assert not count.holds
+    assert count.actual == "aws:sns/topic:Topic, aws:sns/topicPolicy:TopicPolicy"
