@@ -103,9 +103,10 @@ def measure() -> Result:
         title="What an idle stack costs a month",
         method=(
             f"US dollars for 30 days, at the list prices of {prices.region} in `bench/prices.toml`: check "
-            "them before quoting. The program is registered with Pulumi's mocks, and what is paid for whether "
-            "or not it is used is counted. Everything else that the program registers costs nothing until it "
-            "is called or holds something: point-in-time recovery and storage are per GB. Lambda is assumed to "
+            "them before quoting. The program is registered with Pulumi's mocks, and what is paid for "
+            "whether or not it is used is counted. Everything else that the program registers costs nothing "
+            "until it is called or holds something: point-in-time recovery and storage are per GB. Lambda is "
+            "assumed to "
             f"poll an empty queue over {POLLERS} connections, {POLLS_A_MINUTE} times a minute each. Custom "
             "metrics are charged only for the hours in which they are published, so an idle stack has none; "
             "the last column is what they add when every one of them is published in each hour of the "
