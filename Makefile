@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Each worker starts an embedded AWS of its own, so there are no more than a few, and a module stays with one.
+PARALLEL := -n auto --maxprocesses 4 --dist loadscope
 INSTALLED := .venv/.installed
 
 help: ## List the commands
@@ -25,13 +27,13 @@ local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
 	@$(BIN)/python -m local up --outputs .local/outputs.json
 
 test: $(INSTALLED) ## Run every test; those that need the Pulumi engine where its CLI is to be had
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 pulumi: $(INSTALLED) ## Have a Pulumi CLI and the other Go programs that tests need, built where they are missing
 	@$(BIN)/python -m local.engine.tools
 
 engine: pulumi ## Run the tests that need the Pulumi engine
-	BILL_E_ENGINE=required $(BIN)/pytest tests/engine
+	BILL_E_ENGINE=required $(BIN)/pytest $(PARALLEL) tests/engine
 
 soak: $(INSTALLED) ## 3,000 mixed uploads with faults and redeliveries on the embedded AWS, then reconcile
 	$(BIN)/python -m local soak
