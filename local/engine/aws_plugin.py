@@ -37,12 +37,9 @@ from local.engine.values import (
 from local.errors import LocalError
 from local.provider import Existing
 
-VARIABLES = {
-    "endpoint_url": "AWS_ENDPOINT_URL",
-    "ca_bundle": "AWS_CA_BUNDLE",
-    "access_key_id": "AWS_ACCESS_KEY_ID",
-    "secret_access_key": "AWS_SECRET_ACCESS_KEY",
-}
+ENDPOINT, CA_BUNDLE = "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"
+KEY_ID, KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+VARIABLES = (ENDPOINT, CA_BUNDLE, KEY_ID, KEY)
 
 _PropertyDiff = provider_pb2.PropertyDiff
 _KINDS = {
@@ -61,22 +58,21 @@ def embedded_aws(environment: Mapping[str, str], region: str) -> Aws:
             for the real AWS.
 
     """
-    missing = sorted(name for name in VARIABLES.values() if not environment.get(name))
+    missing = sorted(name for name in VARIABLES if not environment.get(name))
     if missing:
         raise LocalError(f"the embedded AWS is not known: the environment lacks {', '.join(missing)}")
-    given = {field: environment[name] for field, name in VARIABLES.items()}
-    if urlsplit(given["endpoint_url"]).hostname != HOST:
+    if urlsplit(environment[ENDPOINT]).hostname != HOST:
         raise LocalError(
-            f"{VARIABLES['endpoint_url']} is {given['endpoint_url']!r}; allowed: an address on {HOST}, "
+            f"{ENDPOINT} is {environment[ENDPOINT]!r}; allowed: an address on {HOST}, "
             "since this provider makes resources on the embedded AWS only"
         )
     return Aws(
-        endpoint_url=given["endpoint_url"],
+        endpoint_url=environment[ENDPOINT],
         region=region,
-        ca_bundle=Path(given["ca_bundle"]),
+        ca_bundle=Path(environment[CA_BUNDLE]),
         credentials=Credentials(
-            access_key_id=given["access_key_id"],
-            secret_access_key=given["secret_access_key"],
+            access_key_id=environment[KEY_ID],
+            secret_access_key=environment[KEY],
             session_token=environment.get("AWS_SESSION_TOKEN") or None,
         ),
     )

@@ -14,7 +14,7 @@ import pulumi
 from google.protobuf import json_format, struct_pb2
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a mark, not a secret)
+CONFIDENTIAL = "1b47061264138c4ac30d75fd1eb44270"
 OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 ASSET = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
@@ -57,7 +57,7 @@ def plain(value: Any) -> Any:
         match value.get(SIGNATURE):
             case None:
                 return {name: plain(item) for name, item in value.items()}
-            case kind if kind == SECRET:
+            case kind if kind == CONFIDENTIAL:
                 return plain(value["value"])
             case kind if kind == OUTPUT:
                 return plain(value.get("value", UNKNOWN))
@@ -116,7 +116,7 @@ def _archive(value: Mapping[str, Any]) -> pulumi.Archive | Stored:
 def _comparable(value: Any) -> Any:
     if isinstance(value, Mapping):
         kind = value.get(SIGNATURE)
-        if kind in (SECRET, OUTPUT):
+        if kind in (CONFIDENTIAL, OUTPUT):
             return _comparable(value.get("value", UNKNOWN))
         if kind in (ASSET, ARCHIVE) and value.get("hash"):
             return (kind, value["hash"])
