@@ -13,11 +13,17 @@ help: ## List the commands
 
 install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command does this by itself)
 
-$(INSTALLED): requirements-dev.txt pyproject.toml
+$(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@echo "setting up .venv: first uv, then the packages of requirements-dev.txt (pip, where uv is not to be had)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || true
+	@if [ -x $(BIN)/uv ] && VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt; then \
+	  VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-build-isolation --no-deps --editable .; \
+	else \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .; \
+	fi
 	@touch $@
 
 demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload samples/, print the ledger and the dashboard
@@ -62,7 +68,7 @@ format: $(INSTALLED) ## Rewrite the code in the project's style
 
 lock: ## Resolve the dependencies anew and rewrite the hashed lists
 	$(PYTHON) -m venv .build/lock
-	.build/lock/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+	.build/lock/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	for list in "functions/requirements.in -o functions/requirements.txt" \
 	            "pyproject.toml --extra dev -c functions/requirements.txt -o requirements-dev.txt" \
 	            "pyproject.toml -c requirements-dev.txt -o requirements.txt"; do \
