@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.operations import explained
+from cli.pace import Pace
 from functions.ledger import schema
 from functions.ledger.entry import format_time
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import ScanOutputTypeDef
     from types_boto3_s3 import S3Client
+
+    from functions.ledger.schema import Item
 
 SCAN_SEGMENTS = 4
 """How many parts of the table are read at the same time; each holds one page of at most 1 MB."""
@@ -94,7 +96,28 @@ def ledger_lines(
     read unit for 4 KB, where paging through the API would cost a request for 200 entries and a query for each
     shard. The API reads the same table by fingerprint, so the Scan keeps to `READ_UNITS_PER_SECOND`.
     """
-    began, used = time.monotonic(), 0.0
+    selection = {
+        "Select": "SPECIFIC_ATTRIBUTES",
+        "ProjectionExpression": ", ".join(f"#{name}" for name in SCANNED_ATTRIBUTES),
+        "ExpressionAttributeNames": {f"#{name}": name for name in SCANNED_ATTRIBUTES},
+    }
+    for items in scanned_pages(dynamodb, table, f"the ledger table {table}", segments, selection):
+        # What has no outcome is no entry, but a note of the processor's.
+        yield [_line(item) for item in items if "outcome" in item]
+
+
+def scanned_pages(
+    dynamodb: DynamoDBClient,
+    table: str,
+    what: str,
+    segments: int = SCAN_SEGMENTS,
+    selection: Mapping[str, Any] | None = None,
+) -> Iterator[list[Item]]:
+    """Read a table once, in no order, page by page, strongly consistent, at `READ_UNITS_PER_SECOND`.
+
+    `what` names the table in errors. `selection` are the parameters of Scan that choose attributes.
+    """
+    pace = Pace(READ_UNITS_PER_SECOND)
     with ThreadPoolExecutor(segments) as pool:
 
         def read(segment: int, start: dict[str, Any]) -> Future[ScanOutputTypeDef]:
@@ -105,9 +128,7 @@ def ledger_lines(
                 TotalSegments=segments,
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
-                Select="SPECIFIC_ATTRIBUTES",
-                ProjectionExpression=", ".join(f"#{name}" for name in SCANNED_ATTRIBUTES),
-                ExpressionAttributeNames={f"#{name}": name for name in SCANNED_ATTRIBUTES},
+                **(selection or {}),
                 **start,
             )
 
@@ -116,14 +137,12 @@ def ledger_lines(
             done, _ = wait(reading, return_when=FIRST_COMPLETED)
             for future in done:
                 segment = reading.pop(future)
-                with explained(f"reading the ledger table {table} (dynamodb:Scan)"):
+                with explained(f"reading {what} (dynamodb:Scan)"):
                     page = future.result()
-                used += page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-                time.sleep(max(0.0, used / READ_UNITS_PER_SECOND - (time.monotonic() - began)))
+                pace.spend(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
                 if last := page.get("LastEvaluatedKey"):
                     reading[read(segment, {"ExclusiveStartKey": last})] = segment
-                # What has no outcome is no entry, but a note of the processor's.
-                yield [_line(item) for item in page["Items"] if "outcome" in item]
+                yield page["Items"]
 
 
 def _line(item: Any) -> LedgerLine:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli import backfill, dead_letters, receipts, reconcile, show, upload
+from cli import backfill, dead_letters, receipts, reconcile, restore, show, upload
 from cli.entry_point import INTERRUPTED
 from cli.errors import BillEError
 from cli.options import stack_options
@@ -18,7 +18,7 @@ from cli.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
-    *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND),
+    *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, restore.COMMAND),
 )
 
 EPILOG = """\

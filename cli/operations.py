@@ -1,6 +1,7 @@
 """What an operator's commands work on: a stack's bucket, queues and ledger table, called with AWS rights.
 
-They take the rights of the stack's output `operator_policy`, and don't use its API.
+They take the rights of the stack's output `operator_policy`, or those of an administrator for what operators
+may not do, and don't use its API.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Operator:
 
 
 @contextmanager
-def operate(access: StackAccess) -> Iterator[Operator]:
+def operate(access: StackAccess, *, as_administrator: bool = False) -> Iterator[Operator]:
     """Connect to a stack's resources as its operator, and close everything at the end. Calls nothing yet."""
     missing = [name for name in OPERATOR_OUTPUTS if getattr(access, name) is None]
     if missing:
@@ -103,7 +104,7 @@ def operate(access: StackAccess) -> Iterator[Operator]:
             f"the stack has no output {', '.join(map(repr, missing))}, which this command needs: "
             "deploy the program as it is now, or give all outputs of the stack"
         )
-    access = access.as_operator()
+    access = access.as_administrator() if as_administrator else access.as_operator()
     session = aws_session(access)
     with ExitStack() as opened:
 

@@ -24,8 +24,8 @@ class StackAccess:
 
     `upload_prefix` is where in the bucket the stack looks for receipts ("" for everywhere). The ledger and
     the queues are what operators need besides. From `endpoint_url` on, members are `None` for a stack on AWS,
-    where the SDK's own rules find the endpoint and the credentials; an embedded AWS's file sets them, with a
-    key for callers and one for operators.
+    where the SDK's own rules find the endpoint and the credentials; an embedded AWS's file sets them, with
+    keys for a caller, an operator and an administrator.
     """
 
     uploads_bucket: str
@@ -42,6 +42,8 @@ class StackAccess:
     secret_access_key: str | None = field(default=None, repr=False)
     operator_access_key_id: str | None = None
     operator_secret_access_key: str | None = field(default=None, repr=False)
+    administrator_access_key_id: str | None = None
+    administrator_secret_access_key: str | None = field(default=None, repr=False)
     ca_bundle: Path | None = None
 
     def as_operator(self) -> StackAccess:
@@ -52,6 +54,16 @@ class StackAccess:
             self,
             access_key_id=self.operator_access_key_id,
             secret_access_key=self.operator_secret_access_key,
+        )
+
+    def as_administrator(self) -> StackAccess:
+        """Return the same stack as the account's administrator sees it, where it comes with a key for one."""
+        if self.administrator_access_key_id is None:
+            return self
+        return replace(
+            self,
+            access_key_id=self.administrator_access_key_id,
+            secret_access_key=self.administrator_secret_access_key,
         )
 
 
@@ -135,6 +147,7 @@ def parse_access(document: object, source: str) -> StackAccess:
     beside, outputs = _Members(around), _Members(document["outputs"] if around else document)
     key_id, secret = beside.key("aws")
     operator_key_id, operator_secret = beside.key("operator")
+    administrator_key_id, administrator_secret = beside.key("administrator")
     access = StackAccess(
         api_url=outputs.address("api_url").rstrip("/"),
         api_auth="jwt" if outputs.one_of("api_auth", AUTH_KINDS) == "jwt" else "iam",
@@ -150,6 +163,8 @@ def parse_access(document: object, source: str) -> StackAccess:
         secret_access_key=secret,
         operator_access_key_id=operator_key_id,
         operator_secret_access_key=operator_secret,
+        administrator_access_key_id=administrator_key_id,
+        administrator_secret_access_key=administrator_secret,
         ca_bundle=beside.file("ca_bundle"),
     )
     if faults := outputs.faults + beside.faults:

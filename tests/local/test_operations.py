@@ -134,6 +134,50 @@ def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[1]["totals"]["repeated"] == 0
 
 
+def test_lost_entries_come_back_from_a_table_that_was_restored(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    """As the runbook says; whether AWS restores as the emulator does isn't shown by this."""
+    content = png()
+    first = stack.upload(f"{prefix}Größe 1.png", content)
+    stack.entry_of(first)
+    uploads = [first, stack.upload(f"{prefix}2.png", content), stack.upload(f"{prefix}3.png", b"")]
+    before = stack.entries_of(*uploads)
+    ledger = stack.environment.outputs["ledger_table"]
+
+    with processor_held(stack.environment), restored_table(stack) as restored:
+        lose_entries(stack, *uploads)
+        planned = bill_e("restore", "--from-table", restored, "--dry-run")
+        nothing_yet = stack.operator.client("dynamodb").scan(TableName=ledger, Select="COUNT")["Count"]
+        done = bill_e("restore", "--from-table", restored)
+        again = bill_e("restore", "--from-table", restored)
+
+    assert (planned[0], len(planned[1]["to_copy"])) == (0, 3)
+    assert nothing_yet == planned[1]["totals"]["present"]
+    assert (done[0], done[1]["copied"]) == (0, 3)
+    assert (again[0], again[1]["copied"], again[1]["totals"]["lacking"]) == (0, 0, 0)
+    assert stack.entries_of(*uploads) == before
+    assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
+
+
+def test_operator_is_told_which_right_a_restore_takes(
+    stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    description = stack.environment.description()
+    for name in ("administrator_access_key_id", "administrator_secret_access_key"):
+        del description[name]
+    file = tmp_path / "operator.json"
+    description["aws_access_key_id"] = description["operator_access_key_id"]
+    description["aws_secret_access_key"] = description["operator_secret_access_key"]
+    file.write_text(json.dumps(description))
+
+    code, out, said = BillE(file, capsys).in_text("restore", "--from-table", "any-table")
+
+    assert (code, out) == (1, "")
+    assert "(dynamodb:DescribeTable): access denied" in said
+    assert said.count("\n") == 1
+
+
 def test_upload_that_was_deleted_for_good_is_unknown_but_not_missing(
     stack: DeployedStack, bill_e: BillE, prefix: str
 ) -> None:
@@ -282,6 +326,38 @@ def events_lost(stack: DeployedStack) -> Iterator[None]:
             Bucket=stack.bucket,
             NotificationConfiguration={"QueueConfigurations": usual["QueueConfigurations"]},
         )
+
+
+@contextmanager
+def restored_table(stack: DeployedStack) -> Iterator[str]:
+    """A table restored from the ledger's backup, without its index, as the runbook's command does."""
+    dynamodb, name = stack.operator.client("dynamodb"), f"restored-{uuid.uuid4().hex}"
+    dynamodb.restore_table_to_point_in_time(
+        SourceTableName=stack.environment.outputs["ledger_table"],
+        TargetTableName=name,
+        UseLatestRestorableTime=True,
+        GlobalSecondaryIndexOverride=[],
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    try:
+        yield name
+    finally:
+        dynamodb.delete_table(TableName=name)
+
+
+def lose_entries(stack: DeployedStack, *uploads: Object) -> None:
+    dynamodb, ledger = stack.operator.client("dynamodb"), stack.environment.outputs["ledger_table"]
+    versions = {one.version_id for one in uploads}
+    lost = [
+        item
+        for page in dynamodb.get_paginator("scan").paginate(TableName=ledger)
+        for item in page["Items"]
+        if item.get("version_id", {}).get("S") in versions
+    ]
+    assert len(lost) == len(versions)
+    for item in lost:
+        key = {name: item[name] for name in ("fingerprint", "entry")}
+        dynamodb.delete_item(TableName=ledger, Key=key)
 
 
 def states_of(listed: dict[str, Any]) -> set[str]:

@@ -1,0 +1,535 @@
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from botocore.exceptions import ClientError
+
+from cli import operations
+from cli.lost_entries import empty_lost_entries, read_entry
+from cli.pace import Pace
+from functions.ledger import schema
+from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from tests.cli.conftest import Run
+from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
+
+RESTORED = "ledger-restored"
+
+
+def entry(key: str, **changes: Any) -> Entry:
+    version = ObjectVersion(bucket=changes.pop("bucket", BUCKET), key=key, version_id=f"v-{key}")
+    made = Entry(
+        outcome=Outcome.ACCEPTED,
+        upload=Upload(
+            version=version,
+            uploaded_at=LONG_AGO,
+            uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
+        ),
+        recorded_at=LONG_AGO,
+        fingerprint=version.object_id,
+        size_bytes=7,
+        media_type="image/png",
+    )
+    return replace(made, **changes)
+
+
+def put(operated: OperatedStack, table: str, *entries: Entry) -> None:
+    for one in entries:
+        operated.dynamodb.put_item(TableName=table, Item=schema.to_item(one, SHARDS))
+
+
+def items(operated: OperatedStack, table: str = TABLE) -> list[dict[str, Any]]:
+    found: list[Any] = operated.dynamodb.scan(TableName=table)["Items"]
+    return sorted(found, key=lambda item: item["key"]["S"] if "key" in item else "")
+
+
+def restore_table(operated: OperatedStack) -> None:
+    """Make the table that AWS restores from the ledger's backup: a copy of it as it is now."""
+    operated.dynamodb.restore_table_to_point_in_time(
+        SourceTableName=TABLE, TargetTableName=RESTORED, UseLatestRestorableTime=True
+    )
+
+
+def lose(operated: OperatedStack, *entries: Entry) -> None:
+    for one in entries:
+        key: Any = {
+            schema.FINGERPRINT: {"S": schema.partition_key(one)},
+            schema.ENTRY: {"S": schema.sort_key(one)},
+        }
+        operated.dynamodb.delete_item(TableName=TABLE, Key=key)
+
+
+def restored(bill_e: Run, operated: OperatedStack, *arguments: str) -> tuple[int, dict[str, Any]]:
+    command = ("restore", "--from-table", RESTORED, "--json", "--outputs", operated.outputs)
+    ran = bill_e(*command, *arguments)
+    assert ran.out, ran.err
+    return ran.code, json.loads(ran.out)
+
+
+ENTRIES = (
+    entry("a.png"),
+    entry("größe + 1%.png"),
+    entry("copy.png", outcome=Outcome.DUPLICATE, duplicate_of=entry("a.png").upload.version),
+    entry("empty.png", outcome=Outcome.REJECTED, reason=Reason.EMPTY, size_bytes=0, media_type=None),
+    entry("gone.png", outcome=Outcome.REJECTED, reason=Reason.OBJECT_MISSING, fingerprint=None),
+)
+
+
+def test_lost_entries_come_back_as_they_were_and_once(bill_e: Run, operated: OperatedStack) -> None:
+    put(operated, TABLE, *ENTRIES)
+    before = items(operated)
+    restore_table(operated)
+    lose(operated, *ENTRIES[1:])
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["copied"]) == (0, 4)
+    assert report["totals"] == {"entries": 5, "lacking": 4, "present": 1, "differing": 0}
+    assert items(operated) == before
+
+    code, report = restored(bill_e, operated)
+    assert (code, report["copied"]) == (0, 0)
+    assert report["totals"] == {"entries": 5, "lacking": 0, "present": 5, "differing": 0}
+    assert items(operated) == before
+
+
+def test_dry_run_says_what_would_be_copied_and_copies_nothing(bill_e: Run, operated: OperatedStack) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES[:2])
+    before = items(operated)
+
+    code, report = restored(bill_e, operated, "--dry-run")
+
+    assert (code, report["copied"], report["dry_run"]) == (0, 0, True)
+    assert report["totals"] == {"entries": 5, "lacking": 2, "present": 3, "differing": 0}
+    assert sorted(one["key"] for one in report["to_copy"]) == ["a.png", "größe + 1%.png"]
+    assert items(operated) == before
+
+
+def test_entries_recorded_since_the_backup_stay(bill_e: Run, operated: OperatedStack) -> None:
+    put(operated, TABLE, ENTRIES[0])
+    restore_table(operated)
+    lose(operated, ENTRIES[0])
+    put(operated, TABLE, entry("new.png"))
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["copied"]) == (0, 1)
+    assert [item["key"]["S"] for item in items(operated)] == ["a.png", "new.png"]
+
+
+def test_entry_with_other_attributes_is_listed_and_never_overwritten(
+    bill_e: Run, operated: OperatedStack
+) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, ENTRIES[0], ENTRIES[1])
+    put(operated, TABLE, replace(ENTRIES[0], recorded_at=LONG_AGO + timedelta(days=1), size_bytes=8))
+    standing = items(operated)[0]
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["copied"]) == (1, 1)
+    assert report["totals"] == {"entries": 5, "lacking": 1, "present": 3, "differing": 1}
+    assert [(one["key"], one["detail"]) for one in report["differing"]] == [
+        ("a.png", "the ledger has another recorded, size_bytes")
+    ]
+    assert items(operated)[0] == standing
+
+
+def test_object_version_that_was_recorded_otherwise_meanwhile_gets_no_second_entry(
+    bill_e: Run, operated: OperatedStack
+) -> None:
+    """Sent again before the restore, the duplicate may have come first, and so be the receipt."""
+    receipt = entry("first.png")
+    duplicate = entry(
+        "second.png",
+        fingerprint=receipt.fingerprint,
+        outcome=Outcome.DUPLICATE,
+        duplicate_of=receipt.upload.version,
+    )
+    put(operated, TABLE, receipt, duplicate)
+    restore_table(operated)
+    lose(operated, receipt, duplicate)
+    put(operated, TABLE, replace(duplicate, outcome=Outcome.ACCEPTED, duplicate_of=None))
+    before = items(operated)
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["copied"], report["totals"]["differing"]) == (1, 0, 2)
+    assert "the ledger has this object version as ACCEPTED" in [one["detail"] for one in report["differing"]]
+    assert items(operated) == before
+
+
+def test_entry_that_arrives_while_copying_stays_and_is_compared(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES)
+    other = replace(ENTRIES[1], size_bytes=8)
+
+    def arrive() -> None:
+        put(operated, TABLE, ENTRIES[0], other)
+
+    _before_first(monkeypatch, "dynamodb", "put_item", arrive)
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["copied"]) == (1, 3)
+    assert report["totals"] == {"entries": 5, "lacking": 3, "present": 1, "differing": 1}
+    assert report["differing"][0]["detail"] == "the ledger has another size_bytes"
+    assert schema.to_item(other, SHARDS) in items(operated)
+
+
+def test_notes_of_the_processor_are_left_out(bill_e: Run, operated: OperatedStack) -> None:
+    operated.dynamodb.put_item(TableName=TABLE, Item=schema.missing_note(ENTRIES[0].upload.version, LONG_AGO))
+    restore_table(operated)
+    before = items(operated)
+
+    code, report = restored(bill_e, operated)
+
+    assert (code, report["totals"]["entries"]) == (0, 0)
+    assert items(operated) == before
+
+
+def test_many_entries_are_all_copied(bill_e: Run, operated: OperatedStack) -> None:
+    put(operated, TABLE, *(entry(f"{number}.png") for number in range(150)))
+    before = items(operated)
+    restore_table(operated)
+    lose(operated, *(entry(f"{number}.png") for number in range(150)))
+
+    ran = bill_e("restore", "--from-table", RESTORED, "--write-units=100000", "--outputs", operated.outputs)
+
+    assert ran.code == 0
+    assert ran.out == (f"entries of {RESTORED}: 150 = 150 copied + 0 in the ledger already + 0 that differ\n")
+    assert "copied: 150 of 150" in ran.err
+    assert items(operated) == before
+
+
+def test_table_shows_what_differs_and_would_be_copied_and_counts_the_rest(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.restore.SHOWN", 2)
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES[1:])
+    put(operated, RESTORED, replace(ENTRIES[0], size_bytes=8))
+
+    ran = bill_e("restore", "--from-table", RESTORED, "--dry-run", "--outputs", operated.outputs)
+
+    assert ran.code == 1
+    assert [line.split()[0] for line in ran.out.splitlines()] == [
+        *("STATE", "differs", "copy", "copy"),
+        "entries",
+    ]
+    assert "5 = 4 would be copied (dry run) + 0 in the ledger already + 1 that differ" in ran.out
+    assert "and 2 more that would be copied: --json lists all" in ran.err
+    assert "the ledger's entries stay as they are" in ran.err
+
+
+def _none(_: OperatedStack) -> None:
+    pass
+
+
+def _other_keys(operated: OperatedStack) -> None:
+    operated.dynamodb.create_table(
+        TableName=RESTORED,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+
+
+def _other_bucket(operated: OperatedStack) -> None:
+    restore_table(operated)
+    put(operated, RESTORED, *ENTRIES, entry("a.png", bucket="others"))
+
+
+def _no_entries(operated: OperatedStack) -> None:
+    restore_table(operated)
+    put(operated, RESTORED, *ENTRIES)
+    operated.dynamodb.put_item(
+        TableName=RESTORED, Item={schema.FINGERPRINT: {"S": "x"}, schema.ENTRY: {"S": "y"}}
+    )
+
+
+def _ledger_of_another_stack(operated: OperatedStack) -> None:
+    put(operated, TABLE, entry("a.png", bucket="others"))
+    restore_table(operated)
+
+
+REFUSED: dict[str, tuple[Callable[[OperatedStack], None], str]] = {
+    "missing": (_none, f"there is no table {RESTORED} in eu-central-1: `aws dynamodb list-tables` lists"),
+    "of other keys": (_other_keys, f"table {RESTORED} is no ledger: its keys are not fingerprint and entry"),
+    "of another bucket": (_other_bucket, "it holds entries about bucket others"),
+    "of no entries": (_no_entries, f"table {RESTORED} is no ledger: its item x / y is no entry"),
+    "and ledger of another stack": (
+        _ledger_of_another_stack,
+        "knows nothing of bucket uploads, but of others",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_table_is_refused_in_one_sentence_and_nothing_is_written(
+    bill_e: Run, operated: OperatedStack, case: str
+) -> None:
+    make, sentence = REFUSED[case]
+    make(operated)
+    before = items(operated)
+
+    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert sentence in ran.err
+    assert ran.err.count("\n") == 1
+    assert items(operated) == before
+
+
+def test_ledger_itself_is_refused(bill_e: Run, operated: OperatedStack) -> None:
+    ran = bill_e("restore", "--from-table", TABLE, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        "bill-e: table ledger is the ledger itself: name the table that AWS restored from it\n"
+    )
+
+
+def test_table_that_is_being_restored_is_refused(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore_table(operated)
+    _changed(monkeypatch, "describe_table", lambda answer: answer["Table"].update(TableStatus="CREATING"))
+
+    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert f"table {RESTORED} is not restored yet: `aws dynamodb wait table-exists" in ran.err
+
+
+def test_ledger_that_is_gone_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+    operated.rewrite_outputs(ledger_table="gone")
+
+    ran = bill_e("restore", "--from-table", TABLE, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "looking at the ledger table gone (dynamodb:DescribeTable): it doesn't exist" in ran.err
+
+
+def test_entries_of_a_former_bucket_are_taken_when_it_is_named(bill_e: Run, operated: OperatedStack) -> None:
+    put(operated, TABLE, *ENTRIES, entry("a.png", bucket="former"))
+    before = items(operated)
+    restore_table(operated)
+    lose(operated, *ENTRIES, entry("a.png", bucket="former"))
+
+    code, report = restored(bill_e, operated, "--former-bucket", "former")
+
+    assert (code, report["copied"]) == (0, 6)
+    assert sorted(map(str, items(operated))) == sorted(map(str, before))
+
+
+@pytest.mark.parametrize("name", ["", "ab", "a table", "arn:aws:dynamodb:eu-central-1:1:table/x"])
+def test_what_is_no_name_of_a_table_is_wrong_usage(bill_e: Run, operated: OperatedStack, name: str) -> None:
+    ran = bill_e("restore", "--from-table", name, "--outputs", operated.outputs)
+
+    assert ran.code == 2
+    assert f"{name!r} is not allowed" in ran.err
+
+
+def test_damaged_entries_are_not_read() -> None:
+    whole = schema.to_item(ENTRIES[0], SHARDS)
+    assert read_entry(whole) == ENTRIES[0]
+    for damage in (
+        {"outcome": {"S": "SOMETHING"}},
+        {"fingerprint": {"S": "unread#1"}},
+        {"entry": {"S": "REJECTED#1"}},
+        {"recorded": {"S": "2026-11-02T12:00:00.000000Z"}},
+        {"month_shard": {"S": "2025-11#1"}},
+        {"uploaded_at": {"S": "yesterday"}},
+        {"bucket": {"N": "1"}},
+    ):
+        with pytest.raises(ValueError, match=r"."):
+            read_entry({**whole, **damage})  # type: ignore[dict-item]
+    for name in ("outcome", "bucket", "month_shard", "recorded"):
+        with pytest.raises(ValueError, match=name):
+            read_entry({other: value for other, value in whole.items() if other != name})
+
+
+def _clients(monkeypatch: pytest.MonkeyPatch, service: str, change: Callable[[Any], None]) -> None:
+    """Have the command's clients of a service changed before they are used."""
+    make = operations._client
+
+    def client(session: Any, name: str, access: Any) -> Any:
+        made = make(session, name, access)
+        if name == service:
+            change(made)
+        return made
+
+    monkeypatch.setattr(operations, "_client", client)
+
+
+def _before_first(
+    monkeypatch: pytest.MonkeyPatch, service: str, call: str, happen: Callable[[], None]
+) -> None:
+    def change(client: Any) -> None:
+        original, waiting = getattr(client, call), [happen]
+
+        def wrapped(**parameters: Any) -> Any:
+            for one in waiting[:1]:
+                waiting.clear()
+                one()
+            return original(**parameters)
+
+        monkeypatch.setattr(client, call, wrapped)
+
+    _clients(monkeypatch, service, change)
+
+
+def _changed(monkeypatch: pytest.MonkeyPatch, call: str, alter: Callable[[Any], None]) -> None:
+    def change(client: Any) -> None:
+        original = getattr(client, call)
+
+        def wrapped(**parameters: Any) -> Any:
+            answer = original(**parameters)
+            alter(answer)
+            return answer
+
+        monkeypatch.setattr(client, call, wrapped)
+
+    _clients(monkeypatch, "dynamodb", change)
+
+
+@pytest.mark.parametrize(
+    ("call", "permission"),
+    [
+        ("describe_table", "dynamodb:DescribeTable"),
+        ("scan", "dynamodb:Scan"),
+        ("put_item", "dynamodb:PutItem"),
+    ],
+)
+def test_missing_permission_is_named(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch, call: str, permission: str
+) -> None:
+    put(operated, TABLE, ENTRIES[0])
+    restore_table(operated)
+    lose(operated, ENTRIES[0])
+    error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    denied = Mock(side_effect=ClientError(error, call))
+    _clients(monkeypatch, "dynamodb", lambda client: monkeypatch.setattr(client, call, denied))
+
+    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert f"({permission}): access denied" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_failure_in_the_middle_says_how_far_it_came_and_the_next_run_ends_it(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [entry(f"{number}.png") for number in range(20)]
+    put(operated, TABLE, *entries)
+    before = items(operated)
+    restore_table(operated)
+    lose(operated, *entries)
+    taken = 0
+
+    def change(client: Any) -> None:
+        original = client.put_item
+
+        def wrapped(**parameters: Any) -> Any:
+            nonlocal taken
+            taken += 1
+            if taken > 10:
+                error: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
+                raise ClientError(error, "PutItem")
+            return original(**parameters)
+
+        monkeypatch.setattr(client, "put_item", wrapped)
+
+    with monkeypatch.context() as patched:
+        _clients(patched, "dynamodb", change)
+        ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "slow down (ThrottlingException); at least" in ran.err
+    assert "of 20 were copied. Run it again" in ran.err
+
+    code, report = restored(bill_e, operated)
+    assert (code, report["totals"]["present"], report["copied"]) == (0, 10, 10)
+    assert items(operated) == before
+
+
+def test_a_pace_waits_for_what_was_spent_too_fast() -> None:
+    now = 0.0
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds
+
+    pace = Pace(100, clock=lambda: now, pause=pause)
+    pace.spend(50)
+    now += 10
+    pace.spend(50)
+    pace.spend(1000)
+
+    assert pauses == [0.5, 0.5]
+
+
+def test_writes_keep_to_the_pace_that_was_asked_for(
+    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES)
+    paces: dict[float, float] = {}
+
+    def spend(pace: Pace, units: float) -> None:
+        paces[pace._units_per_second] = paces.get(pace._units_per_second, 0) + units
+
+    monkeypatch.setattr(Pace, "spend", spend)
+
+    restored(bill_e, operated, "--write-units", "7")
+
+    assert paces[7] == len(ENTRIES)
+
+
+def test_memory_does_not_grow_with_the_number_of_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, page = 20_000, 500
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
+    tracemalloc.start()
+    try:
+        with empty_lost_entries() as lost:
+            for start in range(0, count, page):
+                lost.add_standing([schema.to_item(entry(f"old/{start + n}"), SHARDS) for n in range(page)])
+            lost.index()
+            for number in range(count):
+                lost.judge(schema.to_item(entry(f"{'old' if number % 2 else 'lost'}/{number}"), SHARDS))
+            found = lost.present, lost.count_lacking(), sum(1 for _ in lost.lacking_items())
+            left_on_disk = list(tmp_path.iterdir())
+            (file_bytes,) = lost._database.execute(
+                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            ).fetchone()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert found == (count / 2, count / 2, count / 2)
+    # As objects, the ledger alone would take some 60 MB.
+    assert peak < 4 * 1024 * 1024
+    # As `bill-e restore --help` says: each entry of the ledger, and each to copy.
+    assert file_bytes < 1.5 * count * 1200
+    assert left_on_disk == []
