@@ -1,4 +1,4 @@
-"""The provider of the embedded AWS: from a Pulumi resource to the AWS call that makes it.
+"""The provider of the embedded AWS: from a Pulumi resource to the AWS calls that make, change and delete it.
 
 Each module holds the resource types of one service, with the input properties that are applied. Anything else
 is refused: what runs here is what the program says.
@@ -6,15 +6,52 @@ is refused: what runs here is what the program says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.errors import LocalError
-from local.provider import apigateway, cloudwatch, dynamodb, functions, iam, kms, logs, s3, sns, sqs
-from local.provider.schema import Created, Inputs, ResourceType, unknown_properties
+from local.provider import (
+    apigateway,
+    cloudwatch,
+    dynamodb,
+    functions,
+    iam,
+    kms,
+    logs,
+    s3,
+    s3_configurations,
+    sns,
+    sqs,
+)
+from local.provider.comparison import as_written
+from local.provider.inventory import inventory
+from local.provider.schema import (
+    Change,
+    Created,
+    Existing,
+    Inputs,
+    ResourceType,
+    difference,
+    unknown_properties,
+)
+
+__all__ = [
+    "Created",
+    "Existing",
+    "Inputs",
+    "call",
+    "check",
+    "create",
+    "delete",
+    "inventory",
+    "read",
+    "replaced_by",
+    "update",
+]
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     **apigateway.RESOURCE_TYPES,
@@ -25,9 +62,47 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     **kms.RESOURCE_TYPES,
     **logs.RESOURCE_TYPES,
     **s3.RESOURCE_TYPES,
+    **s3_configurations.RESOURCE_TYPES,
     **sns.RESOURCE_TYPES,
     **sqs.RESOURCE_TYPES,
 }
+
+GONE = {
+    "404",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "DashboardNotFoundError",
+    "NoSuchBucket",
+    "NoSuchBucketPolicy",
+    "NoSuchCORSConfiguration",
+    "NoSuchEntity",
+    "NoSuchLifecycleConfiguration",
+    "NoSuchPublicAccessBlockConfiguration",
+    "NotFound",
+    "NotFoundException",
+    "ObjectLockConfigurationNotFoundError",
+    "OwnershipControlsNotFoundError",
+    "QueueDoesNotExist",
+    "ResourceNotFound",
+    "ResourceNotFoundException",
+    "ServerSideEncryptionConfigurationNotFoundError",
+}
+"""The codes with which AWS says of a resource, or of what it belongs to, that it doesn't exist."""
+
+
+def check(type_: str, name: str, inputs: Inputs) -> None:
+    """Check the type of a resource and the names of its inputs; their values needn't be known yet.
+
+    Raises:
+        LocalError: the type or one of the inputs is not known here.
+
+    """
+    known = _known(type_, name)
+    unknown = sorted(unknown_properties(inputs, known.properties))
+    if unknown:
+        raise LocalError(
+            f"{type_} {name!r}: the embedded AWS would not apply {', '.join(unknown)}; "
+            f"it applies {', '.join(sorted(known.properties))}"
+        )
 
 
 def create(aws: Aws, type_: str, name: str, inputs: Inputs) -> Created:
@@ -37,24 +112,105 @@ def create(aws: Aws, type_: str, name: str, inputs: Inputs) -> Created:
         LocalError: the type or one of the inputs is not known here, or AWS refuses the call.
 
     """
+    check(type_, name, inputs)
+    with _told(type_, name), _missing_inputs_told():
+        return _known(type_, name).create(aws, name, inputs)
+
+
+def read(aws: Aws, type_: str, resource: Existing) -> Inputs | None:
+    """Return the inputs of a resource as AWS has them now; ``None`` if it is gone.
+
+    What means the same as the inputs that were last applied is spelled as they are. What nobody asked for is
+    left out, unless somebody has switched it on.
+
+    Raises:
+        LocalError: the type is not known here, or AWS refuses the call.
+
+    """
+    known = _known(type_, resource.id)
+    with _told(type_, resource.id):
+        try:
+            found = known.read(aws, resource)
+        except ClientError as error:
+            if _is_gone(error):
+                return None
+            raise
+    if found is None:
+        return None
+    return as_written(resource.inputs, found, known.properties, known.defaults)
+
+
+def update(aws: Aws, type_: str, name: str, resource: Existing, inputs: Inputs) -> Mapping[str, Any]:
+    """Change a resource in place to ``inputs``, as far as they differ from those last applied.
+
+    It returns the outputs that AWS decided on, beyond the inputs.
+
+    Raises:
+        LocalError: the type or one of the inputs is not known here, or AWS refuses the call.
+
+    """
+    check(type_, name, inputs)
+    known = _known(type_, name)
+    different = difference(resource, inputs, known.defaults)
+    with _told(type_, name), _missing_inputs_told():
+        return known.update(aws, Change(name=name, resource=resource, inputs=inputs, different=different))
+
+
+def delete(aws: Aws, type_: str, resource: Existing) -> None:
+    """Delete a resource, as far as AWS lets it; nothing happens if it is gone already.
+
+    Raises:
+        LocalError: the type is not known here, or AWS refuses: it still holds something, or is protected.
+
+    """
+    known = _known(type_, resource.id)
+    with _told(type_, resource.id):
+        try:
+            known.delete(aws, resource)
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
+
+
+def replaced_by(type_: str, changed: Collection[str]) -> list[str]:
+    """Return which of the changed inputs AWS can't change on an existing resource, sorted.
+
+    Raises:
+        LocalError: the type is not known here.
+
+    """
+    return sorted(_known(type_, "").replaces & set(changed))
+
+
+def _known(type_: str, name: str) -> ResourceType:
     known = RESOURCE_TYPES.get(type_)
     if known is None:
         raise LocalError(
             f"{type_} {name!r}: the embedded AWS does not know this resource type; "
             f"it knows the {len(RESOURCE_TYPES)} types in local/provider/"
         )
-    unknown = sorted(unknown_properties(inputs, known.properties))
-    if unknown:
-        raise LocalError(
-            f"{type_} {name!r}: the embedded AWS would not apply {', '.join(unknown)}; "
-            f"it applies {', '.join(sorted(known.properties))}"
-        )
+    return known
+
+
+def _is_gone(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in GONE
+
+
+@contextlib.contextmanager
+def _told(type_: str, name: str) -> Iterator[None]:
+    """Tell of a failure in one sentence that names the resource."""
     try:
-        return known.create(aws, name, inputs)
+        yield
     except (BotoCoreError, ClientError, LocalError) as error:
         raise LocalError(f"{type_} {name!r}: {error}") from error
+
+
+@contextlib.contextmanager
+def _missing_inputs_told() -> Iterator[None]:
+    try:
+        yield
     except KeyError as error:
-        raise LocalError(f"{type_} {name!r}: the input property {error} is missing") from error
+        raise LocalError(f"the input property {error} is missing") from error
 
 
 def call(aws: Aws, token: str, args: Inputs) -> dict[str, Any]:

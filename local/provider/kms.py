@@ -2,38 +2,128 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import Created, Inputs, ResourceType, fields, physical_name, policy_text, present
+from local.provider.schema import (
+    ANY,
+    Change,
+    Created,
+    Existing,
+    Inputs,
+    ResourceType,
+    fields,
+    physical_name,
+    policy_text,
+    present,
+    update_tags,
+)
 
 ALIAS_NAME_LENGTH = 256
+GONE = {"PendingDeletion", "PendingReplicaDeletion"}
+"""The states of a key that was deleted. Until its window is over, its deletion can be cancelled."""
 
 
-def _key(aws: Aws, _name: str, inputs: Inputs) -> Created:
+def _create(aws: Aws, _name: str, inputs: Inputs) -> Created:
     kms = aws.client("kms")
     request: Any = {
         **present(inputs, Description="description", KeyUsage="keyUsage", MultiRegion="multiRegion"),
         **({"Policy": policy_text(inputs["policy"])} if inputs.get("policy") else {}),
-        "Tags": [{"TagKey": key, "TagValue": value} for key, value in (inputs.get("tags") or {}).items()],
+        "Tags": _tag_list(inputs.get("tags") or {}),
     }
     key = kms.create_key(**request)["KeyMetadata"]
     if inputs.get("enableKeyRotation"):
-        kms.enable_key_rotation(
-            KeyId=key["KeyId"], **present(inputs, RotationPeriodInDays="rotationPeriodInDays")
-        )
+        _rotate(aws, key["KeyId"], inputs)
     return Created(id=key["KeyId"], outputs={"keyId": key["KeyId"], "arn": key["Arn"]})
 
 
-def _alias(aws: Aws, name: str, inputs: Inputs) -> Created:
+def _read(aws: Aws, resource: Existing) -> Inputs | None:
+    kms, key = aws.client("kms"), resource.id
+    metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
+    if metadata["KeyState"] in GONE:
+        return None
+    rotation = kms.get_key_rotation_status(KeyId=key)
+    tags = kms.list_resource_tags(KeyId=key)["Tags"]
+    return {
+        "description": metadata.get("Description"),
+        "keyUsage": metadata["KeyUsage"],
+        "multiRegion": metadata["MultiRegion"],
+        "policy": kms.get_key_policy(KeyId=key)["Policy"],
+        "enableKeyRotation": rotation["KeyRotationEnabled"],
+        "rotationPeriodInDays": rotation.get("RotationPeriodInDays"),
+        "tags": {tag["TagKey"]: tag["TagValue"] for tag in tags},
+    }
+
+
+def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+    kms, key, different = aws.client("kms"), change.resource.id, change.different
+    if "description" in different:
+        kms.update_key_description(KeyId=key, Description=different["description"])
+    if "policy" in different:
+        kms.put_key_policy(KeyId=key, Policy=policy_text(different["policy"]))
+    if {"enableKeyRotation", "rotationPeriodInDays"} & set(different):
+        if change.inputs.get("enableKeyRotation"):
+            _rotate(aws, key, change.inputs)
+        else:
+            kms.disable_key_rotation(KeyId=key)
+    update_tags(
+        change,
+        tag=lambda tags: kms.tag_resource(KeyId=key, Tags=_tag_list(tags)),
+        untag=lambda keys: kms.untag_resource(KeyId=key, TagKeys=keys),
+    )
+    return {}
+
+
+def _schedule_deletion(aws: Aws, resource: Existing) -> None:
+    kms = aws.client("kms")
+    if kms.describe_key(KeyId=resource.id)["KeyMetadata"]["KeyState"] not in GONE:
+        kms.schedule_key_deletion(
+            KeyId=resource.id, **present(resource.inputs, PendingWindowInDays="deletionWindowInDays")
+        )
+
+
+def _rotate(aws: Aws, key: str, inputs: Inputs) -> None:
+    aws.client("kms").enable_key_rotation(
+        KeyId=key, **present(inputs, RotationPeriodInDays="rotationPeriodInDays")
+    )
+
+
+def _tag_list(tags: Mapping[str, str]) -> Any:
+    return [{"TagKey": key, "TagValue": value} for key, value in tags.items()]
+
+
+def _create_alias(aws: Aws, name: str, inputs: Inputs) -> Created:
     alias = physical_name(inputs, f"alias/{name}", max_length=ALIAS_NAME_LENGTH)
     aws.client("kms").create_alias(AliasName=alias, TargetKeyId=inputs["targetKeyId"])
     return Created(id=alias, outputs={"name": alias})
 
 
+def _read_alias(aws: Aws, resource: Existing) -> Inputs | None:
+    pages = aws.client("kms").get_paginator("list_aliases").paginate()
+    aliases = (alias for page in pages for alias in page["Aliases"])
+    alias = next((alias for alias in aliases if alias["AliasName"] == resource.id), None)
+    if alias is None:
+        return None
+    written, found = resource.inputs["targetKeyId"], alias.get("TargetKeyId", "")
+    # The program may name the key by its ARN, which ends in the id that the alias has.
+    return {"targetKeyId": written if written.endswith(f"/{found}") else found}
+
+
+def _update_alias(aws: Aws, change: Change) -> Mapping[str, Any]:
+    if "targetKeyId" in change.different:
+        aws.client("kms").update_alias(
+            AliasName=change.resource.id, TargetKeyId=change.different["targetKeyId"]
+        )
+    return {}
+
+
+def _delete_alias(aws: Aws, resource: Existing) -> None:
+    aws.client("kms").delete_alias(AliasName=resource.id)
+
+
 RESOURCE_TYPES = {
     "aws:kms/key:Key": ResourceType(
-        # deletionWindowInDays only says how `pulumi destroy` goes about it.
         properties=fields(
             "deletionWindowInDays",
             "description",
@@ -44,9 +134,26 @@ RESOURCE_TYPES = {
             "rotationPeriodInDays",
             "tags",
         ),
-        create=_key,
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_schedule_deletion,
+        replaces=frozenset({"keyUsage", "multiRegion"}),
+        defaults={
+            "description": ANY,
+            "enableKeyRotation": False,
+            "keyUsage": "ENCRYPT_DECRYPT",
+            "multiRegion": False,
+            "policy": ANY,
+            "rotationPeriodInDays": ANY,
+        },
     ),
     "aws:kms/alias:Alias": ResourceType(
-        properties=fields("name", "namePrefix", "targetKeyId"), create=_alias
+        properties=fields("name", "namePrefix", "targetKeyId"),
+        create=_create_alias,
+        read=_read_alias,
+        update=_update_alias,
+        delete=_delete_alias,
+        replaces=frozenset({"name", "namePrefix"}),
     ),
 }

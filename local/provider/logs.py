@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import Created, Inputs, ResourceType, fields, physical_name, present
+from local.provider.schema import (
+    Change,
+    Created,
+    Existing,
+    Inputs,
+    ResourceType,
+    fields,
+    physical_name,
+    present,
+    update_tags,
+)
 
 LOG_GROUP_NAME_LENGTH = 512
 
 
-def _log_group(aws: Aws, name: str, inputs: Inputs) -> Created:
+def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     logs = aws.client("logs")
     group = physical_name(inputs, name, max_length=LOG_GROUP_NAME_LENGTH)
     request: Any = {
@@ -21,18 +32,64 @@ def _log_group(aws: Aws, name: str, inputs: Inputs) -> Created:
     logs.create_log_group(**request)
     if inputs.get("retentionInDays"):
         logs.put_retention_policy(logGroupName=group, retentionInDays=inputs["retentionInDays"])
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return Created(
-        id=group, outputs={"name": group, "arn": f"arn:aws:logs:{aws.region}:{account}:log-group:{group}"}
+    return Created(id=group, outputs={"name": group, "arn": _arn(aws, group)})
+
+
+def _read(aws: Aws, resource: Existing) -> Inputs | None:
+    logs = aws.client("logs")
+    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=resource.id)
+    groups = (group for page in pages for group in page["logGroups"])
+    group = next((group for group in groups if group["logGroupName"] == resource.id), None)
+    if group is None:
+        return None
+    tags = logs.list_tags_for_resource(resourceArn=_arn(aws, resource.id)).get("tags", {})
+    return {
+        "kmsKeyId": group.get("kmsKeyId"),
+        "logGroupClass": group.get("logGroupClass"),
+        "retentionInDays": group.get("retentionInDays"),
+        "tags": tags,
+    }
+
+
+def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+    logs, group, different = aws.client("logs"), change.resource.id, change.different
+    if days := different.get("retentionInDays"):
+        logs.put_retention_policy(logGroupName=group, retentionInDays=days)
+    elif "retentionInDays" in different:
+        logs.delete_retention_policy(logGroupName=group)
+    if key := different.get("kmsKeyId"):
+        logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
+    elif "kmsKeyId" in different:
+        logs.disassociate_kms_key(logGroupName=group)
+    arn = _arn(aws, group)
+    update_tags(
+        change,
+        tag=lambda tags: logs.tag_resource(resourceArn=arn, tags=tags),
+        untag=lambda keys: logs.untag_resource(resourceArn=arn, tagKeys=keys),
     )
+    return {}
+
+
+def _delete(aws: Aws, resource: Existing) -> None:
+    if not resource.inputs.get("skipDestroy"):
+        aws.client("logs").delete_log_group(logGroupName=resource.id)
+
+
+def _arn(aws: Aws, group: str) -> str:
+    account = aws.client("sts").get_caller_identity()["Account"]
+    return f"arn:aws:logs:{aws.region}:{account}:log-group:{group}"
 
 
 RESOURCE_TYPES = {
     "aws:cloudwatch/logGroup:LogGroup": ResourceType(
-        # skipDestroy only says how `pulumi destroy` goes about it.
         properties=fields(
             "name", "namePrefix", "kmsKeyId", "logGroupClass", "retentionInDays", "skipDestroy", "tags"
         ),
-        create=_log_group,
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_delete,
+        replaces=frozenset({"logGroupClass", "name", "namePrefix"}),
+        defaults={"logGroupClass": "STANDARD", "retentionInDays": 0},
     ),
 }

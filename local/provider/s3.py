@@ -1,207 +1,103 @@
-"""S3: the bucket and its configurations."""
+"""S3: the bucket."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local.aws import Aws
+from local.errors import LocalError
 from local.provider.schema import (
+    Change,
     Created,
+    Existing,
     Inputs,
     ResourceType,
     fields,
     key_value_tags,
-    pascal,
     physical_name,
-    policy_text,
     present,
+    tags_of,
 )
 
 BUCKET_NAME_LENGTH = 63
 
 
-def _bucket(aws: Aws, name: str, inputs: Inputs) -> Created:
+def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     s3 = aws.client("s3")
     bucket = physical_name(inputs, name.lower(), property_name="bucket", max_length=BUCKET_NAME_LENGTH)
     s3.create_bucket(Bucket=bucket, **present(inputs, ObjectLockEnabledForBucket="objectLockEnabled"))
-    if tags := key_value_tags(inputs):
-        tag_set: Any = tags
-        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
+    _put_tags(aws, bucket, inputs)
     return Created(
         id=bucket,
         outputs={"bucket": bucket, "arn": f"arn:aws:s3:::{bucket}", "bucketRegion": aws.region},
     )
 
 
-def _versioning(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    aws.client("s3").put_bucket_versioning(
-        Bucket=inputs["bucket"], VersioningConfiguration=pascal(inputs["versioningConfiguration"])
-    )
-    return Created(id=inputs["bucket"])
+def _read(aws: Aws, resource: Existing) -> Inputs:
+    aws.client("s3").head_bucket(Bucket=resource.id)
+    return {"tags": _tags(aws, resource.id)}
 
 
-def _encryption(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    rules: Any = [
-        {
-            **present(rule, BucketKeyEnabled="bucketKeyEnabled"),
-            "ApplyServerSideEncryptionByDefault": _default_encryption(rule),
-        }
-        for rule in inputs["rules"]
-    ]
-    aws.client("s3").put_bucket_encryption(
-        Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-    )
-    return Created(id=inputs["bucket"])
+def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+    if "tags" in change.different:
+        _put_tags(aws, change.resource.id, change.inputs)
+    return {}
 
 
-def _default_encryption(rule: Inputs) -> dict[str, Any]:
-    by_default = rule["applyServerSideEncryptionByDefault"]
-    return present(by_default, SSEAlgorithm="sseAlgorithm", KMSMasterKeyID="kmsMasterKeyId")
+def _delete(aws: Aws, resource: Existing) -> None:
+    if resource.inputs.get("forceDestroy"):
+        _empty(aws, resource.id)
+    aws.client("s3").delete_bucket(Bucket=resource.id)
 
 
-def _public_access_block(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    flags: Any = present(
-        inputs,
-        BlockPublicAcls="blockPublicAcls",
-        BlockPublicPolicy="blockPublicPolicy",
-        IgnorePublicAcls="ignorePublicAcls",
-        RestrictPublicBuckets="restrictPublicBuckets",
-    )
-    aws.client("s3").put_public_access_block(Bucket=inputs["bucket"], PublicAccessBlockConfiguration=flags)
-    return Created(id=inputs["bucket"])
+def _put_tags(aws: Aws, bucket: str, inputs: Inputs) -> None:
+    if tags := key_value_tags(inputs):
+        tag_set: Any = tags
+        aws.client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
+    else:
+        aws.client("s3").delete_bucket_tagging(Bucket=bucket)
 
 
-def _ownership(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    aws.client("s3").put_bucket_ownership_controls(
-        Bucket=inputs["bucket"], OwnershipControls={"Rules": [pascal(inputs["rule"])]}
-    )
-    return Created(id=inputs["bucket"])
+def _tags(aws: Aws, bucket: str) -> dict[str, str]:
+    try:
+        return tags_of(aws.client("s3").get_bucket_tagging(Bucket=bucket)["TagSet"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchTagSet":
+            return {}
+        raise
 
 
-def _lifecycle(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    rules: Any = [_lifecycle_rule(rule) for rule in inputs["rules"]]
-    aws.client("s3").put_bucket_lifecycle_configuration(
-        Bucket=inputs["bucket"], LifecycleConfiguration={"Rules": rules}
-    )
-    return Created(id=inputs["bucket"])
+def _empty(aws: Aws, bucket: str) -> None:
+    """Delete every version and delete marker. S3 refuses those that Object Lock retains.
 
+    Raises:
+        LocalError: something is retained; it names the first.
 
-def _lifecycle_rule(rule: Inputs) -> dict[str, Any]:
-    rest = {name: value for name, value in rule.items() if name not in ("id", "filter")}
-    return {**pascal(rest), "ID": rule["id"], "Filter": {"Prefix": "", **pascal(rule.get("filter") or {})}}
-
-
-def _policy(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=policy_text(inputs["policy"]))
-    return Created(id=inputs["bucket"])
-
-
-def _notification(aws: Aws, name: str, inputs: Inputs) -> Created:
-    queues: Any = [_queue_notification(name, queue) for queue in inputs.get("queues") or []]
-    aws.client("s3").put_bucket_notification_configuration(
-        Bucket=inputs["bucket"], NotificationConfiguration={"QueueConfigurations": queues}
-    )
-    return Created(id=inputs["bucket"])
-
-
-def _queue_notification(name: str, queue: Inputs) -> dict[str, Any]:
-    filters = present(queue, prefix="filterPrefix", suffix="filterSuffix")
-    rules = [{"Name": kind, "Value": value} for kind, value in filters.items()]
-    return {
-        "Id": queue.get("id") or name,
-        "QueueArn": queue["queueArn"],
-        "Events": queue["events"],
-        **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
-    }
-
-
-def _cors(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    rules: Any = [
-        {("ID" if name == "Id" else name): value for name, value in pascal(rule).items()}
-        for rule in inputs["corsRules"]
-    ]
-    aws.client("s3").put_bucket_cors(Bucket=inputs["bucket"], CORSConfiguration={"CORSRules": rules})
-    return Created(id=inputs["bucket"])
-
-
-def _logging(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    target: Any = present(inputs, TargetBucket="targetBucket", TargetPrefix="targetPrefix")
-    aws.client("s3").put_bucket_logging(
-        Bucket=inputs["bucket"], BucketLoggingStatus={"LoggingEnabled": target}
-    )
-    return Created(id=inputs["bucket"])
-
-
-def _object_lock(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    aws.client("s3").put_object_lock_configuration(
-        Bucket=inputs["bucket"],
-        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": pascal(inputs["rule"])},
-    )
-    return Created(id=inputs["bucket"])
+    """
+    s3 = aws.client("s3")
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+        if not objects:
+            continue
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+        for refused in answer.get("Errors", []):
+            raise LocalError(
+                f"forceDestroy could not delete {refused['Key']!r} (version {refused['VersionId']}): "
+                f"{refused['Code']}: {refused['Message']}"
+            )
 
 
 RESOURCE_TYPES = {
-    # forceDestroy only says how `pulumi destroy` goes about it; here, everything is destroyed at the end.
     "aws:s3/bucket:Bucket": ResourceType(
-        properties=fields("bucket", "forceDestroy", "objectLockEnabled", "tags"), create=_bucket
-    ),
-    "aws:s3/bucketVersioning:BucketVersioning": ResourceType(
-        properties=fields("bucket", versioningConfiguration=fields("status")), create=_versioning
-    ),
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": ResourceType(
-        properties=fields(
-            "bucket",
-            rules=fields(
-                "bucketKeyEnabled",
-                applyServerSideEncryptionByDefault=fields("sseAlgorithm", "kmsMasterKeyId"),
-            ),
-        ),
-        create=_encryption,
-    ),
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": ResourceType(
-        properties=fields(
-            "bucket", "blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"
-        ),
-        create=_public_access_block,
-    ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": ResourceType(
-        properties=fields("bucket", rule=fields("objectOwnership")), create=_ownership
-    ),
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": ResourceType(
-        properties=fields(
-            "bucket",
-            rules=fields(
-                "id",
-                "status",
-                filter=fields("prefix"),
-                abortIncompleteMultipartUpload=fields("daysAfterInitiation"),
-                expiration=fields("days", "expiredObjectDeleteMarker"),
-                noncurrentVersionExpiration=fields("noncurrentDays", "newerNoncurrentVersions"),
-            ),
-        ),
-        create=_lifecycle,
-    ),
-    "aws:s3/bucketLogging:BucketLogging": ResourceType(
-        properties=fields("bucket", "targetBucket", "targetPrefix"), create=_logging
-    ),
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": ResourceType(
-        properties=fields("bucket", rule=fields(defaultRetention=fields("mode", "days", "years"))),
-        create=_object_lock,
-    ),
-    "aws:s3/bucketPolicy:BucketPolicy": ResourceType(properties=fields("bucket", "policy"), create=_policy),
-    "aws:s3/bucketNotification:BucketNotification": ResourceType(
-        properties=fields(
-            "bucket", queues=fields("id", "queueArn", "events", "filterPrefix", "filterSuffix")
-        ),
-        create=_notification,
-    ),
-    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": ResourceType(
-        properties=fields(
-            "bucket",
-            corsRules=fields(
-                "id", "allowedHeaders", "allowedMethods", "allowedOrigins", "exposeHeaders", "maxAgeSeconds"
-            ),
-        ),
-        create=_cors,
+        properties=fields("bucket", "forceDestroy", "objectLockEnabled", "tags"),
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_delete,
+        replaces=frozenset({"bucket", "objectLockEnabled"}),
     ),
 }

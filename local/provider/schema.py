@@ -1,4 +1,4 @@
-"""What a resource type takes: the input properties that are applied, and the call that applies them."""
+"""What a resource type takes and does: its row in the provider's table, and what the rows are made of."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ Inputs = Mapping[str, Any]
 Shape = Mapping[str, "Shape | None"]
 """The properties that may be present: with their own shape, or ``None`` where any value may be given."""
 
+ANY = object()
+"""As a default: AWS or another resource decides on the property when the program doesn't give it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
@@ -27,14 +30,121 @@ class Created:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Existing:
+    """A resource that was made earlier: its id, the inputs as last applied, and its whole state.
+
+    ``outputs`` holds inputs and outputs together, as Pulumi's state does.
+    """
+
+    id: str
+    inputs: Inputs
+    outputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An update in place.
+
+    ``different`` holds the properties of ``inputs`` that differ from those last applied. A property that the
+    program no longer gives is there with its default, unless AWS decides that (`ANY`).
+    """
+
+    name: str
+    resource: Existing
+    inputs: Inputs
+    different: Inputs
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResourceType:
     """One row of the provider's table.
 
     ``create`` takes the clients, the resource's logical name and its checked inputs.
+
+    ``read`` returns the properties that can be read from AWS, each with what AWS has, or with ``None`` if it
+    has nothing; properties that it doesn't return stay as they are. If the resource is gone, it returns
+    ``None`` or lets AWS's own error through.
+
+    ``defaults`` is what AWS takes for a property that isn't given, at any depth.
+
+    ``replaces`` names the properties that AWS cannot change on an existing resource. pulumi-aws 7 takes them
+    from the schema of the Terraform provider that it is built on (``ForceNew``); its own docstrings say so of
+    layers alone.
     """
 
     properties: Shape
     create: Callable[[Aws, str, Inputs], Created]
+    read: Callable[[Aws, Existing], Inputs | None]
+    update: Callable[[Aws, Change], Mapping[str, Any]]
+    delete: Callable[[Aws, Existing], None]
+    replaces: frozenset[str]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def configuration(
+    of: str,
+    properties: Shape,
+    *,
+    put: Callable[[Aws, str, Inputs], None],
+    get: Callable[[Aws, str, Inputs], Inputs | None],
+    remove: Callable[[Aws, str], None],
+    defaults: Mapping[str, Any] | None = None,
+) -> ResourceType:
+    """Build the type of a configuration: one call puts it, however it was before.
+
+    It belongs to the resource that the property ``of`` names, whose id it shares. ``put`` takes the logical
+    name and the inputs; ``get`` that id and the inputs as last applied; ``remove`` the id.
+    """
+
+    def create(aws: Aws, name: str, inputs: Inputs) -> Created:
+        put(aws, name, inputs)
+        return Created(id=inputs[of])
+
+    def read(aws: Aws, resource: Existing) -> Inputs | None:
+        return get(aws, resource.id, resource.inputs)
+
+    def update(aws: Aws, change: Change) -> Mapping[str, Any]:
+        put(aws, change.name, change.inputs)
+        return {}
+
+    def delete(aws: Aws, resource: Existing) -> None:
+        remove(aws, resource.id)
+
+    return ResourceType(
+        properties={of: None, **properties},
+        create=create,
+        read=read,
+        update=update,
+        delete=delete,
+        replaces=frozenset({of}),
+        defaults=defaults or {},
+    )
+
+
+def never_updated(_aws: Aws, change: Change) -> Mapping[str, Any]:
+    """Update nothing: whatever AWS holds of such a resource forces a replacement."""
+    del change
+    return {}
+
+
+def difference(resource: Existing, inputs: Inputs, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an update has to apply, as `Change.different` says."""
+    different = {}
+    for name in sorted({*resource.inputs, *inputs}):
+        value = inputs.get(name)
+        if value == resource.inputs.get(name):
+            continue
+        if value is not None:
+            different[name] = value
+        elif (default := defaults.get(name)) is not ANY:
+            different[name] = _known(default)
+    return different
+
+
+def _known(default: Any) -> Any:
+    if isinstance(default, Mapping):
+        return {name: _known(value) for name, value in default.items() if value is not ANY}
+    return default
 
 
 def fields(*names: str, **nested: Shape) -> Shape:
@@ -85,9 +195,38 @@ def pascal(value: Any) -> Any:
     return value
 
 
+def camel(value: Any, shape: Shape | None) -> Any:
+    """Spell what AWS returns as an input, with the properties of ``shape`` only: the opposite of `pascal`."""
+    if shape is None:
+        return value
+    if isinstance(value, Mapping):
+        return {name: camel(value.get(name[0].upper() + name[1:]), nested) for name, nested in shape.items()}
+    if isinstance(value, list):
+        return [camel(item, shape) for item in value]
+    return value
+
+
 def key_value_tags(inputs: Inputs) -> list[dict[str, str]]:
     """Tags as a list of ``Key`` and ``Value``."""
     return [{"Key": key, "Value": value} for key, value in (inputs.get("tags") or {}).items()]
+
+
+def tags_of(listed: Any) -> dict[str, str]:
+    """Return tags from a list of ``Key`` and ``Value``, without those that AWS sets itself."""
+    return {tag["Key"]: tag["Value"] for tag in listed or [] if not tag["Key"].startswith("aws:")}
+
+
+def update_tags(
+    change: Change, *, tag: Callable[[dict[str, str]], object], untag: Callable[[list[str]], object]
+) -> None:
+    """Call ``tag`` with the tags that are new or have another value, and ``untag`` with the keys that go."""
+    if "tags" not in change.different:
+        return
+    old, new = change.resource.inputs.get("tags") or {}, change.inputs.get("tags") or {}
+    if gone := sorted(set(old) - set(new)):
+        untag(gone)
+    if put := {key: value for key, value in new.items() if old.get(key) != value}:
+        tag(put)
 
 
 def policy_text(policy: Any) -> str:

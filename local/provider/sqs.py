@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import Created, Inputs, ResourceType, fields, physical_name, policy_text
+from local.provider.schema import (
+    ANY,
+    Change,
+    Created,
+    Existing,
+    Inputs,
+    ResourceType,
+    configuration,
+    fields,
+    physical_name,
+    policy_text,
+    update_tags,
+)
 
 QUEUE_NAME_LENGTH = 80
 
@@ -25,8 +38,24 @@ _ATTRIBUTES = {
 }
 """Input property to queue attribute."""
 
+_DEFAULTS = {
+    "delaySeconds": 0,
+    "kmsDataKeyReusePeriodSeconds": ANY,
+    "kmsMasterKeyId": "",
+    # 1 MiB since August 2025; the queue knows best.
+    "maxMessageSize": ANY,
+    "messageRetentionSeconds": 345600,
+    "receiveWaitTimeSeconds": 0,
+    "visibilityTimeoutSeconds": 30,
+    # Other resources put these too.
+    "policy": ANY,
+    "redriveAllowPolicy": ANY,
+    "redrivePolicy": ANY,
+    "sqsManagedSseEnabled": ANY,
+}
 
-def _queue(aws: Aws, name: str, inputs: Inputs) -> Created:
+
+def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     sqs = aws.client("sqs")
     queue_name = physical_name(inputs, name, max_length=QUEUE_NAME_LENGTH)
     attributes: Any = _attributes(inputs)
@@ -37,10 +66,26 @@ def _queue(aws: Aws, name: str, inputs: Inputs) -> Created:
     return Created(id=url, outputs={"name": queue_name, "arn": arn, "url": url})
 
 
-def _queue_attributes(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    attributes: Any = _attributes(inputs)
-    aws.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes=attributes)
-    return Created(id=inputs["queueUrl"])
+def _read(aws: Aws, resource: Existing) -> Inputs:
+    tags = aws.client("sqs").list_queue_tags(QueueUrl=resource.id).get("Tags", {})
+    return {**_attributes_as_inputs(aws, resource.id), "tags": tags}
+
+
+def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+    sqs, url = aws.client("sqs"), change.resource.id
+    attributes: Any = _attributes(change.different)
+    if attributes:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    update_tags(
+        change,
+        tag=lambda tags: sqs.tag_queue(QueueUrl=url, Tags=tags),
+        untag=lambda keys: sqs.untag_queue(QueueUrl=url, TagKeys=keys),
+    )
+    return {}
+
+
+def _delete(aws: Aws, resource: Existing) -> None:
+    aws.client("sqs").delete_queue(QueueUrl=resource.id)
 
 
 def _attributes(inputs: Inputs) -> dict[str, str]:
@@ -52,19 +97,55 @@ def _attributes(inputs: Inputs) -> dict[str, str]:
     }
 
 
+def _attributes_as_inputs(aws: Aws, url: str) -> dict[str, Any]:
+    found: Mapping[Any, str] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return {
+        name: _value(found[attribute]) if attribute in found else None
+        for name, attribute in _ATTRIBUTES.items()
+    }
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdecimal() else text
+
+
+def _policy(name: str) -> ResourceType:
+    """Build the type of a policy of a queue: the attribute that the queue's own input ``name`` sets too."""
+
+    def put(aws: Aws, _name: str, inputs: Inputs) -> None:
+        attributes: Any = _attributes({name: inputs[name]})
+        aws.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes=attributes)
+
+    def get(aws: Aws, url: str, _written: Inputs) -> Inputs | None:
+        policy = _attributes_as_inputs(aws, url)[name]
+        return {name: policy} if policy else None
+
+    def remove(aws: Aws, url: str) -> None:
+        attributes: Any = {_ATTRIBUTES[name]: ""}
+        aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    return configuration("queueUrl", fields(name), put=put, get=get, remove=remove)
+
+
 RESOURCE_TYPES = {
-    "aws:sqs/queue:Queue": ResourceType(properties=fields("name", "tags", *_ATTRIBUTES), create=_queue),
-    "aws:sqs/queuePolicy:QueuePolicy": ResourceType(
-        properties=fields("queueUrl", "policy"), create=_queue_attributes
+    "aws:sqs/queue:Queue": ResourceType(
+        properties=fields("name", "tags", *_ATTRIBUTES),
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_delete,
+        replaces=frozenset({"name"}),
+        defaults=_DEFAULTS,
     ),
-    "aws:sqs/redrivePolicy:RedrivePolicy": ResourceType(
-        properties=fields("queueUrl", "redrivePolicy"), create=_queue_attributes
-    ),
-    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": ResourceType(
-        properties=fields("queueUrl", "redriveAllowPolicy"), create=_queue_attributes
-    ),
+    "aws:sqs/queuePolicy:QueuePolicy": _policy("policy"),
+    "aws:sqs/redrivePolicy:RedrivePolicy": _policy("redrivePolicy"),
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _policy("redriveAllowPolicy"),
 }

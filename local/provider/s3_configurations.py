@@ -1,0 +1,325 @@
+"""S3: the configurations of a bucket. Each is put as a whole, and read and removed on its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.aws import Aws
+from local.provider.schema import ANY, Inputs, camel, configuration, fields, pascal, policy_text, present
+
+
+def _put_versioning(aws: Aws, _name: str, inputs: Inputs) -> None:
+    aws.client("s3").put_bucket_versioning(
+        Bucket=inputs["bucket"], VersioningConfiguration=pascal(inputs["versioningConfiguration"])
+    )
+
+
+def _get_versioning(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    status = aws.client("s3").get_bucket_versioning(Bucket=bucket).get("Status", "Disabled")
+    return {"versioningConfiguration": {"status": status}}
+
+
+def _suspend_versioning(aws: Aws, bucket: str) -> None:
+    """Suspend it, which is all that S3 can do; a bucket with Object Lock stays versioned."""
+    try:
+        aws.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidBucketState":
+            raise
+
+
+def _put_encryption(aws: Aws, _name: str, inputs: Inputs) -> None:
+    rules: Any = [
+        {
+            **present(rule, BucketKeyEnabled="bucketKeyEnabled"),
+            "ApplyServerSideEncryptionByDefault": present(
+                rule["applyServerSideEncryptionByDefault"],
+                SSEAlgorithm="sseAlgorithm",
+                KMSMasterKeyID="kmsMasterKeyId",
+            ),
+        }
+        for rule in inputs["rules"]
+    ]
+    aws.client("s3").put_bucket_encryption(
+        Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
+    )
+
+
+def _get_encryption(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    found = aws.client("s3").get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    return {"rules": [_encryption_rule(rule) for rule in found["Rules"]]}
+
+
+def _encryption_rule(rule: Any) -> Inputs:
+    by_default = rule.get("ApplyServerSideEncryptionByDefault", {})
+    return {
+        "bucketKeyEnabled": rule.get("BucketKeyEnabled"),
+        "applyServerSideEncryptionByDefault": present(
+            by_default, sseAlgorithm="SSEAlgorithm", kmsMasterKeyId="KMSMasterKeyID"
+        ),
+    }
+
+
+def _remove_encryption(aws: Aws, bucket: str) -> None:
+    """Go back to S3's own keys (SSE-S3), which every bucket has since January 2023."""
+    aws.client("s3").delete_bucket_encryption(Bucket=bucket)
+
+
+_ACCESS_BLOCK = fields("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+
+
+def _put_public_access_block(aws: Aws, _name: str, inputs: Inputs) -> None:
+    flags: Any = pascal({name: inputs.get(name, False) for name in _ACCESS_BLOCK})
+    aws.client("s3").put_public_access_block(Bucket=inputs["bucket"], PublicAccessBlockConfiguration=flags)
+
+
+def _get_public_access_block(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    found = aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    block: Inputs = camel(found, _ACCESS_BLOCK)
+    return block
+
+
+def _remove_public_access_block(aws: Aws, bucket: str) -> None:
+    aws.client("s3").delete_public_access_block(Bucket=bucket)
+
+
+def _put_ownership(aws: Aws, _name: str, inputs: Inputs) -> None:
+    aws.client("s3").put_bucket_ownership_controls(
+        Bucket=inputs["bucket"], OwnershipControls={"Rules": [pascal(inputs["rule"])]}
+    )
+
+
+def _get_ownership(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    (rule,) = aws.client("s3").get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    return {"rule": {"objectOwnership": rule["ObjectOwnership"]}}
+
+
+def _remove_ownership(aws: Aws, bucket: str) -> None:
+    aws.client("s3").delete_bucket_ownership_controls(Bucket=bucket)
+
+
+_LIFECYCLE_RULE = fields(
+    "id",
+    "status",
+    filter=fields("prefix"),
+    abortIncompleteMultipartUpload=fields("daysAfterInitiation"),
+    expiration=fields("days", "expiredObjectDeleteMarker"),
+    noncurrentVersionExpiration=fields("noncurrentDays", "newerNoncurrentVersions"),
+)
+
+
+def _put_lifecycle(aws: Aws, _name: str, inputs: Inputs) -> None:
+    rules: Any = [
+        {
+            **pascal({name: value for name, value in rule.items() if name not in ("id", "filter")}),
+            "ID": rule["id"],
+            "Filter": {"Prefix": "", **pascal(rule.get("filter") or {})},
+        }
+        for rule in inputs["rules"]
+    ]
+    aws.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=inputs["bucket"], LifecycleConfiguration={"Rules": rules}
+    )
+
+
+def _get_lifecycle(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    return {"rules": [{**camel(rule, _LIFECYCLE_RULE), "id": rule.get("ID")} for rule in rules]}
+
+
+def _remove_lifecycle(aws: Aws, bucket: str) -> None:
+    aws.client("s3").delete_bucket_lifecycle(Bucket=bucket)
+
+
+def _put_policy(aws: Aws, _name: str, inputs: Inputs) -> None:
+    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=policy_text(inputs["policy"]))
+
+
+def _get_policy(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    return {"policy": aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]}
+
+
+def _remove_policy(aws: Aws, bucket: str) -> None:
+    aws.client("s3").delete_bucket_policy(Bucket=bucket)
+
+
+def _put_notification(aws: Aws, name: str, inputs: Inputs) -> None:
+    queues: Any = [_queue_notification(name, queue) for queue in inputs.get("queues") or []]
+    aws.client("s3").put_bucket_notification_configuration(
+        Bucket=inputs["bucket"], NotificationConfiguration={"QueueConfigurations": queues}
+    )
+
+
+def _queue_notification(name: str, queue: Inputs) -> dict[str, Any]:
+    filters = present(queue, prefix="filterPrefix", suffix="filterSuffix")
+    rules = [{"Name": kind, "Value": value} for kind, value in filters.items()]
+    return {
+        "Id": queue.get("id") or name,
+        "QueueArn": queue["queueArn"],
+        "Events": queue["events"],
+        **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
+    }
+
+
+def _get_notification(aws: Aws, bucket: str, written: Inputs) -> Inputs | None:
+    found = aws.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    queues = [_queue_as_input(queue) for queue in found.get("QueueConfigurations", [])]
+    return {"queues": queues} if queues or not written.get("queues") else None
+
+
+def _queue_as_input(queue: Any) -> Inputs:
+    rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
+    return {
+        "id": queue.get("Id"),
+        "queueArn": queue["QueueArn"],
+        "events": queue["Events"],
+        "filterPrefix": filters.get("prefix"),
+        "filterSuffix": filters.get("suffix"),
+    }
+
+
+def _remove_notification(aws: Aws, bucket: str) -> None:
+    aws.client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+
+
+_CORS_RULE = fields(
+    "id", "allowedHeaders", "allowedMethods", "allowedOrigins", "exposeHeaders", "maxAgeSeconds"
+)
+
+
+def _put_cors(aws: Aws, _name: str, inputs: Inputs) -> None:
+    rules: Any = [
+        {("ID" if name == "Id" else name): value for name, value in pascal(rule).items()}
+        for rule in inputs["corsRules"]
+    ]
+    aws.client("s3").put_bucket_cors(Bucket=inputs["bucket"], CORSConfiguration={"CORSRules": rules})
+
+
+def _get_cors(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
+    rules = aws.client("s3").get_bucket_cors(Bucket=bucket)["CORSRules"]
+    return {"corsRules": [{**camel(rule, _CORS_RULE), "id": rule.get("ID")} for rule in rules]}
+
+
+def _remove_cors(aws: Aws, bucket: str) -> None:
+    aws.client("s3").delete_bucket_cors(Bucket=bucket)
+
+
+def _put_logging(aws: Aws, _name: str, inputs: Inputs) -> None:
+    target: Any = {"TargetBucket": inputs["targetBucket"], "TargetPrefix": inputs["targetPrefix"]}
+    aws.client("s3").put_bucket_logging(
+        Bucket=inputs["bucket"], BucketLoggingStatus={"LoggingEnabled": target}
+    )
+
+
+def _get_logging(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
+    found = aws.client("s3").get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
+    return present(found, targetBucket="TargetBucket", targetPrefix="TargetPrefix") if found else None
+
+
+def _remove_logging(aws: Aws, bucket: str) -> None:
+    aws.client("s3").put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+
+
+_LOCK_RULE = fields(defaultRetention=fields("mode", "days", "years"))
+
+
+def _put_object_lock(aws: Aws, _name: str, inputs: Inputs) -> None:
+    aws.client("s3").put_object_lock_configuration(
+        Bucket=inputs["bucket"],
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": pascal(inputs["rule"])},
+    )
+
+
+def _get_object_lock(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
+    found = aws.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    rule = found.get("Rule")
+    return {"rule": camel(rule, _LOCK_RULE)} if rule else None
+
+
+def _remove_object_lock_rule(aws: Aws, bucket: str) -> None:
+    """Remove the default retention. Object Lock itself stays on for good."""
+    aws.client("s3").put_object_lock_configuration(
+        Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+    )
+
+
+RESOURCE_TYPES = {
+    "aws:s3/bucketVersioning:BucketVersioning": configuration(
+        "bucket",
+        fields(versioningConfiguration=fields("status")),
+        put=_put_versioning,
+        get=_get_versioning,
+        remove=_suspend_versioning,
+    ),
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": configuration(
+        "bucket",
+        fields(
+            rules=fields(
+                "bucketKeyEnabled",
+                applyServerSideEncryptionByDefault=fields("sseAlgorithm", "kmsMasterKeyId"),
+            )
+        ),
+        put=_put_encryption,
+        get=_get_encryption,
+        remove=_remove_encryption,
+        defaults={"rules": {"bucketKeyEnabled": False}},
+    ),
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": configuration(
+        "bucket",
+        _ACCESS_BLOCK,
+        put=_put_public_access_block,
+        get=_get_public_access_block,
+        remove=_remove_public_access_block,
+        defaults=dict.fromkeys(_ACCESS_BLOCK, False),
+    ),
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": configuration(
+        "bucket",
+        fields(rule=fields("objectOwnership")),
+        put=_put_ownership,
+        get=_get_ownership,
+        remove=_remove_ownership,
+    ),
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": configuration(
+        "bucket",
+        fields(rules=_LIFECYCLE_RULE),
+        put=_put_lifecycle,
+        get=_get_lifecycle,
+        remove=_remove_lifecycle,
+        defaults={"rules": {"expiration": {"expiredObjectDeleteMarker": False}}},
+    ),
+    "aws:s3/bucketLogging:BucketLogging": configuration(
+        "bucket",
+        fields("targetBucket", "targetPrefix"),
+        put=_put_logging,
+        get=_get_logging,
+        remove=_remove_logging,
+    ),
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": configuration(
+        "bucket",
+        fields(rule=_LOCK_RULE),
+        put=_put_object_lock,
+        get=_get_object_lock,
+        remove=_remove_object_lock_rule,
+    ),
+    "aws:s3/bucketPolicy:BucketPolicy": configuration(
+        "bucket", fields("policy"), put=_put_policy, get=_get_policy, remove=_remove_policy
+    ),
+    "aws:s3/bucketNotification:BucketNotification": configuration(
+        "bucket",
+        fields(queues=fields("id", "queueArn", "events", "filterPrefix", "filterSuffix")),
+        put=_put_notification,
+        get=_get_notification,
+        remove=_remove_notification,
+        defaults={"queues": {"id": ANY}},
+    ),
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": configuration(
+        "bucket",
+        fields(corsRules=_CORS_RULE),
+        put=_put_cors,
+        get=_get_cors,
+        remove=_remove_cors,
+    ),
+}
