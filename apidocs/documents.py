@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from apidocs.openapi import openapi_document
 from apidocs.settings import package_schema, project_file
-from components.policies import caller_policy
+from components.policies import caller_policy, deployer_policies
 
 SAMPLE_BUCKET = "arn:aws:s3:::UPLOADS_BUCKET"
 SAMPLE_API = "arn:aws:execute-api:REGION:ACCOUNT_ID:API_ID"
@@ -16,14 +16,16 @@ SAMPLE_API = "arn:aws:execute-api:REGION:ACCOUNT_ID:API_ID"
 def documents() -> dict[str, str]:
     """Return the text of every generated file.
 
-    The sample policy is that of a stack with the default settings; a stack's own is its output
-    `caller_policy`.
+    The callers' sample policy is that of a stack with the default settings; a stack's own is its output
+    `caller_policy`. Nothing of a stack is known before it is deployed, so the deployer's are for all stacks.
     """
+    deployer = deployer_policies(account_id="ACCOUNT_ID", region="REGION")
     return {
         "Pulumi.yaml": project_file(),
         "package/schema.json": _json_text(package_schema()),
         "docs/openapi.json": _json_text(openapi_document()),
         "docs/caller-policy.json": _json_text(caller_policy(SAMPLE_BUCKET, SAMPLE_API)),
+        **{f"docs/deployer-policy-{part}.json": _json_text(policy) for part, policy in deployer.items()},
     }
 
 

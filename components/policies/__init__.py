@@ -4,6 +4,7 @@ Every statement has a Sid. No action holds a wildcard except in the Deny stateme
 one only where the docstring says why. A key's policy says ``*`` for the key that it belongs to, as KMS does.
 """
 
+from components.policies.deployer import deployer_policies
 from components.policies.documents import Policy, Statement, document, resolve, to_json
 from components.policies.keys import (
     KEY_ADMINISTRATION,
@@ -39,6 +40,7 @@ __all__ = [
     "caller_policy",
     "customer_key_statements",
     "dead_letter_queue_statements",
+    "deployer_policies",
     "document",
     "former_key_statements",
     "function_statements",
