@@ -22,6 +22,9 @@ ASKED_WITHOUT_A_RESOURCE = (
 )
 """What the embedded AWS asks about ``*``, and without AWS's condition keys: it doesn't read these names."""
 
+CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
+"""What the embedded provider calls for functions without a reserved concurrency, and AWS's doesn't."""
+
 EVERYTHING = {
     "bill-e:apiAuth": "jwt",
     "bill-e:jwtIssuer": "https://login.example.com/",
@@ -43,7 +46,11 @@ def deployer() -> Iterator[Aws]:
         policies: dict[str, Any] = dict(deployer_policies(account, emulator.operator.region))
         policies["gaps"] = {
             "Version": "2012-10-17",
-            "Statement": {"Effect": "Allow", "Action": list(ASKED_WITHOUT_A_RESOURCE), "Resource": "*"},
+            "Statement": {
+                "Effect": "Allow",
+                "Action": [*ASKED_WITHOUT_A_RESOURCE, *CALLED_HERE_ONLY],
+                "Resource": "*",
+            },
         }
         for name, policy in policies.items():
             made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
