@@ -1,26 +1,36 @@
-"""A principal with the deployer's policies and nothing else deploys the program."""
+"""A principal with the deployer's policies alone deploys the program, changes it and removes it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from components.policies import deployer_policies
+from local import provider
 from local.aws import Aws, Credentials
 from local.emulator import running_emulator
 from local.program import deploy
+from local.provider import Existing
 
 ASKED_WITHOUT_A_RESOURCE = (
-    "cloudwatch:PutDashboard",
-    "kms:CreateAlias",
-    "lambda:CreateEventSourceMapping",
-    "lambda:CreateFunction",
+    *("cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
+    *("cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:TagResource"),
+    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "kms:CreateAlias", "kms:DeleteAlias"),
+    *("lambda:CreateEventSourceMapping", "lambda:CreateFunction", "sns:ListTagsForResource"),
+    "sns:TagResource",
 )
-"""What the embedded AWS asks about ``*``, and without AWS's condition keys: it doesn't read these names."""
+"""What the embedded AWS asks about ``*``: it finds neither a name nor a condition's key in these calls."""
+
+ASKED_UNDER_ANOTHER_NAME = {
+    "lambda:ListEventSourceMappings": "lambda:GetEventSourceMapping",
+    "lambda:ListLayers": "lambda:GetLayerVersion",
+}
+"""Actions of the embedded AWS, and what AWS calls them."""
 
 CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
 """What the embedded provider calls for functions without a reserved concurrency, and AWS's doesn't."""
@@ -37,6 +47,15 @@ EVERYTHING = {
 """Settings with which the program registers every type of resource that it knows."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A resource that the program registered, as the deployer made it."""
+
+    type: str
+    name: str
+    existing: Existing
+
+
 @pytest.fixture(scope="module")
 def deployer() -> Iterator[Aws]:
     with running_emulator() as emulator:
@@ -44,13 +63,10 @@ def deployer() -> Iterator[Aws]:
         iam.create_user(UserName="deployer")
         account = emulator.operator.client("sts").get_caller_identity()["Account"]
         policies: dict[str, Any] = dict(deployer_policies(account, emulator.operator.region))
+        gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]
         policies["gaps"] = {
             "Version": "2012-10-17",
-            "Statement": {
-                "Effect": "Allow",
-                "Action": [*ASKED_WITHOUT_A_RESOURCE, *CALLED_HERE_ONLY],
-                "Resource": "*",
-            },
+            "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
         }
         for name, policy in policies.items():
             made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
@@ -63,10 +79,44 @@ def deployer() -> Iterator[Aws]:
         seen.close()
 
 
-def test_deployer_creates_every_type_of_resource(deployer: Aws) -> None:
+def test_deployer_creates_reads_changes_and_deletes_every_type_of_resource(
+    deployer: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything: list[Made] = []
+    create = provider.create
+
+    def recording(aws: Aws, type_: str, name: str, inputs: dict[str, Any]) -> provider.Created:
+        made = create(aws, type_, name, inputs)
+        existing = Existing(id=made.id, inputs=inputs, outputs={**inputs, **made.outputs})
+        everything.append(Made(type=type_, name=name, existing=existing))
+        return made
+
+    monkeypatch.setattr(provider, "create", recording)
     outputs = deploy(deployer, config=EVERYTHING)
 
     assert outputs["uploads_bucket"].startswith("bill-e-")
+    for made in everything:
+        assert provider.read(deployer, made.type, made.existing) is not None, made
+    for index, made in enumerate(everything):
+        if tags := made.existing.inputs.get("tags"):
+            changed = {**made.existing.inputs, "tags": {**tags, "owner": "audit"}}
+            provider.update(deployer, made.type, made.name, made.existing, changed)
+            everything[index] = replace(made, existing=replace(made.existing, inputs=changed))
+    for made in reversed(everything):
+        provider.delete(deployer, made.type, made.existing)
+    left = [made for made in everything if provider.read(deployer, made.type, made.existing) is not None]
+    assert left == []
+
+
+def test_what_the_embedded_aws_cannot_tell_is_in_the_policies_all_the_same() -> None:
+    allowed = {
+        action
+        for policy in deployer_policies("000000000000", "us-east-1").values()
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+    }
+
+    assert {*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME.values()} <= allowed
 
 
 def test_deployer_is_refused_what_has_another_name(deployer: Aws) -> None:
