@@ -19,7 +19,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
-from local import batching_window, sqs_additions
+from local import batching_window, sqs_additions, update_additions
 from local.faults import FaultyApp
 
 
@@ -29,6 +29,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     With a ``fault_share``, so many of the functions' calls have a fault (`local.faults`).
     """
     sqs_additions.install()
+    update_additions.install()
     batching_window.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

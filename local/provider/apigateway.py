@@ -92,15 +92,16 @@ def _create_api(aws: Aws, name: str, inputs: Inputs) -> Created:
 
 def _read_api(aws: Aws, resource: Existing) -> Inputs:
     found = camel(aws.client("apigatewayv2").get_api(ApiId=resource.id), _API)
-    return {**found, "name": found["name"] if "name" in resource.inputs else None}
+    return {**found, "tags": _tags_of(aws, resource)}
 
 
 def _update_api(aws: Aws, change: Change) -> Mapping[str, Any]:
     gateway, api_id, different = aws.client("apigatewayv2"), change.resource.id, change.different
+    if "corsConfiguration" in different and not change.inputs.get("corsConfiguration"):
+        gateway.delete_cors_configuration(ApiId=api_id)
+        different = _without(different, "corsConfiguration")
     if request := _request(different, _API):
         gateway.update_api(ApiId=api_id, **request)
-    if "corsConfiguration" in different and not different["corsConfiguration"]:
-        gateway.delete_cors_configuration(ApiId=api_id)
     _update_tags(aws, change)
     return {"name": different["name"]} if different.get("name") else {}
 
@@ -128,15 +129,13 @@ def _create_stage(aws: Aws, name: str, inputs: Inputs) -> Created:
 def _read_stage(aws: Aws, resource: Existing) -> Inputs:
     api_id = resource.inputs["apiId"]
     found = camel(aws.client("apigatewayv2").get_stage(ApiId=api_id, StageName=resource.id), _STAGE)
-    return _without(found, "apiId", "name")
+    return {**_without(found, "apiId", "name"), "tags": _tags_of(aws, resource)}
 
 
 def _update_stage(aws: Aws, change: Change) -> Mapping[str, Any]:
     gateway, api_id, stage = aws.client("apigatewayv2"), change.inputs["apiId"], change.resource.id
     if request := _request(change.different, _STAGE):
         gateway.update_stage(ApiId=api_id, StageName=stage, **request)
-    if "accessLogSettings" in change.different and not change.different["accessLogSettings"]:
-        gateway.delete_access_log_settings(ApiId=api_id, StageName=stage)
     _update_tags(aws, change)
     return {}
 
@@ -214,7 +213,7 @@ def _read_authorizer(aws: Aws, resource: Existing) -> Inputs:
         "authorizerType": found["AuthorizerType"],
         "identitySources": found.get("IdentitySource"),
         "jwtConfiguration": {"audiences": jwt.get("Audience"), "issuer": jwt.get("Issuer")},
-        "name": found["Name"] if "name" in resource.inputs else None,
+        "name": found["Name"],
     }
 
 
@@ -247,6 +246,10 @@ def _request(inputs: Inputs, properties: Mapping[str, Any]) -> Any:
 
 def _tags(inputs: Inputs) -> dict[str, Any]:
     return {"Tags": inputs["tags"]} if inputs.get("tags") else {}
+
+
+def _tags_of(aws: Aws, resource: Existing) -> Mapping[str, str]:
+    return aws.client("apigatewayv2").get_tags(ResourceArn=resource.outputs["arn"]).get("Tags", {})
 
 
 def _update_tags(aws: Aws, change: Change) -> None:
@@ -285,6 +288,7 @@ RESOURCE_TYPES = {
         delete=_delete_stage,
         replaces=frozenset({"apiId", "name"}),
         defaults={
+            "accessLogSettings": {},
             "autoDeploy": False,
             "description": "",
             "defaultRouteSettings": {"detailedMetricsEnabled": False},

@@ -155,8 +155,9 @@ def _reserve(aws: Aws, function: str, executions: int) -> None:
 
 def _wait_until_updated(aws: Aws, function: str) -> None:
     """Wait for the last update, during which Lambda refuses another one."""
+    often: Any = {"Delay": 0.1, "MaxAttempts": 600}
     waiter = aws.client("lambda").get_waiter("function_updated_v2")
-    waiter.wait(FunctionName=function, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    waiter.wait(FunctionName=function, WaiterConfig=often)
 
 
 def _sha256(content: bytes) -> str:
@@ -196,8 +197,8 @@ def _read_layer_version(aws: Aws, resource: Existing) -> Inputs:
 
 def _delete_layer_version(aws: Aws, resource: Existing) -> None:
     if not resource.inputs.get("skipDestroy"):
-        layer, _, version = resource.id.rpartition(":")
-        aws.client("lambda").delete_layer_version(LayerName=layer, VersionNumber=int(version))
+        name, version = resource.id.rsplit(":", 2)[1:]
+        aws.client("lambda").delete_layer_version(LayerName=name, VersionNumber=int(version))
 
 
 _MAPPING = fields(
