@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import botocore.session
 import jmespath  # type: ignore[import-untyped]
@@ -17,33 +17,17 @@ from botocore.model import ServiceModel
 from cli.main import build_parser
 from tests.components.mocks import REPOSITORY, Graph
 from tests.components.programs import graph_of
+from tests.components.runbook import TEXT, Call, calls
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-TEXT = (REPOSITORY / "docs" / "operations.md").read_text()
 PARTS = ("**What it means.**", "**How to look.**", "**What to do.**")
 
 TAIL_OPTIONS = {"since", "filter-pattern", "format", "follow"}
 """`aws logs tail` is the CLI's own: no service knows it."""
 GLOBAL_OPTIONS = {"query", "output"}
 
-NO_SETTINGS = {"eventSource", "maxMemoryUsedMB", "memorySizeMB", "requestId"}
+NO_SETTINGS = {"eventSource", "initDurationMs", "maxMemoryUsedMB", "memorySizeMB", "requestId"}
 """Words in camel case that are fields of S3's events and of log lines."""
-
-
-def code_blocks() -> str:
-    return "\n".join(re.findall(r"^ *```\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL))
-
-
-def commands(program: str) -> list[str]:
-    """The command lines of a program in the runbook's code blocks, without what a shell does around them."""
-    joined = re.sub(r"\s+#.*$", "", code_blocks(), flags=re.MULTILINE)
-    found = [
-        line[match.start(1) :].removesuffix(")").removesuffix(" |")
-        for line in joined.splitlines()
-        if (match := re.search(rf"(?:^ *|\$\()({program} .*)", line))
-    ]
-    assert found, f"no command of {program} found"
-    return found
 
 
 def anchor(heading: str) -> str:
@@ -99,36 +83,83 @@ def test_settings_that_it_names_exist() -> None:
     assert {"maxConcurrency", "alarmEmail"} <= named <= declared
 
 
-@pytest.mark.parametrize("command", commands("aws"))
-def test_aws_command_is_one_that_the_service_knows(command: str) -> None:
-    service, operation, *words = shlex.split(command.replace("$(", "").replace(")", ""))[1:]
-    service = {"s3api": "s3"}.get(service, service)
-    options = {word.removeprefix("--") for word in words if word.startswith("--")} - GLOBAL_OPTIONS
-    if (service, operation) == ("logs", "tail"):
+def modelled(call: Call) -> tuple[ServiceModel, str]:
+    """The service that an `aws` command calls, and its operation there."""
+    service, operation = call.arguments[:2]
+    service = "s3" if service == "s3api" else service
+    try:
+        model = ServiceModel(botocore.session.get_session().get_service_data(service))
+    except UnknownServiceError:
+        pytest.fail(f"{call}: AWS has no service {service}")
+    known = {xform_name(name, "-"): name for name in model.operation_names}
+    assert operation in known, str(call)
+    return model, known[operation]
+
+
+@pytest.mark.parametrize("call", calls("aws"), ids=str)
+def test_aws_command_is_one_that_the_service_knows(call: Call) -> None:
+    options = {word.removeprefix("--") for word in call.arguments if word.startswith("--")} - GLOBAL_OPTIONS
+    if call.arguments[:2] == ("logs", "tail"):
         assert options <= TAIL_OPTIONS
         return
-    session = botocore.session.get_session()
-    try:
-        model = ServiceModel(session.get_service_data(service))
-    except UnknownServiceError:
-        pytest.fail(f"{command}: AWS has no service {service}")
-    known = {xform_name(name, "-"): name for name in model.operation_names}
-    assert operation in known, command
-    taken = model.operation_model(known[operation]).input_shape
+    if call.arguments[1] == "wait":
+        call = waited_for(call)
+    model, operation = modelled(call)
+    taken = model.operation_model(operation).input_shape
     parameters = {xform_name(name, "-") for name in taken.members} if taken else set()
-    assert {
-        option.removeprefix("no-") if option not in parameters else option for option in options
-    } <= parameters
+    required = {xform_name(name, "-") for name in taken.required_members} if taken else set()
+    given = {option.removeprefix("no-") if option not in parameters else option for option in options}
+    assert required <= given <= parameters
 
 
-@pytest.mark.parametrize("command", [line for line in commands("aws") if "--query" in line])
-def test_query_of_an_aws_command_can_be_read(command: str) -> None:
-    query = re.search(r"--query (?:\"(.+?)\"(?: |$)|'(.+?)'(?: |$)|(\S+))", command)
-    assert query
-    jmespath.compile(next(text for text in query.groups() if text))
+def waited_for(call: Call) -> Call:
+    """The call that an `aws … wait` command repeats."""
+    service, _, name, *options = call.arguments
+    waiters = botocore.session.get_session().get_waiter_model(service)
+    known = {xform_name(waiter, "-"): waiter for waiter in waiters.waiter_names}
+    assert name in known, str(call)
+    operation = xform_name(waiters.get_waiter(known[name]).operation, "-")
+    return Call(program="aws", arguments=(service, operation, *options))
 
 
-@pytest.mark.parametrize("command", commands("bill-e"))
-def test_bill_e_command_is_one_that_the_command_line_takes(command: str) -> None:
+@pytest.mark.parametrize("call", [call for call in calls("aws") if call.option("query")], ids=str)
+def test_query_of_an_aws_command_asks_for_what_the_service_answers(call: Call) -> None:
+    model, operation = modelled(call)
+    asked = set(fields(jmespath.compile(call.option("query")).parsed))
+    assert asked
+    assert asked <= set(names(model.operation_model(operation).output_shape))
+
+
+def fields(node: dict[str, Any]) -> Iterator[str]:
+    """The names in a JMESPath expression."""
+    if node["type"] == "field":
+        yield node["value"]
+    for child in node["children"]:
+        yield from fields(child) if isinstance(child, dict) else ()
+
+
+def names(shape: Any, within: tuple[str, ...] = ()) -> Iterator[str]:
+    """The names that an answer may have in it, at any depth; a map's are the values of its keys."""
+    if shape is None or shape.name in within:
+        return
+    within = (*within, shape.name)
+    if shape.type_name == "structure":
+        yield from shape.members
+        for member in shape.members.values():
+            yield from names(member, within)
+    elif shape.type_name == "list":
+        yield from names(shape.member, within)
+    elif shape.type_name == "map":
+        yield from shape.key.enum
+        yield from names(shape.value, within)
+
+
+@pytest.mark.parametrize("call", calls("bill-e"), ids=str)
+def test_bill_e_command_is_one_that_the_command_line_takes(call: Call) -> None:
     with contextlib.redirect_stderr(None):
-        build_parser().parse_args(shlex.split(command)[1:])
+        build_parser().parse_args(call.arguments)
+
+
+def test_every_command_that_changes_something_by_itself_is_in_the_list_of_tools() -> None:
+    listed = set(re.findall(r"^\| `bill-e ([a-z-]+)", sections()["tools"], re.MULTILINE))
+    assert listed == {"reconcile", "backfill", "dead-letters", "restore"}
