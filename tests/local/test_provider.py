@@ -13,6 +13,7 @@ import pytest
 from local import provider
 from local.aws import Aws, Credentials
 from local.errors import LocalError
+from local.provider import Existing
 from local.provider.archives import zip_bytes
 from local.provider.schema import physical_name
 
@@ -73,6 +74,128 @@ def test_missing_input_is_an_error_that_names_it(nothing: Aws) -> None:
 def test_endpoint_that_does_not_answer_is_one_sentence(nothing: Aws) -> None:
     with pytest.raises(LocalError, match=r"aws:cloudwatch/logGroup:LogGroup 'logs': "):
         provider.create(nothing, "aws:cloudwatch/logGroup:LogGroup", "logs", {"name": "g"})
+
+
+def test_check_takes_inputs_that_are_missing_or_not_known_yet() -> None:
+    unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+    provider.check("aws:s3/bucketNotification:BucketNotification", "events", {"queues": unknown})
+
+
+def test_check_refuses_what_create_would_refuse() -> None:
+    with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue 'queue': .* would not apply fifoQueue;"):
+        provider.check("aws:sqs/queue:Queue", "queue", {"fifoQueue": True})
+
+
+def test_update_refuses_a_property_that_would_not_be_applied(nothing: Aws) -> None:
+    with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue 'queue': .* would not apply fifoQueue;"):
+        provider.update(nothing, "aws:sqs/queue:Queue", "queue", existing({}), {"fifoQueue": True})
+
+
+@pytest.mark.parametrize("type_", sorted(provider.RESOURCE_TYPES))
+def test_table_names_no_property_that_its_type_does_not_have(type_: str) -> None:
+    known = provider.RESOURCE_TYPES[type_]
+
+    assert known.replaces | set(known.defaults) <= set(known.properties)
+
+
+@pytest.mark.parametrize(
+    ("type_", "changed", "replacing"),
+    [
+        ("aws:apigatewayv2/api:Api", ["corsConfiguration", "name", "protocolType"], ["protocolType"]),
+        ("aws:apigatewayv2/authorizer:Authorizer", ["apiId", "jwtConfiguration", "name"], ["apiId"]),
+        (
+            "aws:apigatewayv2/integration:Integration",
+            ["apiId", "integrationType", "integrationUri"],
+            ["apiId", "integrationType"],
+        ),
+        ("aws:apigatewayv2/route:Route", ["apiId", "routeKey", "target"], ["apiId"]),
+        ("aws:apigatewayv2/stage:Stage", ["accessLogSettings", "apiId", "name"], ["apiId", "name"]),
+        ("aws:cloudwatch/dashboard:Dashboard", ["dashboardBody", "dashboardName"], ["dashboardName"]),
+        (
+            "aws:cloudwatch/logGroup:LogGroup",
+            ["kmsKeyId", "name", "namePrefix", "retentionInDays", "tags"],
+            ["name", "namePrefix"],
+        ),
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", ["name", "threshold"], ["name"]),
+        (
+            "aws:dynamodb/table:Table",
+            [
+                *("attributes", "billingMode", "deletionProtectionEnabled", "globalSecondaryIndexes"),
+                *("hashKey", "name", "onDemandThroughput", "pointInTimeRecovery", "rangeKey"),
+                *("serverSideEncryption", "tableClass", "tags"),
+            ],
+            ["hashKey", "name", "rangeKey"],
+        ),
+        (
+            "aws:iam/role:Role",
+            ["assumeRolePolicy", "description", "name", "namePrefix", "path"],
+            ["name", "namePrefix", "path"],
+        ),
+        ("aws:iam/rolePolicy:RolePolicy", ["name", "policy", "role"], ["name", "role"]),
+        ("aws:kms/alias:Alias", ["name", "namePrefix", "targetKeyId"], ["name", "namePrefix"]),
+        (
+            "aws:kms/key:Key",
+            ["deletionWindowInDays", "enableKeyRotation", "keyUsage", "multiRegion", "policy"],
+            ["keyUsage", "multiRegion"],
+        ),
+        (
+            "aws:lambda/eventSourceMapping:EventSourceMapping",
+            ["batchSize", "eventSourceArn", "functionName", "scalingConfig"],
+            ["eventSourceArn"],
+        ),
+        (
+            "aws:lambda/function:Function",
+            ["architectures", "code", "memorySize", "name", "packageType", "role", "runtime"],
+            ["name", "packageType"],
+        ),
+        (
+            "aws:lambda/layerVersion:LayerVersion",
+            ["code", "compatibleRuntimes", "description", "layerName", "skipDestroy"],
+            ["code", "compatibleRuntimes", "description", "layerName"],
+        ),
+        (
+            "aws:lambda/permission:Permission",
+            ["action", "function", "principal", "qualifier", "sourceAccount", "sourceArn", "statementId"],
+            ["action", "function", "principal", "qualifier", "sourceAccount", "sourceArn", "statementId"],
+        ),
+        (
+            "aws:s3/bucket:Bucket",
+            ["bucket", "forceDestroy", "objectLockEnabled", "tags"],
+            ["bucket", "objectLockEnabled"],
+        ),
+        ("aws:s3/bucketPolicy:BucketPolicy", ["bucket", "policy"], ["bucket"]),
+        (
+            "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+            ["bucket", "rule"],
+            ["bucket"],
+        ),
+        ("aws:sns/topic:Topic", ["displayName", "kmsMasterKeyId", "name"], ["name"]),
+        ("aws:sns/topicPolicy:TopicPolicy", ["arn", "policy"], ["arn"]),
+        (
+            "aws:sns/topicSubscription:TopicSubscription",
+            ["endpoint", "protocol", "topic"],
+            ["endpoint", "protocol", "topic"],
+        ),
+        ("aws:sqs/queue:Queue", ["kmsMasterKeyId", "name", "redrivePolicy", "tags"], ["name"]),
+        ("aws:sqs/queuePolicy:QueuePolicy", ["policy", "queueUrl"], ["queueUrl"]),
+    ],
+)
+def test_what_aws_cannot_change_is_replaced(type_: str, changed: list[str], replacing: list[str]) -> None:
+    assert provider.replaced_by(type_, changed) == replacing
+
+
+def test_read_and_delete_name_type_and_resource_if_the_endpoint_does_not_answer(nothing: Aws) -> None:
+    said = r"aws:sqs/queue:Queue 'the-id': "
+
+    with pytest.raises(LocalError, match=said):
+        provider.read(nothing, "aws:sqs/queue:Queue", existing({}))
+    with pytest.raises(LocalError, match=said):
+        provider.delete(nothing, "aws:sqs/queue:Queue", existing({}))
+
+
+def existing(inputs: dict[str, Any]) -> Existing:
+    return Existing(id="the-id", inputs=inputs, outputs=inputs)
 
 
 def test_unknown_data_source_is_refused_naming_it(nothing: Aws) -> None:

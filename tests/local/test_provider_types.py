@@ -13,6 +13,7 @@ from local import provider
 from local.aws import Aws
 from local.emulator import running_emulator
 from local.provider import RESOURCE_TYPES, Existing
+from local.provider.archives import zip_bytes
 from local.provider.schema import ANY
 from tests.local.account import LAMBDA_TRUST, Account, code, policy
 
@@ -900,3 +901,79 @@ def test_deleted_resource_is_gone_and_can_be_deleted_again(case: Case, account: 
         assert differing(found, resource.inputs) == set(case.left)
     else:
         assert found is None
+
+
+FUNCTION = "aws:lambda/function:Function"
+QUEUE = "aws:sqs/queue:Queue"
+TABLE = "aws:dynamodb/table:Table"
+
+
+def test_code_that_somebody_else_uploaded_is_read_and_replaced(account: Account) -> None:
+    function = account.function()
+    functions = account.aws.client("lambda")
+    uploaded = functions.update_function_code(
+        FunctionName=function.id, ZipFile=zip_bytes(code("def handler(event, context): return 'foreign'"))
+    )
+    functions.get_waiter("function_updated_v2").wait(FunctionName=function.id)
+
+    found = provider.read(account.aws, FUNCTION, function)
+    assert found == {name: value for name, value in function.inputs.items() if name != "code"}
+    drifted = dataclasses.replace(function, inputs=found)
+    outputs = provider.update(account.aws, FUNCTION, "function", drifted, function.inputs)
+
+    assert outputs["codeSha256"] == function.outputs["codeSha256"] != uploaded["CodeSha256"]
+    assert provider.read(account.aws, FUNCTION, function) == function.inputs
+
+
+def test_code_that_the_function_has_is_not_uploaded_again(account: Account) -> None:
+    function = account.function()
+    requests = recorded(account, "lambda", "UpdateFunctionCode")
+
+    provider.update(
+        account.aws, FUNCTION, "function", function, {**function.inputs, "code": code(), "tags": TAGS}
+    )
+
+    assert requests == []
+
+
+def test_index_changes_its_throughput_in_place_and_is_built_anew_for_another_projection(
+    account: Account,
+) -> None:
+    table = account.make(TABLE, _table_inputs(account))
+    (index,) = table.inputs["globalSecondaryIndexes"]
+    requests = recorded(account, "dynamodb", "UpdateTable")
+
+    limit = {"maxReadRequestUnits": 20, "maxWriteRequestUnits": 20}
+    inputs = {**table.inputs, "globalSecondaryIndexes": [{**index, "onDemandThroughput": limit}]}
+    provider.update(account.aws, TABLE, "table", table, inputs)
+    assert [list(one) for one in index_updates(requests)] == [["Update"]]
+
+    requests.clear()
+    inputs = {**table.inputs, "globalSecondaryIndexes": [{**index, "projectionType": "KEYS_ONLY"}]}
+    provider.update(account.aws, TABLE, "table", table, inputs)
+    assert [list(one) for one in index_updates(requests)] == [["Delete"], ["Create"]]
+
+
+def index_updates(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [update for request in requests for update in request["GlobalSecondaryIndexUpdates"]]
+
+
+def test_update_leaves_alone_what_the_program_did_not_change(account: Account) -> None:
+    queue = account.queue(visibilityTimeoutSeconds=60, delaySeconds=1)
+    _set_queue(VisibilityTimeout="5")(account.aws, queue)
+
+    provider.update(account.aws, QUEUE, "queue", queue, {**queue.inputs, "delaySeconds": 2})
+
+    assert provider.read(account.aws, QUEUE, queue) == {"visibilityTimeoutSeconds": 5, "delaySeconds": 2}
+
+
+def recorded(account: Account, service: str, operation: str) -> list[dict[str, Any]]:
+    """A list that grows with the parameters of every call of an operation."""
+    requests: list[dict[str, Any]] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        requests.append(params)
+
+    client: Any = account.aws.client(service)  # type: ignore[call-overload]
+    client.meta.events.register(f"before-parameter-build.{service}.{operation}", record)
+    return requests
