@@ -977,3 +977,19 @@ def recorded(account: Account, service: str, operation: str) -> list[dict[str, A
     client: Any = account.aws.client(service)  # type: ignore[call-overload]
     client.meta.events.register(f"before-parameter-build.{service}.{operation}", record)
     return requests
+
+
+def test_function_is_ready_when_its_update_is_over(account: Account) -> None:
+    function = account.function()
+
+    provider.update(
+        account.aws,
+        FUNCTION,
+        "function",
+        function,
+        {**function.inputs, "timeout": 9, "code": code("def handler(event, context): return 'new'")},
+    )
+
+    functions = account.aws.client("lambda")
+    found = functions.get_function_configuration(FunctionName=function.id)
+    assert (found["State"], found["LastUpdateStatus"]) == ("Active", "Successful")
