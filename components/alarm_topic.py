@@ -27,8 +27,7 @@ DISPLAY_NAME_LENGTH = 100
 class AlarmTopicArgs:
     """What a topic is made of.
 
-    `email` is told of every alarm, once it has confirmed the subscription; empty is nobody. The topic is
-    encrypted with the customer's key, or where there is none with a key of its own.
+    `email` is told of every alarm, once it has confirmed the subscription; empty is nobody.
     """
 
     common: CommonArgs
@@ -52,9 +51,11 @@ def display_name(project: str, stack: str, region: str) -> str:
 class AlarmTopic(pulumi.ComponentResource):
     """An encrypted SNS topic that takes messages of this account's CloudWatch alarms only, over TLS only.
 
-    SNS could encrypt with the account's own key for it (`alias/aws/sns`) at no further cost. But CloudWatch
-    can't publish to such a topic, since nobody can let it into that key's policy ("Why didn't I receive an
-    SNS notification for my CloudWatch alarm trigger?"). Output: `arn`.
+    It has a key of its own, with `encryption: customer-key` as well: a key that came and went with that
+    setting would be deleted by a change of it. SNS could encrypt with the account's key for it
+    (`alias/aws/sns`) at no cost, but CloudWatch can't publish to such a topic, since nobody can let it into
+    that key's policy ("Why didn't I receive an SNS notification for my CloudWatch alarm trigger?"). Output:
+    `arn`.
     """
 
     def __init__(self, name: str, args: AlarmTopicArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -69,7 +70,7 @@ class AlarmTopic(pulumi.ComponentResource):
             display_name=here["region"].apply(
                 functools.partial(display_name, pulumi.get_project(), pulumi.get_stack())
             ),
-            kms_master_key_id=args.common.key_arn or self._key(name, args.common, here),
+            kms_master_key_id=self._key(name, args.common, here),
             tags=args.common.tags,
             opts=child,
         )

@@ -25,7 +25,7 @@ class EncryptionKey(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         key = aws.kms.Key(
             f"{name}-key",
-            description="Encrypts uploads, messages, the ledger, logs and alarms",
+            description="Encrypts uploads, messages, the ledger and logs",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
             policy=policies.to_json(

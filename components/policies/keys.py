@@ -75,7 +75,7 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
     The account administers the key by its own IAM policies, or nobody could; but even its administrators can
     encrypt and decrypt only through the services that keep the stack's data. DynamoDB uses a key by the
     permissions of who creates a table and by grants ("How Amazon DynamoDB uses AWS KMS"). S3, as it sends
-    events to an encrypted queue, CloudWatch Logs and alarms use the key by themselves: for this account only.
+    events to an encrypted queue, and CloudWatch Logs use the key by themselves: for this account only.
     ARNs are patterns, because what they name is made after the key.
 
     CloudWatch Logs' principal is its endpoint in the region, and so ends as names in the partition do
@@ -114,7 +114,6 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
             encrypt,
             ArnLike={"kms:EncryptionContext:aws:logs:arn": f"arn:*:logs:{region}:{account_id}:log-group:*"},
         ),
-        _alarms_notify(account_id, region),
     ]
 
 
@@ -125,17 +124,13 @@ def alarm_key_statements(account_id: str, region: str) -> list[Statement]:
     """
     return [
         _key_statement("AccountAdministersTheKey", {"AWS": account_id}, list(KEY_ADMINISTRATION)),
-        _alarms_notify(account_id, region),
+        _key_statement(
+            "AlarmsNotify",
+            {"Service": "cloudwatch.amazonaws.com"},
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            **for_alarms(account_id, region),
+        ),
     ]
-
-
-def _alarms_notify(account_id: str, region: str) -> Statement:
-    return _key_statement(
-        "AlarmsNotify",
-        {"Service": "cloudwatch.amazonaws.com"},
-        ["kms:Decrypt", "kms:GenerateDataKey"],
-        **for_alarms(account_id, region),
-    )
 
 
 KEY_ADMINISTRATION = (

@@ -254,11 +254,10 @@ class TestTopic:
             == (graph.statements("alarms-topic-policy")["AlarmsNotify"]["Condition"])
         )
 
-    def test_with_a_customer_s_key_it_takes_that(self) -> None:
+    def test_customer_s_key_makes_no_difference_so_that_giving_it_up_deletes_none(self) -> None:
         graph = self.graph(common=common_args(key_arn="arn:aws:kms:eu-central-1:123456789012:key/1"))
-        assert graph.of_type("aws:kms/key:Key") == []
-        key = graph.named("alarms-topic").inputs["kmsMasterKeyId"]
-        assert key == "arn:aws:kms:eu-central-1:123456789012:key/1"
+        key = graph.only("aws:kms/key:Key")
+        assert graph.named("alarms-topic").inputs["kmsMasterKeyId"] == key.outputs["arn"]
 
     def test_its_messages_come_from_the_stack_and_the_region(self) -> None:
         for stack in ("dev", "prod"):

@@ -56,6 +56,8 @@ class Step:
     type: str
     name: str
     changed: tuple[str, ...] = ()
+    retained: bool = False
+    """Of a delete: the resource stays, and Pulumi only forgets it."""
 
     def __str__(self) -> str:
         return f"{self.operation} {self.type} {self.name}{f' {list(self.changed)}' if self.changed else ''}"
@@ -185,7 +187,9 @@ class Stack:
         return self._update("preview", *flags)
 
     def refresh(self, *flags: str) -> Run:
-        return self._update("refresh", "--yes", "--skip-preview", *flags)
+        return self._update(
+            "refresh", *([] if "--preview-only" in flags else ["--yes", "--skip-preview"]), *flags
+        )
 
     def destroy(self, *flags: str) -> Run:
         return self._update("destroy", "--yes", *flags)
@@ -239,6 +243,7 @@ def _steps(log: Path) -> tuple[Step, ...]:
                     type=metadata["type"],
                     name=metadata["urn"].split("::", 3)[3],
                     changed=tuple(sorted((metadata.get("detailedDiff") or {}).keys())),
+                    retained=bool((metadata.get("old") or {}).get("retainOnDelete")),
                 )
             )
     return tuple(steps)

@@ -1,0 +1,30 @@
+"""Faults for a test to ask for, which `faulty_plugin` has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tests.engine.faulty_plugin import file_name
+from tests.local.eventually import eventually
+
+PLUGINS = {"pulumi-resource-aws": "tests.engine.faulty_plugin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    folder: Path
+
+    def ask(self, fault: Literal["fail", "hang", "hang-after", "die"], types: Iterable[str]) -> None:
+        (self.folder / fault).mkdir(parents=True, exist_ok=True)
+        for type_ in types:
+            (self.folder / fault / file_name(type_)).touch()
+
+    def left(self) -> set[str]:
+        """The types whose fault has not come yet, as file names."""
+        return {file.name for file in self.folder.glob("*/*") if file.parent.name != "hanging"}
+
+    def wait_until_hanging(self, type_: str) -> None:
+        eventually(f"a create of {type_}", (self.folder / "hanging" / file_name(type_)).exists)

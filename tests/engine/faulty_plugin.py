@@ -1,0 +1,56 @@
+"""The AWS provider with faults: what a test asks for by files in the folder that ``FAULTS`` names.
+
+``fail/TYPE`` has the next create of that type fail, ``hang/TYPE`` has it wait for ever and say so in
+``hanging/TYPE``; ``hang-after/TYPE`` does so once the resource is there. ``die/TYPE`` ends the plugin. File
+names have ``_`` for ``/``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from local.engine.aws_plugin import AwsPlugin, main
+from local.errors import LocalError
+from local.provider import Created
+
+FAILURE = "it was told to fail"
+
+
+def file_name(type_: str) -> str:
+    return type_.replace("/", "_")
+
+
+class FaultyPlugin(AwsPlugin):
+    def create(self, type_: str, name: str, inputs: dict[str, Any]) -> Created:
+        faults = Path(self._environment["FAULTS"])
+        if _take(faults / "fail" / file_name(type_)):
+            raise LocalError(f"{type_} {name!r}: {FAILURE}")
+        if _take(faults / "die" / file_name(type_)):
+            os._exit(3)
+        if _take(faults / "hang" / file_name(type_)):
+            _hang(faults, type_)
+        made = super().create(type_, name, inputs)
+        if _take(faults / "hang-after" / file_name(type_)):
+            _hang(faults, type_)
+        return made
+
+
+def _hang(faults: Path, type_: str) -> None:
+    (faults / "hanging").mkdir(exist_ok=True)
+    (faults / "hanging" / file_name(type_)).touch()
+    threading.Event().wait()
+
+
+def _take(file: Path) -> bool:
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main(FaultyPlugin)

@@ -1,0 +1,45 @@
+"""Stacks in one account and region, two of them of the same name: none touches another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local import provider
+from tests.engine.stacks import Engine, Stack
+
+
+def test_stacks_of_one_account_do_not_touch_each_other(new_engine: Callable[..., Engine]) -> None:
+    one, namesake = new_engine().stack("local"), new_engine().stack("local")
+    other = one.engine.stack("other")
+    stacks = [one, namesake, other]
+
+    for stack in stacks:
+        made = stack.up()
+        assert made.code == 0, made.text
+
+    assert _shared(one, namesake) == set()
+    assert _shared(one, other) == set()
+    assert all(len(names) == len(set(names)) for names in provider.inventory(one.engine.aws).values())
+    for stack in stacks:
+        assert stack.refresh("--expect-no-changes").code == 0
+
+    assert namesake.destroy().code == 0
+
+    for stack in (one, other):
+        untouched = stack.refresh("--expect-no-changes")
+        assert untouched.code == 0, untouched.text
+        assert stack.destroy().code == 0
+    assert not any(provider.inventory(one.engine.aws).values())
+
+
+def _shared(one: Stack, other: Stack) -> set[str]:
+    return _ids(one) & _ids(other)
+
+
+def _ids(stack: Stack) -> set[str]:
+    """The ids of a stack's resources, but for stages and permissions, which are theirs within an API."""
+    return {
+        f"{resource['type']} {resource['id']}"
+        for resource in stack.resources()
+        if resource["type"].startswith("aws:") and resource["id"] != "$default"
+    }
