@@ -16,7 +16,7 @@ install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
 	@echo "setting up .venv: first uv, then the packages of requirements-dev.txt (pip, where uv is not to be had)"
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || true
 	@if [ -x $(BIN)/uv ] && VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt; then \
 	  VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-build-isolation --no-deps --editable .; \
