@@ -35,6 +35,8 @@ def _value(name: str, written: Any, found: Any, shape: Shape, defaults: Mapping[
         default = None
     if nested is None:
         return _leaf(name, written, found, default)
+    if _is_nothing(written) and _is_nothing(found):
+        return written
     if isinstance(written, list) or isinstance(found, list):
         return _objects(name, written or [], found or [], nested, default or {})
     return _object(written, found, nested, default or {})
@@ -78,7 +80,7 @@ def _objects(
         elif left:
             merged.append(_object(one, left.pop(0), shape, defaults) or {})
     merged += [_object(None, item, shape, defaults) or {} for item in left]
-    return merged if merged or found == written else None
+    return merged or None
 
 
 def _is_same(one: Any, other: Any, *, ordered: bool) -> bool:

@@ -44,6 +44,8 @@ def read(written: Any, found: Any, **defaults: Any) -> dict[str, Any]:
             {"rules": [{"name": "b", "values": []}, {"name": "a", "values": ["y", "x"]}]},
         ),
         ({"rules": []}, {"rules": None}),
+        ({"rules": []}, {"rules": []}),
+        ({}, {"rules": []}),
         ({"number": 5}, {}),
         ({"name": None}, {"name": None}),
     ],
