@@ -223,11 +223,11 @@ def _told(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
-def _check_account(aws: Aws, allowed: str | None) -> None:
+def _check_account(aws: Aws, allowed: Any) -> None:
     """Refuse an account that ``aws:allowedAccountIds`` doesn't name, as pulumi-aws does."""
     if not allowed:
         return
-    accounts = json.loads(allowed) if isinstance(allowed, str) else allowed
+    accounts = [str(each) for each in (json.loads(allowed) if isinstance(allowed, str) else allowed)]
     account = aws.client("sts").get_caller_identity()["Account"]
     if account not in accounts:
         raise LocalError(

@@ -28,7 +28,13 @@ BUCKET_NAME_LENGTH = 63
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     s3 = aws.client("s3")
     bucket = physical_name(inputs, name.lower(), property_name="bucket", max_length=BUCKET_NAME_LENGTH)
-    s3.create_bucket(Bucket=bucket, **present(inputs, ObjectLockEnabledForBucket="objectLockEnabled"))
+    # The region where S3 began has no name there (S3 API Reference, CreateBucket).
+    place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+    s3.create_bucket(
+        Bucket=bucket,
+        **present(inputs, ObjectLockEnabledForBucket="objectLockEnabled"),
+        **(place if aws.region != "us-east-1" else {}),
+    )
     _put_tags(aws, bucket, inputs)
     return Created(
         id=bucket,

@@ -105,7 +105,7 @@ def test_locked_upload_cannot_be_deleted(locked: DeployedStack) -> None:
         )
 
 
-def test_queues_ledger_logs_and_alarms_are_under_the_key(locked: DeployedStack, key_arn: str) -> None:
+def test_queues_ledger_and_logs_are_under_the_key(locked: DeployedStack, key_arn: str) -> None:
     aws, outputs = locked.operator, locked.environment.outputs
 
     def queue_key(url: str) -> str | None:
@@ -114,9 +114,7 @@ def test_queues_ledger_logs_and_alarms_are_under_the_key(locked: DeployedStack, 
 
     table: Any = aws.client("dynamodb").describe_table(TableName=outputs["ledger_table"])["Table"]
     groups = aws.client("logs").describe_log_groups()["logGroups"]
-    topic = aws.client("sns").get_topic_attributes(TopicArn=outputs["alarm_topic"])["Attributes"]
     assert queue_key(outputs["queue_url"]) == queue_key(outputs["dead_letter_queue_url"]) == key_arn
     assert table["SSEDescription"]["KMSMasterKeyArn"] == key_arn
     assert {group.get("kmsKeyId") for group in groups} == {key_arn}
-    assert topic["KmsMasterKeyId"] == key_arn
     assert aws.client("kms").get_key_rotation_status(KeyId=key_arn)["KeyRotationEnabled"]
