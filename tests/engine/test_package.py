@@ -3,52 +3,119 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from apidocs.settings import TOKEN
-from tests.engine.stacks import REPOSITORY, Engine
+from components import BillE
+from local import provider
+from tests.engine.stacks import REPOSITORY, Engine, Stack
+from tests.local.eventually import eventually
+from tests.local.stack import png
 
 PACKAGE = REPOSITORY / "package"
 
 
-def _program(folder: Path, **arguments: Any) -> Path:
-    """A program in YAML, with the one component; JSON is YAML."""
+def _readme_program() -> dict[str, Any]:
+    """The program in the README, with the path of this checkout."""
+    (text,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    program: dict[str, Any] = yaml.safe_load(text)
+    (plugin,) = program["plugins"]["providers"]
+    assert plugin["path"].endswith("/package")
+    plugin["path"] = str(PACKAGE)
+    return program
+
+
+def _write(folder: Path, **arguments: Any) -> Path:
+    program = _readme_program()
+    program["resources"]["receipts"]["properties"] |= {"protectData": False, **arguments}
+    program["outputs"] |= {"region": "${receipts.region}", "groups": "${receipts.logGroups}"}
     folder.mkdir(exist_ok=True)
-    program = {
-        "name": "accounting",
-        "runtime": "yaml",
-        "plugins": {"providers": [{"name": "bill-e", "path": str(PACKAGE)}]},
-        "resources": {"receipts": {"type": TOKEN, "properties": arguments}},
-        "outputs": {"bucket": "${receipts.uploadsBucket}", "api": "${receipts.apiUrl}", "all": "${receipts}"},
-    }
-    (folder / "Pulumi.yaml").write_text(json.dumps(program))
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(program))
     return folder
 
 
-@pytest.fixture
-def engine(new_engine: Callable[..., Engine], yaml_host: Path, tmp_path: Path) -> Engine:
+@pytest.fixture(scope="module")
+def stack(
+    new_engine: Callable[..., Engine], yaml_host: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Stack:
+    """The README's program, deployed."""
     assert yaml_host
-    return new_engine(program=_program(tmp_path / "accounting"))
+    folder = _write(tmp_path_factory.mktemp("yaml") / "accounting", batchWindowSeconds=0)
+    made = new_engine(program=folder).stack("yaml")
+    deployed = made.up()
+    assert deployed.code == 0, deployed.text
+    return made
 
 
-def test_schema_that_the_cli_reads_is_the_one_that_is_checked_in(engine: Engine) -> None:
-    shown = engine.run("package", "get-schema", str(PACKAGE))
+def test_schema_that_the_cli_reads_is_the_one_that_is_checked_in(stack: Stack) -> None:
+    shown = stack.engine.run("package", "get-schema", str(PACKAGE))
 
     assert shown.code == 0, shown.text
-    assert (
-        json.loads(shown.stdout)["resources"]
-        == json.loads((PACKAGE / "schema.json").read_text())["resources"]
-    )
+    read, kept = json.loads(shown.stdout), json.loads((PACKAGE / "schema.json").read_text())
+    assert read["resources"][TOKEN]["properties"] == kept["resources"][TOKEN]["properties"]
+    assert read["resources"][TOKEN]["inputProperties"] == kept["resources"][TOKEN]["inputProperties"]
 
 
-def test_program_in_yaml_is_deployed_and_its_upload_ends_in_an_entry(engine: Engine, tmp_path: Path) -> None:
-    _program(tmp_path / "accounting", protectData=False, batchWindowSeconds=0, maxReceiptMegabytes=1)
-    stack = engine.stack("yaml")
+def test_outputs_of_the_component_are_those_of_a_stack(stack: Stack) -> None:
+    (component,) = (each for each in stack.resources() if each["type"] == TOKEN)
+    first = {name.partition("_")[0] for name in BillE.OUTPUTS}
 
-    made = stack.up()
+    assert len(component["outputs"]) == len(BillE.OUTPUTS)
+    assert {re.match("[a-z]+", name)[0] for name in component["outputs"]} == first  # type: ignore[index]
+    assert stack.outputs()["region"] == "us-east-1"
 
-    assert made.code == 0, made.text
+
+def test_upload_ends_in_an_entry(stack: Stack) -> None:
+    aws, bucket = stack.engine.aws, stack.outputs()["bucket"]
+    version = aws.client("s3").put_object(Bucket=bucket, Key="receipt.png", Body=png())["VersionId"]
+    (table,) = provider.inventory(aws)["aws:dynamodb/table:Table"]
+
+    items: Any = eventually("an entry", lambda: aws.client("dynamodb").scan(TableName=table)["Items"])
+
+    (entry,) = items
+    assert entry["version_id"]["S"] == version
+    assert entry["outcome"]["S"] == "ACCEPTED"
+
+
+def test_second_up_changes_nothing(stack: Stack) -> None:
+    again = stack.up("--expect-no-changes")
+
+    assert again.code == 0, again.text
+
+
+def test_arguments_that_are_refused_are_all_named_without_a_stack_trace(stack: Stack) -> None:
+    kept = (stack.engine.program / "Pulumi.yaml").read_text()
+    _write(stack.engine.program, batchWindowSeconds=0, batchSize=0, maxConcurrency=1)
+
+    refused = stack.preview()
+
+    (stack.engine.program / "Pulumi.yaml").write_text(kept)
+    assert refused.code != 0
+    assert "Traceback" not in refused.text
+    assert 'File "' not in refused.text
+    for argument in ("batchSize", "maxConcurrency"):
+        assert re.search(rf"{argument}.*allowed: a whole number from", refused.text), refused.text
+
+
+def test_fewer_shards_are_refused_here_as_well(stack: Stack) -> None:
+    kept = (stack.engine.program / "Pulumi.yaml").read_text()
+    _write(stack.engine.program, batchWindowSeconds=0, ledgerShards=2)
+
+    refused = stack.preview()
+
+    (stack.engine.program / "Pulumi.yaml").write_text(kept)
+    assert refused.code != 0
+    assert "ledgerShards is 2; allowed: 4 or more" in refused.text
+
+
+def test_stack_is_destroyed_and_leaves_an_empty_account(stack: Stack) -> None:
+    gone = stack.destroy()
+
+    assert gone.code == 0, gone.text
+    assert not any(provider.inventory(stack.engine.aws).values())
