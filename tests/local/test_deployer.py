@@ -12,28 +12,11 @@ from botocore.exceptions import ClientError
 
 from components.policies import deployer_policies
 from local import provider
-from local.aws import Aws, Credentials
+from local.aws import Aws
 from local.emulator import running_emulator
 from local.program import deploy
 from local.provider import Existing
-
-ASKED_WITHOUT_A_RESOURCE = (
-    *("cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
-    *("cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:TagResource"),
-    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "kms:CreateAlias", "kms:DeleteAlias"),
-    *("lambda:CreateEventSourceMapping", "lambda:CreateFunction", "sns:ListTagsForResource"),
-    "sns:TagResource",
-)
-"""What the embedded AWS asks about ``*``: it finds neither a name nor a condition's key in these calls."""
-
-ASKED_UNDER_ANOTHER_NAME = {
-    "lambda:ListEventSourceMappings": "lambda:GetEventSourceMapping",
-    "lambda:ListLayers": "lambda:GetLayerVersion",
-}
-"""Actions of the embedded AWS, and what AWS calls them."""
-
-CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
-"""What the embedded provider calls for functions without a reserved concurrency, and AWS's doesn't."""
+from tests.local.deployer import ASKED_UNDER_ANOTHER_NAME, ASKED_WITHOUT_A_RESOURCE, create_deployer
 
 EVERYTHING = {
     "bill-e:apiAuth": "jwt",
@@ -59,22 +42,7 @@ class Made:
 @pytest.fixture(scope="module")
 def deployer() -> Iterator[Aws]:
     with running_emulator() as emulator:
-        iam = emulator.operator.client("iam")
-        iam.create_user(UserName="deployer")
-        account = emulator.operator.client("sts").get_caller_identity()["Account"]
-        policies: dict[str, Any] = dict(deployer_policies(account, emulator.operator.region))
-        gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]
-        policies["gaps"] = {
-            "Version": "2012-10-17",
-            "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
-        }
-        for name, policy in policies.items():
-            made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
-            iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
-        key = iam.create_access_key(UserName="deployer")["AccessKey"]
-        seen = emulator.seen_by(
-            Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
-        )
+        seen = emulator.seen_by(create_deployer(emulator))
         yield seen
         seen.close()
 

@@ -1,0 +1,48 @@
+"""The engine with the deployer's policies alone: a stack is made, changed, refreshed and destroyed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local import provider
+from local.emulator import Emulator
+from tests.engine.stacks import Engine
+from tests.engine.test_failures import EVERYTHING
+from tests.local.deployer import create_deployer
+
+CHANGED = {
+    "acceptedTypes": ["application/pdf"],
+    "alarmFunctionErrors": 5,
+    "batchSize": 5,
+    "functionTimeoutSeconds": 120,
+    "jwtIssuer": "https://login.example.com",
+    "jwtReadScope": "ledger:read",
+    "ledgerMaxReadUnits": 8000,
+    "logRetentionDays": 365,
+    "objectLockDays": 2,
+    "protectData": True,
+    "throttleRate": 100,
+    "uploadPrefix": "receipts/",
+}
+
+
+def test_deployer_takes_a_stack_from_its_first_update_to_its_last(
+    new_engine: Callable[..., Engine], emulator: Emulator
+) -> None:
+    key = create_deployer(emulator)
+    engine = new_engine(
+        environment={
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+        }
+    )
+    stack = engine.stack("deployed", EVERYTHING)
+    for settings in (EVERYTHING, EVERYTHING | CHANGED, {**EVERYTHING, "encryption": "aws-owned"}, {}):
+        stack.configure(**settings)
+        updated = stack.up("--refresh")
+        assert updated.code == 0, updated.text
+
+    gone = stack.destroy()
+
+    assert gone.code == 0, gone.text
+    assert list(provider.inventory(engine.aws)) == ["aws:kms/key:Key"]  # which outlives its stack

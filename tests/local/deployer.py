@@ -1,0 +1,46 @@
+"""A user who may deploy: with the policies that `docs/deploying-from-ci.md` gives, on the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from components.policies import deployer_policies
+from local.aws import Credentials
+from local.emulator import Emulator
+
+ASKED_WITHOUT_A_RESOURCE = (
+    *("cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
+    *("cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:TagResource"),
+    *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "kms:CreateAlias", "kms:DeleteAlias"),
+    *("lambda:CreateEventSourceMapping", "lambda:CreateFunction", "sns:ListTagsForResource"),
+    "sns:TagResource",
+)
+"""What the embedded AWS asks about ``*``: it finds neither a name nor a condition's key in these calls."""
+
+ASKED_UNDER_ANOTHER_NAME = {
+    "lambda:ListEventSourceMappings": "lambda:GetEventSourceMapping",
+    "lambda:ListLayers": "lambda:GetLayerVersion",
+}
+"""Actions of the embedded AWS, and what AWS calls them."""
+
+CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
+"""What the embedded provider calls for functions without a reserved concurrency, and AWS's doesn't."""
+
+
+def create_deployer(emulator: Emulator) -> Credentials:
+    """Make the user, and allow what the embedded AWS asks for otherwise than AWS does."""
+    iam = emulator.operator.client("iam")
+    iam.create_user(UserName="deployer")
+    account = emulator.operator.client("sts").get_caller_identity()["Account"]
+    policies: dict[str, Any] = dict(deployer_policies(account, emulator.operator.region))
+    gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]
+    policies["gaps"] = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
+    }
+    for name, policy in policies.items():
+        made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
+        iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
+    key = iam.create_access_key(UserName="deployer")["AccessKey"]
+    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
