@@ -219,8 +219,10 @@ def _told(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
     try:
         yield
     except (LocalError, BotoCoreError, ClientError, ValueError) as error:
-        text = str(error) if isinstance(error, LocalError) or not urn else f"{_label(urn)}: {error}"
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+        text, label = str(error), _label(urn) if urn else ""
+        # The provider names the resource by itself.
+        named = text if text.startswith(label) else f"{label}: {text}"
+        context.abort(grpc.StatusCode.FAILED_PRECONDITION, named)
 
 
 def _check_account(aws: Aws, allowed: Any) -> None:
