@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -51,6 +50,7 @@ from components.ledger_api import (
 )
 from components.private_bucket import MAX_OBJECT_LOCK_DAYS, OBJECT_LOCK_MODES, ObjectLock
 from components.python_function import MAX_TIMEOUT_SECONDS
+from components.setting_values import from_argument, from_text
 
 NAMESPACE = "bill-e"
 
@@ -191,7 +191,7 @@ class StackSettings:
         """Read the configuration of the stack that is being deployed."""
         config = pulumi.Config(NAMESPACE)
         given = {key: text for key in cls.names() if (text := config.get(key)) is not None}
-        return cls._made_of(given, _parse, _unknown_keys(cls.names()))
+        return cls._made_of(given, from_text, _unknown_keys(cls.names()))
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> StackSettings:
@@ -201,7 +201,7 @@ class StackSettings:
             for key in sorted(set(arguments) - set(cls.names()))
         ]
         given = {key: value for key, value in arguments.items() if key in cls.names() and value is not None}
-        return cls._made_of(given, _typed, unknown)
+        return cls._made_of(given, from_argument, unknown)
 
     @classmethod
     def names(cls) -> dict[str, str]:
@@ -359,50 +359,6 @@ def _unknown_keys(known: Collection[str]) -> list[Problem]:
         for key in ours
         if key.removeprefix(f"{NAMESPACE}:") not in known
     ]
-
-
-def _parse(key: str, text: str, wanted: object) -> object:
-    """Read a configuration value, which Pulumi always hands over as text; ValueError says what is allowed."""
-    if wanted is str:
-        return text
-    if wanted is bool:
-        if text not in {"true", "false"}:
-            raise ValueError("true or false")
-        return text == "true"
-    if wanted is int:
-        if not text.removeprefix("-").isdecimal() or not text.isascii():
-            raise ValueError("a whole number")
-        return int(text)
-    return _parse_list(key, text)
-
-
-def _typed(_key: str, value: Any, wanted: object) -> object:
-    """Take a value that has a type already; ValueError says which it must have."""
-    if wanted is bool or isinstance(value, bool):
-        allowed, fits = "true or false", wanted is bool and isinstance(value, bool)
-    elif wanted is int:
-        allowed, fits = "a whole number", isinstance(value, int | float) and value == int(value)
-        value = int(value) if fits else value
-    elif wanted is str:
-        allowed, fits = "a text", isinstance(value, str)
-    else:
-        allowed = "a list of texts"
-        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-        value = tuple(value) if fits else value
-    if not fits:
-        raise ValueError(allowed)
-    return value
-
-
-def _parse_list(key: str, text: str) -> tuple[str, ...]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        # The Pulumi CLI takes no list in one piece.
-        raise ValueError(f"a list of texts, set one by one: pulumi config set --path '{key}[0]' VALUE")
-    return tuple(value)
 
 
 def _camel_case(name: str) -> str:

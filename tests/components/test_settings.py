@@ -92,7 +92,7 @@ def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch:
 
 def test_a_list_is_explained_in_the_form_that_the_pulumi_cli_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = problems(monkeypatch, allowedOrigins="https://receipts.example.com")["bill-e:allowedOrigins"]
-    assert allowed.endswith("pulumi config set --path 'allowedOrigins[0]' VALUE")
+    assert allowed.endswith("pulumi config set --type string --path 'allowedOrigins[0]' VALUE")
 
 
 def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
@@ -279,3 +279,43 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
     assert set(ACCEPTABLE_TYPES) <= RECOGNISED
+
+
+class TestArguments:
+    """What programs in other languages give: values with types, under the names of settings."""
+
+    def test_values_become_settings_and_what_is_not_given_keeps_its_default(self) -> None:
+        settings = StackSettings.from_arguments(
+            {"batchSize": 5.0, "protectData": False, "allowedOrigins": ["https://a.example"], "apiAuth": None}
+        )
+        assert settings == StackSettings(
+            batch_size=5, protect_data=False, allowed_origins=("https://a.example",)
+        )
+
+    @pytest.mark.parametrize(
+        ("key", "value", "allowed"),
+        [
+            ("batchSize", "5", "a whole number"),
+            ("batchSize", 5.5, "a whole number"),
+            ("batchSize", float("inf"), "a whole number"),
+            ("batchSize", True, "a whole number"),
+            ("protectData", "false", "true or false"),
+            ("protectData", 0, "true or false"),
+            ("apiAuth", 1, "a text"),
+            ("allowedOrigins", "https://a.example", "a list of texts"),
+            ("allowedOrigins", [1], "a list of texts"),
+        ],
+    )
+    def test_value_of_another_type_is_refused_with_the_type_it_must_have(
+        self, key: str, value: object, allowed: str
+    ) -> None:
+        with pytest.raises(InvalidInputError) as refusal:
+            StackSettings.from_arguments({key: value})
+        (problem,) = refusal.value.problems
+        assert (problem.name, problem.allowed) == (f"bill-e:{key}", allowed)
+
+    def test_all_problems_are_told_at_once(self) -> None:
+        arguments = {"batchSize": 0, "maxConcurrency": "x", "batchsize": 1}
+        with pytest.raises(InvalidInputError) as refusal:
+            StackSettings.from_arguments(arguments)
+        assert {problem.name for problem in refusal.value.problems} == {f"bill-e:{key}" for key in arguments}
