@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -31,6 +32,11 @@ DATA_TYPES = {
 """What holds data, and must outlive every change of a setting."""
 
 TIMEOUT_SECONDS = 180
+
+
+@functools.cache
+def _cli() -> Path:
+    return tools.find_pulumi()
 
 
 def copy_program(target: Path) -> Path:
@@ -104,7 +110,7 @@ class Engine:
         return self.emulator.operator
 
     def variables(self) -> dict[str, str]:
-        pulumi = tools.find_pulumi()
+        pulumi = _cli()
         key = self.emulator.operator.credentials
         description = {
             "endpoint_url": self.emulator.endpoint_url,
@@ -121,7 +127,7 @@ class Engine:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of the CLI that is ended by the test."""
         return subprocess.Popen(
-            [str(tools.find_pulumi()), *arguments, "--non-interactive", "--color=never"],
+            [str(_cli()), *arguments, "--non-interactive", "--color=never"],
             cwd=self.program,
             env=self.variables(),
             stdout=subprocess.PIPE,
@@ -132,7 +138,7 @@ class Engine:
     def run(self, *arguments: str) -> Run:
         """Run a command of the CLI to its end, in the program's folder."""
         result = subprocess.run(
-            [str(tools.find_pulumi()), *arguments, "--non-interactive", "--color=never"],
+            [str(_cli()), *arguments, "--non-interactive", "--color=never"],
             cwd=self.program,
             env=self.variables(),
             capture_output=True,
