@@ -208,6 +208,8 @@ class IngestPipeline(pulumi.ComponentResource):
                 key_arn=key_arn,
                 statements=_only_with_key(key_arn) if key_arn else None,
                 object_lock=args.object_lock,
+                # A bucket with locked uploads can't be deleted: their entries are not to go before them.
+                outlived_by=[args.ledger.table],
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )

@@ -62,30 +62,39 @@ class LedgerArgs:
 SHARDS_VARIABLE = "LEDGER_SHARDS"
 """The variable that tells a function how many shards a month has."""
 
+SHARDS_TAG = "ledger-shards"
+"""The tag on the table that remembers how many there are, for as long as there is a table."""
 
-def refuse_fewer_shards(function: pulumi.ResourceHookArgs) -> None:
-    """Refuse to tell a function of fewer shards than it knows: it would no longer look into the others.
 
-    Run before the function is updated, also in a preview. Pulumi's state holds the highest number there ever
-    was, since a lower one never gets past this.
+def shards_hook(name: str) -> pulumi.ResourceHookBinding:
+    """Have Pulumi refuse fewer shards before it changes what knows of them, in a preview as well."""
+    hook = pulumi.ResourceHook(name, refuse_fewer_shards, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_update=[hook])
+
+
+def refuse_fewer_shards(changed: pulumi.ResourceHookArgs) -> None:
+    """Refuse fewer shards than a table or a function knows of: nobody would look into the others any more.
+
+    The table remembers them in a tag, whatever becomes of the functions. Tables of release 0.1 have no such
+    tag, but their reader has the variable.
     """
-    before, after = _shards(function.old_inputs), _shards(function.new_inputs)
+    before, after = _shards(changed.old_inputs), _shards(changed.new_inputs)
     if before is not None and after is not None and after < before:
         problem = Problem(
             name="ledgerShards",
             value=after,
-            allowed=f"{before} or more: entries lie in {before} partitions of each month, "
-            "and those beyond the new number would no longer be found",
+            allowed=f"{before} or more: each month's entries are spread over {before} partitions, "
+            "and with fewer, some would no longer be found",
         )
         refuse("these settings are not allowed", problem)
 
 
 def _shards(inputs: Mapping[str, Any] | None) -> int | None:
-    """Read the number from a function's inputs, if it is there and known."""
-    try:
-        return int((inputs or {})["environment"]["variables"][SHARDS_VARIABLE])
-    except (KeyError, TypeError, ValueError):
-        return None
+    """Read the number from the inputs of a table or a function, if it is there and known."""
+    given = inputs or {}
+    variables = (given.get("environment") or {}).get("variables") or {}
+    number = (given.get("tags") or {}).get(SHARDS_TAG) or variables.get(SHARDS_VARIABLE)
+    return int(number) if isinstance(number, str) and number.isdecimal() else None
 
 
 class Ledger(pulumi.ComponentResource):
@@ -133,12 +142,15 @@ class Ledger(pulumi.ComponentResource):
                 kms_key_arn=key_arn,
             ),
             deletion_protection_enabled=args.common.protect,
-            tags=args.common.tags,
-            opts=protected(args.common, self),
+            tags={**args.common.tags, SHARDS_TAG: str(args.shards)},
+            opts=pulumi.ResourceOptions.merge(
+                protected(args.common, self), pulumi.ResourceOptions(hooks=shards_hook(f"{name}-shards"))
+            ),
         )
         alarms = table_alarms(table.name, TIME_INDEX, args.common.alarms.thresholds)
         self.alarm_arns = create_alarms(name, alarms, args.common, self)
         self.shards = args.shards
+        self.table = table
         self.table_name = table.name
         self.table_arn = table.arn
         self.index_arn = pulumi.Output.concat(table.arn, f"/index/{TIME_INDEX}")

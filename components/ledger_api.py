@@ -15,7 +15,7 @@ from components.alarms import api_alarms, create_alarms
 from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
 from components.common import CommonArgs, protected
 from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
-from components.ledger import SHARDS_VARIABLE, Ledger, refuse_fewer_shards
+from components.ledger import SHARDS_VARIABLE, Ledger, shards_hook
 from components.python_function import (
     MAX_MEMORY_MEGABYTES,
     MIN_MEMORY_MEGABYTES,
@@ -186,15 +186,7 @@ class LedgerApi(pulumi.ComponentResource):
                     "LEDGER_TABLE": args.ledger.table_name,
                     SHARDS_VARIABLE: str(args.ledger.shards),
                 },
-                hooks=pulumi.ResourceHookBinding(
-                    before_update=[
-                        pulumi.ResourceHook(
-                            f"{name}-shards",
-                            refuse_fewer_shards,
-                            pulumi.ResourceHookOptions(on_dry_run=True),
-                        )
-                    ]
-                ),
+                hooks=shards_hook(f"{name}-shards"),
                 decrypts_via=["dynamodb"],
                 common=args.common,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,

@@ -44,7 +44,8 @@ class PrivateBucketArgs:
 
     `key_arn` names the key that encrypts the objects; without it, S3's own key does. `statements` makes the
     statements of the bucket's policy that are added to "TLS only", given the bucket's ARN. Objects expire
-    after `expiry_days`; without it, never.
+    after `expiry_days`; without it, never. Pulumi deletes the resources in `outlived_by` only once the
+    bucket is gone.
     """
 
     common: CommonArgs
@@ -52,6 +53,7 @@ class PrivateBucketArgs:
     statements: Callable[[pulumi.Output[str]], pulumi.Input[list[policies.Statement]]] | None = None
     expiry_days: int | None = None
     object_lock: ObjectLock | None = None
+    outlived_by: Sequence[pulumi.Resource] = ()
 
 
 class PrivateBucket(pulumi.ComponentResource):
@@ -71,6 +73,7 @@ class PrivateBucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=args.common.protect,
+                depends_on=list(args.outlived_by),
                 # Object Lock is a configuration of its own, which a bucket can get at any time. The state of
                 # a bucket that was created with it says so, and without this the provider would replace it.
                 ignore_changes=["objectLockEnabled"],

@@ -82,6 +82,10 @@ def _function(shards: str | None) -> dict[str, Any]:
     return {"environment": {"variables": {} if shards is None else {"LEDGER_SHARDS": shards}}}
 
 
+def _table(shards: str | None) -> dict[str, Any]:
+    return {"tags": {} if shards is None else {"ledger-shards": shards}}
+
+
 def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> pulumi.ResourceHookArgs:
     return pulumi.ResourceHookArgs(
         urn="urn", id="reader", name="reader", type="function", old_inputs=before, new_inputs=after
@@ -89,8 +93,9 @@ def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> pulumi.Reso
 
 
 def test_fewer_shards_are_refused_with_the_number_that_is_allowed() -> None:
-    with pytest.raises(InvalidInputError, match="ledgerShards is 4; allowed: 8 or more"):
-        refuse_fewer_shards(_change(_function("8"), _function("4")))
+    for of in (_function, _table):
+        with pytest.raises(InvalidInputError, match="ledgerShards is 4; allowed: 8 or more"):
+            refuse_fewer_shards(_change(of("8"), of("4")))
 
 
 @pytest.mark.parametrize(
@@ -98,5 +103,10 @@ def test_fewer_shards_are_refused_with_the_number_that_is_allowed() -> None:
     [("4", "4"), ("4", "8"), (None, "4"), ("4", None), ("4", "an unknown value, in a preview")],
 )
 def test_other_changes_of_shards_are_let_through(before: str | None, after: str | None) -> None:
-    refuse_fewer_shards(_change(_function(before), _function(after)))
-    refuse_fewer_shards(_change(None, _function(after)))
+    for of in (_function, _table):
+        refuse_fewer_shards(_change(of(before), of(after)))
+        refuse_fewer_shards(_change(None, of(after)))
+
+
+def test_table_remembers_its_shards() -> None:
+    assert table(shards=8).inputs["tags"]["ledger-shards"] == "8"

@@ -125,3 +125,18 @@ def test_destroy_leaves_nothing_of_an_unprotected_stack(stack: Stack) -> None:
     assert gone.code == 0, gone.text
     assert stack.resources() == []
     assert not any(provider.inventory(stack.engine.aws).values())
+
+
+def test_destroy_that_stops_at_locked_uploads_leaves_their_entries(new_engine: Callable[..., Engine]) -> None:
+    stack = new_engine().stack("locked", {"objectLockDays": 1, "objectLockMode": "compliance"})
+    assert stack.up().code == 0
+    aws, outputs = stack.engine.aws, stack.outputs()
+    aws.client("s3").put_object(Bucket=outputs["uploads_bucket"], Key="receipt.png", Body=b"a receipt")
+
+    stopped = stack.destroy()
+
+    assert stopped.code != 0
+    assert "object protected by object lock" in stopped.text
+    there = provider.inventory(aws)
+    assert outputs["uploads_bucket"] in there["aws:s3/bucket:Bucket"]
+    assert there["aws:dynamodb/table:Table"] == [outputs["ledger_table"]]
