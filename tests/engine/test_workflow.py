@@ -65,6 +65,20 @@ def test_it_runs_for_pull_requests_and_for_main_only(workflow: dict[Any, Any]) -
     assert workflow[True] == {"pull_request": {"branches": ["main"]}, "push": {"branches": ["main"]}}
 
 
+def test_secrets_are_encrypted_by_the_key_that_the_state_names(workflow: dict[Any, Any]) -> None:
+    """Stack files in the repository name no key, so the CLI has to take the state's."""
+    assert workflow["env"] == {
+        "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    for file in REPOSITORY.glob("Pulumi.*.yaml"):
+        if file.name != "Pulumi.local.yaml":
+            assert (
+                not {"secretsprovider", "encryptedkey", "encryptionsalt"}
+                & yaml.safe_load(file.read_text()).keys()
+            ), file.name
+
+
 def test_no_secret_and_no_key_is_stored() -> None:
     text = DEPLOY.read_text()
 
@@ -92,6 +106,10 @@ def test_pull_requests_preview_and_nothing_else(workflow: dict[Any, Any]) -> Non
     preview = workflow["jobs"]["preview"]
 
     assert preview["strategy"]["matrix"] == {"stack": [*DEPLOYMENTS.values()]}
+    assert preview["env"] == {
+        "STACK": "${{ matrix.stack }}",
+        "PULUMI_BACKEND_URL": "${{ vars.PULUMI_BACKEND_URL }}",
+    }
     assert commands(preview) == ["make install", 'pulumi preview --stack "$STACK" --diff --non-interactive']
     assert credentials(preview)["role-to-assume"] == "${{ vars.AWS_PREVIEW_ROLE_ARN }}"
     for name, job in jobs(workflow):
@@ -106,9 +124,17 @@ def test_each_deployment_has_its_environment_and_role_and_waits_for_its_turn(
     for name, stack in DEPLOYMENTS.items():
         job = workflow["jobs"][name]
         assert job["environment"] == stack
-        assert job["env"]["STACK"] == stack
+        assert job["env"] == {
+            "STACK": stack,
+            "PULUMI_BACKEND_URL": "${{ vars.PULUMI_BACKEND_URL }}",
+            "SECRETS_PROVIDER": "${{ vars.PULUMI_SECRETS_PROVIDER }}",
+        }
         assert job["concurrency"] == {"group": f"deploy-{stack}", "cancel-in-progress": False}
-        assert commands(job)[-1] == 'pulumi up --stack "$STACK" --yes --non-interactive'
+        assert commands(job) == [
+            "make install",
+            'pulumi stack select "$STACK" --create --secrets-provider "$SECRETS_PROVIDER"',
+            'pulumi up --stack "$STACK" --yes --non-interactive',
+        ]
         assert credentials(job)["role-to-assume"] == "${{ vars.AWS_DEPLOY_ROLE_ARN }}"
 
 
@@ -177,12 +203,33 @@ def test_roles_trust_pull_requests_and_environments_of_this_repository_only() ->
     ]
 
 
-def test_preview_can_write_nothing() -> None:
+def test_preview_can_write_nothing_and_read_nothing_but_the_state() -> None:
     documents = [json.loads(block) for block in blocks("json")]
     reading, writing = (each["Statement"] for each in documents if "Principal" not in each["Statement"][0])
 
-    assert [each["Action"] for each in reading] == ["s3:ListBucket", "s3:GetObject", "kms:Decrypt"]
-    assert any("s3:PutObject" in each["Action"] for each in writing)
+    bucket, objects, key = "arn:aws:s3:::STATE", "arn:aws:s3:::STATE/.pulumi/*", "KEY_ARN"
+    assert _allowed(reading) == {
+        ("s3:ListBucket", bucket),
+        ("s3:GetObject", objects),
+        ("kms:Decrypt", key),
+    }
+    assert _allowed(writing) == _allowed(reading) | {
+        ("s3:PutObject", objects),
+        ("s3:DeleteObject", objects),
+        ("kms:Encrypt", key),
+    }
+
+
+def _allowed(statements: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Each action that is allowed, with its resource."""
+    allowed = set()
+    for statement in statements:
+        assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            allowed.add((action, statement["Resource"]))
+    return allowed
 
 
 def test_aws_commands_of_the_guide_exist_with_their_options() -> None:
