@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_without_go_it_says_what_is_missing(
 
 @ALL
 def test_program_on_the_path_is_taken_and_nothing_is_built(nothing: Path, tool: tools.Tool) -> None:
-    there = _executable(nothing / "bin" / tool.name, "exit 0")
+    there = _executable(nothing / "bin" / tool.name, "echo v3.999.0")
 
     assert tools.build(tool) == there
     assert not (nothing / "built").exists()
@@ -73,11 +74,22 @@ def test_go_builds_what_is_missing_and_only_once_for_a_module(nothing: Path) -> 
     assert call.endswith(" tool")
 
 
-def test_program_of_another_version_of_the_module_is_built_again(nothing: Path) -> None:
-    _executable(nothing / "built" / "actionlint", "exit 0")
-    (nothing / "built" / "actionlint.module").write_text("another")
+@pytest.mark.parametrize("name", ["go.mod", "go.sum"])
+def test_program_of_another_version_of_the_module_is_built_again(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    told, program = nothing / "told", nothing / "built" / "actionlint"
+    _executable(nothing / "bin" / "go", f"echo built >> {told}\n: > {program}")
+    shutil.copytree(tools.MODULES / "actionlint", nothing / "go" / "actionlint")
+    monkeypatch.setattr(tools, "MODULES", nothing / "go")
+    tools.build(tools.ACTIONLINT)
 
+    with (nothing / "go" / "actionlint" / name).open("a") as module:
+        module.write("// changed\n")
     assert tools.find(tools.ACTIONLINT) is None
+    tools.build(tools.ACTIONLINT)
+
+    assert told.read_text() == "built\nbuilt\n"
 
 
 def test_failed_build_ends_with_what_go_said(nothing: Path) -> None:
