@@ -37,7 +37,7 @@ def _shared(one: Stack, other: Stack) -> set[str]:
 
 
 def _ids(stack: Stack) -> set[str]:
-    """The ids of a stack's resources, but for stages and permissions, which are theirs within an API."""
+    """The type and id of each of a stack's resources, except stages: every API names its stage `$default`."""
     return {
         f"{resource['type']} {resource['id']}"
         for resource in stack.resources()
