@@ -7,44 +7,23 @@ import pytest
 from tests.components.controls.rules import (
     API,
     AUTHORIZER,
-    BUCKET,
     BUCKET_CORS,
-    BUCKET_ENCRYPTION,
-    BUCKET_LIFECYCLE,
-    BUCKET_LOCK,
-    BUCKET_LOGGING,
-    BUCKET_OWNERSHIP,
-    BUCKET_POLICY,
-    BUCKET_PUBLIC_ACCESS,
-    BUCKET_VERSIONING,
     FUNCTION,
     KEY,
     KEY_ALIAS,
-    LOG_GROUP,
     PERMISSION,
-    QUEUE,
-    QUEUE_POLICY,
-    REDRIVE_ALLOW,
     ROLE,
     ROLE_POLICY,
     ROUTE,
     STAGE,
-    TABLE,
     TOPIC,
     TOPIC_POLICY,
     keys,
 )
 from tests.components.mocks import Graph
 from tests.components.programs import deployed, graph_of
+from tests.protected_types import GUARD_DATA, HOLD_DATA
 
-HOLD_DATA = {BUCKET, LOG_GROUP, QUEUE, TABLE}
-GUARD_DATA = {
-    *(BUCKET_ENCRYPTION, BUCKET_LIFECYCLE, BUCKET_LOCK, BUCKET_LOGGING, BUCKET_OWNERSHIP, BUCKET_POLICY),
-    *(BUCKET_PUBLIC_ACCESS, BUCKET_VERSIONING),
-    # Without it, uploads would go by without a message.
-    "aws:s3/bucketNotification:BucketNotification",
-    *(QUEUE_POLICY, REDRIVE_ALLOW),
-}
 CAN_BE_MADE_AGAIN = {
     *(API, AUTHORIZER, ROUTE, STAGE, "aws:apigatewayv2/integration:Integration"),
     *(FUNCTION, PERMISSION, "aws:lambda/eventSourceMapping:EventSourceMapping"),

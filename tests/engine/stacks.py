@@ -17,19 +17,14 @@ from typing import Any
 from local.aws import Aws
 from local.emulator import Emulator
 from local.engine import command, tools
+from tests.protected_types import HOLD_DATA
 
 REPOSITORY = tools.REPOSITORY
 PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "functions", "package", "requirements.txt")
 """What a deployment reads: settings files are the test's own."""
 
-DATA_TYPES = {
-    "aws:cloudwatch/logGroup:LogGroup",
-    "aws:dynamodb/table:Table",
-    "aws:kms/key:Key",
-    "aws:s3/bucket:Bucket",
-    "aws:sqs/queue:Queue",
-}
-"""What holds data, and must outlive every change of a setting."""
+DATA_TYPES = {*HOLD_DATA, "aws:kms/key:Key"}
+"""What holds data or what data is encrypted with, and must outlive every change of a setting."""
 
 TIMEOUT_SECONDS = 180
 

@@ -10,7 +10,7 @@ import pytest
 from components import StackSettings
 from tests.engine.changes import BASES, CASES, PAGE, Effect, effects, page
 from tests.engine.stacks import DATA_TYPES, Engine, physical_ids
-from tests.engine.test_protection import GUARDS
+from tests.protected_types import GUARD_DATA
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_no_change_of_a_setting_replaces_or_deletes_what_holds_data(found: list[
         (effect.case, step)
         for effect in found
         for step in effect.operations("delete", "replace")
-        if step.type in DATA_TYPES | GUARDS and not step.retained and not effect.refused
+        if step.type in DATA_TYPES | GUARD_DATA and not step.retained and not effect.refused
     ]
     assert harmful == []
 

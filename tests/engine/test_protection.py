@@ -8,21 +8,7 @@ import pytest
 
 from local import provider
 from tests.engine.stacks import DATA_TYPES, Engine, Stack
-
-GUARDS = {
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-    "aws:s3/bucketLogging:BucketLogging",
-    "aws:s3/bucketNotification:BucketNotification",
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-    "aws:s3/bucketPolicy:BucketPolicy",
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "aws:s3/bucketVersioning:BucketVersioning",
-    "aws:sqs/queuePolicy:QueuePolicy",
-    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
-}
-"""What guards data, beside the types that hold it."""
+from tests.protected_types import GUARD_DATA, HOLD_DATA
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +20,7 @@ def stack(new_engine: Callable[..., Engine]) -> Stack:
 def test_destroy_gets_at_nothing_that_holds_or_guards_data(stack: Stack, flags: list[str]) -> None:
     assert stack.up().code == 0
     before = _guarded(stack)
-    assert {type_ for type_, _, _ in before} >= (DATA_TYPES - {"aws:kms/key:Key"}) | GUARDS
+    assert {type_ for type_, _, _ in before} >= HOLD_DATA | GUARD_DATA
     targets = [f"--target={urn}" for _, _, urn in before] if "--target" in flags else flags
 
     destroyed = stack.destroy(*targets)
@@ -59,5 +45,5 @@ def _guarded(stack: Stack) -> set[tuple[str, str, str]]:
     return {
         (resource["type"], resource["id"], resource["urn"])
         for resource in stack.resources()
-        if resource["type"] in DATA_TYPES | GUARDS and "alarms-key" not in resource["urn"]
+        if resource["type"] in DATA_TYPES | GUARD_DATA and "alarms-key" not in resource["urn"]
     }
