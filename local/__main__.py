@@ -27,7 +27,7 @@ UPLOADS, LEAST_UPLOADS = 3_000, 30
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, as said on stderr, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    options = _parse(_parser(), arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Also where stdout is a file or a pipe, what is told there and on stderr keeps its order.
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -41,6 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the arguments; an option that only Pulumi knows is Pulumi's, wherever it stands."""
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown and options.run is not _pulumi:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if unknown:
+        options.arguments = [*unknown, *options.arguments]
+    return options
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -109,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "pulumi",
         help="run the Pulumi CLI against the embedded AWS that `make local` keeps up",
         usage="python -m local pulumi [--outputs FILE] [--state FOLDER] ARGUMENTS...",
+        description="Run the Pulumi CLI against the embedded AWS. --outputs and --state go before ARGUMENTS.",
     )
     pulumi.add_argument(
         "--outputs",
@@ -120,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
     pulumi.add_argument(
         "--state",
         metavar="FOLDER",
-        type=Path,
         help="keep Pulumi's state there (default: beside the emulator's data, and gone with it)",
     )
     pulumi.add_argument(

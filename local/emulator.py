@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import trustme
 
@@ -111,6 +112,16 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
         listener.close()
         _wait_until_healthy(process, bound_port, ca_bundle, log)
         yield Emulator(port=bound_port, operator=operator, log=log, home=home, _process=process)
+
+
+def is_reachable(endpoint_url: str) -> bool:
+    """Tell whether something listens there, such as an emulator that another process runs."""
+    address = urlsplit(endpoint_url)
+    try:
+        socket.create_connection((address.hostname or HOST, address.port or 443), timeout=2).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _bound_socket(port: int | None) -> socket.socket:

@@ -6,14 +6,12 @@ import contextlib
 import json
 import os
 import shlex
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from local.aws import Aws
-from local.emulator import HOST, Emulator, running_emulator
+from local.emulator import Emulator, is_reachable, running_emulator
 from local.environment import Environment, running_environment
 from local.errors import LocalError
 
@@ -103,7 +101,7 @@ def _check_writable(target: Path) -> None:
         raise LocalError(f"the folder of --outputs {target} cannot be made: {error.strerror}") from error
     if target.is_dir():
         raise LocalError(f"--outputs {target} is a folder: name a file")
-    if (running := _endpoint_described_in(target)) and _is_reachable(running):
+    if (running := _endpoint_described_in(target)) and is_reachable(running):
         raise LocalError(
             f"--outputs {target} describes an environment that is up at {running}: "
             "stop it, or name another file"
@@ -119,15 +117,6 @@ def _endpoint_described_in(target: Path) -> str | None:
         return str(description["endpoint_url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _is_reachable(endpoint_url: str) -> bool:
-    address = urlsplit(endpoint_url)
-    try:
-        socket.create_connection((address.hostname or HOST, address.port or 443), timeout=2).close()
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 @contextlib.contextmanager

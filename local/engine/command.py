@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
+
+from local.emulator import is_reachable
 from local.engine import tools
 from local.errors import LocalError
 from local.program import STACK
@@ -23,14 +27,21 @@ PLUGINS = {
 }
 """Name of a plugin's executable to the module that it is."""
 
-FROM_THE_CALLER = ("PULUMI_DEBUG_", "PULUMI_PARALLEL", "PULUMI_DISABLE_")
+DESCRIBED = ("endpoint_url", "region", "ca_bundle", "state_folder")
+ADMINISTRATOR = ("administrator_access_key_id", "administrator_secret_access_key")
+"""What is needed of the description that `make local` writes."""
+
+KEPT_VARIABLES = ("PULUMI_DEBUG_", "PULUMI_PARALLEL", "PULUMI_DISABLE_", "PULUMI_SKIP_CONFIRMATIONS")
 """What stays of the caller's ``PULUMI_`` variables; the others would lead to another state or account."""
 
+MARK = "embedded-aws"
+"""The file in a state folder that names the run of the embedded AWS that the state is of."""
 
-def run_pulumi(arguments: Sequence[str], described_in: Path, state: Path | None) -> NoReturn:
+
+def run_pulumi(arguments: Sequence[str], described_in: Path, state: str | None) -> NoReturn:
     """Become the Pulumi CLI with these arguments, on the environment that the file describes.
 
-    Its state is in ``state``, or beside the emulator's own data, with which it goes.
+    Its state is in the folder ``state``, or beside the emulator's own data, with which it goes.
 
     Raises:
         LocalError: there is no CLI or no running environment, or the state is of something else.
@@ -38,24 +49,30 @@ def run_pulumi(arguments: Sequence[str], described_in: Path, state: Path | None)
     """
     pulumi = tools.find_pulumi()
     description = _read(described_in)
-    folder = (state or Path(description["state_folder"])).absolute()
-    claim_state(folder, _identity(description), tools.REPOSITORY)
-    environment = pulumi_environment(os.environ, pulumi, folder, description)
-    _select_stack(pulumi, environment)
+    folder = Path(description["state_folder"]) if state is None else _chosen(state)
+    try:
+        claim_state(folder, _identity(description))
+        environment = pulumi_environment(os.environ, pulumi, folder, description)
+        project = make_project(folder / "project")
+    except OSError as error:
+        raise LocalError(f"the state folder {folder} cannot be written: {error}") from error
+    _select_stack(pulumi, environment, project)
+    os.chdir(project)
     os.execve(pulumi, [str(pulumi), *arguments], environment)  # noqa: S606 (that is the command)
 
 
 def pulumi_environment(
     own: Mapping[str, str], pulumi: Path, state: Path, description: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return the environment in which ``pulumi`` uses the embedded AWS, and nothing of the user's but PATH.
+    """Return the environment in which ``pulumi`` uses the embedded AWS and no other account or state.
 
-    The plugins' executables and the CLI's home go into the folder ``state``.
+    Of the caller's environment, the variables of AWS and Pulumi are left out. The plugins' executables and
+    the CLI's home go into the folder ``state``.
     """
     kept = {
         name: value
         for name, value in own.items()
-        if not name.startswith(("AWS_", "PULUMI_")) or name.startswith(FROM_THE_CALLER)
+        if not name.startswith(("AWS_", "PULUMI_")) or name.startswith(KEPT_VARIABLES)
     }
     plugins = install_plugins(state / "plugins", pulumi)
     return {
@@ -87,38 +104,76 @@ def install_plugins(folder: Path, pulumi: Path, modules: Mapping[str, str] = PLU
         if name.startswith("pulumi-language-") and (beside.exists() or shutil.which(name)):
             continue
         script = folder / name
-        script.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m {module} \"$@\"\n")
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m {module} "$@"\n')
         script.chmod(0o755)
     return folder
 
 
-def claim_state(folder: Path, identity: str, project_folder: Path) -> None:
+def claim_state(folder: Path, identity: str) -> None:
     """Make ``folder`` the place of state for an embedded AWS, which ``identity`` names.
 
     Raises:
-        LocalError: it holds the state of another program, or of an embedded AWS that is gone.
+        LocalError: it holds the state of another program, of another AWS, or something else altogether.
+        OSError: it cannot be written.
 
     """
-    mark = folder / "embedded-aws"
+    mark = folder / MARK
     stacks = folder / ".pulumi" / "stacks"
-    others = sorted(path.name for path in stacks.glob("*") if path.name != _project(project_folder))
+    others = sorted(path.name for path in stacks.glob("*") if path.name != _project()["name"])
+    if folder.exists() and not folder.is_dir():
+        raise LocalError(f"--state {folder} is a file: name a folder")
     if others:
         raise LocalError(f"--state {folder} holds the state of {', '.join(others)}: name another folder")
-    if (stacks.exists() or mark.exists()) and (not mark.is_file() or mark.read_text() != identity):
+    if mark.is_file() and mark.read_text(errors="replace") != identity:
         raise LocalError(
-            f"--state {folder} is the state of another AWS, not of the one that is up now: "
+            f"--state {folder} belongs to an embedded AWS that is no longer running: "
             "name another folder, or remove this one"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        mark.write_text(identity)
-    except OSError as error:
-        raise LocalError(f"--state {folder} cannot be written: {error.strerror}") from error
+    if not mark.is_file() and folder.is_dir() and any(folder.iterdir()):
+        raise LocalError(
+            f"--state {folder} is not empty, and no state of an embedded AWS: name another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(identity)
+    _mend(folder)
 
 
-def _project(folder: Path) -> str:
-    lines = (folder / "Pulumi.yaml").read_text(encoding="utf-8").splitlines()
-    return next(line.partition(":")[2].strip() for line in lines if line.startswith("name:"))
+def make_project(folder: Path) -> Path:
+    """Make a project that runs this repository's program, with settings files of its own, and return it.
+
+    `pulumi config set` writes into a settings file: those of the repository are for other deployments.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    project = _project()
+    project["main"] = os.path.relpath(tools.REPOSITORY.resolve(), folder.resolve())
+    project["runtime"]["options"]["virtualenv"] = str(tools.REPOSITORY / ".venv")
+    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
+    for settings in tools.REPOSITORY.glob("Pulumi.*.yaml"):
+        if not (folder / settings.name).exists():
+            shutil.copy(settings, folder / settings.name)
+    return folder
+
+
+def _mend(folder: Path) -> None:
+    """Remove the files that a killed CLI has begun and not written: it would not get past them again.
+
+    They hold the attributes of the checkpoint beside them, which Pulumi writes anew.
+    """
+    for attributes in (folder / ".pulumi").rglob("*.attrs"):
+        if attributes.stat().st_size == 0:
+            attributes.unlink()
+
+
+def _chosen(state: str) -> Path:
+    """Return the folder that ``--state`` names."""
+    if not state or "://" in state:
+        raise LocalError(f"--state {state!r} is not allowed: name a folder on this machine")
+    return Path(state).expanduser().absolute()
+
+
+def _project() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((tools.REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))
+    return content
 
 
 def _identity(description: Mapping[str, Any]) -> str:
@@ -131,30 +186,30 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise LocalError(f"no embedded AWS is up: there is no {path}; {hint}") from error
+        raise LocalError(f"no embedded AWS is running: there is no {path}; {hint}") from error
     except (OSError, ValueError) as error:
-        raise LocalError(f"{path} describes no embedded AWS ({error}); {hint}") from error
-    needed = {"endpoint_url", "region", "ca_bundle", "state_folder"}
-    needed |= {"administrator_access_key_id", "administrator_secret_access_key"}
-    if not isinstance(description, dict) or not needed <= description.keys():
-        raise LocalError(f"{path} describes no embedded AWS; {hint}")
-    if not Path(description["ca_bundle"]).is_file():
-        raise LocalError(f"the embedded AWS that {path} describes is gone; {hint}")
-    return description
+        raise LocalError(f"{path} does not describe an embedded AWS ({error}); {hint}") from error
+    given = description if isinstance(description, dict) else {}
+    if not all(isinstance(given.get(name), str) for name in (*DESCRIBED, *ADMINISTRATOR)):
+        raise LocalError(f"{path} does not describe an embedded AWS; {hint}")
+    if not Path(given["ca_bundle"]).is_file() or not is_reachable(given["endpoint_url"]):
+        raise LocalError(f"the embedded AWS that {path} describes is no longer running; {hint}")
+    return given
 
 
-def _select_stack(pulumi: Path, environment: Mapping[str, str]) -> None:
+def _select_stack(pulumi: Path, environment: Mapping[str, str], project: Path) -> None:
     """Have the stack of `Pulumi.local.yaml` selected, so that every command has one from the first on."""
     folder = Path(environment["PULUMI_HOME"], "workspaces")
     if folder.is_dir() and any(folder.iterdir()):
         return
     result = subprocess.run(
         [str(pulumi), "stack", "select", "--create", STACK, "--non-interactive"],
-        cwd=tools.REPOSITORY,
+        cwd=project,
         env=dict(environment),
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if result.returncode != 0:
-        raise LocalError(f"Pulumi could not make the stack {STACK}: {result.stderr.strip()}")
+        raise LocalError(f"Pulumi could not create the stack {STACK}: {result.stderr.strip()}")

@@ -55,8 +55,12 @@ TOOLS = (PULUMI, YAML_HOST, ACTIONLINT)
 
 
 def find(tool: Tool) -> Path | None:
-    """Return the program on the PATH, or the one that was built from today's module, if there is one."""
-    if on_path := shutil.which(tool.name):
+    """Return the program on the PATH, or the one that was built from today's module, if there is one.
+
+    A Pulumi CLI on the PATH that is too old, or doesn't run, is passed over.
+    """
+    on_path = shutil.which(tool.name)
+    if on_path and (tool is not PULUMI or _fault(Path(on_path)) is None):
         return Path(on_path)
     return tool.built if _is_current(tool) else None
 
@@ -68,19 +72,14 @@ def find_pulumi() -> Path:
         LocalError: there is none, it doesn't run, or it is too old.
 
     """
-    pulumi = find(PULUMI)
-    if pulumi is None:
-        raise LocalError(
-            f"there is no Pulumi CLI: no pulumi is on the PATH ({INSTALL_PULUMI}), "
-            "and `make pulumi` has not built one"
-        )
-    version = _version(pulumi)
-    if version[:2] < PULUMI_NEEDED:
-        raise LocalError(
-            f"{pulumi} is version {'.'.join(map(str, version))}; "
-            f"allowed: {'.'.join(map(str, PULUMI_NEEDED))} or newer"
-        )
-    return pulumi
+    if pulumi := find(PULUMI):
+        return pulumi
+    if on_path := shutil.which(PULUMI.name):
+        raise LocalError(f"{_fault(Path(on_path))}; upgrade it, or build another one with `make pulumi`")
+    raise LocalError(
+        f"there is no Pulumi CLI: no pulumi is on the PATH ({INSTALL_PULUMI}), "
+        "and `make pulumi` has not built one"
+    )
 
 
 def build(tool: Tool) -> Path:
@@ -140,22 +139,31 @@ def _module_version(tool: Tool) -> str:
     return versions[module]
 
 
-def _version(pulumi: Path) -> tuple[int, ...]:
+def _fault(pulumi: Path) -> str | None:
+    """Say why this Pulumi CLI can't be used, if it can't."""
     try:
         result = subprocess.run(
             [str(pulumi), "version"],
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
             timeout=VERSION_TIMEOUT_SECONDS,
             env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise LocalError(f"{pulumi} does not run: {error}") from error
+        return f"{pulumi} does not run: {error}"
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", result.stdout)
     if result.returncode != 0 or not found:
-        raise LocalError(f"{pulumi} does not say its version: `pulumi version` printed {result.stdout!r}")
-    return tuple(int(part) for part in found.groups())
+        printed = " ".join((result.stdout + result.stderr).split())
+        return (
+            f"{pulumi} does not say its version: `pulumi version` exited with {result.returncode} "
+            f"and printed {printed!r}"
+        )
+    if (int(found[1]), int(found[2])) < PULUMI_NEEDED:
+        needed = ".".join(map(str, PULUMI_NEEDED))
+        return f"{pulumi} is version {found[0]}; allowed: {needed} or newer"
+    return None
 
 
 def _say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,15 @@ def test_cli_that_is_too_old_is_said_with_its_version_and_the_least(
 ) -> None:
     old = _fake_cli(tmp_path / "bin", "echo v3.100.2")
     monkeypatch.setenv("PATH", f"{old}:/usr/bin:/bin")
+    monkeypatch.setattr(tools, "BUILT", tmp_path / "nothing")
 
     said = _complaint(capsys, f"--outputs={described}", "preview")
 
     assert f"{old / 'pulumi'} is version 3.100.2; allowed: 3.190 or newer" in said
+    assert "make pulumi" in said
 
 
-@pytest.mark.parametrize("script", ["exit 3", "echo hello"])
+@pytest.mark.parametrize("script", ["exit 3", "echo hello", r"printf '\377'"])
 def test_cli_that_does_not_say_its_version_is_named(
     described: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -99,11 +102,14 @@ def test_cli_that_does_not_say_its_version_is_named(
 ) -> None:
     broken = _fake_cli(tmp_path / "bin", script)
     monkeypatch.setenv("PATH", f"{broken}:/usr/bin:/bin")
+    monkeypatch.setattr(tools, "BUILT", tmp_path / "nothing")
 
     assert str(broken / "pulumi") in _complaint(capsys, f"--outputs={described}", "preview")
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"endpoint_url": "https://127.0.0.1:1"}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"endpoint_url": "https://127.0.0.1:1"}', '{"state_folder": 5}']
+)
 def test_without_a_running_environment_it_says_how_to_start_one(
     pulumi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
@@ -122,9 +128,13 @@ def test_environment_that_is_gone_is_said_to_be(
     described: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     description: dict[str, Any] = json.loads(described.read_text())
-    described.write_text(json.dumps({**description, "ca_bundle": str(tmp_path / "gone.pem")}))
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = f"https://127.0.0.1:{unused.getsockname()[1]}"
+        for change in ({"ca_bundle": str(tmp_path / "gone.pem")}, {"endpoint_url": nowhere}):
+            described.write_text(json.dumps(description | change))
 
-    assert "is gone" in _complaint(capsys, f"--outputs={described}", "preview")
+            assert "is no longer running" in _complaint(capsys, f"--outputs={described}", "preview")
 
 
 def test_state_of_another_program_is_refused(
@@ -145,7 +155,31 @@ def test_state_of_another_run_of_the_embedded_aws_is_refused(
     state.mkdir()
     (state / "embedded-aws").write_text("https://127.0.0.1:1 AKIA\n")
 
-    assert "another AWS" in _complaint(capsys, f"--outputs={described}", "preview")
+    assert "no longer running" in _complaint(capsys, f"--outputs={described}", "preview")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("", "name a folder on this machine"),
+        ("s3://bucket", "name a folder on this machine"),
+        ("{folder}", "is not empty, and no state of an embedded AWS"),
+        ("{folder}/notes.txt", "is a file: name a folder"),
+        ("/proc/nowhere", "cannot be written"),
+    ],
+)
+def test_place_for_state_that_is_none_is_refused_and_nothing_is_made(
+    described: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, state: str, words: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+
+    said = _complaint(
+        capsys, f"--outputs={described}", f"--state={state.format(folder=tmp_path / 'mine')}", "preview"
+    )
+
+    assert words in said
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
 def test_locked_stack_is_said_to_be_locked(new_engine: Callable[..., Engine], tmp_path: Path) -> None:
