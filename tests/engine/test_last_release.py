@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.released import recreate
 from tests.engine.stacks import DATA_TYPES, Engine, physical_ids
-from tests.engine.test_protection import GUARDS
+from tests.protected_types import GUARD_DATA
 
 PLAIN: dict[str, Any] = {"logRetentionDays": 1}
 EVERYTHING: dict[str, Any] = {
@@ -58,7 +58,7 @@ def test_update_of_the_last_release_replaces_and_deletes_nothing_that_holds_data
     lost = [
         step
         for step in updated.changes()
-        if step.operation not in ("create", "update") and step.type in DATA_TYPES | GUARDS
+        if step.operation not in ("create", "update") and step.type in DATA_TYPES | GUARD_DATA
     ]
     assert lost == []
     after = stack.resources()
