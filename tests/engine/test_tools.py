@@ -51,6 +51,17 @@ def test_program_on_the_path_is_taken_and_nothing_is_built(nothing: Path, tool: 
     assert not (nothing / "built").exists()
 
 
+def test_cli_that_cannot_be_used_is_passed_over_for_the_one_that_was_built(nothing: Path) -> None:
+    _executable(nothing / "bin" / "pulumi", "echo v3.100.0")
+    program = nothing / "built" / "pulumi"
+    script = f"printf '#!/bin/sh\\necho v3.300.0\\n' > {program}; /bin/chmod +x {program}"
+    _executable(nothing / "bin" / "go", script)
+
+    assert tools.find(tools.PULUMI) is None
+    assert tools.build(tools.PULUMI) == program
+    assert tools.find_pulumi() == program
+
+
 @ALL
 def test_module_pins_the_tool_and_every_source(tool: tools.Tool) -> None:
     folder = tools.MODULES / tool.module
