@@ -137,8 +137,9 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        names = changed(old, new)
-        replacing = provider.replaced_by(_type(request.urn), names)
+        with _told(context, request.urn):
+            names = changed(old, new)
+            replacing = provider.replaced_by(_type(request.urn), names)
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if names else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=names,
@@ -218,8 +219,10 @@ def _told(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
     """Tell the engine of a failure in one sentence, which it prints beside the resource."""
     try:
         yield
-    except (LocalError, BotoCoreError, ClientError, ValueError) as error:
-        text, label = str(error), _label(urn) if urn else ""
+    except Exception as error:  # noqa: BLE001 (the engine would print the stack of anything else)
+        known = isinstance(error, LocalError | BotoCoreError | ClientError)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        label = _label(urn) if urn else ""
         # The provider names the resource by itself.
         named = text if text.startswith(label) else f"{label}: {text}"
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, named)

@@ -24,8 +24,8 @@ BUILT = REPOSITORY / ".build" / "engine"
 
 INSTALL_PULUMI = "https://www.pulumi.com/docs/install/"
 INSTALL_GO = "https://go.dev/doc/install"
-PULUMI_NEEDED = (3, 190)
-"""The first release with all that is asked of it here: hooks of resources, packages in a folder."""
+PULUMI_NEEDED = (3, 231)
+"""The release of the SDK that the program needs at least (pyproject.toml). Tried is the one that is built."""
 
 VERSION_TIMEOUT_SECONDS = 60
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -160,6 +160,65 @@ def test_diff_names_what_changed_and_what_it_takes(
 
     assert (list(found.diffs), list(found.replaces)) == (diffs, replaces)
     assert set(found.detailedDiff) == set(diffs)
+
+
+def test_diff_tells_what_is_added_removed_and_changed_and_what_takes_another_resource(
+    plugin: AwsPlugin,
+) -> None:
+    kind = provider_pb2.PropertyDiff
+    old = {"retentionInDays": 7, "skipDestroy": True, "name": "g"}
+    new = {"retentionInDays": 30, "kmsKeyId": "key", "name": "h", "namePrefix": "h-"}
+
+    found = plugin.Diff(
+        provider_pb2.DiffRequest(urn=urn(LOG_GROUP), old_inputs=to_struct(old), news=to_struct(new)),
+        Context(),
+    )
+
+    assert {name: each.kind for name, each in found.detailedDiff.items()} == {
+        "retentionInDays": kind.UPDATE,
+        "skipDestroy": kind.DELETE,
+        "kmsKeyId": kind.ADD,
+        "name": kind.UPDATE_REPLACE,
+        "namePrefix": kind.ADD_REPLACE,
+    }
+
+
+def test_refresh_drops_what_aws_no_longer_has(plugin: AwsPlugin, aws: Aws) -> None:
+    inputs = {"name": "losing", "retentionInDays": 7.0}
+    made = create(plugin, LOG_GROUP, inputs)
+    aws.client("logs").delete_retention_policy(logGroupName="losing")
+
+    read = plugin.Read(
+        provider_pb2.ReadRequest(
+            id=made.id, urn=urn(LOG_GROUP), inputs=to_struct(inputs), properties=made.properties
+        ),
+        Context(),
+    )
+
+    assert "retentionInDays" not in from_struct(read.inputs)
+    assert "retentionInDays" not in from_struct(read.properties)
+    assert "arn" in from_struct(read.properties)
+
+
+def test_fault_of_the_provider_is_one_sentence_that_names_the_resource(
+    plugin: AwsPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("Enabled")
+
+    for operation in ("create", "read", "update", "delete"):
+        monkeypatch.setattr(provider, operation, fail)
+    group: dict[str, Any] = {"id": "g", "urn": urn(LOG_GROUP)}
+    calls: list[Callable[[], Any]] = [
+        lambda: create(plugin, LOG_GROUP, {"name": "g"}),
+        lambda: plugin.Read(provider_pb2.ReadRequest(**group, inputs=to_struct({"name": "g"})), Context()),
+        lambda: plugin.Update(provider_pb2.UpdateRequest(**group), Context()),
+        lambda: plugin.Delete(provider_pb2.DeleteRequest(**group), Context()),
+    ]
+
+    for call in calls:
+        with pytest.raises(RefusedError, match=f"^{LOG_GROUP} 'it': KeyError: 'Enabled'$"):
+            call()
 
 
 def test_update_keeps_what_aws_decided_and_drops_what_was_taken_back(plugin: AwsPlugin) -> None:
