@@ -186,8 +186,8 @@ def compare(
     known: set[str] = set()
     with tally(terminal.err, "ledger entries read") as advance:
         for items in scanned_pages(administrator.dynamodb, ledger, f"the ledger table {ledger}"):
+            known.update(_bucket(item, f"ledger {ledger}") for item in items if not is_note(item))
             lost.add_standing(items)
-            known.update(item["bucket"]["S"] for item in items if not is_note(item))
             advance(len(items))
     if known and not known & buckets:
         raise BillEError(
@@ -330,18 +330,23 @@ def _has_keys_of_a_ledger(table: TableDescriptionTypeDef) -> bool:
 
 def _refuse_foreign(item: Item, restored: str, buckets: Set[str]) -> None:
     """Raise BillEError for an item that this stack's ledger can't have held."""
-    name = " / ".join(item[key]["S"] for key in KEYS)
-    try:
-        bucket = read_entry(item).upload.version.bucket
-    except ValueError as error:
-        raise BillEError(
-            f"table {restored} is no ledger: its item {name} is no entry, as {error}. Nothing was changed"
-        ) from error
+    bucket = _bucket(item, f"table {restored}")
     if bucket not in buckets:
         raise BillEError(
             f"table {restored} is not of this stack: it holds entries about bucket {bucket}. If the stack "
             f"had that bucket before, add --former-bucket {bucket}. Nothing was changed"
         )
+
+
+def _bucket(item: Item, table: str) -> str:
+    """Return the bucket that an entry is about; raise BillEError for an item that is no entry."""
+    try:
+        return read_entry(item).upload.version.bucket
+    except ValueError as error:
+        name = " / ".join(item[key]["S"] for key in KEYS)
+        raise BillEError(
+            f"{table} is no ledger: its item {name} is no entry, as {error}. Nothing was changed"
+        ) from error
 
 
 def _row(lost: LostEntry) -> Row:

@@ -262,6 +262,14 @@ def _no_entries(operated: OperatedStack) -> None:
     )
 
 
+def _ledger_with_a_foreign_item(operated: OperatedStack) -> None:
+    restore_table(operated)
+    put(operated, RESTORED, *ENTRIES)
+    operated.dynamodb.put_item(
+        TableName=TABLE, Item={schema.FINGERPRINT: {"S": "x"}, schema.ENTRY: {"S": "y"}}
+    )
+
+
 def _ledger_of_another_stack(operated: OperatedStack) -> None:
     put(operated, TABLE, entry("a.png", bucket="others"))
     restore_table(operated)
@@ -272,6 +280,10 @@ REFUSED: dict[str, tuple[Callable[[OperatedStack], None], str]] = {
     "of other keys": (_other_keys, f"table {RESTORED} is no ledger: its keys are not fingerprint and entry"),
     "of another bucket": (_other_bucket, "it holds entries about bucket others"),
     "of no entries": (_no_entries, f"table {RESTORED} is no ledger: its item x / y is no entry"),
+    "and ledger with a foreign item": (
+        _ledger_with_a_foreign_item,
+        f"ledger {TABLE} is no ledger: its item x / y is no entry",
+    ),
     "and ledger of another stack": (
         _ledger_of_another_stack,
         "knows nothing of bucket uploads, but of others",
