@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from typing import Any
 from local.aws import Aws
 from local.emulator import Emulator
 from local.engine import command, tools
+from tests.local.eventually import eventually
+from tests.local.processes import processes_of_session, send
 from tests.protected_types import HOLD_DATA
 
 REPOSITORY = tools.REPOSITORY
@@ -91,6 +95,19 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Started:
+    """A command of the CLI that is running, in a session of its own together with its plugins."""
+
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """Kill the CLI, so that it can clean nothing up, and hold that its plugins then end by themselves."""
+        self.process.kill()
+        self.process.wait()
+        eventually("no plugin without its CLI", lambda: not processes_of_session(self.process.pid))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Engine:
     """The CLI, the program and the embedded AWS; `environment` adds variables for the plugins."""
 
@@ -119,16 +136,29 @@ class Engine:
             command.install_plugins(self.state / "plugins", pulumi, self.plugins)
         return {**environment, "PULUMI_DEBUG_COMMANDS": "true", **self.environment}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command of the CLI that is ended by the test."""
-        return subprocess.Popen(
-            [str(_cli()), *arguments, "--non-interactive", "--color=never"],
-            cwd=self.program,
-            env=self.variables(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    @contextlib.contextmanager
+    def start(self, *arguments: str) -> Iterator[Started]:
+        """Start a command of the CLI. At the end of the context, nothing of it runs any more."""
+        said = self.state / f"{uuid.uuid4().hex}.said"
+        with said.open("wb") as file:
+            process = subprocess.Popen(
+                [str(_cli()), *arguments, "--non-interactive", "--color=never"],
+                cwd=self.program,
+                env=self.variables(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        try:
+            yield Started(process=process)
+        except BaseException as error:
+            error.add_note(f"pulumi {' '.join(arguments)} has said:\n{said.read_text()}")
+            raise
+        finally:
+            # The engine puts each plugin into a process group of its own, but leaves it in the session.
+            send(signal.SIGKILL, processes_of_session(process.pid))
+            process.wait()
 
     def run(self, *arguments: str) -> Run:
         """Run a command of the CLI to its end, in the program's folder."""
@@ -198,7 +228,7 @@ class Stack:
     def command(self, *arguments: str) -> Run:
         return self.engine.run(*arguments, f"--stack={self.name}")
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> contextlib.AbstractContextManager[Started]:
         return self.engine.start(*arguments, f"--stack={self.name}")
 
     def outputs(self) -> dict[str, Any]:

@@ -14,6 +14,17 @@ def processes_naming(text: str) -> list[int]:
     return [pid for pid, command in command_lines() if text in command]
 
 
+def processes_of_session(session: int) -> list[int]:
+    """The processes that still run in the session of a process, wherever their parents have gone."""
+    found = []
+    for pid, command in command_lines():
+        with contextlib.suppress(OSError):  # it has just ended, or is somebody else's
+            # A process that has ended and that nobody has waited for has no command line.
+            if command and os.getsid(pid) == session:
+                found.append(pid)
+    return found
+
+
 def command_lines() -> Iterator[tuple[int, str]]:
     if Path("/proc/self/cmdline").exists():
         for process in Path("/proc").glob("[0-9]*"):
