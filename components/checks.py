@@ -21,7 +21,9 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.name} is {self.value!r}; allowed: {self.allowed}"
+        # Settings keep lists as tuples, which would show as ('a',).
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return f"{self.name} is {value!r}; allowed: {self.allowed}"
 
 
 class InvalidInputError(pulumi.RunError):

@@ -79,7 +79,7 @@ class StackSettings:
         "iam", 'How callers of the API authenticate: "iam" (SigV4) or "jwt" (bearer token)'
     )
     jwt_issuer: str = setting("", "With apiAuth jwt, the https URL of the issuer of tokens")
-    jwt_audience: tuple[str, ...] = setting((), "With apiAuth jwt, the audiences that a token may name")
+    jwt_audience: tuple[str, ...] = setting((), "With apiAuth jwt, the accepted audiences of a token")
     jwt_read_scope: str = setting(
         "receipts:read", "With apiAuth jwt, the scope that a token needs to read receipts"
     )
@@ -128,12 +128,13 @@ class StackSettings:
     )
     former_key_arns: tuple[str, ...] = setting(
         (),
-        "The ARNs of KMS keys that encrypted data of this stack before, and that may still decrypt it",
+        "The ARNs of this stack's former KMS keys, which older data still needs for decryption",
     )
     object_lock_days: int = setting(0, "How many days a new upload can't be deleted, 0 (no lock) to 36,500")
     object_lock_mode: str = setting(
         "governance",
-        'With objectLockDays: "governance" (a special right still deletes) or "compliance" (nobody can)',
+        'With objectLockDays: "governance" (a special permission still allows deletion) or "compliance" '
+        "(nobody can delete)",
     )
     log_retention_days: int = setting(
         365, "How long logs are kept, in days, as CloudWatch Logs counts them (30, 90, 365, 731 ...)"
@@ -142,7 +143,7 @@ class StackSettings:
         True, "Guard the uploads, the ledger and the logs against deletion, in AWS and in Pulumi"
     )
     throttle_rate: int = setting(50, "How many requests a second the API accepts, 1 to 10,000")
-    throttle_burst: int = setting(100, "How many requests at once the API accepts, 1 to 5,000")
+    throttle_burst: int = setting(100, "How many requests the API accepts at once, 1 to 5,000")
     alarm_email: str = setting(
         "",
         "The e-mail address that gets the alarms, once its owner has confirmed it; empty for none",
@@ -153,7 +154,7 @@ class StackSettings:
     )
     alarms: str = setting(
         ALL_ALARMS,
-        'Which alarms there are: "all", or "essential" (uploads lost or stuck, API failing), which cost less',
+        'Which alarms to create: "all", or "essential" (uploads lost or stuck, API failing), which cost less',
     )
     alarm_oldest_message_seconds: int = setting(
         AlarmThresholds.oldest_message_seconds,
@@ -168,7 +169,7 @@ class StackSettings:
     )
     alarm_timeout_percent: int = setting(
         AlarmThresholds.timeout_percent,
-        "How many percent of its time-out a function may take before the alarm goes off, 1 to 100",
+        "What percentage of its time-out a function may use before the alarm goes off, 1 to 100",
     )
     alarm_api_errors: int = setting(
         AlarmThresholds.api_errors,
@@ -340,7 +341,11 @@ def _jwt_leftovers(settings: StackSettings) -> list[Problem | None]:
     """Refuse an issuer that nothing would check tokens of: more likely a forgotten `apiAuth` than a wish."""
     given = {"jwtIssuer": settings.jwt_issuer, "jwtAudience": settings.jwt_audience}
     return [
-        Problem(name=_full(key), value=value, allowed="only with apiAuth jwt")
+        Problem(
+            name=_full(key),
+            value=value,
+            allowed=f"only with apiAuth jwt; remove it with `pulumi config rm {key}`",
+        )
         for key, value in given.items()
         if value
     ]

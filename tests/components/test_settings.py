@@ -95,6 +95,20 @@ def test_a_list_is_explained_in_the_form_that_the_pulumi_cli_takes(monkeypatch: 
     assert allowed.endswith("pulumi config set --type string --path 'allowedOrigins[0]' VALUE")
 
 
+def test_what_is_left_of_jwt_is_refused_with_the_commands_that_remove_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        load(monkeypatch, **{**JWT, "apiAuth": "iam"})
+    message = str(refused.value)
+    assert (
+        "bill-e:jwtIssuer is 'https://login.example.com/'; allowed: only with apiAuth jwt; "
+        "remove it with `pulumi config rm jwtIssuer`"
+    ) in message
+    assert "bill-e:jwtAudience is ['bill-e']; allowed: only with apiAuth jwt" in message
+    assert "`pulumi config rm jwtAudience`" in message
+
+
 def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
     assert issubclass(InvalidInputError, pulumi.RunError)
 
