@@ -1,7 +1,7 @@
 """What each change of a setting does to a running stack: ``python -m tests.engine.changes`` writes the page.
 
 The engine says it, in a preview on a stack that was deployed. `docs/changes.md` is the page, and
-`test_changes.py` holds it current.
+`test_changes.py` checks that it is up to date.
 """
 
 from __future__ import annotations
@@ -60,9 +60,13 @@ class Case:
 
     @property
     def words(self) -> str:
-        """Say the change, such as ``10 → 20``."""
+        """Say the change, such as ``10 → 20``, and which settings are set or removed with it."""
         before = BASES[self.base].get(self.setting, _default(self.setting))
-        return f"{_word(before)} → {_word(self.to)}"
+        change = f"{_word(before)} → {_word(self.to)}"
+        if not self.with_it:
+            return change
+        others = " and ".join(f"`{name}`" for name in self.with_it)
+        return f"{change}, {'with' if any(self.with_it.values()) else 'without'} {others}"
 
 
 CASES: Sequence[Case] = (
@@ -115,18 +119,23 @@ CASES: Sequence[Case] = (
     Case(setting="alarmTableThrottles", to=50),
 )
 
+TWO_ENTRIES = (
+    "Nothing. An upload that is delivered once before the change and once after it can get two entries, "
+    "which `bill-e reconcile` reports"
+)
+
 LOST = {
-    ("encryption", "aws-owned"): "Nothing. The key stays in the account, and is paid for; name it in "
-    "`formerKeyArns` in the same update, or uploads and messages under it can't be read",
+    ("encryption", "aws-owned"): "Nothing, if `formerKeyArns` names the key in the same update; without "
+    "it, uploads and messages under the key can't be read until it does. The key stays in the account and "
+    "keeps costing its monthly fee",
     ("logRetentionDays", 365): "Nothing. With fewer days, CloudWatch and S3 delete the logs that are older",
     ("objectLockDays", 0): "Nothing. Without protectData, the rule for new uploads goes; those that are "
     "locked stay locked",
     ("protectData", False): "Nothing now; from then on, `pulumi destroy` deletes the uploads and the ledger",
     ("objectLockMode", "compliance"): "Nothing. Nobody can delete a new upload before its time is over, "
     "not even the account's root user",
-    ("maxReceiptMegabytes", 50): "Nothing. An upload that is delivered once before the change and once after "
-    "it can get two entries, which `bill-e reconcile` reports",
-    ("acceptedTypes", ("application/pdf",)): "Nothing. Likewise",
+    ("maxReceiptMegabytes", 50): TWO_ENTRIES,
+    ("acceptedTypes", ("application/pdf",)): TWO_ENTRIES,
     ("uploadPrefix", "receipts/"): "Nothing. From then on, uploads outside the folder get no entry",
     ("alarmEmail", ""): "Nothing. Nobody gets the alarms by e-mail any more",
 }
@@ -170,7 +179,7 @@ class Effect:
         )
 
 
-_VERBS = {"create": "makes", "delete": "removes", "replace": "replaces"}
+_VERBS = {"create": "creates", "delete": "removes", "replace": "replaces"}
 
 FEW = 4
 """More resources of one type with the same change are counted, not named."""
@@ -194,13 +203,15 @@ PREAMBLE = """\
 # What changing a setting does to a running stack
 
 Read this before `pulumi up`. Each row is one setting changed alone on a running stack, as the Pulumi engine
-plans it. The stacks have `protectData: true`, but for the row that says otherwise.
+plans it. The stacks have `protectData: true`, except in the row that says otherwise.
+What has to be replaced follows this repository's own provider
+([decision 7](decisions/0007-the-engine-in-our-checks.md)), which follows pulumi-aws.
 
 No change of a setting replaces or deletes a bucket, a table, a queue, a key or a log group.
 A resource in the third column keeps its identity and its data.
-`make changes` writes this page, and tests hold it current.
+`make changes` writes this page, and tests check that it is up to date.
 
-| setting | change | updated in place | made, replaced or removed | lost |
+| setting | change | updated in place | created, replaced or removed | lost |
 |---|---|---|---|---|
 """
 
@@ -265,7 +276,7 @@ def _default(setting: str) -> Any:
 
 def _word(value: Any) -> str:
     if isinstance(value, tuple | list):
-        return f"{len(value)} listed" if len(value) > 1 else (f"`{value[0]}`" if value else "none")
+        return f"{len(value)} items" if len(value) > 1 else (f"`{value[0]}`" if value else "none")
     if value in ("", None):
         return "none"
     return json.dumps(value) if isinstance(value, bool) else f"{value:,}" if isinstance(value, int) else value
