@@ -15,7 +15,7 @@ install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command
 
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
-	@echo "setting up .venv: first uv, then the packages of requirements-dev.txt (pip, where uv is not to be had)"
+	@echo "setting up .venv: first uv, then the packages of requirements-dev.txt (with pip if uv isn't available)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || true
 	@if [ -x $(BIN)/uv ] && VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt; then \
@@ -32,10 +32,10 @@ demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload sampl
 local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
 	@$(BIN)/python -m local up --outputs .local/outputs.json
 
-test: $(INSTALLED) ## Run every test; those that need the Pulumi engine where its CLI is to be had
+test: $(INSTALLED) ## Run all tests; those for the Pulumi engine only if its CLI is found
 	$(BIN)/pytest $(PARALLEL)
 
-pulumi: $(INSTALLED) ## Have a Pulumi CLI and the other Go programs that tests need, built where they are missing
+pulumi: $(INSTALLED) ## Build the Pulumi CLI and the other Go tools that tests need, unless they are installed
 	@$(BIN)/python -m local.engine.tools
 
 engine: pulumi ## Run the tests that need the Pulumi engine
@@ -55,7 +55,7 @@ lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-changes: pulumi ## Write docs/changes.md: what each change of a setting does, asked of the Pulumi engine
+changes: pulumi ## Write docs/changes.md: what each change of a setting does, as the Pulumi engine plans it
 	$(BIN)/python -m tests.engine.changes
 
 docs: $(INSTALLED) ## Write from the code and the tests: settings, schema, OpenAPI, policies, docs/security.md
@@ -76,6 +76,6 @@ lock: ## Resolve the dependencies anew and rewrite the hashed lists
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header $$list || exit 1; \
 	done
 
-clean: ## Remove everything that the commands made
+clean: ## Remove everything these commands created
 	rm -rf .venv .build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

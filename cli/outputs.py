@@ -116,8 +116,8 @@ def read_pulumi_stack(name: str) -> StackAccess:
         raise BillEError(f"{pulumi} cannot be run: {error.strerror}") from error
     if ran.returncode != 0:
         said = [line for line in ran.stderr.splitlines() if line.strip()]
-        reason = said[-1].removeprefix("error: ") if said else f"it ended with exit code {ran.returncode}"
-        raise BillEError(f"the outputs of stack {name!r} cannot be read: {reason}")
+        reason = said[-1].removeprefix("error: ") if said else f"`pulumi` exited with code {ran.returncode}"
+        raise BillEError(f"cannot read the outputs of stack {name!r}: {reason}")
     return parse_access(_parse_json(ran.stdout, f"stack {name!r}"), f"stack {name!r}")
 
 

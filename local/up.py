@@ -49,7 +49,7 @@ def usage(environment: Environment, outputs_file: Path) -> str:
     caller, outputs = environment.caller, environment.outputs
     key = caller.credentials
     return f"""\
-Bill-E is up on an embedded AWS at {caller.endpoint_url}. Ctrl-C stops it and removes all that it kept.
+Bill-E is up on an embedded AWS at {caller.endpoint_url}. Ctrl-C stops it and deletes everything in it.
 Described in {outputs_file}. Log of the emulator: {environment.emulator.log}
 
 The command line:
@@ -69,14 +69,14 @@ The API with curl 7.75 or newer (every request is signed):
   curl --cacert {shlex.quote(str(caller.ca_bundle))} --aws-sigv4 aws:amz:{caller.region}:execute-api \\
     --user {key.access_key_id}:{key.secret_access_key} \\
     '{outputs["api_url"]}/receipts?limit=5'
-(Versions of curl that don't sort and encode a query as signatures ask for get a 403 for longer ones.)
+(Some versions of curl sign longer queries wrongly and get a 403.)
 """
 
 
 def empty_usage(running: Emulator) -> str:
     """Tell how to use an empty emulator, likewise."""
     return f"""\
-An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and removes all that it kept.
+An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and deletes everything in it.
 Log of the emulator: {running.log}
 
 With these settings, an AWS client may do everything there:

@@ -141,4 +141,14 @@ def test_unknown_stack_is_told_as_pulumi_tells_it(
     ran = bill_e("receipts", "--stack", "dve")
 
     assert ran.code == 1
-    assert "the outputs of stack 'dve' cannot be read: no stack named 'dve' found" in ran.err
+    assert "cannot read the outputs of stack 'dve': no stack named 'dve' found" in ran.err
+
+
+def test_pulumi_that_fails_without_a_word_is_told_by_its_exit_code(
+    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _install_pulumi(tmp_path, monkeypatch, "sys.exit(3)")
+    ran = bill_e("receipts", "--stack", "dev")
+
+    assert ran.code == 1
+    assert "cannot read the outputs of stack 'dev': `pulumi` exited with code 3" in ran.err
