@@ -70,13 +70,13 @@ def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> d
 
 
 def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -> list[Statement]:
-    """Say who may use the customer's key. Each statement is there for one who can't do without it.
+    """Say who may use the customer's key. Each statement serves somebody who can't do without it.
 
     The account administers the key by its own IAM policies, or nobody could; but even its administrators can
     encrypt and decrypt only through the services that keep the stack's data. DynamoDB uses a key by the
-    permissions of who creates a table and by grants ("How Amazon DynamoDB uses AWS KMS"). S3, as it sends
-    events to an encrypted queue, and CloudWatch Logs use the key by themselves: for this account only.
-    ARNs are patterns, because what they name is made after the key.
+    permissions of the caller who creates a table, and by grants ("How Amazon DynamoDB uses AWS KMS"). S3, as
+    it sends events to an encrypted queue, and CloudWatch Logs use the key by themselves: for this account
+    only. ARNs are patterns, because what they name is made after the key.
 
     CloudWatch Logs' principal is its endpoint in the region, and so ends as names in the partition do
     ("Encrypt log data in CloudWatch Logs using AWS KMS"). The other services have one principal in all

@@ -1,4 +1,4 @@
-"""What those may do who call a stack, and those who run it."""
+"""What people who call a stack may do, and people who run it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def caller_policy(
 
     `api_execution_arn` is that of the API (``arn:aws:execute-api:<region>:<account>:<api id>``). The stage is
     ``*``, since the API has one stage only; the last ``*`` stands for the fingerprint. With the customer's
-    key `key_arn` an upload needs that too; to decrypt is what S3 asks of who uploads in several parts.
+    key `key_arn`, an upload needs the key too; S3 also asks callers who upload in several parts for the right
+    to decrypt.
     """
     key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
     return document(

@@ -88,7 +88,7 @@ def test_upload_that_asks_for_another_encryption_is_refused(
 
 
 @pytest.mark.claim(
-    "a locked upload can't be deleted, not even by who may do everything",
+    "a locked upload can't be deleted, not even by people who may do everything",
     section="Controls",
     control="S3.15",
     requires="Object Lock",

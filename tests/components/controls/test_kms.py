@@ -45,7 +45,7 @@ KMS_USES = {
 
 
 @pytest.mark.claim(
-    "who may use a key may use one that is named, through a service that is named",
+    "whoever may use keys may only use named ones, through named services",
     section="Controls",
     control="KMS.1, KMS.2",
     requires="named keys only",

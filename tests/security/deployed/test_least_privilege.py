@@ -451,7 +451,7 @@ def test_role_can_do_nothing_to_another_stack(
 
 
 @pytest.mark.claim(
-    "no user can take a function's role, not even one who may do everything", section="Least privilege"
+    "no user can take a function's role, not even a user who may do everything", section="Least privilege"
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_user_cannot_take_a_role(own: Target, name: str) -> None:

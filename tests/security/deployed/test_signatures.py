@@ -123,7 +123,7 @@ POLICIES: dict[str, Change] = {
 
 
 @pytest.mark.claim(
-    "with apiAuth iam, who lacks execute-api:Invoke on this API is refused", section="The API's door"
+    "with apiAuth iam, callers who lack execute-api:Invoke on this API are refused", section="The API's door"
 )
 @pytest.mark.parametrize("policy", POLICIES)
 def test_caller_who_may_not_invoke_is_refused(stack: DeployedStack, policy: str) -> None:
