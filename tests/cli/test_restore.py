@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -393,12 +394,14 @@ def _before_first(
     monkeypatch: pytest.MonkeyPatch, service: str, call: str, happen: Callable[[], None]
 ) -> None:
     def change(client: Any) -> None:
-        original, waiting = getattr(client, call), [happen]
+        original, waiting, one_at_a_time = getattr(client, call), [happen], threading.Lock()
 
         def wrapped(**parameters: Any) -> Any:
-            for one in waiting[:1]:
-                waiting.clear()
-                one()
+            # The calls of other threads wait as well.
+            with one_at_a_time:
+                for one in waiting[:1]:
+                    waiting.clear()
+                    one()
             return original(**parameters)
 
         monkeypatch.setattr(client, call, wrapped)
