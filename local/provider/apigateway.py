@@ -70,14 +70,16 @@ def endpoint(aws: Aws, api_id: str) -> str:
     return f"{aws.endpoint_url}/_aws/execute-api/{api_id}"
 
 
-def _execution_arn(aws: Aws, api_id: str) -> str:
+def _execution_arns(aws: Aws) -> str:
+    """Return what the execution ARN of every API begins with."""
     account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:execute-api:{aws.region}:{account}:{api_id}"
+    return f"arn:aws:execute-api:{aws.region}:{account}"
 
 
 def _create_api(aws: Aws, name: str, inputs: Inputs) -> Created:
     api_name = physical_name(inputs, name, max_length=API_NAME_LENGTH)
     request = {**_request(inputs, _API), **_tags(inputs), "Name": api_name}
+    execution_arns = _execution_arns(aws)
     api_id = aws.client("apigatewayv2").create_api(**request)["ApiId"]
     return Created(
         id=api_id,
@@ -85,7 +87,7 @@ def _create_api(aws: Aws, name: str, inputs: Inputs) -> Created:
             "name": api_name,
             "apiEndpoint": endpoint(aws, api_id),
             "arn": f"arn:aws:apigateway:{aws.region}::/apis/{api_id}",
-            "executionArn": _execution_arn(aws, api_id),
+            "executionArn": f"{execution_arns}:{api_id}",
         },
     )
 
@@ -114,13 +116,14 @@ def _create_stage(aws: Aws, name: str, inputs: Inputs) -> Created:
     api_id, stage = inputs["apiId"], inputs.get("name") or name
     settings = _request(_without(inputs, "name"), _STAGE)
     request = {**settings, **_tags(inputs), "ApiId": api_id, "StageName": stage}
+    execution_arns = _execution_arns(aws)
     aws.client("apigatewayv2").create_stage(**request)
     return Created(
         id=stage,
         outputs={
             "name": stage,
             "arn": f"arn:aws:apigateway:{aws.region}::/apis/{api_id}/stages/{stage}",
-            "executionArn": f"{_execution_arn(aws, api_id)}/{stage}",
+            "executionArn": f"{execution_arns}:{api_id}/{stage}",
             "invokeUrl": endpoint(aws, api_id) + ("/" if stage == "$default" else f"/{stage}"),
         },
     )

@@ -46,8 +46,9 @@ _ALARM = {
 
 def _create_alarm(aws: Aws, name: str, inputs: Inputs) -> Created:
     alarm = physical_name(inputs, name, max_length=ALARM_NAME_LENGTH)
-    _put_alarm(aws, alarm, inputs, Tags=key_value_tags(inputs))
-    return Created(id=alarm, outputs={"name": alarm, "arn": _alarm_arn(aws, alarm)})
+    arn = _alarm_arn(aws, alarm)
+    _put_alarm(aws, alarm, inputs, Tags=key_value_tags(inputs.get("tags")))
+    return Created(id=alarm, outputs={"name": alarm, "arn": arn})
 
 
 def _read_alarm(aws: Aws, resource: Existing) -> Inputs | None:
@@ -70,7 +71,7 @@ def _update_alarm(aws: Aws, change: Change) -> Mapping[str, Any]:
     arn = _alarm_arn(aws, alarm)
     update_tags(
         change,
-        tag=lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=_tag_list(tags)),
+        tag=lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=key_value_tags(tags)),
         untag=lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
     )
     return {}
@@ -96,14 +97,10 @@ def _alarm_arn(aws: Aws, alarm: str) -> str:
     return f"arn:aws:cloudwatch:{aws.region}:{account}:alarm:{alarm}"
 
 
-def _tag_list(tags: dict[str, str]) -> Any:
-    return key_value_tags({"tags": tags})
-
-
 def _create_dashboard(aws: Aws, _name: str, inputs: Inputs) -> Created:
     dashboard = inputs["dashboardName"]
-    _put_dashboard(aws, dashboard, inputs)
     account = aws.client("sts").get_caller_identity()["Account"]
+    _put_dashboard(aws, dashboard, inputs)
     return Created(
         id=dashboard, outputs={"dashboardArn": f"arn:aws:cloudwatch::{account}:dashboard/{dashboard}"}
     )

@@ -20,6 +20,7 @@ from local.provider.schema import (
     physical_name,
     present,
     tags_of,
+    undone_on_failure,
     update_tags,
 )
 
@@ -38,7 +39,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
         "TableName": table,
         "AttributeDefinitions": _attribute_definitions(inputs),
         "KeySchema": _key_schema(inputs),
-        "Tags": key_value_tags(inputs),
+        "Tags": key_value_tags(inputs.get("tags")),
         **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
         **({"SSESpecification": _encryption(inputs)} if inputs.get("serverSideEncryption") else {}),
         **_throughput(inputs),
@@ -50,10 +51,19 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
         ),
     }
     arn = dynamodb.create_table(**request)["TableDescription"]["TableArn"]
-    _wait_until_active(aws, table)
-    if recovery := inputs.get("pointInTimeRecovery"):
-        _put_recovery(aws, table, recovery)
+    with undone_on_failure(lambda: _undo(aws, table, inputs)):
+        _wait_until_active(aws, table)
+        if recovery := inputs.get("pointInTimeRecovery"):
+            _put_recovery(aws, table, recovery)
     return Created(id=table, outputs={"name": table, "arn": arn})
+
+
+def _undo(aws: Aws, table: str, inputs: Inputs) -> None:
+    """Delete a table whose creation failed. Neither its protection nor its own creation may be in the way."""
+    _wait_until_active(aws, table)
+    if inputs.get("deletionProtectionEnabled"):
+        aws.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
+    _delete(aws, Existing(id=table, inputs=inputs, outputs={}))
 
 
 def _read(aws: Aws, resource: Existing) -> Inputs:
@@ -90,7 +100,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
     arn = change.resource.outputs["arn"]
     update_tags(
         change,
-        tag=lambda tags: dynamodb.tag_resource(ResourceArn=arn, Tags=_tag_list(tags)),
+        tag=lambda tags: dynamodb.tag_resource(ResourceArn=arn, Tags=key_value_tags(tags)),
         untag=lambda keys: dynamodb.untag_resource(ResourceArn=arn, TagKeys=keys),
     )
     return {}
@@ -214,10 +224,6 @@ def _recovery(aws: Aws, table: str) -> Inputs:
         "enabled": recovery["PointInTimeRecoveryStatus"] == "ENABLED",
         "recoveryPeriodInDays": recovery.get("RecoveryPeriodInDays"),
     }
-
-
-def _tag_list(tags: dict[str, str]) -> Any:
-    return key_value_tags({"tags": tags})
 
 
 RESOURCE_TYPES = {

@@ -23,6 +23,7 @@ from local.provider.schema import (
     pascal,
     physical_name,
     present,
+    undone_on_failure,
     update_tags,
 )
 
@@ -69,7 +70,8 @@ def _create_function(aws: Aws, name: str, inputs: Inputs) -> Created:
         **_configuration(inputs),
     }
     created = functions.create_function(**request)
-    _reserve(aws, function_name, inputs.get("reservedConcurrentExecutions", -1))
+    with undone_on_failure(lambda: functions.delete_function(FunctionName=function_name)):
+        _reserve(aws, function_name, inputs.get("reservedConcurrentExecutions", -1))
     arn = created["FunctionArn"]
     return Created(
         id=function_name,

@@ -30,7 +30,7 @@ def _create_role(aws: Aws, name: str, inputs: Inputs) -> Created:
     request: Any = {
         "RoleName": role_name,
         "AssumeRolePolicyDocument": policy_text(inputs["assumeRolePolicy"]),
-        "Tags": key_value_tags(inputs),
+        "Tags": key_value_tags(inputs.get("tags")),
         **present(inputs, Description="description", MaxSessionDuration="maxSessionDuration", Path="path"),
     }
     role = aws.client("iam").create_role(**request)["Role"]
@@ -59,7 +59,7 @@ def _update_role(aws: Aws, change: Change) -> Mapping[str, Any]:
         iam.update_role(RoleName=role, **settings)
     update_tags(
         change,
-        tag=lambda tags: iam.tag_role(RoleName=role, Tags=_tag_list(tags)),
+        tag=lambda tags: iam.tag_role(RoleName=role, Tags=key_value_tags(tags)),
         untag=lambda keys: iam.untag_role(RoleName=role, TagKeys=keys),
     )
     return {}
@@ -67,10 +67,6 @@ def _update_role(aws: Aws, change: Change) -> Mapping[str, Any]:
 
 def _delete_role(aws: Aws, resource: Existing) -> None:
     aws.client("iam").delete_role(RoleName=resource.id)
-
-
-def _tag_list(tags: dict[str, str]) -> Any:
-    return key_value_tags({"tags": tags})
 
 
 def _create_role_policy(aws: Aws, name: str, inputs: Inputs) -> Created:

@@ -17,6 +17,7 @@ from local.provider.schema import (
     physical_name,
     policy_text,
     present,
+    undone_on_failure,
     update_tags,
 )
 
@@ -33,8 +34,10 @@ def _create(aws: Aws, _name: str, inputs: Inputs) -> Created:
         "Tags": _tag_list(inputs.get("tags") or {}),
     }
     key = kms.create_key(**request)["KeyMetadata"]
-    if inputs.get("enableKeyRotation"):
-        _rotate(aws, key["KeyId"], inputs)
+    made = Existing(id=key["KeyId"], inputs=inputs, outputs={})
+    with undone_on_failure(lambda: _schedule_deletion(aws, made)):
+        if inputs.get("enableKeyRotation"):
+            _rotate(aws, key["KeyId"], inputs)
     return Created(id=key["KeyId"], outputs={"keyId": key["KeyId"], "arn": key["Arn"]})
 
 

@@ -15,6 +15,7 @@ from local.provider.schema import (
     fields,
     physical_name,
     present,
+    undone_on_failure,
     update_tags,
 )
 
@@ -29,10 +30,12 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
         "tags": inputs.get("tags") or {},
         **present(inputs, kmsKeyId="kmsKeyId", logGroupClass="logGroupClass"),
     }
+    arn = _arn(aws, group)
     logs.create_log_group(**request)
-    if inputs.get("retentionInDays"):
-        logs.put_retention_policy(logGroupName=group, retentionInDays=inputs["retentionInDays"])
-    return Created(id=group, outputs={"name": group, "arn": _arn(aws, group)})
+    with undone_on_failure(lambda: logs.delete_log_group(logGroupName=group)):
+        if inputs.get("retentionInDays"):
+            logs.put_retention_policy(logGroupName=group, retentionInDays=inputs["retentionInDays"])
+    return Created(id=group, outputs={"name": group, "arn": arn})
 
 
 def _read(aws: Aws, resource: Existing) -> Inputs | None:

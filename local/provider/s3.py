@@ -20,6 +20,7 @@ from local.provider.schema import (
     physical_name,
     present,
     tags_of,
+    undone_on_failure,
 )
 
 BUCKET_NAME_LENGTH = 63
@@ -28,6 +29,7 @@ BUCKET_NAME_LENGTH = 63
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     s3 = aws.client("s3")
     bucket = physical_name(inputs, name.lower(), property_name="bucket", max_length=BUCKET_NAME_LENGTH)
+    _refuse_if_there(aws, bucket)
     # The region where S3 began has no name there (S3 API Reference, CreateBucket).
     place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
     s3.create_bucket(
@@ -35,11 +37,21 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
         **present(inputs, ObjectLockEnabledForBucket="objectLockEnabled"),
         **(place if aws.region != "us-east-1" else {}),
     )
-    _put_tags(aws, bucket, inputs)
+    with undone_on_failure(lambda: s3.delete_bucket(Bucket=bucket)):
+        _put_tags(aws, bucket, inputs)
     return Created(
         id=bucket,
         outputs={"bucket": bucket, "arn": f"arn:aws:s3:::{bucket}", "bucketRegion": aws.region},
     )
+
+
+def _refuse_if_there(aws: Aws, bucket: str) -> None:
+    """Refuse a bucket that this account has already, which us-east-1 would answer as if it had made it."""
+    try:
+        aws.client("s3").head_bucket(Bucket=bucket)
+    except ClientError:
+        return
+    raise LocalError(f"BucketAlreadyExists: the account has a bucket {bucket!r}")
 
 
 def _read(aws: Aws, resource: Existing) -> Inputs:
@@ -60,9 +72,8 @@ def _delete(aws: Aws, resource: Existing) -> None:
 
 
 def _put_tags(aws: Aws, bucket: str, inputs: Inputs) -> None:
-    if tags := key_value_tags(inputs):
-        tag_set: Any = tags
-        aws.client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tag_set})
+    if tags := key_value_tags(inputs.get("tags")):
+        aws.client("s3").put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
     else:
         aws.client("s3").delete_bucket_tagging(Bucket=bucket)
 

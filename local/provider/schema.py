@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.errors import LocalError
@@ -59,7 +62,9 @@ class Change:
 class ResourceType:
     """One row of the provider's table.
 
-    ``create`` takes the clients, the resource's logical name and its checked inputs.
+    ``create`` takes the clients, the resource's logical name and its checked inputs. If it fails, nothing is
+    left behind: Pulumi learns of a resource only when its creation has succeeded, and makes another one next
+    time. Where a call can fail after the resource exists, `undone_on_failure` deletes the resource.
 
     ``read`` returns the properties that can be read from AWS, each with what AWS has, or with ``None`` if it
     has nothing; properties that it doesn't return stay as they are. If the resource is gone, it returns
@@ -119,6 +124,17 @@ def configuration(
         replaces=frozenset({of}),
         defaults=defaults or {},
     )
+
+
+@contextlib.contextmanager
+def undone_on_failure(undo: Callable[[], object]) -> Iterator[None]:
+    """Call ``undo`` if the rest of a creation fails. The error that is raised is always the first one."""
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(BotoCoreError, ClientError, LocalError):
+            undo()
+        raise
 
 
 def never_updated(_aws: Aws, change: Change) -> Mapping[str, Any]:
@@ -206,9 +222,9 @@ def camel(value: Any, shape: Shape | None) -> Any:
     return value
 
 
-def key_value_tags(inputs: Inputs) -> list[dict[str, str]]:
+def key_value_tags(tags: Mapping[str, str] | None) -> Any:
     """Tags as a list of ``Key`` and ``Value``."""
-    return [{"Key": key, "Value": value} for key, value in (inputs.get("tags") or {}).items()]
+    return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
 
 
 def tags_of(listed: Any) -> dict[str, str]:

@@ -37,7 +37,7 @@ _DEFAULT_POLICY_ACTIONS = (
 
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     topic = physical_name(inputs, name, max_length=TOPIC_NAME_LENGTH)
-    tags: Any = key_value_tags(inputs)
+    tags = key_value_tags(inputs.get("tags"))
     attributes = present(inputs, **{attribute: given for given, attribute in _ATTRIBUTES.items()})
     arn = aws.client("sns").create_topic(Name=topic, Attributes=attributes, Tags=tags)["TopicArn"]
     return Created(id=arn, outputs={"name": topic, "arn": arn})
@@ -59,7 +59,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
             )
     update_tags(
         change,
-        tag=lambda tags: sns.tag_resource(ResourceArn=arn, Tags=_tag_list(tags)),
+        tag=lambda tags: sns.tag_resource(ResourceArn=arn, Tags=key_value_tags(tags)),
         untag=lambda keys: sns.untag_resource(ResourceArn=arn, TagKeys=keys),
     )
     return {}
@@ -67,10 +67,6 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
 
 def _delete(aws: Aws, resource: Existing) -> None:
     aws.client("sns").delete_topic(TopicArn=resource.id)
-
-
-def _tag_list(tags: dict[str, str]) -> Any:
-    return key_value_tags({"tags": tags})
 
 
 def _put_policy(aws: Aws, _name: str, inputs: Inputs) -> None:

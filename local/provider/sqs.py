@@ -59,10 +59,11 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     sqs = aws.client("sqs")
     queue_name = physical_name(inputs, name, max_length=QUEUE_NAME_LENGTH)
     attributes: Any = _attributes(inputs)
-    url = sqs.create_queue(QueueName=queue_name, Attributes=attributes, tags=inputs.get("tags") or {})[
-        "QueueUrl"
-    ]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    # Asked before: SQS answers a second CreateQueue with the queue that there is, so the creation of a queue
+    # can't be undone without the risk of deleting somebody else's.
+    account = aws.client("sts").get_caller_identity()["Account"]
+    created = sqs.create_queue(QueueName=queue_name, Attributes=attributes, tags=inputs.get("tags") or {})
+    url, arn = created["QueueUrl"], f"arn:aws:sqs:{aws.region}:{account}:{queue_name}"
     return Created(id=url, outputs={"name": queue_name, "arn": arn, "url": url})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,12 @@ class Faults:
         (self.folder / fault).mkdir(parents=True, exist_ok=True)
         for type_ in types:
             (self.folder / fault / file_name(type_)).touch()
+
+    def refuse(self, calls: Mapping[str, int]) -> None:
+        """Have one AWS call of the next create of each type refused; ``calls`` counts from 1."""
+        (self.folder / "refuse").mkdir(parents=True, exist_ok=True)
+        for type_, number in calls.items():
+            (self.folder / "refuse" / file_name(type_)).write_text(str(number))
 
     def left(self) -> set[str]:
         """The types whose fault has not come yet, as file names."""

@@ -1,8 +1,8 @@
 """The AWS provider with faults: what a test asks for by files in the folder that ``FAULTS`` names.
 
 ``fail/TYPE`` has the next create of that type fail, ``hang/TYPE`` has it wait for ever and say so in
-``hanging/TYPE``; ``hang-after/TYPE`` does so once the resource is there. ``die/TYPE`` ends the plugin. File
-names have ``_`` for ``/``.
+``hanging/TYPE``; ``hang-after/TYPE`` does so once the resource is there. ``die/TYPE`` ends the plugin.
+``refuse/TYPE`` holds the number of the AWS call that is refused. File names have ``_`` for ``/``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from local import provider
 from local.engine.aws_plugin import AwsPlugin, main
 from local.errors import LocalError
 from local.provider import Created
+from tests.local.refusing_aws import RefusingAws
 
 FAILURE = "it was told to fail"
 
@@ -26,14 +28,16 @@ def file_name(type_: str) -> str:
 class FaultyPlugin(AwsPlugin):
     def create(self, type_: str, name: str, inputs: dict[str, Any]) -> Created:
         faults = Path(self._environment["FAULTS"])
-        if _take(faults / "fail" / file_name(type_)):
+        if _take(faults / "fail" / file_name(type_)) is not None:
             raise LocalError(f"{type_} {name!r}: {FAILURE}")
-        if _take(faults / "die" / file_name(type_)):
+        if _take(faults / "die" / file_name(type_)) is not None:
             os._exit(3)
-        if _take(faults / "hang" / file_name(type_)):
+        if _take(faults / "hang" / file_name(type_)) is not None:
             _hang(faults, type_)
+        if call := _take(faults / "refuse" / file_name(type_)):
+            return provider.create(RefusingAws.like(self.aws, int(call)), type_, name, inputs)
         made = super().create(type_, name, inputs)
-        if _take(faults / "hang-after" / file_name(type_)):
+        if _take(faults / "hang-after" / file_name(type_)) is not None:
             _hang(faults, type_)
         return made
 
@@ -44,12 +48,14 @@ def _hang(faults: Path, type_: str) -> None:
     threading.Event().wait()
 
 
-def _take(file: Path) -> bool:
+def _take(file: Path) -> str | None:
+    """Take a fault, so that it comes once; what its file holds, or ``None`` if there is none."""
     try:
+        text = file.read_text()
         file.unlink()
     except FileNotFoundError:
-        return False
-    return True
+        return None
+    return text
 
 
 if __name__ == "__main__":

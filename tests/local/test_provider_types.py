@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 from local import provider
 from local.aws import Aws
 from local.emulator import running_emulator
+from local.errors import LocalError
 from local.provider import RESOURCE_TYPES, Existing
 from local.provider.archives import zip_bytes
 from local.provider.schema import ANY
 from tests.local.account import LAMBDA_TRUST, Account, code, policy
+from tests.local.refusing_aws import REFUSAL, RefusingAws
 
 Inputs = Mapping[str, Any]
 Drift = Callable[[Aws, Existing], object]
@@ -827,6 +830,47 @@ RETENTION = {"logGroupClass", "skipDestroy"}
 """What `test_provider_deletion.py` tries."""
 
 
+@pytest.fixture(scope="module")
+def refusing(account: Account) -> RefusingAws:
+    return RefusingAws.like(account.aws)
+
+
+@every_type
+def test_create_that_fails_at_any_of_its_calls_leaves_nothing(
+    case: Case, account: Account, refusing: RefusingAws
+) -> None:
+    inputs = {**case.inputs(account), **PROTECTED.get(case.type, {})}
+    before = provider.inventory(account.aws)
+
+    for number in itertools.count(1):
+        refusing.countdown.calls = number
+        made = created_or_refused(refusing, case, inputs)
+        if refusing.countdown.calls > 0:
+            break
+        if made is not None:  # the refused call was not needed
+            provider.delete(account.aws, case.type, made)
+        assert provider.inventory(account.aws) == before
+
+    now = provider.inventory(account.aws)
+    assert {type_ for type_ in now if now[type_] != before.get(type_)} <= {case.type}
+    assert len(set(now.get(case.type, [])) - set(before.get(case.type, []))) <= 1
+    assert number > 1
+
+
+def created_or_refused(refusing: RefusingAws, case: Case, inputs: Inputs) -> Existing | None:
+    try:
+        created = provider.create(refusing, case.type, "refused", inputs)
+    except LocalError as error:
+        if REFUSAL in str(error):
+            return None
+        raise
+    return Existing(id=created.id, inputs=inputs, outputs={**inputs, **created.outputs})
+
+
+PROTECTED = {"aws:dynamodb/table:Table": {"deletionProtectionEnabled": True}}
+"""Inputs that make a resource harder to delete."""
+
+
 @every_type
 def test_what_was_just_made_is_read_as_it_is_written(case: Case, account: Account) -> None:
     resource = account.make(case.type, case.inputs(account))
@@ -903,7 +947,41 @@ def test_deleted_resource_is_gone_and_can_be_deleted_again(case: Case, account: 
         assert found is None
 
 
+def test_bucket_that_the_account_has_already_is_refused_and_stays(account: Account) -> None:
+    """S3 answers a second creation in us-east-1 as it does the first one."""
+    bucket = account.make(BUCKET, {"bucket": "made-once", "tags": TAGS})
+
+    with pytest.raises(LocalError, match="the account has a bucket 'made-once'"):
+        account.make(BUCKET, {"bucket": "made-once"})
+
+    assert provider.read(account.aws, BUCKET, bucket) == bucket.inputs
+
+
+def test_bucket_is_in_the_region_of_the_provider(account: Account) -> None:
+    in_frankfurt = Account(aws=dataclasses.replace(account.aws, region="eu-central-1"))
+
+    bucket = in_frankfurt.make(BUCKET, {})
+
+    found = account.aws.client("s3").get_bucket_location(Bucket=bucket.id)
+    assert found["LocationConstraint"] == bucket.outputs["bucketRegion"] == "eu-central-1"
+
+
+def test_event_source_mapping_that_is_being_deleted_is_gone(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda takes minutes to delete one; the emulator takes no time."""
+    inputs = {"eventSourceArn": account.queue_arn(), "functionName": account.function().id}
+    mapping = account.make(MAPPING, inputs)
+    functions = account.aws.client("lambda")
+    found = functions.get_event_source_mapping(UUID=mapping.id)
+    monkeypatch.setattr(functions, "get_event_source_mapping", lambda **_: {**found, "State": "Deleting"})
+
+    assert provider.read(account.aws, MAPPING, mapping) is None
+
+
+BUCKET = "aws:s3/bucket:Bucket"
 FUNCTION = "aws:lambda/function:Function"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 QUEUE = "aws:sqs/queue:Queue"
 TABLE = "aws:dynamodb/table:Table"
 
