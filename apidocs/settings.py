@@ -9,9 +9,9 @@ from typing import Any, get_type_hints
 import yaml
 
 from components import BillE, StackSettings
+from components.settings import camel_case
 
 PACKAGE = "bill-e"
-TOKEN = f"{PACKAGE}:index:BillE"
 
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _TYPES: dict[type, dict[str, Any]] = {
@@ -47,14 +47,14 @@ def package_schema() -> dict[str, Any]:
     Every argument is optional, and plain: it has to be known before anything is deployed, as a setting is.
     """
     inputs = {key: _argument(field) for key, field in _settings().items()}
-    outputs = {_camel_case(name): _output(name) for name in BillE.OUTPUTS}
+    outputs = {camel_case(name): _output(name) for name in BillE.OUTPUTS}
     return {
         "name": PACKAGE,
         "displayName": "Bill-E",
         "version": BillE.VERSION,
         "description": "Serverless, event-driven audit pipeline for financial receipts",
         "resources": {
-            TOKEN: {
+            BillE.TYPE: {
                 "isComponent": True,
                 "description": BillE.DESCRIPTION,
                 "inputProperties": inputs,
@@ -98,8 +98,3 @@ def _default(field: Field[Any]) -> Any:
 
 def _type(field: Field[Any]) -> dict[str, Any]:
     return copy.deepcopy(_TYPES.get(get_type_hints(StackSettings)[field.name], _STRINGS))
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)

@@ -29,7 +29,7 @@ Missing: TypeAlias = Literal["notBreaching", "ignore"]
 
 
 MOST = 1_000_000
-"""The highest count that makes sense to wait for: who wants to hear of nothing doesn't subscribe."""
+"""The highest count that makes sense to wait for: people who want no alarms don't subscribe."""
 
 THRESHOLD_LIMITS = {
     # A message is gone after four days in the queue.

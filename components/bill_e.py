@@ -24,6 +24,7 @@ class BillE(pulumi.ComponentResource):
     `outputs` are the stack's outputs, by the names in `OUTPUTS`. `ledger`, `ingest` and `api` are the parts.
     """
 
+    TYPE: ClassVar[str] = "bill-e:index:BillE"
     VERSION: ClassVar[str] = "0.1.0"
     DESCRIPTION: ClassVar[str] = (
         "A bucket for receipts, the pipeline that records one outcome for each upload in a ledger, "
@@ -49,7 +50,7 @@ class BillE(pulumi.ComponentResource):
     def __init__(
         self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("bill-e:index:BillE", name, None, opts)
+        super().__init__(self.TYPE, name, None, opts)
         # Until release 0.1, these components stood at the root of the stack.
         child = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
         common = lay_foundation(name, settings, child)

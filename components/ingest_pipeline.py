@@ -81,7 +81,7 @@ class IngestPipelineArgs:
 
     `event_prefix` narrows the events to keys that start so; empty is the whole bucket. `max_concurrency`
     counts processors at the same time. `allowed_origins` are the web sites whose pages may upload. Without an
-    `object_lock`, who may delete objects may delete uploads at any time.
+    `object_lock`, anybody who may delete objects can delete uploads at any time.
     """
 
     common: CommonArgs

@@ -135,7 +135,7 @@ class LedgerApiArgs:
 
 
 class LedgerApi(pulumi.ComponentResource):
-    """What serves the ledger to auditors and front ends, and signs uploads for who has no AWS credentials.
+    """The API over the ledger, which also signs uploads for callers without AWS credentials.
 
     Outputs: `url`, without a slash at its end, `execution_arn`, to name its routes in policies, and `api_id`;
     and `alarm_arns`, `log_groups` by what they log. `reader` and `uploads` are the functions.

@@ -207,7 +207,7 @@ class StackSettings:
     @classmethod
     def names(cls) -> dict[str, str]:
         """Return the names of the settings in camel case, each with that of its field."""
-        return {_camel_case(each.name): each.name for each in fields(cls)}
+        return {camel_case(each.name): each.name for each in fields(cls)}
 
     @classmethod
     def _made_of(
@@ -310,7 +310,7 @@ def _problems(settings: StackSettings) -> list[Problem | None]:
         matches(_full("runbookUrl"), s.runbook_url, RUNBOOK_PATTERN, RUNBOOK_ALLOWED),
         one_of(_full("alarms"), s.alarms, (ALL_ALARMS, ESSENTIAL_ALARMS)),
         *(
-            between(_full(_camel_case(f"alarm_{name}")), getattr(s, f"alarm_{name}"), *limits)
+            between(_full(camel_case(f"alarm_{name}")), getattr(s, f"alarm_{name}"), *limits)
             for name, limits in THRESHOLD_LIMITS.items()
         ),
     ]
@@ -366,7 +366,8 @@ def _unknown_keys(known: Collection[str]) -> list[Problem]:
     ]
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """Spell a name in Python as Pulumi spells settings and properties: ``batch_size`` as ``batchSize``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

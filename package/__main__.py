@@ -12,8 +12,7 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
 from components import BillE, InvalidInputError, StackSettings  # noqa: E402 (found by the line above)
-
-TYPE = "bill-e:index:BillE"
+from components.settings import camel_case  # noqa: E402
 
 
 class Package(Provider):
@@ -35,10 +34,10 @@ class Package(Provider):
             InputPropertiesError: arguments are not allowed; it names all of them.
 
         """
-        if resource_type != TYPE:
-            raise InputPropertiesError(f"{resource_type} is not in this package; it has {TYPE}")
+        if resource_type != BillE.TYPE:
+            raise InputPropertiesError(f"{resource_type} is not in this package; it has {BillE.TYPE}")
         stack = BillE(name, _settings(inputs), options)
-        return ConstructResult(stack.urn, {_camel_case(key): value for key, value in stack.outputs.items()})
+        return ConstructResult(stack.urn, {camel_case(key): value for key, value in stack.outputs.items()})
 
 
 def _settings(inputs: Any) -> StackSettings:
@@ -55,11 +54,6 @@ def _settings(inputs: Any) -> StackSettings:
                 for problem in error.problems
             ],
         ) from error
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 if __name__ == "__main__":

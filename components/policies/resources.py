@@ -1,4 +1,4 @@
-"""Who may use a bucket, a queue or a topic."""
+"""The policies of buckets, queues and topics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from components.policies.documents import Statement
 
 
 def bucket_statements(bucket_arn: str) -> list[Statement]:
-    """Keep everyone out who lacks TLS, and refuse objects that only their uploader could read."""
+    """Refuse requests without TLS, and objects that only their uploader could read."""
     return [
         _tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"]),
         # With a key that comes with the request (SSE-C), nobody else could read the object: not even we.
@@ -73,7 +73,7 @@ def log_delivery_statements(
 
 
 def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[Statement]:
-    """Let S3 send to the queue for this one bucket of this account, and keep everyone out who lacks TLS.
+    """Let S3 send to the queue for this one bucket of this account, and refuse requests without TLS.
 
     Both conditions are needed: bucket names are global, so that a bucket that was deleted here can come back
     in a foreign account under the same ARN.
@@ -95,12 +95,12 @@ def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[S
 
 
 def dead_letter_queue_statements(queue_arn: str) -> list[Statement]:
-    """Keep everyone out of the queue who doesn't come over TLS."""
+    """Refuse requests to the queue without TLS."""
     return [_tls_only("sqs:*", [queue_arn])]
 
 
 def alarm_topic_statements(topic_arn: str, account_id: str, region: str) -> list[Statement]:
-    """Let the alarms of this account publish to the topic, and keep everyone out who lacks TLS.
+    """Let the alarms of this account publish to the topic, and refuse requests without TLS.
 
     A topic's policy knows single actions only, so that the second statement names the one that there is to
     forbid (Security Hub, SNS.4; "Amazon SNS security best practices").
