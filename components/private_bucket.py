@@ -23,8 +23,8 @@ MAX_OBJECT_LOCK_DAYS = 36_500
 class ObjectLock:
     """How long no version of an object can be deleted or overwritten after it was uploaded.
 
-    In mode "governance", principals with `s3:BypassGovernanceRetention` still can; in "compliance" nobody can, the
-    account's root user included, and the bucket can't be removed before.
+    In mode "governance", principals with `s3:BypassGovernanceRetention` still can. In "compliance"
+    nobody can, not even the account's root user, and the bucket can't be removed before.
     """
 
     mode: str
