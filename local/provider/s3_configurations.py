@@ -7,7 +7,17 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.aws import Aws
-from local.provider.schema import ANY, Inputs, camel, configuration, fields, pascal, policy_text, present
+from local.provider.schema import (
+    ANY,
+    Inputs,
+    camel,
+    camel_all,
+    configuration,
+    fields,
+    pascal,
+    policy_text,
+    present,
+)
 
 
 def _put_versioning(aws: Aws, _name: str, inputs: Inputs) -> None:
@@ -126,7 +136,13 @@ def _put_lifecycle(aws: Aws, _name: str, inputs: Inputs) -> None:
 
 def _get_lifecycle(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
     rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    return {"rules": [{**camel(rule, _LIFECYCLE_RULE), "id": rule.get("ID")} for rule in rules]}
+    return {"rules": [_lifecycle_rule(rule) for rule in rules]}
+
+
+def _lifecycle_rule(rule: Any) -> Inputs:
+    """Return all of a rule, also what no program here can ask for: somebody may have added a transition."""
+    found = camel_all({name: value for name, value in rule.items() if name != "ID"})
+    return {**found, "id": rule.get("ID")}
 
 
 def _remove_lifecycle(aws: Aws, bucket: str) -> None:
@@ -164,20 +180,30 @@ def _queue_notification(name: str, queue: Inputs) -> dict[str, Any]:
 
 
 def _get_notification(aws: Aws, bucket: str, written: Inputs) -> Inputs | None:
-    found = aws.client("s3").get_bucket_notification_configuration(Bucket=bucket)
-    queues = [_queue_as_input(queue) for queue in found.get("QueueConfigurations", [])]
-    return {"queues": queues} if queues or not written.get("queues") else None
+    found: Any = aws.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    targets = {
+        name: [_target_as_input(target) for target in found.get(parameter, [])]
+        for name, parameter in _NOTIFIED.items()
+    }
+    # It's an empty object if it is on, and absent if not.
+    now = {**targets, "eventbridge": True if "EventBridgeConfiguration" in found else None}
+    return now if any(now.values()) or not written.get("queues") else None
 
 
-def _queue_as_input(queue: Any) -> Inputs:
-    rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+_NOTIFIED = {
+    "lambdaFunctions": "LambdaFunctionConfigurations",
+    "queues": "QueueConfigurations",
+    "topics": "TopicConfigurations",
+}
+"""Input property to what S3 calls it. A program here can ask for queues alone; others are a difference."""
+
+
+def _target_as_input(target: Any) -> Inputs:
+    rules = target.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     filters = {rule["Name"].lower(): rule["Value"] for rule in rules}
     return {
-        "id": queue.get("Id"),
-        "queueArn": queue["QueueArn"],
-        "events": queue["Events"],
-        "filterPrefix": filters.get("prefix"),
-        "filterSuffix": filters.get("suffix"),
+        **camel_all({name: value for name, value in target.items() if name != "Filter"}),
+        **present(filters, filterPrefix="prefix", filterSuffix="suffix"),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -220,6 +221,15 @@ def camel(value: Any, shape: Shape | None) -> Any:
     if isinstance(value, list):
         return [camel(item, shape) for item in value]
     return value
+
+
+def camel_all(value: Any) -> Any:
+    """Spell all of what AWS returns as an input, so that nothing of it is hidden; dates as ISO 8601 text."""
+    if isinstance(value, Mapping):
+        return {name[0].lower() + name[1:]: camel_all(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [camel_all(item) for item in value]
+    return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
 def key_value_tags(tags: Mapping[str, str] | None) -> Any:

@@ -947,6 +947,95 @@ def test_deleted_resource_is_gone_and_can_be_deleted_again(case: Case, account: 
         assert found is None
 
 
+LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
+
+
+@pytest.mark.parametrize(
+    ("added", "found"),
+    [
+        (
+            {"Transitions": [{"Days": 30, "StorageClass": "GLACIER"}]},
+            {"transitions": [{"days": 30, "storageClass": "GLACIER"}]},
+        ),
+        (
+            {"NoncurrentVersionTransitions": [{"NoncurrentDays": 30, "StorageClass": "GLACIER"}]},
+            {"noncurrentVersionTransitions": [{"noncurrentDays": 30, "storageClass": "GLACIER"}]},
+        ),
+        (
+            {"Expiration": {"Date": "2100-01-01T00:00:00Z"}},
+            {"expiration": {"date": "2100-01-01T00:00:00+00:00"}},
+        ),
+        (
+            {"Filter": {"ObjectSizeGreaterThan": 1000}},
+            {"filter": {"objectSizeGreaterThan": 1000}},
+        ),
+    ],
+    ids=["transitions", "transitions of old versions", "date", "filter"],
+)
+def test_what_somebody_added_to_a_lifecycle_rule_is_read_and_repaired(
+    account: Account, added: dict[str, Any], found: dict[str, Any]
+) -> None:
+    rule = {"id": "abort", "status": "Enabled", "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7}}
+    lifecycle = account.make(LIFECYCLE, {"bucket": account.bucket(), "rules": [rule]})
+    by_hand: Any = {
+        "ID": "abort",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        **added,
+    }
+    account.aws.client("s3").put_bucket_lifecycle_configuration(
+        Bucket=lifecycle.id, LifecycleConfiguration={"Rules": [by_hand]}
+    )
+
+    now = provider.read(account.aws, LIFECYCLE, lifecycle)
+
+    assert now == {**lifecycle.inputs, "rules": [{**rule, **found}]}
+    drifted = dataclasses.replace(lifecycle, inputs=now)
+    provider.update(account.aws, LIFECYCLE, "rules", drifted, lifecycle.inputs)
+    assert provider.read(account.aws, LIFECYCLE, lifecycle) == lifecycle.inputs
+
+
+def test_targets_that_somebody_added_to_a_notification_are_read_and_removed(account: Account) -> None:
+    notification = account.make(NOTIFICATION, {"bucket": account.bucket(), "queues": [_notified(account)]})
+    function, topic = account.function(), account.topic()
+    account.aws.client("sns").set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=policy(
+            Principal={"Service": "s3.amazonaws.com"}, Action="sns:Publish", Resource=topic
+        ),
+    )
+    account.make(
+        "aws:lambda/permission:Permission",
+        {"action": "lambda:InvokeFunction", "function": function.id, "principal": "s3.amazonaws.com"},
+    )
+    s3, removed = account.aws.client("s3"), ["s3:ObjectRemoved:*"]
+    configured: Any = s3.get_bucket_notification_configuration(Bucket=notification.id)
+    configured.pop("ResponseMetadata")
+    arn = function.outputs["arn"]
+    by_hand: Any = {
+        **configured,
+        "EventBridgeConfiguration": {},
+        "LambdaFunctionConfigurations": [{"Id": "f", "LambdaFunctionArn": arn, "Events": removed}],
+        "TopicConfigurations": [{"Id": "t", "TopicArn": topic, "Events": removed}],
+    }
+    s3.put_bucket_notification_configuration(Bucket=notification.id, NotificationConfiguration=by_hand)
+
+    now = provider.read(account.aws, NOTIFICATION, notification)
+
+    assert now == {
+        **notification.inputs,
+        "eventbridge": True,
+        "lambdaFunctions": [{"id": "f", "lambdaFunctionArn": arn, "events": removed}],
+        "topics": [{"id": "t", "topicArn": topic, "events": removed}],
+    }
+    drifted = dataclasses.replace(notification, inputs=now)
+    provider.update(account.aws, NOTIFICATION, "events", drifted, notification.inputs)
+    assert provider.read(account.aws, NOTIFICATION, notification) == notification.inputs
+
+
 def test_bucket_that_the_account_has_already_is_refused_and_stays(account: Account) -> None:
     """S3 answers a second creation in us-east-1 as it does the first one."""
     bucket = account.make(BUCKET, {"bucket": "made-once", "tags": TAGS})
