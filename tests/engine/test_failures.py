@@ -15,6 +15,7 @@ from local.emulator import Emulator
 from tests.engine.faults import PLUGINS, Faults
 from tests.engine.faulty_plugin import FAILURE
 from tests.engine.stacks import Engine, Stack
+from tests.local.refusing_aws import REFUSAL
 
 EVERYTHING = {
     "apiAuth": "jwt",
@@ -29,6 +30,15 @@ EVERYTHING = {
 
 UNUSED = {"aws:sqs/redrivePolicy:RedrivePolicy"}
 """What the provider knows and the program doesn't make."""
+
+LATE_CALLS = {
+    "aws:cloudwatch/logGroup:LogGroup": 3,
+    "aws:dynamodb/table:Table": 2,
+    "aws:kms/key:Key": 2,
+    "aws:lambda/function:Function": 2,
+    "aws:s3/bucket:Bucket": 3,
+}
+"""The types that take further calls once the resource exists, and the number of the first such call."""
 
 MOST_UPDATES = 12
 """More than there are resources in the longest chain of those that wait for one another."""
@@ -88,6 +98,25 @@ def test_every_type_fails_to_be_made_once_and_the_next_update_goes_on(
         assert all(line.endswith(FAILURE) for line in told), told
 
     assert update.code == 0, update.text
+    assert not faults.left()
+    account.assert_holds_once(stack)
+    assert stack.destroy().code == 0
+
+
+def test_create_that_is_refused_halfway_makes_nothing_that_pulumi_does_not_know(
+    stack: Stack, faults: Faults, account: Account
+) -> None:
+    faults.refuse(LATE_CALLS)
+
+    for _ in range(MOST_UPDATES):
+        update = stack.up("--continue-on-error")
+        account.assert_holds_once(stack)
+        if not faults.left():
+            break
+        assert REFUSAL in update.text
+
+    completed = stack.up()
+    assert completed.code == 0, completed.text
     assert not faults.left()
     account.assert_holds_once(stack)
     assert stack.destroy().code == 0
