@@ -88,24 +88,55 @@ def _tags(aws: Aws, bucket: str) -> dict[str, str]:
 
 
 def _empty(aws: Aws, bucket: str) -> None:
-    """Delete every version and delete marker. S3 refuses those that Object Lock retains.
+    """Delete every version, then every delete marker, as the Terraform provider's ``emptyBucket`` does.
+
+    Under Object Lock that bypasses retention in governance mode, with the right to do so, and ends legal
+    holds. S3 refuses what is retained in compliance mode.
 
     Raises:
         LocalError: something is retained; it names the first.
 
     """
     s3 = aws.client("s3")
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-        if not objects:
-            continue
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-        for refused in answer.get("Errors", []):
-            raise LocalError(
-                f"forceDestroy could not delete {refused['Key']!r} (version {refused['VersionId']}): "
-                f"{refused['Code']}: {refused['Message']}"
+    bypass: Any = {"BypassGovernanceRetention": True} if _has_object_lock(aws, bucket) else {}
+    for kind in ("Versions", "DeleteMarkers"):
+        # Object Lock doesn't protect delete markers.
+        bypassing = bypass if kind == "Versions" else {}
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found: Any = page.get(kind, [])
+            objects: Any = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+            if not objects:
+                continue
+            deleted = s3.delete_objects(
+                Bucket=bucket, Delete={"Objects": objects, "Quiet": True}, **bypassing
             )
+            for refused in deleted.get("Errors", []):
+                if not (bypassing and _is_deleted_without_hold(aws, bucket, refused)):
+                    raise LocalError(
+                        f"forceDestroy could not delete {refused['Key']!r} (version {refused['VersionId']}): "
+                        f"{refused['Code']}: {refused['Message']}"
+                    )
+
+
+def _has_object_lock(aws: Aws, bucket: str) -> bool:
+    try:
+        aws.client("s3").get_object_lock_configuration(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ObjectLockConfigurationNotFoundError":
+            return False
+        raise
+    return True
+
+
+def _is_deleted_without_hold(aws: Aws, bucket: str, refused: Any) -> bool:
+    """End the legal hold of a version, if it has one, and try once more to delete it."""
+    version: Any = {"Bucket": bucket, "Key": refused["Key"], "VersionId": refused["VersionId"]}
+    try:
+        aws.client("s3").put_object_legal_hold(**version, LegalHold={"Status": "OFF"})
+        aws.client("s3").delete_object(**version)
+    except ClientError:
+        return False
+    return True
 
 
 RESOURCE_TYPES = {

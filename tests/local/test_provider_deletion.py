@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import provider
+from local.aws import Credentials
 from local.emulator import running_emulator
 from local.errors import LocalError
 from local.provider import Existing
@@ -22,6 +23,8 @@ KEY = "aws:kms/key:Key"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 ROLE = "aws:iam/role:Role"
 TABLE = "aws:dynamodb/table:Table"
+
+TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +62,62 @@ def test_force_destroy_deletes_every_version_and_delete_marker_first(account: Ac
     assert not is_there(account, BUCKET, bucket)
 
 
-def test_force_destroy_leaves_what_object_lock_retains_and_names_it(account: Account) -> None:
+@pytest.mark.parametrize(
+    "lock",
+    [
+        {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": TOMORROW},
+        {"ObjectLockLegalHoldStatus": "ON"},
+    ],
+    ids=["governance", "legal hold"],
+)
+def test_force_destroy_deletes_what_its_rights_can_unlock(account: Account, lock: dict[str, Any]) -> None:
     bucket = account.make(BUCKET, {"forceDestroy": True, "objectLockEnabled": True})
-    s3 = account.aws.client("s3")
-    s3.put_object(
-        Bucket=bucket.id,
-        Key="receipt.png",
-        Body=b"a receipt",
-        ObjectLockMode="GOVERNANCE",
-        ObjectLockRetainUntilDate=dt.datetime.now(dt.UTC) + dt.timedelta(days=1),
-    )
+    put_locked_receipt(account, bucket, lock)
+
+    provider.delete(account.aws, BUCKET, bucket)
+
+    assert not is_there(account, BUCKET, bucket)
+
+
+def test_force_destroy_leaves_what_is_retained_in_compliance_mode_and_names_it(account: Account) -> None:
+    bucket = account.make(BUCKET, {"forceDestroy": True, "objectLockEnabled": True})
+    lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": TOMORROW}
+    put_locked_receipt(account, bucket, lock)
 
     with pytest.raises(LocalError, match=r"could not delete 'receipt\.png' \(version .*\): AccessDenied"):
         provider.delete(account.aws, BUCKET, bucket)
 
-    assert s3.get_object(Bucket=bucket.id, Key="receipt.png")["Body"].read() == b"a receipt"
+    assert receipt_in(account, bucket) == b"a receipt"
+
+
+def test_force_destroy_without_the_right_to_bypass_retention_is_refused(account: Account) -> None:
+    bucket = account.make(BUCKET, {"forceDestroy": True, "objectLockEnabled": True})
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": TOMORROW}
+    put_locked_receipt(account, bucket, lock)
+    somebody = dataclasses.replace(account.aws, credentials=without_bypass(account))
+
+    with pytest.raises(LocalError, match="AccessDenied"):
+        provider.delete(somebody, BUCKET, bucket)
+
+    assert receipt_in(account, bucket) == b"a receipt"
+
+
+def put_locked_receipt(account: Account, bucket: Existing, lock: dict[str, Any]) -> None:
+    account.aws.client("s3").put_object(Bucket=bucket.id, Key="receipt.png", Body=b"a receipt", **lock)
+
+
+def receipt_in(account: Account, bucket: Existing) -> bytes:
+    return account.aws.client("s3").get_object(Bucket=bucket.id, Key="receipt.png")["Body"].read()
+
+
+def without_bypass(account: Account) -> Credentials:
+    """The key of a user who may do everything in S3 but delete what is retained."""
+    iam, user = account.aws.client("iam"), "without-bypass"
+    iam.create_user(UserName=user)
+    document = policy(NotAction="s3:BypassGovernanceRetention", Resource="*")
+    iam.put_user_policy(UserName=user, PolicyName="s3", PolicyDocument=document)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
 
 
 def test_force_destroy_counts_as_last_applied(account: Account) -> None:
