@@ -246,10 +246,13 @@ def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
         session.close()
 
 
-KEY = {"fingerprint": {"S": "0" * 64}, "entry": {"S": "RECEIPT"}}
+FINGERPRINT = uuid.uuid4().hex * 2
+"""Of no receipt of other tests on the same stack: what is put under it is no entry that can be shown."""
+
+KEY = {"fingerprint": {"S": FINGERPRINT}, "entry": {"S": "RECEIPT"}}
 BY_FINGERPRINT: dict[str, Any] = {
     "KeyConditionExpression": "fingerprint = :value",
-    "ExpressionAttributeValues": {":value": {"S": "0" * 64}},
+    "ExpressionAttributeValues": {":value": {"S": FINGERPRINT}},
 }
 BY_TIME: dict[str, Any] = {
     "IndexName": TIME_INDEX,
