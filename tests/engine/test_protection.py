@@ -59,7 +59,6 @@ def test_unprotected_stack_is_destroyed_and_leaves_only_the_customer_s_key(stack
 
     unprotected = stack.up()
     assert unprotected.code == 0, unprotected.text
-    _unlock_and_delete(stack)
     gone = stack.destroy()
 
     assert gone.code == 0, gone.text
@@ -103,12 +102,3 @@ def _queue(aws: Aws, url: str) -> dict[str, Any]:
     sqs: Any = aws.client("sqs")
     attributes: dict[str, Any] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=asked)["Attributes"]
     return attributes
-
-
-def _unlock_and_delete(stack: Stack) -> None:
-    """Delete the upload, whose retention `pulumi destroy` doesn't get around."""
-    s3, bucket = stack.engine.aws.client("s3"), stack.outputs()["uploads_bucket"]
-    for version in s3.list_object_versions(Bucket=bucket)["Versions"]:
-        s3.delete_object(
-            Bucket=bucket, Key=RECEIPT, VersionId=version["VersionId"], BypassGovernanceRetention=True
-        )
