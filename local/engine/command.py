@@ -119,7 +119,7 @@ def claim_state(folder: Path, identity: str) -> None:
     """
     mark = folder / MARK
     stacks = folder / ".pulumi" / "stacks"
-    others = sorted(path.name for path in stacks.glob("*") if path.name != _project()["name"])
+    others = sorted({path.name for path in stacks.glob("*")} - {_project()["name"]})
     if folder.exists() and not folder.is_dir():
         raise LocalError(f"--state {folder} is a file: name a folder")
     if others:
