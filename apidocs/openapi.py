@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from apidocs.schemas import Schema, ref, schemas
-from components.ledger_api import READ_ROUTES, UPLOAD_ROUTES
 from components.settings import StackSettings
-from functions.ledger.entry import Outcome
+from functions.contract import routes
+from functions.contract.entry import Outcome
 from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
 
 Operation: TypeAlias = dict[str, Any]
@@ -21,8 +21,8 @@ JSON, PROBLEM = "application/json", "application/problem+json"
 
 def openapi_document() -> dict[str, Any]:
     """Make the document. Every route of the program is in it; KeyError for one that nobody described."""
-    scopes = dict.fromkeys(READ_ROUTES, StackSettings.jwt_read_scope)
-    scopes |= dict.fromkeys(UPLOAD_ROUTES, StackSettings.jwt_upload_scope)
+    scopes = dict.fromkeys(routes.READ, StackSettings.jwt_read_scope)
+    scopes |= dict.fromkeys(routes.UPLOAD, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}
     for route, scope in scopes.items():
         method, path = route.split(" ")
@@ -139,9 +139,9 @@ def _prepare_upload() -> Operation:
 
 
 _OPERATIONS = {
-    "GET /receipts": _list_receipts,
-    "GET /receipts/{fingerprint}": _show_receipt,
-    "POST /uploads": _prepare_upload,
+    routes.LIST_RECEIPTS: _list_receipts,
+    routes.SHOW_RECEIPT: _show_receipt,
+    routes.REQUEST_FORM: _prepare_upload,
 }
 
 

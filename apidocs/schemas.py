@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from functions.api import fingerprints
-from functions.ledger.entry import Outcome, Reason
+from functions.contract.entry import Outcome, Reason
 from functions.reader.query import MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
-from functions.uploads.request import MAX_FILENAME_CHARACTERS, MEMBERS
+from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -14,7 +14,7 @@ from cli.options import moment, stack_of
 from cli.resend import events_of, send_with_progress
 from cli.survey import survey
 from cli.terminal import Terminal, second_of, size_text
-from functions.ledger.entry import format_time
+from functions.contract.entry import format_time
 
 SOURCE = "bill-e:backfill"
 SHOWN = 100

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cli.errors import BillEError
 from cli.inventory import LedgerLine, StoredVersion
-from functions.ledger.entry import Reason
+from functions.contract.entry import Reason
 
 CACHE_KIBIBYTES = 32 * 1024
 """How much of the database is kept in memory."""

@@ -16,7 +16,7 @@ from cli.options import positive_integer, stack_of
 from cli.progress import count_bar
 from cli.redrive import Move, follow_move, latest_move, refuse_second, start_move
 from cli.terminal import ABSENT, Row, Terminal, second_of
-from functions.ledger.entry import format_time
+from functions.contract.entry import format_time
 
 DESCRIPTION = """\
 Look at the messages that the processor gave up on after five deliveries, or send them back.

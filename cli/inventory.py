@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from cli.operations import explained
 from cli.pace import Pace
-from functions.ledger import schema
-from functions.ledger.entry import format_time
+from functions.contract import schema
+from functions.contract.entry import format_time
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import ScanOutputTypeDef
     from types_boto3_s3 import S3Client
 
-    from functions.ledger.schema import Item
+    from functions.contract.schema import Item
 
 SCAN_SEGMENTS = 4
 """How many parts of the table are read at the same time; each holds one page of at most 1 MB."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.operations import Operator, explained
-from functions.ledger.entry import Entry, Upload, format_time
+from functions.contract.entry import Entry, Upload, format_time
 from functions.ledger.store import LedgerStore
 from functions.processor.s3_events import UnreadableMessageError, parse_body
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import BillEError
-from functions.ledger import schema
+from functions.contract import schema
 
 if TYPE_CHECKING:
-    from functions.ledger.entry import Entry
-    from functions.ledger.schema import Item
+    from functions.contract.entry import Entry
+    from functions.contract.schema import Item
 
 CACHE_KIBIBYTES = 32 * 1024
 """How much of the database is kept in memory."""

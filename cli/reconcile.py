@@ -18,7 +18,7 @@ from cli.options import minutes, stack_of
 from cli.resend import Events, events_of, send_with_progress
 from cli.survey import Survey, survey
 from cli.terminal import ABSENT, Row, Terminal, second_of, size_text
-from functions.ledger.entry import format_time
+from functions.contract.entry import format_time
 
 SOURCE = "bill-e:reconcile"
 DEFAULT_AGE = timedelta(minutes=15)

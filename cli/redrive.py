@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.errors import BillEError, from_botocore
 from cli.operations import Queue, explained
-from functions.ledger.entry import format_time
+from functions.contract.entry import format_time
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -21,13 +21,13 @@ from cli.options import positive_integer, stack_of
 from cli.pace import Pace
 from cli.progress import count_bar, tally
 from cli.terminal import Row, Terminal, second_of
-from functions.ledger import schema
+from functions.contract import schema
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
-    from functions.ledger.schema import Item
+    from functions.contract.schema import Item
 
 WRITERS = 4
 """How many entries are written at the same time."""

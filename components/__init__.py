@@ -1,4 +1,4 @@
-"""Bill-E's infrastructure as reusable components. Never imports `functions`: it archives their files."""
+"""Bill-E's infrastructure as reusable components. Of `functions`, it imports the contract only."""
 
 from components import policies
 from components.alarm_topic import AlarmTopic, AlarmTopicArgs

@@ -11,23 +11,10 @@ import pulumi_aws as aws
 
 from components.common import plain_name
 from components.ingest_pipeline import IngestPipeline
-from components.ledger import TIME_INDEX, Ledger
+from components.ledger import Ledger
 from components.ledger_api import STAGE, LedgerApi
-
-NAMESPACE = "Bill-E"
-OUTCOMES = {
-    "accepted": "ReceiptsAccepted",
-    "duplicate": "ReceiptsDuplicate",
-    "rejected": "ReceiptsRejected",
-}
-REASONS = {
-    "empty": "RejectedEmpty",
-    "too large": "RejectedTooLarge",
-    "unsupported type": "RejectedUnsupportedType",
-    "object missing": "RejectedObjectMissing",
-}
-BYTES, SECONDS = "ReceiptBytes", "SecondsToEntry"
-"""The metrics of the processor, as `functions/processor/metrics.py` has them (a test holds them equal)."""
+from functions.contract import metrics, schema
+from functions.contract.entry import Outcome, Reason
 
 PERIOD_SECONDS = 300
 GRID_COLUMNS = 24
@@ -81,8 +68,8 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ("Seconds from upload to entry", _upload_to_entry(watched)),
         ("Backlog: messages", _backlog(watched)),
         ("Backlog: seconds of the oldest message", [_queue(watched, "ApproximateAgeOfOldestMessage", "age")]),
-        ("Receipts by outcome", _counts(watched, OUTCOMES)),
-        ("Rejected receipts by reason", _counts(watched, REASONS)),
+        ("Receipts by outcome", _counts(watched, metrics.OUTCOMES)),
+        ("Rejected receipts by reason", _counts(watched, metrics.REASONS)),
         ("Functions: failed or throttled", _function_failures(watched)),
         ("API: errors", _api_errors(watched)),
         ("API: latency in ms", _api_latency(watched)),
@@ -91,7 +78,7 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ("Cost: requests", [*_functions(watched, "Invocations"), _api(watched, "Count", "API requests")]),
         ("Cost: GB-seconds", _gigabyte_seconds(watched)),
         ("Cost: units", _table(watched, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")),
-        ("Cost: bytes stored", [_receipts(watched, BYTES, "receipts")]),
+        ("Cost: bytes stored", [_receipts(watched, metrics.BYTES, "receipts")]),
     ]
     alarms: Widget = {
         "type": "alarm",
@@ -144,19 +131,21 @@ def _lines(number: int, series: Series) -> list[list[Any]]:
 def _receipts(watched: Watched, metric: str, label: str, statistic: str = "Sum") -> Series:
     return Series(
         label=label,
-        namespace=NAMESPACE,
+        namespace=metrics.NAMESPACE,
         metric=metric,
-        dimensions={"service": watched.service, "stack": watched.stack},
+        dimensions={metrics.SERVICE: watched.service, metrics.STACK: watched.stack},
         statistic=statistic,
     )
 
 
 def _upload_to_entry(watched: Watched) -> list[Series]:
-    return [_receipts(watched, SECONDS, statistic, statistic) for statistic in ("p50", "p99", "Maximum")]
+    return [
+        _receipts(watched, metrics.SECONDS, statistic, statistic) for statistic in ("p50", "p99", "Maximum")
+    ]
 
 
-def _counts(watched: Watched, metrics: Mapping[str, str]) -> list[Series]:
-    return [_receipts(watched, metric, label) for label, metric in metrics.items()]
+def _counts(watched: Watched, names: Mapping[Outcome, str] | Mapping[Reason, str]) -> list[Series]:
+    return [_receipts(watched, metric, what.lower().replace("_", " ")) for what, metric in names.items()]
 
 
 def _queue(watched: Watched, metric: str, label: str, *, dead_letters: bool = False) -> Series:
@@ -272,7 +261,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
             service=args.ingest.processor.service,
-            index=TIME_INDEX,
+            index=schema.TIME_INDEX,
             stage=STAGE,
             functions=[
                 WatchedFunction(

@@ -12,7 +12,7 @@ from components import policies
 from components.alarms import create_alarms, queue_alarms
 from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
 from components.common import CommonArgs, protected
-from components.ledger import SHARDS_VARIABLE, Ledger
+from components.ledger import Ledger
 from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
     MAX_MEMORY_MEGABYTES,
@@ -21,6 +21,7 @@ from components.python_function import (
     PythonFunction,
     PythonFunctionArgs,
 )
+from functions.contract import deadlines, environment, media_types
 
 MAX_BATCH_SIZE, MAX_BATCH_WINDOW_SECONDS = 10_000, 300
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
@@ -34,9 +35,6 @@ MAX_RECEIPT_MEGABYTES = 5 * 1024
 
 READ_MEGABYTES_PER_SECOND = 10
 """How fast a receipt is read at the very least: a small part of what S3 gives, since a batch shares it."""
-
-CALL_SECONDS = 25
-"""What the processor keeps free for a call to AWS: the slowest takes 21 s and the pauses between attempts."""
 
 MIN_TIMEOUT_SECONDS = 60
 """A receipt takes two calls: in less time than both may need, a slow one would never get its entry."""
@@ -58,21 +56,6 @@ ACCESS_LOG_PREFIX = "uploads/"
 
 PREFIX_PATTERN = r"([A-Za-z0-9_.-]+/)*"
 PREFIX_ALLOWED = "empty, or folders that each end in /, such as receipts/"
-
-ACCEPTABLE_TYPES = (
-    "application/pdf",
-    *(
-        "image/avif",
-        "image/bmp",
-        "image/gif",
-        "image/heic",
-        "image/jpeg",
-        "image/png",
-        "image/tiff",
-        "image/webp",
-    ),
-)
-"""The media types that the processor recognises and that a receipt can have (a test holds the first part)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +85,10 @@ class IngestPipelineArgs:
             "IngestPipelineArgs",
             not_empty("accepted_types", self.accepted_types, "at least one media type"),
             unique("accepted_types", self.accepted_types),
-            *(one_of("accepted_types", media_type, ACCEPTABLE_TYPES) for media_type in self.accepted_types),
+            *(
+                one_of("accepted_types", media_type, media_types.ACCEPTABLE)
+                for media_type in self.accepted_types
+            ),
             between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
             matches("event_prefix", self.event_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
             *(origin("allowed_origins", site) for site in self.allowed_origins),
@@ -136,7 +122,7 @@ def batch_has_window(name: str, batch_size: int, window_seconds: int) -> Problem
 def receipt_fits_timeout(name: str, timeout_seconds: int, max_receipt_megabytes: int) -> Problem | None:
     """Check that the largest receipt can be read in the time: otherwise every delivery would fail."""
     rate = READ_MEGABYTES_PER_SECOND
-    least = -(-max_receipt_megabytes // rate) + CALL_SECONDS
+    least = -(-max_receipt_megabytes // rate) + deadlines.CALL_SECONDS
     if timeout_seconds >= least:
         return None
     return Problem(
@@ -343,7 +329,7 @@ class IngestPipeline(pulumi.ComponentResource):
             service,
             PythonFunctionArgs(
                 package="processor",
-                shared=["ledger"],
+                shared=["contract", "ledger"],
                 layers=args.common.layers,
                 description="Fingerprints uploaded receipts and records their outcomes",
                 statements=policies.resolve(
@@ -355,12 +341,12 @@ class IngestPipeline(pulumi.ComponentResource):
                 ),
                 environment={
                     # The dimensions of its metrics.
-                    "SERVICE_NAME": service,
-                    "STACK_NAME": args.common.instance,
-                    "LEDGER_TABLE": args.ledger.table_name,
-                    SHARDS_VARIABLE: str(args.ledger.shards),
-                    "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
-                    "ACCEPTED_TYPES": ",".join(args.accepted_types),
+                    environment.SERVICE_NAME: service,
+                    environment.STACK_NAME: args.common.instance,
+                    environment.LEDGER_TABLE: args.ledger.table_name,
+                    environment.LEDGER_SHARDS: str(args.ledger.shards),
+                    environment.MAX_RECEIPT_BYTES: str(args.max_receipt_megabytes * 1024 * 1024),
+                    environment.ACCEPTED_TYPES: ",".join(args.accepted_types),
                 },
                 decrypts_via=["dynamodb", "s3", "sqs"],
                 # Errors of the API's functions are errors of the API; nobody waits for this one's answer.

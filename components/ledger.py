@@ -12,17 +12,13 @@ import pulumi_aws as aws
 from components.alarms import create_alarms, table_alarms
 from components.checks import Problem, between, refuse
 from components.common import CommonArgs, protected
+from functions.contract import environment, schema
 
 MAX_SHARDS = 64
 """A page of the listing asks every shard: more would cost the reader more than a busy month gains."""
 
 MAX_UNITS_PER_SECOND = 40_000
 """The account's default quota for one table ("Quotas in Amazon DynamoDB")."""
-
-TIME_INDEX = "by_recorded_time"
-"""The index's name and below the keys, as `functions/ledger/schema.py` has them (a test holds them equal)."""
-TABLE_KEYS = ("fingerprint", "entry")
-INDEX_KEYS = ("month_shard", "recorded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +55,6 @@ class LedgerArgs:
         refuse("LedgerArgs", between("shards", self.shards, 1, MAX_SHARDS))
 
 
-SHARDS_VARIABLE = "LEDGER_SHARDS"
-"""The variable that tells a function how many shards a month has."""
-
 SHARDS_TAG = "ledger-shards"
 """The tag on the table that remembers how many there are, for as long as there is a table."""
 
@@ -93,7 +86,7 @@ def _shards(inputs: Mapping[str, Any] | None) -> int | None:
     """Read the number from the inputs of a table or a function, if it is there and known."""
     given = inputs or {}
     variables = (given.get("environment") or {}).get("variables") or {}
-    number = (given.get("tags") or {}).get(SHARDS_TAG) or variables.get(SHARDS_VARIABLE)
+    number = (given.get("tags") or {}).get(SHARDS_TAG) or variables.get(environment.LEDGER_SHARDS)
     return int(number) if isinstance(number, str) and number.isdecimal() else None
 
 
@@ -105,25 +98,25 @@ class Ledger(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:ledger:Ledger", name, None, opts)
-        (index_hash, index_range), (table_hash, table_range) = INDEX_KEYS, TABLE_KEYS
         limit, key_arn = args.throughput, args.common.key_arn
         table = aws.dynamodb.Table(
             f"{name}-table",
             billing_mode="PAY_PER_REQUEST",
-            hash_key=table_hash,
-            range_key=table_range,
+            hash_key=schema.FINGERPRINT,
+            range_key=schema.ENTRY,
             attributes=[
-                aws.dynamodb.TableAttributeArgs(name=key, type="S") for key in (*TABLE_KEYS, *INDEX_KEYS)
+                aws.dynamodb.TableAttributeArgs(name=key, type="S")
+                for key in (schema.FINGERPRINT, schema.ENTRY, schema.MONTH_SHARD, schema.RECORDED)
             ],
             global_secondary_indexes=[
                 aws.dynamodb.TableGlobalSecondaryIndexArgs(
-                    name=TIME_INDEX,
+                    name=schema.TIME_INDEX,
                     key_schemas=[
                         aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
-                            attribute_name=index_hash, key_type="HASH"
+                            attribute_name=schema.MONTH_SHARD, key_type="HASH"
                         ),
                         aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgs(
-                            attribute_name=index_range, key_type="RANGE"
+                            attribute_name=schema.RECORDED, key_type="RANGE"
                         ),
                     ],
                     projection_type="ALL",
@@ -147,13 +140,13 @@ class Ledger(pulumi.ComponentResource):
                 protected(args.common, self), pulumi.ResourceOptions(hooks=shards_hook(f"{name}-shards"))
             ),
         )
-        alarms = table_alarms(table.name, TIME_INDEX, args.common.alarms.thresholds)
+        alarms = table_alarms(table.name, schema.TIME_INDEX, args.common.alarms.thresholds)
         self.alarm_arns = create_alarms(name, alarms, args.common, self)
         self.shards = args.shards
         self.table = table
         self.table_name = table.name
         self.table_arn = table.arn
-        self.index_arn = pulumi.Output.concat(table.arn, f"/index/{TIME_INDEX}")
+        self.index_arn = pulumi.Output.concat(table.arn, f"/index/{schema.TIME_INDEX}")
         self.register_outputs(
             {"table_name": self.table_name, "table_arn": self.table_arn, "index_arn": self.index_arn}
         )

@@ -15,16 +15,14 @@ from components.alarms import api_alarms, create_alarms
 from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
 from components.common import CommonArgs, protected
 from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
-from components.ledger import SHARDS_VARIABLE, Ledger, shards_hook
+from components.ledger import Ledger, shards_hook
 from components.python_function import (
     MAX_MEMORY_MEGABYTES,
     MIN_MEMORY_MEGABYTES,
     PythonFunction,
     PythonFunctionArgs,
 )
-
-READ_ROUTES = ("GET /receipts", "GET /receipts/{fingerprint}")
-UPLOAD_ROUTES = ("POST /uploads",)
+from functions.contract import environment, routes
 
 STAGE = "$default"
 """The stage that needs no path of its own."""
@@ -38,7 +36,7 @@ FUNCTION_TIMEOUT_SECONDS = INTEGRATION_TIMEOUT_SECONDS - 5
 MAX_THROTTLE_RATE, MAX_THROTTLE_BURST = 10_000, 5_000
 """The account's default quotas for all of its APIs in a region ("Amazon API Gateway quotas")."""
 
-UPLOAD_EXPIRY_SECONDS = 15 * 60
+FORM_LIFETIME_SECONDS = 15 * 60
 """How long a form that `POST /uploads` signed can be used."""
 
 SCOPE_PATTERN, SCOPE_ALLOWED = r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)"
@@ -149,8 +147,8 @@ class LedgerApi(pulumi.ComponentResource):
         api = self._api(name, args)
         to_read, to_upload = self._door(name, args.auth, api)
         served = [
-            *self._serve(f"{name}-reader", READ_ROUTES, to_read, api, reader),
-            *self._serve(f"{name}-uploads", UPLOAD_ROUTES, to_upload, api, uploads),
+            *self._serve(f"{name}-reader", routes.READ, to_read, api, reader),
+            *self._serve(f"{name}-uploads", routes.UPLOAD, to_upload, api, uploads),
         ]
         access_logs = self._access_logs(name, args.common)
         stage = self._stage(name, args, api, access_logs, served)
@@ -175,7 +173,7 @@ class LedgerApi(pulumi.ComponentResource):
             f"{name}-reader",
             PythonFunctionArgs(
                 package="reader",
-                shared=["api", "ledger"],
+                shared=["api", "contract", "ledger"],
                 description="Answers questions about the ledger",
                 statements=policies.resolve(
                     policies.reader_statements,
@@ -183,8 +181,8 @@ class LedgerApi(pulumi.ComponentResource):
                     index_arn=args.ledger.index_arn,
                 ),
                 environment={
-                    "LEDGER_TABLE": args.ledger.table_name,
-                    SHARDS_VARIABLE: str(args.ledger.shards),
+                    environment.LEDGER_TABLE: args.ledger.table_name,
+                    environment.LEDGER_SHARDS: str(args.ledger.shards),
                 },
                 hooks=shards_hook(f"{name}-shards"),
                 decrypts_via=["dynamodb"],
@@ -199,8 +197,8 @@ class LedgerApi(pulumi.ComponentResource):
         return PythonFunction(
             f"{name}-uploads",
             PythonFunctionArgs(
-                package="uploads",
-                shared=["api", "ledger"],
+                package="upload_forms",
+                shared=["api", "contract", "ledger"],
                 description="Signs forms to upload receipts with",
                 statements=policies.resolve(
                     policies.uploads_statements,
@@ -209,11 +207,11 @@ class LedgerApi(pulumi.ComponentResource):
                     prefix=args.upload_prefix,
                 ),
                 environment={
-                    "LEDGER_TABLE": args.ledger.table_name,
-                    "UPLOADS_BUCKET": args.bucket_name,
-                    "UPLOAD_PREFIX": args.upload_prefix,
-                    "MAX_RECEIPT_BYTES": str(args.max_receipt_megabytes * 1024 * 1024),
-                    "UPLOAD_EXPIRY_SECONDS": str(UPLOAD_EXPIRY_SECONDS),
+                    environment.LEDGER_TABLE: args.ledger.table_name,
+                    environment.UPLOADS_BUCKET: args.bucket_name,
+                    environment.FORM_PREFIX: args.upload_prefix,
+                    environment.MAX_RECEIPT_BYTES: str(args.max_receipt_megabytes * 1024 * 1024),
+                    environment.FORM_LIFETIME_SECONDS: str(FORM_LIFETIME_SECONDS),
                 },
                 decrypts_via=["dynamodb"],
                 encrypts_via=["s3"],

@@ -27,7 +27,6 @@ from components.checks import (
 )
 from components.common import LOG_RETENTION_DAYS
 from components.ingest_pipeline import (
-    ACCEPTABLE_TYPES,
     MAX_BATCH_SIZE,
     MAX_BATCH_WINDOW_SECONDS,
     MAX_CONCURRENCY,
@@ -51,6 +50,7 @@ from components.ledger_api import (
 from components.private_bucket import MAX_OBJECT_LOCK_DAYS, OBJECT_LOCK_MODES, ObjectLock
 from components.python_function import MAX_TIMEOUT_SECONDS
 from components.setting_values import from_argument, from_text
+from functions.contract import media_types
 
 NAMESPACE = "bill-e"
 
@@ -279,7 +279,10 @@ def _problems(settings: StackSettings) -> list[Problem | None]:
         between(_full("maxReceiptMegabytes"), s.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
         not_empty(_full("acceptedTypes"), s.accepted_types, "at least one media type"),
         unique(_full("acceptedTypes"), s.accepted_types),
-        *(one_of(_full("acceptedTypes"), media_type, ACCEPTABLE_TYPES) for media_type in s.accepted_types),
+        *(
+            one_of(_full("acceptedTypes"), media_type, media_types.ACCEPTABLE)
+            for media_type in s.accepted_types
+        ),
         matches(_full("uploadPrefix"), s.upload_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
         between(_full("maxConcurrency"), s.max_concurrency, MIN_CONCURRENCY, MAX_CONCURRENCY),
         between(_full("batchSize"), s.batch_size, 1, MAX_BATCH_SIZE),

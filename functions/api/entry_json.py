@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.ledger.entry import Entry, ObjectVersion, format_time
+from functions.contract.entry import Entry, ObjectVersion, format_time
 
 
 def entry_to_json(entry: Entry) -> dict[str, object]:

@@ -15,7 +15,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from functions.ledger.entry import format_time, parse_time
+from functions.contract.entry import format_time, parse_time
 
 if TYPE_CHECKING:
     from functions.ledger.listing import Filters

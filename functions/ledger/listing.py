@@ -1,6 +1,6 @@
 """Listing the ledger newest first, in pages of bounded cost. Pure: the index is read through a function.
 
-The time index spreads a month over shards (`functions.ledger.schema`), and a shard is read newest first. A
+The time index spreads a month over shards (`functions.contract.schema`), and a shard is read newest first. A
 page merges them: every read moves a shard's depth down, and whatever lies above the deepest point that all
 shards have reached, the frontier, is complete and can be given out. Only shards that lag, which could still
 hold one of the entries that are wanted next, are read again. When a month is done, the one before it follows.
@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from functions.ledger import schema
-from functions.ledger.entry import CLOCK_SKEW, Entry, Outcome, format_time
+from functions.contract import schema
+from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
 
 if TYPE_CHECKING:
     from datetime import datetime

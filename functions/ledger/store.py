@@ -1,7 +1,7 @@
-"""The ledger in DynamoDB: recording outcomes, and reading by fingerprint or by object version.
+"""The ledger in DynamoDB as the processor uses it: recording outcomes, and finding those of object versions.
 
 Entries are inserted under a condition, and the condition alone decides what is new: nothing is read
-before it is written. The time-ordered listing is in `functions.ledger.listing`.
+before it is written.
 """
 
 from __future__ import annotations
@@ -13,22 +13,19 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from functions.ledger import schema
-from functions.ledger.entry import CLOCK_SKEW, Entry, ObjectVersion, Outcome, format_time, parse_time
+from functions.contract import schema
+from functions.contract.entry import CLOCK_SKEW, Entry, ObjectVersion, Outcome, format_time, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
 
-    from functions.ledger.schema import Item
+    from functions.contract.schema import Item
 
 START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 """Before it there is no time to compute with; a message may claim that an upload is as old."""
-
-HISTORY_LIMIT = 1000
-"""The most entries that `LedgerStore.history` returns."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +34,6 @@ class Recorded:
 
     entry: Entry
     is_new: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """All that the ledger holds about one fingerprint, newest first; ``truncated`` where there is more."""
-
-    receipt: Entry | None
-    duplicates: Sequence[Entry]
-    rejections: Sequence[Entry]
-    truncated: bool
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the ledger has never seen the fingerprint."""
-        return self.receipt is None and not self.duplicates and not self.rejections
 
 
 class LedgerStore:
@@ -134,43 +116,6 @@ class LedgerStore:
         """Note that an object version is gone; return when that was first noticed, ``now`` if just now."""
         standing = self._put_new(schema.missing_note(version, now))
         return now if standing is None else parse_time(standing[schema.NOTICED_AT]["S"])
-
-    def receipt(self, fingerprint: str) -> Entry | None:
-        """Return the entry that accepted a fingerprint; ``None`` where none did. Strongly consistent."""
-        answer = self._client.get_item(
-            TableName=self._table,
-            Key={schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}},
-            ConsistentRead=True,
-        )
-        return schema.from_item(answer["Item"]) if "Item" in answer else None
-
-    def history(self, fingerprint: str, limit: int = HISTORY_LIMIT) -> History:
-        """Return what is known about a fingerprint: at most ``limit`` entries and 1 MB of them, in one query.
-
-        What is left out are duplicates, unless there are more than ``limit`` rejections. Strongly consistent.
-        """
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "KeyConditionExpression": "#fingerprint = :fingerprint",
-            "ExpressionAttributeNames": {"#fingerprint": schema.FINGERPRINT},
-            "ExpressionAttributeValues": {":fingerprint": {"S": fingerprint}},
-            "ConsistentRead": True,
-            # Backwards by sort key: rejections, the receipt, duplicates, which alone come in any number.
-            "ScanIndexForward": False,
-            "Limit": limit + 1,
-        }
-        answer = self._client.query(**query)
-        entries = [schema.from_item(item) for item in answer["Items"][:limit]]
-        entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
-        of_outcome = {
-            outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome
-        }
-        return History(
-            receipt=next(iter(of_outcome[Outcome.ACCEPTED]), None),
-            duplicates=of_outcome[Outcome.DUPLICATE],
-            rejections=of_outcome[Outcome.REJECTED],
-            truncated="LastEvaluatedKey" in answer or len(answer["Items"]) > limit,
-        )
 
     def _insert(self, entry: Entry) -> Entry | None:
         """Put an entry where there is none; return the one that is there already, or ``None``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from functions.ledger import schema
+from functions.contract import schema
 from functions.ledger.listing import IndexPage, IndexRead
 
 if TYPE_CHECKING:

@@ -29,15 +29,32 @@ class BatchItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """What Lambda deletes messages by: all of the batch but these."""
+    """The messages that Lambda must not delete."""
 
     batchItemFailures: list[BatchItemFailure]
+
+
+class UnreadableBatchError(Exception):
+    """The function was invoked with anything but a batch of SQS messages."""
+
+
+def messages_of(event: object) -> Sequence[Message]:
+    """Return an event's messages; raise UnreadableBatchError unless each has an id and a body."""
+    messages = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(messages, list) or not messages:
+        raise UnreadableBatchError("the event has no list of messages in Records")
+    for index, message in enumerate(messages):
+        for name in ("messageId", "body"):
+            value = message.get(name) if isinstance(message, dict) else None
+            if not isinstance(value, str) or not value:
+                raise UnreadableBatchError(f"Records[{index}].{name} is not text: this is no SQS message")
+    return messages
 
 
 def process_batch(messages: Sequence[Message], process: Callable[[Message], None]) -> BatchResponse:
     """Process messages at the same time, as they mostly wait; report those that ``process`` raises for.
 
-    A batch that failed as a whole is reported like any other: an exception would only be counted as an error
+    A batch that failed as a whole is reported in the same way: an exception would only be counted as an error
     of the function.
     """
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from functions.contract.deadlines import CALL_SECONDS, READ_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-CALL_MARGIN_MS = 25_000
-"""With less time than this left, no call to AWS is begun: the slowest (`handler.CLIENT_CONFIG`) fits in."""
-
-READ_MARGIN_MS = 6_000
-"""With less time than this left, no more of an object is read: waiting for the next piece in vain fits in."""
 
 
 class OutOfTimeError(Exception):
@@ -30,12 +26,12 @@ class Deadline:
         self.allotted = timedelta(milliseconds=remaining_ms())
 
     def allow_call(self) -> None:
-        """Raise OutOfTimeError where there is too little time for another call to AWS."""
-        self._require(CALL_MARGIN_MS)
+        """Raise OutOfTimeError if there is too little time for another call to AWS."""
+        self._require(CALL_SECONDS * 1000)
 
     def allow_read(self) -> None:
-        """Raise OutOfTimeError where there is too little time to read on in an open object."""
-        self._require(READ_MARGIN_MS)
+        """Raise OutOfTimeError if there is too little time to read on in an open object."""
+        self._require(READ_SECONDS * 1000)
 
     def _require(self, margin_ms: int) -> None:
         remaining_ms = self._remaining_ms()

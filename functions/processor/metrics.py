@@ -12,23 +12,13 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from functions.ledger.entry import Outcome, Reason
+from functions.contract.metrics import BYTES, NAMESPACE, OUTCOMES, REASONS, SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from functions.ledger.entry import Entry
+    from functions.contract.entry import Entry
     from functions.ledger.store import Recorded
-
-NAMESPACE: Final = "Bill-E"
-
-OUTCOMES: Final = {outcome: f"Receipts{outcome.capitalize()}" for outcome in Outcome}
-REASONS: Final = {reason: f"Rejected{reason.title().replace('_', '')}" for reason in Reason}
-"""How many receipts had an outcome, and a reason: one metric for each, so that few dimensions are needed."""
-
-BYTES: Final = "ReceiptBytes"
-SECONDS: Final = "SecondsToEntry"
-"""From the upload, as S3 timed it, to the entry."""
 
 UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds"}
 """The units of metrics that are no counts."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-    from functions.ledger.entry import ObjectVersion
+    from functions.contract.entry import ObjectVersion
 
 CHUNK_BYTES = 1024 * 1024
 

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from functions.ledger.entry import ObjectVersion, Upload, Uploader, parse_time
+from functions.contract.entry import ObjectVersion, Upload, Uploader, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,21 +13,21 @@ import boto3
 
 from functions.api.clients import CLIENT_CONFIG
 from functions.api.responses import respond
-from functions.ledger.store import LedgerStore
+from functions.environment import ReaderEnvironment
+from functions.ledger.lookup import LedgerLookup
 from functions.ledger.time_index import TimeIndex
 from functions.log import begin_invocation
 from functions.reader.routes import reader_routes
-from functions.reader.settings import read_settings
 
 if TYPE_CHECKING:
     from functions.invocation import LambdaContext
 
-_settings = read_settings(os.environ)
+_environment = ReaderEnvironment.read(os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
 _routes = reader_routes(
-    read_index=TimeIndex(_dynamodb, _settings.ledger_table).read,
-    store=LedgerStore(_dynamodb, _settings.ledger_table, _settings.ledger_shards),
-    shards=_settings.ledger_shards,
+    read_index=TimeIndex(_dynamodb, _environment.ledger_table).read,
+    read_history=LedgerLookup(_dynamodb, _environment.ledger_table).history,
+    shards=_environment.ledger_shards,
 )
 
 

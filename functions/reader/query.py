@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
 from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
+from functions.contract.entry import Outcome, parse_time
 from functions.ledger.cursor import decode_cursor
-from functions.ledger.entry import Outcome, parse_time
 from functions.ledger.listing import Filters
 
 if TYPE_CHECKING:

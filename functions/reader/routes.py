@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from functions.api import fingerprints
 from functions.api.entry_json import entry_to_json
 from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
 from functions.api.responses import Request, Response, Routes, json_response
+from functions.contract import routes
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query
 
 if TYPE_CHECKING:
-    from functions.ledger.store import History
+    from collections.abc import Callable
+
+    from functions.ledger.lookup import History
+
+    ReadHistory = Callable[[str, int], History]
 
 HISTORY_LIMIT = 300
 """The most entries of one fingerprint in a response.
@@ -25,14 +30,7 @@ JSON, and a duplicate holds two keys: 300 of the longest entries are below 5 MB.
 """
 
 
-class ReadsHistory(Protocol):
-    """What the reader needs of `functions.ledger.store.LedgerStore`."""
-
-    def history(self, fingerprint: str, limit: int) -> History:
-        """Return what the ledger holds about a fingerprint."""
-
-
-def reader_routes(*, read_index: ReadIndex, store: ReadsHistory, shards: int) -> Routes:
+def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: int) -> Routes:
     """Make the handlers of ``GET /receipts`` and ``GET /receipts/{fingerprint}``."""
 
     def list_receipts(request: Request) -> Response:
@@ -55,7 +53,7 @@ def reader_routes(*, read_index: ReadIndex, store: ReadsHistory, shards: int) ->
         if not fingerprints.is_fingerprint(fingerprint):
             error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=fingerprints.ALLOWED)
             raise ProblemError(invalid_parameters([error]))
-        history = store.history(fingerprint, limit=HISTORY_LIMIT)
+        history = read_history(fingerprint, HISTORY_LIMIT)
         if history.is_empty:
             raise ProblemError(_receipt_not_found(fingerprint))
         return json_response(
@@ -67,7 +65,7 @@ def reader_routes(*, read_index: ReadIndex, store: ReadsHistory, shards: int) ->
             }
         )
 
-    return {"GET /receipts": list_receipts, "GET /receipts/{fingerprint}": show_receipt}
+    return {routes.LIST_RECEIPTS: list_receipts, routes.SHOW_RECEIPT: show_receipt}
 
 
 def _receipt_not_found(fingerprint: str) -> Problem:

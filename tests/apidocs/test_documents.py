@@ -11,10 +11,10 @@ from apidocs import __main__ as command
 from apidocs.documents import documents
 from apidocs.openapi import openapi_document
 from apidocs.settings import package_schema
-from components.ledger_api import READ_ROUTES, UPLOAD_ROUTES
+from functions.contract import routes
 from functions.reader.routes import reader_routes
-from functions.uploads.forms import UploadForms
-from functions.uploads.routes import uploads_routes
+from functions.upload_forms.forms import UploadForms
+from functions.upload_forms.routes import upload_form_routes
 
 
 @pytest.mark.parametrize("name", documents())
@@ -48,8 +48,8 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     unused: Any = None
     forms = UploadForms(client=unused, bucket="uploads", prefix="uploads/", lifetime=timedelta(minutes=1))
 
-    assert sorted(reader_routes(read_index=unused, store=unused, shards=1)) == sorted(READ_ROUTES)
-    assert sorted(uploads_routes(store=unused, forms=forms, max_bytes=1)) == sorted(UPLOAD_ROUTES)
+    assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(routes.READ)
+    assert sorted(upload_form_routes(find_receipt=unused, forms=forms, max_bytes=1)) == sorted(routes.UPLOAD)
 
 
 def test_every_route_is_a_documented_operation_and_no_other() -> None:
@@ -59,4 +59,4 @@ def test_every_route_is_a_documented_operation_and_no_other() -> None:
         for method in operations
     ]
 
-    assert sorted(documented) == sorted([*READ_ROUTES, *UPLOAD_ROUTES])
+    assert sorted(documented) == sorted([*routes.READ, *routes.UPLOAD])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from moto import mock_aws
 
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,7 @@ import pytest
 from cli.comparison import Comparison, empty_comparison
 from cli.errors import BillEError
 from cli.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
-from functions.ledger.entry import format_time
+from functions.contract.entry import format_time
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MEGABYTE = 1024 * 1024

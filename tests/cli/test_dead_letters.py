@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from cli.letters import looked_at
 from cli.redrive import follow_move
-from functions.ledger.entry import ObjectVersion
+from functions.contract.entry import ObjectVersion
 from tests.cli.conftest import Run
 from tests.cli.operated_stack import BUCKET, LONG_AGO, OperatedStack
 

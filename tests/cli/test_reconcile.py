@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from cli import operations
 from cli.inventory import StoredVersion
 from cli.resend import Events, send_messages
-from functions.ledger import schema
-from functions.ledger.entry import ObjectVersion, Reason, format_time
+from functions.contract import schema
+from functions.contract.entry import ObjectVersion, Reason, format_time
 from functions.processor.s3_events import parse_body
 from tests.cli.conftest import Run
 from tests.cli.operated_stack import BUCKET, LONG_AGO, TABLE, OperatedStack

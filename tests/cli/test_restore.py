@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 from cli import operations
 from cli.lost_entries import empty_lost_entries, read_entry
 from cli.pace import Pace
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from tests.cli.conftest import Run
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
 

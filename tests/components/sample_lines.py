@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 
 from components.ledger_api import ACCESS_LOG_FORMAT
 from functions.api.responses import respond
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from functions.ledger.store import Recorded
 from functions.log import begin_invocation
 from functions.processor.deadline import Deadline
-from functions.processor.handler import log_receipt, process_message
 from functions.processor.metrics import ReceiptMetrics
+from functions.processor.processor import Processor, log_entry
 
 FINGERPRINT = "FINGERPRINT"
 """These are the ids that the runbook has as examples."""
@@ -43,13 +43,13 @@ def processor_lines() -> dict[str, str]:
     metrics.add(recorded())
     in_time, too_late = Deadline(lambda: 60_000), Deadline(lambda: 10)
     return {
-        "receipt": written(lambda: log_receipt(recorded(FINGERPRINT), duration_ms=12.3)),
-        "slow receipt": written(lambda: log_receipt(recorded(), duration_ms=6000.1)),
-        "rejected receipt": written(lambda: log_receipt(recorded(reason=Reason.EMPTY), duration_ms=1.0)),
+        "receipt": written(lambda: log_entry(recorded(FINGERPRINT), duration_ms=12.3)),
+        "slow receipt": written(lambda: log_entry(recorded(), duration_ms=6000.1)),
+        "rejected receipt": written(lambda: log_entry(recorded(reason=Reason.EMPTY), duration_ms=1.0)),
         "metrics": written(metrics.write),
-        "unreadable message": written(lambda: fail(in_time, metrics, body="no event")),
-        "message out of time": written(lambda: fail(too_late, metrics)),
-        "message with a surprise": written(lambda: fail(in_time, metrics)),
+        "unreadable message": written(lambda: fail(in_time, body="no event")),
+        "message out of time": written(lambda: fail(too_late)),
+        "message with a surprise": written(lambda: fail(in_time)),
         "error that was raised": raised("UnreadableEventError"),
         "start": platform("start", version="$LATEST"),
         "report": report("success"),
@@ -107,7 +107,7 @@ def recorded(fingerprint: str = "0" * 64, reason: Reason | None = None) -> Recor
     return Recorded(entry=entry, is_new=True)
 
 
-def fail(deadline: Deadline, metrics: ReceiptMetrics, body: str | None = None) -> None:
+def fail(deadline: Deadline, body: str | None = None) -> None:
     """Have the processor fail on a message: on its body, or else on the first upload in it."""
     event = {
         "eventVersion": "2.1",
@@ -116,13 +116,8 @@ def fail(deadline: Deadline, metrics: ReceiptMetrics, body: str | None = None) -
         "s3": {"bucket": {"name": "uploads"}, "object": {"key": "lunch.png", "versionId": "v1"}},
     }
     nothing_to_record_with: Any = None
-    with contextlib.suppress(Exception):
-        process_message(
-            {"messageId": "m1", "body": body or json.dumps({"Records": [event]})},
-            recorder=nothing_to_record_with,
-            deadline=deadline,
-            metrics=metrics,
-        )
+    message = {"messageId": "m1", "body": body or json.dumps({"Records": [event]})}
+    Processor(nothing_to_record_with, dimensions={}).process({"Records": [message]}, deadline)
 
 
 def fail_request(request_id: str) -> None:

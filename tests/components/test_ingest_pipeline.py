@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from components import InvalidInputError, ObjectLock
-from components.ingest_pipeline import CALL_SECONDS, MIN_TIMEOUT_SECONDS
-from functions.processor.deadline import CALL_MARGIN_MS, READ_MARGIN_MS
-from functions.processor.handler import CLIENT_CONFIG
+from components.ingest_pipeline import MIN_TIMEOUT_SECONDS
+from functions.contract.deadlines import CALL_SECONDS, READ_SECONDS
+from functions.processor.processor import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
 from tests.components.programs import LAYER, common_args, ingest_args, ingest_graph, new_ledger
 
@@ -167,11 +167,10 @@ def test_time_out_leaves_time_for_the_slowest_call_of_a_message_that_was_begun()
     attempt_seconds = config.connect_timeout + config.read_timeout  # type: ignore[attr-defined]
     attempts = config.retries["total_max_attempts"]  # type: ignore[attr-defined]
     backoff_seconds = sum(2**attempt for attempt in range(attempts - 1))  # standard mode's longest pauses
-    assert attempt_seconds * attempts + backoff_seconds < CALL_MARGIN_MS / 1000
-    assert config.read_timeout < READ_MARGIN_MS / 1000  # type: ignore[attr-defined]
+    assert attempt_seconds * attempts + backoff_seconds < CALL_SECONDS
+    assert config.read_timeout < READ_SECONDS  # type: ignore[attr-defined]
     # The two calls of a receipt, and the time that is left after the second.
-    assert 2 * CALL_MARGIN_MS / 1000 < MIN_TIMEOUT_SECONDS
-    assert CALL_MARGIN_MS / 1000 == CALL_SECONDS
+    assert 2 * CALL_SECONDS < MIN_TIMEOUT_SECONDS
 
 
 def test_access_logs_expire_with_all_logs_and_uploads_never(graph: Graph) -> None:

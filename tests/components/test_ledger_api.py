@@ -99,9 +99,9 @@ def test_functions_are_told_what_they_need(graph: Graph) -> None:
     assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
         "UPLOADS_BUCKET": "uploads",
-        "UPLOAD_PREFIX": "uploads/",
+        "FORM_PREFIX": "uploads/",
         "MAX_RECEIPT_BYTES": "20971520",
-        "UPLOAD_EXPIRY_SECONDS": "900",
+        "FORM_LIFETIME_SECONDS": "900",
     }
 
 

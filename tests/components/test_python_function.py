@@ -40,9 +40,9 @@ def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:
 @pytest.mark.parametrize(
     ("function", "packages"),
     [
-        ("bill-e-ingest-processor-function", {"processor", "ledger"}),
-        ("bill-e-api-reader-function", {"reader", "api", "ledger"}),
-        ("bill-e-api-uploads-function", {"uploads", "api", "ledger"}),
+        ("bill-e-ingest-processor-function", {"processor", "contract", "ledger"}),
+        ("bill-e-api-reader-function", {"reader", "api", "contract", "ledger"}),
+        ("bill-e-api-uploads-function", {"upload_forms", "api", "contract", "ledger"}),
     ],
 )
 def test_archive_holds_the_modules_of_its_packages_and_nothing_else(

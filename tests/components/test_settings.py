@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from components import IamAuth, InvalidInputError, JwtAuth, ObjectLock, StackSettings, Throughput
-from components.ingest_pipeline import ACCEPTABLE_TYPES
+from functions.contract.media_types import ACCEPTABLE
 from functions.processor.media_types import RECOGNISED
 from tests.components.mocks import REPOSITORY
 
@@ -292,7 +292,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
-    assert set(ACCEPTABLE_TYPES) <= RECOGNISED
+    assert set(ACCEPTABLE) <= RECOGNISED
 
 
 class TestArguments:

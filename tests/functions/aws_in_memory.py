@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from botocore.awsrequest import AWSResponse, HeadersDict
 from urllib3 import HTTPResponse
 
-from functions.ledger import schema
-from functions.ledger.entry import ObjectVersion
+from functions.contract import schema
+from functions.contract.entry import ObjectVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,7 @@ from moto import mock_aws
 from moto.dynamodb.models.table import Table
 
 from functions import log
-from functions.ledger import schema
+from functions.contract import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,12 +29,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
 from functions.log import logger
-from functions.processor import batch, handler
+from functions.processor import batch, processor
 from tests.functions.aws_in_memory import Answer, Table, VersionedBucket, forbidden, server_error, throttled
-from tests.functions.uploads import JPEG, PDF, PNG, TEXT, s3_event, upload
+from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, s3_event, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -201,7 +201,7 @@ class Pipeline:
         )
         self._deliveries.append(delivery)
         try:
-            response = handler.handle(_sqs_event(received), _context(self, delivery))
+            response = self.line.handle(_sqs_event(received), _context(self, delivery))
         except Killed:
             return  # the invocation failed: everything comes back
         finally:
@@ -378,6 +378,7 @@ class Line:
     """The far end of the processor's connections: whichever pipeline was made last is there."""
 
     pipeline: Pipeline
+    handle: Callable[..., Any]
     shards = 0
 
     def deploy(self, *, shards: int) -> None:
@@ -385,7 +386,7 @@ class Line:
         if shards != self.shards:
             self.shards = shards
             os.environ["LEDGER_SHARDS"] = str(shards)
-            handler.shared_recorder.cache_clear()
+            self.handle = entry_point("processor")
 
     def __call__(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
         return self.pipeline.answer(event_name.rpartition(".")[2], request.url, request.body or b"")
@@ -425,18 +426,16 @@ def processor_on_line() -> Iterator[Line]:
             "SERVICE_NAME": "test",
         }.items():
             patch.setenv(name, value)
-        once = handler.CLIENT_CONFIG.merge(Config(retries={"total_max_attempts": 1}))
-        patch.setattr(handler, "CLIENT_CONFIG", once)
-        patch.setattr(handler, "datetime", PipelineTime)
+        once = processor.CLIENT_CONFIG.merge(Config(retries={"total_max_attempts": 1}))
+        patch.setattr(processor, "CLIENT_CONFIG", once)
+        patch.setattr(processor, "datetime", PipelineTime)
         patch.setattr(boto3, "client", connected)
         patch.setattr(batch, "MAX_WORKERS", 1)
         level = logger.level
         logger.setLevel("CRITICAL")
-        handler.shared_recorder.cache_clear()
         try:
             yield line
         finally:
-            handler.shared_recorder.cache_clear()
             logger.setLevel(level)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from functions.ledger.entry import Outcome, Reason
+from functions.contract.entry import Outcome, Reason
 from functions.ledger.store import LedgerStore
 from tests.functions.aws_in_memory import Table
 from tests.functions.time_indexes import entry

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.contract.entry import Outcome
 from functions.ledger.cursor import decode_cursor, encode_cursor
-from functions.ledger.entry import Outcome
 from functions.ledger.listing import Filters
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

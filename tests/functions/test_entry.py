@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ledger.entry import ObjectVersion, format_time, parse_time
+from functions.contract.entry import ObjectVersion, format_time, parse_time
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from functions.ledger.entry import Outcome, Reason
+from functions.contract.entry import Outcome, Reason
 from tests.functions.pipeline_model import (
     CONTENTS,
     LUNCH,
@@ -37,7 +37,7 @@ from tests.functions.pipeline_model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from functions.ledger.entry import Entry
+    from functions.contract.entry import Entry
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.ledger import schema
-from functions.ledger.entry import CLOCK_SKEW, Entry, Outcome, format_time
+from functions.contract import schema
+from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
 from functions.ledger.listing import (
     LARGEST_READ,
     READ_BUDGET,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from functions.ledger.entry import parse_time
+from functions.contract.entry import parse_time
 from functions.log import StdoutHandler, begin_invocation, logger
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.processor.media_types import HEAD_BYTES, RECOGNISED, recognise
-from tests.functions.uploads import JPEG, PDF, PNG, TEXT
+from tests.functions.examples import JPEG, PDF, PNG, TEXT
 
 
 def iso_media(brand: bytes, *compatible: bytes) -> bytes:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.ledger.entry import Entry, Outcome, Reason, Upload
+from functions.contract.entry import Entry, Outcome, Reason, Upload
+from functions.contract.metrics import BYTES, OUTCOMES, REASONS, SECONDS
 from functions.ledger.store import Recorded
-from functions.processor import handler
+from functions.processor import processor
 from functions.processor.batch import process_batch
-from functions.processor.metrics import BYTES, OUTCOMES, REASONS, SECONDS, ReceiptMetrics
-from tests.functions.uploads import PNG, TEXT, context, failed, s3_event, sqs_batch, upload
+from functions.processor.metrics import ReceiptMetrics
+from tests.functions.examples import PNG, TEXT, context, entry_point, failed, s3_event, sqs_batch, upload
 
 if TYPE_CHECKING:
     from tests.functions.conftest import LedgerTable, UploadsBucket
@@ -32,7 +33,7 @@ Written = Callable[[], list[dict[str, Any]]]
 @pytest.fixture
 def put(
     uploads_bucket: UploadsBucket, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str, bytes], Upload]]:
+) -> Callable[[str, bytes], Upload]:
     """Uploads to the bucket of a processor that is ready."""
     for name, value in {
         "LEDGER_TABLE": ledger_table.name,
@@ -46,9 +47,7 @@ def put(
         stored = uploads_bucket.client.put_object(Bucket=uploads_bucket.name, Key=key, Body=data)
         return upload(key=key, version_id=stored["VersionId"])
 
-    handler.shared_recorder.cache_clear()
-    yield put_object
-    handler.shared_recorder.cache_clear()
+    return put_object
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> Written:
 
 
 def process(*bodies: str) -> list[str]:
-    return failed(handler.handle(sqs_batch(*bodies), context()))
+    return failed(entry_point("processor")(sqs_batch(*bodies), context()))
 
 
 def entry(**changes: Any) -> Entry:
@@ -218,7 +217,7 @@ def test_receipts_are_counted_where_the_batch_as_a_whole_fails_after_them(
         process_batch(*args)
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr(handler, "process_batch", fail_at_the_end)
+    monkeypatch.setattr(processor, "process_batch", fail_at_the_end)
     with pytest.raises(RuntimeError, match="surprise"):
         process(s3_event(put("lunch.png", PNG)))
 

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.ledger.entry import Outcome
-from functions.processor.deadline import CALL_MARGIN_MS
+from functions.contract.deadlines import CALL_SECONDS
+from functions.contract.entry import Outcome
 from tests.functions.pipeline_model import (
     CONTENTS,
     FUNCTION_TIMEOUT,
@@ -192,7 +192,7 @@ def test_an_upload_that_is_deleted_while_it_is_read_gets_one_entry(
         pipeline.delete(made.version)
         pipeline.deliver(quick[:1])
         # The slow one writes as late as it may.
-        pipeline.wait(FUNCTION_TIMEOUT - timedelta(milliseconds=CALL_MARGIN_MS, seconds=1))
+        pipeline.wait(FUNCTION_TIMEOUT - timedelta(seconds=CALL_SECONDS + 1))
 
     pipeline.deliver([slow], meanwhile={0: [deleted_and_missed]})
     pipeline.wait(timedelta(seconds=until_the_second_look))

@@ -17,9 +17,9 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 from urllib3 import HTTPResponse
 
+from functions.processor.examination import DamagedReadError, Rules, examine
 from functions.processor.objects import ObjectMissingError, S3Object, S3Objects
-from functions.processor.receipts import DamagedReadError, Rules, examine
-from tests.functions.uploads import JPEG, PNG, upload
+from tests.functions.examples import JPEG, PNG, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

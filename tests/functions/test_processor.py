@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
+from functions.contract import schema
+from functions.contract.entry import Entry, Outcome, Reason, Upload
 from functions.environment import EnvironmentVariablesError
-from functions.ledger import schema
-from functions.ledger.entry import Entry, Outcome, Reason, Upload
-from functions.processor import handler
-from functions.processor.batch import MAX_WORKERS
-from tests.functions.uploads import (
+from functions.processor.batch import MAX_WORKERS, UnreadableBatchError
+from tests.functions.examples import (
     JPEG,
     PDF,
     PNG,
     S3_TEST_EVENT,
     TEXT,
     context,
+    entry_point,
     failed,
     s3_event,
     s3_record,
@@ -32,7 +34,7 @@ from tests.functions.uploads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.functions.conftest import LedgerTable, UploadsBucket
 
@@ -48,6 +50,10 @@ class World:
         self.bucket = bucket
         self.table = table
 
+    @cached_property
+    def handle(self) -> Callable[..., Any]:
+        return entry_point("processor")
+
     def put(self, key: str, data: bytes) -> Upload:
         version = self.bucket.client.put_object(Bucket=self.bucket.name, Key=key, Body=data)["VersionId"]
         return upload(key=key, version_id=version)
@@ -60,7 +66,7 @@ class World:
     def process(self, *bodies: str, receive_count: int = 1, remaining_ms: int = 60_000) -> list[str]:
         """Deliver a batch of message bodies, and return the messages that come back."""
         batch = sqs_batch(*bodies, receive_count=receive_count)
-        return failed(handler.handle(batch, context(remaining_ms)))
+        return failed(self.handle(batch, context(remaining_ms)))
 
     def entries(self) -> list[Entry]:
         items = self.table.client.scan(TableName=self.table.name, IndexName=schema.TIME_INDEX)["Items"]
@@ -76,9 +82,7 @@ class World:
 
 
 @pytest.fixture
-def world(
-    uploads_bucket: UploadsBucket, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(uploads_bucket: UploadsBucket, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch) -> World:
     for name, value in {
         "LEDGER_TABLE": ledger_table.name,
         "LEDGER_SHARDS": "4",
@@ -86,9 +90,7 @@ def world(
         "ACCEPTED_TYPES": "application/pdf,image/png",
     }.items():
         monkeypatch.setenv(name, value)
-    handler.shared_recorder.cache_clear()
-    yield World(uploads_bucket, ledger_table)
-    handler.shared_recorder.cache_clear()
+    return World(uploads_bucket, ledger_table)
 
 
 @pytest.fixture
@@ -368,12 +370,13 @@ class TestStorage:
     def test_a_damaged_object_comes_back_without_an_entry(self, world: World) -> None:
         wrong = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
         made = world.put("lunch.png", PNG)
-        stored = handler.shared_recorder()._objects._client  # type: ignore[attr-defined]
 
         def damage(parsed: dict[str, Any], **_: Any) -> None:
             parsed |= {"ChecksumSHA256": wrong, "ChecksumType": "FULL_OBJECT"}
 
-        stored.meta.events.register("after-call.s3.GetObject", damage)
+        world.handle  # noqa: B018 - makes the clients
+        processor = sys.modules["functions.processor.handler"]._processor
+        processor._recorder._objects._client.meta.events.register("after-call.s3.GetObject", damage)
 
         assert world.process(s3_event(made)) == ["m0"]
         assert world.entries() == []
@@ -427,16 +430,16 @@ class TestOddEvents:
             None,
         ],
     )
-    def test_an_event_that_is_no_batch_of_messages_raises(self, event: Any) -> None:
-        with pytest.raises(handler.UnreadableEventError):
-            handler.handle(event, context())
+    def test_an_event_that_is_no_batch_of_messages_raises(self, event: Any, world: World) -> None:
+        with pytest.raises(UnreadableBatchError):
+            world.handle(event, context())
 
     def test_one_message_that_could_not_be_named_keeps_the_whole_batch(self, world: World) -> None:
         batch = sqs_batch(s3_event(world.put("lunch.png", PNG)), GARBAGE)
         del batch["Records"][1]["messageId"]
 
-        with pytest.raises(handler.UnreadableEventError, match=r"Records\[1\]\.messageId"):
-            handler.handle(batch, context())
+        with pytest.raises(UnreadableBatchError, match=r"Records\[1\]\.messageId"):
+            world.handle(batch, context())
         assert world.entries() == []
 
     @pytest.mark.parametrize("name", ["LEDGER_TABLE", "SERVICE_NAME", "STACK_NAME"])

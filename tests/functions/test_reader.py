@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -11,11 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api.responses import respond
-from functions.environment import EnvironmentVariablesError
-from functions.ledger.entry import Entry, Outcome, format_time
-from functions.ledger.store import History, LedgerStore
+from functions.contract.entry import Entry, Outcome, format_time
+from functions.ledger.lookup import History
+from functions.ledger.store import LedgerStore
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
-from functions.reader.settings import read_settings
+from tests.functions.examples import entry_point
 from tests.functions.http_events import REQUEST_ID, Answer, Context, http_event, send, sent
 from tests.functions.time_indexes import FakeTimeIndex, entry, newest_first
 
@@ -39,7 +37,7 @@ def spread(count: int) -> list[Entry]:
     ]
 
 
-class FakeStore:
+class FakeLookup:
     """Knows the history of one fingerprint."""
 
     def __init__(self, *, duplicates: Sequence[Entry] = (), truncated: bool = False) -> None:
@@ -68,8 +66,10 @@ def get(index: FakeTimeIndex) -> Callable[..., Answer]:
     return getter(index)
 
 
-def getter(index: FakeTimeIndex, store: FakeStore | None = None) -> Callable[..., Answer]:
-    routes = reader_routes(read_index=index.read, store=store or FakeStore(), shards=index.shards)
+def getter(index: FakeTimeIndex, lookup: FakeLookup | None = None) -> Callable[..., Answer]:
+    routes = reader_routes(
+        read_index=index.read, read_history=(lookup or FakeLookup()).history, shards=index.shards
+    )
 
     def get(path: str = "/receipts", query: str = "", method: str = "GET", **parameters: object) -> Answer:
         return sent(respond(routes, http_event(method, path, query or urlencode(parameters))))
@@ -254,12 +254,12 @@ class TestReceipt:
 
     def test_longest_history_fits_into_a_lambda_response(self, index: FakeTimeIndex) -> None:
         duplicates = [entry("\x01" * 1024, START, Outcome.DUPLICATE)] * HISTORY_LIMIT
-        store = FakeStore(duplicates=duplicates, truncated=True)
-        routes = reader_routes(read_index=index.read, store=store, shards=SHARDS)
+        lookup = FakeLookup(duplicates=duplicates, truncated=True)
+        routes = reader_routes(read_index=index.read, read_history=lookup.history, shards=SHARDS)
 
         response = respond(routes, http_event("GET", f"/receipts/{FINGERPRINT}"))
 
-        assert store.limit == HISTORY_LIMIT
+        assert lookup.limit == HISTORY_LIMIT
         assert json.loads(response["body"])["truncated"]
         assert len(json.dumps(response).encode()) < LAMBDA_RESPONSE_BYTES
 
@@ -287,7 +287,7 @@ class TestFailures:
         def fail(_: Sequence[IndexRead]) -> Sequence[IndexPage]:
             raise error
 
-        routes = reader_routes(read_index=fail, store=FakeStore(), shards=1)
+        routes = reader_routes(read_index=fail, read_history=FakeLookup().history, shards=1)
         return sent(respond(routes, http_event("GET", "/receipts")))
 
     @pytest.mark.parametrize(
@@ -331,15 +331,6 @@ class TestFailures:
         assert type(error).__name__ in logged["exception"]
 
 
-class TestSettings:
-    def test_all_wrong_variables_are_named_at_once(self) -> None:
-        with pytest.raises(EnvironmentVariablesError) as refused:
-            read_settings({"LEDGER_SHARDS": "four"})
-
-        assert "LEDGER_TABLE is not set" in str(refused.value)
-        assert "LEDGER_SHARDS is 'four', but must be a whole number from 1" in str(refused.value)
-
-
 class TestHandler:
     """The whole function, on DynamoDB."""
 
@@ -347,8 +338,7 @@ class TestHandler:
     def get(self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
         monkeypatch.setenv("LEDGER_TABLE", ledger_table.name)
         monkeypatch.setenv("LEDGER_SHARDS", str(SHARDS))
-        monkeypatch.delitem(sys.modules, "functions.reader.handler", raising=False)
-        handle = importlib.import_module("functions.reader.handler").handle
+        handle = entry_point("reader")
         return lambda path, **parameters: send(handle, http_event("GET", path, urlencode(parameters)))
 
     @pytest.fixture

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Uploader
-from tests.functions.uploads import upload
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Uploader
+from tests.functions.examples import upload
 
 RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
 FIRST = ObjectVersion(bucket="uploads", key="first.png", version_id="v0")

@@ -14,10 +14,11 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from functions.ledger import schema
-from functions.ledger.entry import Entry, Outcome, Reason
+from functions.contract import schema
+from functions.contract.entry import Entry, Outcome, Reason
+from functions.ledger.lookup import LedgerLookup
 from functions.ledger.store import LedgerStore
-from tests.functions.uploads import upload
+from tests.functions.examples import upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +37,11 @@ RACERS = 32
 @pytest.fixture
 def store(ledger_table: LedgerTable) -> LedgerStore:
     return LedgerStore(ledger_table.client, ledger_table.name, SHARDS)
+
+
+@pytest.fixture
+def lookup(ledger_table: LedgerTable) -> LedgerLookup:
+    return LedgerLookup(ledger_table.client, ledger_table.name)
 
 
 def accepted(key: str = "lunch.png", version_id: str = "v1", fingerprint: str = FINGERPRINT) -> Entry:
@@ -59,11 +65,13 @@ def count(table: LedgerTable) -> int:
 
 
 class TestRecord:
-    def test_new_bytes_are_accepted(self, store: LedgerStore, ledger_table: LedgerTable) -> None:
+    def test_new_bytes_are_accepted(
+        self, store: LedgerStore, lookup: LedgerLookup, ledger_table: LedgerTable
+    ) -> None:
         recorded = store.record(accepted())
 
         assert recorded.is_new
-        assert recorded.entry == accepted() == store.receipt(FINGERPRINT)
+        assert recorded.entry == accepted() == lookup.receipt(FINGERPRINT)
         assert count(ledger_table) == 1
 
     def test_a_redelivered_accepted_object_is_not_recorded_again(
@@ -77,7 +85,9 @@ class TestRecord:
         assert again.entry == accepted()
         assert count(ledger_table) == 1
 
-    def test_same_bytes_under_new_key_is_recorded_as_duplicate_of_the_first(self, store: LedgerStore) -> None:
+    def test_same_bytes_under_new_key_is_recorded_as_duplicate_of_the_first(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         store.record(accepted("first.png"))
 
         recorded = store.record(accepted("second.png"))
@@ -85,7 +95,7 @@ class TestRecord:
         assert recorded.is_new
         assert recorded.entry.outcome is Outcome.DUPLICATE
         assert recorded.entry.duplicate_of == accepted("first.png").upload.version
-        history = store.history(FINGERPRINT)
+        history = lookup.history(FINGERPRINT, limit=1000)
         assert history.receipt == accepted("first.png")
         assert history.duplicates == [recorded.entry]
 
@@ -112,7 +122,7 @@ class TestRecord:
         assert count(ledger_table) == 2
 
     def test_of_the_same_bytes_recorded_at_once_one_is_accepted_and_the_others_are_its_duplicates(
-        self, store: LedgerStore
+        self, store: LedgerStore, lookup: LedgerLookup
     ) -> None:
         together = threading.Barrier(RACERS, timeout=30)
 
@@ -124,7 +134,7 @@ class TestRecord:
             entries = list(pool.map(record, range(RACERS)))
 
         (first,) = (entry for entry in entries if entry.outcome is Outcome.ACCEPTED)
-        history = store.history(FINGERPRINT)
+        history = lookup.history(FINGERPRINT, limit=1000)
         assert history.receipt == first
         assert len(history.duplicates) == RACERS - 1
         assert {entry.duplicate_of for entry in history.duplicates} == {first.upload.version}
@@ -140,11 +150,13 @@ class TestRecord:
         assert first.entry == again.entry == rejected(fingerprint=fingerprint)
         assert count(ledger_table) == 1
 
-    def test_rejected_bytes_under_two_keys_are_two_rejections(self, store: LedgerStore) -> None:
+    def test_rejected_bytes_under_two_keys_are_two_rejections(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         entries = [store.record(rejected(key)).entry for key in ("a.txt", "b.txt")]
 
         assert {entry.upload.version.key for entry in entries} == {"a.txt", "b.txt"}
-        assert len(store.history(FINGERPRINT).rejections) == 2
+        assert len(lookup.history(FINGERPRINT, limit=1000).rejections) == 2
 
     def test_a_rejection_does_not_stand_in_the_way_of_a_receipt(self, store: LedgerStore) -> None:
         store.record(rejected())
@@ -188,11 +200,13 @@ class TestRequests:
 
         assert requests == ["PutItem", "PutItem"]
 
-    def test_an_ordinary_history_costs_one_query(self, store: LedgerStore, requests: list[str]) -> None:
+    def test_an_ordinary_history_costs_one_query(
+        self, store: LedgerStore, lookup: LedgerLookup, requests: list[str]
+    ) -> None:
         store.record(accepted())
         requests.clear()
 
-        store.history(FINGERPRINT)
+        lookup.history(FINGERPRINT, limit=1000)
 
         assert requests == ["Query"]
 
@@ -372,13 +386,15 @@ class TestNoteMissing:
 
 
 class TestHistory:
-    def test_an_unknown_fingerprint_has_an_empty_history(self, store: LedgerStore) -> None:
-        history = store.history(FINGERPRINT)
+    def test_an_unknown_fingerprint_has_an_empty_history(self, lookup: LedgerLookup) -> None:
+        history = lookup.history(FINGERPRINT, limit=1000)
 
         assert history.is_empty
         assert not history.truncated
 
-    def test_a_history_holds_all_kinds_of_entries_newest_first(self, store: LedgerStore) -> None:
+    def test_a_history_holds_all_kinds_of_entries_newest_first(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         store.record(accepted("first.png"))
         duplicates = [
             store.record(
@@ -388,31 +404,37 @@ class TestHistory:
         ]
         store.record(rejected())
 
-        history = store.history(FINGERPRINT)
+        history = lookup.history(FINGERPRINT, limit=1000)
 
         assert history.receipt == accepted("first.png")
         assert history.duplicates == duplicates[::-1]
         assert history.rejections == [rejected()]
         assert not history.truncated
 
-    def test_a_history_that_is_too_long_says_so_and_leaves_out_duplicates(self, store: LedgerStore) -> None:
+    def test_a_history_that_is_too_long_says_so_and_leaves_out_duplicates(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         for key in ("first.png", "a.png", "b.png", "c.png"):
             store.record(accepted(key))
 
-        history = store.history(FINGERPRINT, limit=2)
+        history = lookup.history(FINGERPRINT, limit=2)
 
         assert history.truncated
         assert history.receipt == accepted("first.png")
         assert len(history.duplicates) == 1
 
-    def test_a_history_of_exactly_the_limit_is_not_truncated(self, store: LedgerStore) -> None:
+    def test_a_history_of_exactly_the_limit_is_not_truncated(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         for key in ("first.png", "a.png"):
             store.record(accepted(key))
 
-        assert not store.history(FINGERPRINT, limit=2).truncated
+        assert not lookup.history(FINGERPRINT, limit=2).truncated
 
-    def test_a_fingerprint_that_was_only_rejected_has_no_receipt(self, store: LedgerStore) -> None:
+    def test_a_fingerprint_that_was_only_rejected_has_no_receipt(
+        self, store: LedgerStore, lookup: LedgerLookup
+    ) -> None:
         store.record(rejected())
 
-        assert store.receipt(FINGERPRINT) is None
-        assert store.history(FINGERPRINT).receipt is None
+        assert lookup.receipt(FINGERPRINT) is None
+        assert lookup.history(FINGERPRINT, limit=1000).receipt is None

@@ -6,10 +6,10 @@ from bisect import insort
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from functions.ledger import schema
-from functions.ledger.entry import Entry, Outcome, Reason
+from functions.contract import schema
+from functions.contract.entry import Entry, Outcome, Reason
 from functions.ledger.listing import IndexPage, IndexRead
-from tests.functions.uploads import upload
+from tests.functions.examples import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from functions.ledger import schema
-from functions.processor import handler as processor
+from functions.contract import schema
+from tests.functions.examples import context, failed, sqs_batch, upload
 from tests.functions.http_events import Context, http_event
-from tests.functions.uploads import context, failed, sqs_batch, upload
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Callable, Mapping
     from datetime import tzinfo
 
-    from functions.ledger.entry import Entry, Upload
+    from functions.contract.entry import Entry, Upload
     from tests.functions.conftest import LedgerTable, UploadsBucket
 
 SHARDS = 4
@@ -33,8 +32,8 @@ ENVIRONMENT = {
     "MAX_RECEIPT_BYTES": str(MAX_BYTES),
     "ACCEPTED_TYPES": "application/pdf,image/png",
     "UPLOADS_BUCKET": "uploads",
-    "UPLOAD_PREFIX": "incoming/",
-    "UPLOAD_EXPIRY_SECONDS": "60",
+    "FORM_PREFIX": "incoming/",
+    "FORM_LIFETIME_SECONDS": "60",
 }
 
 
@@ -63,13 +62,18 @@ class Response:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A bucket, a ledger and the functions. ``calls`` are the AWS operations that the functions made."""
+    """A bucket, a ledger and the functions. ``calls`` are the AWS operations that the functions made.
+
+    An exception in ``trouble`` is what each further call ends with.
+    """
 
     bucket: UploadsBucket
     table: LedgerTable
+    processor: Callable[..., dict[str, Any]]
     reader: Callable[..., dict[str, Any]]
-    uploads: Callable[..., dict[str, Any]]
+    upload_forms: Callable[..., dict[str, Any]]
     calls: list[str]
+    trouble: list[Exception]
     log: io.StringIO
     clock: Clock
 
@@ -84,7 +88,7 @@ class Account:
 
     def process(self, *bodies: str, receive_count: int = 1) -> list[str]:
         """Deliver message bodies as one batch, and return the names of the messages that come back."""
-        return failed(processor.handle(sqs_batch(*bodies, receive_count=receive_count), context()))
+        return failed(self.processor(sqs_batch(*bodies, receive_count=receive_count), context()))
 
     def entries(self) -> list[Entry]:
         items = self.table.client.scan(TableName=self.table.name, IndexName=schema.TIME_INDEX)["Items"]
@@ -128,7 +132,9 @@ class Account:
         return self.ask(self.reader, http_event("GET", path, query))
 
     def post(self, body: str | None, **event: Any) -> Response:
-        return self.ask(self.uploads, http_event("POST", "/uploads", body=body, **{"headers": JSON, **event}))
+        return self.ask(
+            self.upload_forms, http_event("POST", "/uploads", body=body, **{"headers": JSON, **event})
+        )
 
     def new_log_lines(self) -> list[str]:
         """Return what the functions logged since the last look."""

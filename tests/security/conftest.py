@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from functions.log import JsonFormatter, logger
-from functions.processor import handler as processor
+from functions.processor import processor
 from tests.functions.conftest import aws, ledger_table, region, uploads_bucket
+from tests.functions.examples import entry_point
 from tests.security.account import ENVIRONMENT, Account, Clock
 
 if TYPE_CHECKING:
@@ -32,21 +31,22 @@ def account(
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     calls: list[str] = []
+    trouble: list[Exception] = []
     make_client = boto3.client
+
+    def watch(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+        for error in trouble:
+            raise error
 
     def watched_client(*args: Any, **kwargs: Any) -> Any:
         client = make_client(*args, **kwargs)
-        client.meta.events.register(
-            "before-call", lambda model, **_: calls.append(model.name), unique_id="watch"
-        )
+        client.meta.events.register("before-call", watch, unique_id="watch")
         return client
 
     monkeypatch.setattr(boto3, "client", watched_client)
-    for name in ("functions.reader.handler", "functions.uploads.handler"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
     clock = Clock()
     monkeypatch.setattr(processor, "datetime", clock)
-    processor.shared_recorder.cache_clear()
 
     log = io.StringIO()
     copy = logging.StreamHandler(log)
@@ -55,11 +55,12 @@ def account(
     yield Account(
         bucket=uploads_bucket,
         table=ledger_table,
-        reader=importlib.import_module("functions.reader.handler").handle,
-        uploads=importlib.import_module("functions.uploads.handler").handle,
+        processor=entry_point("processor"),
+        reader=entry_point("reader"),
+        upload_forms=entry_point("upload_forms"),
         calls=calls,
+        trouble=trouble,
         log=log,
         clock=clock,
     )
     logger.removeHandler(copy)
-    processor.shared_recorder.cache_clear()

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.ledger.entry import ObjectVersion, Outcome, Reason
+from functions.contract.entry import ObjectVersion, Outcome, Reason
+from functions.processor.examination import DamagedReadError, Examination, Rules, examine
 from functions.processor.media_types import HEAD_BYTES, RECOGNISED, recognise
 from functions.processor.objects import CHUNK_BYTES, S3Objects
-from functions.processor.receipts import DamagedReadError, Finding, Rules, examine
-from tests.functions.uploads import JPEG, PDF, PNG, s3_event
+from tests.functions.examples import JPEG, PDF, PNG, s3_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -123,7 +123,7 @@ class Stream:
         yield from self.pieces
 
 
-def peak_bytes(stream: Stream) -> tuple[Finding, int]:
+def peak_bytes(stream: Stream) -> tuple[Examination, int]:
     """Examine an object, and measure the most memory that was taken at a time."""
     tracemalloc.start()
     try:

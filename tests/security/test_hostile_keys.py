@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cli.terminal import Terminal, entry_row
-from functions.ledger.entry import Outcome
-from tests.functions.uploads import PNG, s3_event
+from functions.contract.entry import Outcome
+from tests.functions.examples import PNG, s3_event
 
 if TYPE_CHECKING:
     from tests.security.account import Account

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from functions.processor.s3_events import UnreadableMessageError, parse_body
-from tests.functions.uploads import JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, s3_event, s3_record, upload
+from tests.functions.examples import JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, s3_event, s3_record, upload
 from tests.security.account import MAX_BYTES, Account
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.api.problems import SHOWN_CHARACTERS, shown
-from functions.ledger import schema
+from functions.contract import schema
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import READ_BUDGET, Filters
 from functions.ledger.store import LedgerStore
@@ -236,7 +236,7 @@ def test_uploads_answers_any_request(
     event = http_event("POST", "/uploads", headers=headers, body=body)
     event["isBase64Encoded"] = is_base64
 
-    ask_bounded(filled, filled.uploads, event)
+    ask_bounded(filled, filled.upload_forms, event)
 
 
 @pytest.mark.parametrize(

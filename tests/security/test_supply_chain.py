@@ -20,12 +20,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from components.layer_archive import write_zip
 from components.python_function import source_files
-from functions.ledger.store import LedgerStore
-from functions.processor import handler as processor
 from tests.components.mocks import REPOSITORY
 from tests.components.programs import graph_of
+from tests.functions.examples import PNG, s3_record
 from tests.functions.http_events import Context, http_event
-from tests.functions.uploads import PNG, s3_record
 from tests.security.account import JSON
 
 if TYPE_CHECKING:
@@ -454,13 +452,7 @@ class TestNothingSecretIsTold:
         self, account: Account, capsys: pytest.CaptureFixture[str], error: Exception
     ) -> None:
         body = self.body(account, "lunch.png", PNG + CONTENT.encode())
-
-        def fail(**_: object) -> None:
-            raise error
-
-        clients = processor.shared_recorder()._objects._client, processor.shared_recorder()._ledger._client  # type: ignore[attr-defined]
-        for client in clients:
-            client.meta.events.register("before-call", fail)
+        account.trouble.append(error)
 
         assert account.process(body) == ["m0"]
         assert type(error).__name__ in account.log.getvalue()
@@ -476,36 +468,30 @@ class TestNothingSecretIsTold:
             ),
             *(self.answer(account.reader, "GET", f"/receipts/{name}") for name in ("ab" * 32, "x", "x/y")),
             *(self.answer(account.reader, method, "/receipts") for method in ("POST", "PROPFIND")),
-            *(self.answer(account.uploads, "POST", "/uploads", body=body) for body in ("", "[]", "{}", "{")),
+            *(
+                self.answer(account.upload_forms, "POST", "/uploads", body=body)
+                for body in ("", "[]", "{}", "{")
+            ),
         ]
-        form = json.loads(self.answer(account.uploads, "POST", "/uploads", body=json.dumps(good)))
+        form = json.loads(self.answer(account.upload_forms, "POST", "/uploads", body=json.dumps(good)))
 
         self.check(account, capsys, answers)
         assert os.environ["AWS_SECRET_ACCESS_KEY"] not in json.dumps(form)
 
     @pytest.mark.parametrize("trouble", ["no table", "no permission", "no network"])
     def test_api_on_failing_storage(
-        self,
-        account: Account,
-        capsys: pytest.CaptureFixture[str],
-        monkeypatch: pytest.MonkeyPatch,
-        trouble: str,
+        self, account: Account, capsys: pytest.CaptureFixture[str], trouble: str
     ) -> None:
-        error: Exception = {
+        errors: dict[str, Exception] = {
             "no table": RuntimeError("a surprise, with its stack trace"),
             "no permission": denied("GetItem"),
             "no network": EndpointConnectionError(endpoint_url="https://dynamodb"),
-        }[trouble]
-
-        def fail(*_: object, **__: object) -> None:
-            raise error
-
-        monkeypatch.setattr(LedgerStore, "receipt", fail)
-        monkeypatch.setattr(LedgerStore, "history", fail)
+        }
+        account.trouble.append(errors[trouble])
         good = json.dumps({"filename": "lunch.png", "size_bytes": 1, "fingerprint": "ab" * 32})
         answers = [
             self.answer(account.reader, "GET", f"/receipts/{'ab' * 32}"),
-            self.answer(account.uploads, "POST", "/uploads", body=good),
+            self.answer(account.upload_forms, "POST", "/uploads", body=good),
         ]
 
         assert account.log.getvalue().count("request failed") == 2

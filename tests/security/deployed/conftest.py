@@ -5,11 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from local.emulator import REGION
-from local.environment import running_environment
+from local.emulator.process import REGION
 from local.program import deploy
-from tests.local.conftest import CONFIG
-from tests.local.stack import DeployedStack
+from tests.local.stack import CONFIG, DeployedStack, deployed_stack
 from tests.security.deployed.issuer import Issuer, running_issuer
 
 ORIGIN = "https://receipts.example.com"
@@ -34,15 +32,15 @@ def stack() -> Iterator[DeployedStack]:
         "bill-e:formerKeyArns": [FORMER_KEY],
         "bill-e:uploadPrefix": WATCHED,
     }
-    with running_environment(config=CONFIG | options) as environment:
-        yield DeployedStack(environment=environment)
+    with deployed_stack(options) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="session")
 def neighbour(stack: DeployedStack) -> DeployedStack:
     """Another stack in the same account, without CORS; the caller is not one of its own."""
-    outputs = deploy(stack.operator, config=CONFIG)
-    return DeployedStack(environment=replace(stack.environment, outputs=outputs))
+    outputs = deploy(stack.administrator, config=CONFIG)
+    return replace(stack, outputs=outputs)
 
 
 @pytest.fixture(scope="session")
@@ -60,5 +58,5 @@ def token_stack(issuer: Issuer) -> Iterator[DeployedStack]:
         "bill-e:jwtAudience": [AUDIENCE],
         "bill-e:allowedOrigins": [ORIGIN],
     }
-    with running_environment(config=CONFIG | options) as environment:
-        yield DeployedStack(environment=environment)
+    with deployed_stack(options) as stack:
+        yield stack

@@ -103,10 +103,10 @@ class Role:
 
 def roles_of(stack: DeployedStack) -> dict[str, Role]:
     """The roles of a stack's functions by the names of their packages."""
-    table = stack.environment.outputs["ledger_table"]
+    table = stack.outputs["ledger_table"]
     found = {
-        configuration["Handler"].split(".")[1]: Role(aws=stack.operator, configuration=configuration)
-        for configuration in stack.operator.client("lambda").list_functions()["Functions"]
+        configuration["Handler"].split(".")[1]: Role(aws=stack.administrator, configuration=configuration)
+        for configuration in stack.administrator.client("lambda").list_functions()["Functions"]
         if configuration["Environment"]["Variables"]["LEDGER_TABLE"] == table
     }
     assert sorted(found) == sorted(FUNCTIONS)

@@ -17,8 +17,7 @@ from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from apidocs.openapi import openapi_document
-from tests.local.conftest import MAX_RECEIPT_BYTES
-from tests.local.stack import DeployedStack, Object, declared, png
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, Object, declared, png
 from tests.security.deployed.conftest import WATCHED
 from tests.security.deployed.roles import Grant, roles_of
 
@@ -52,7 +51,7 @@ class Signature:
     stack: DeployedStack
 
     def __call__(self, prepared: Any) -> Any:
-        caller = self.stack.environment.caller
+        caller = self.stack.caller
         # Signature Version 4 knows one spelling of a space.
         prepared.url = prepared.url.replace("+", "%20")
         request = AWSRequest(method=prepared.method, url=prepared.url, data=prepared.body)
@@ -65,11 +64,11 @@ class Signature:
 def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> Any:
     """Send a request, and hold the response against the document."""
     return case.call_and_validate(
-        base_url=stack.environment.outputs["api_url"],
+        base_url=stack.outputs["api_url"],
         **{
             "checks": CHECKS,
             "auth": Signature(stack=stack),
-            "verify": str(stack.operator.ca_bundle),
+            "verify": str(stack.administrator.ca_bundle),
             **changes,
         },
     )
@@ -172,7 +171,7 @@ def test_refusal_is_answered_as_documented(
 
     unsigned = send(ledger.stack, case, auth=None, checks=DESCRIBED)
     without_token = send(
-        token_stack, case, auth=None, checks=DESCRIBED, verify=str(token_stack.operator.ca_bundle)
+        token_stack, case, auth=None, checks=DESCRIBED, verify=str(token_stack.administrator.ca_bundle)
     )
 
     assert (unsigned.status_code, without_token.status_code) == (403, 401)
@@ -211,9 +210,9 @@ def test_deployed_routes_are_the_documented_ones(
     request: pytest.FixtureRequest, fixture: str, scheme: str
 ) -> None:
     deployed: DeployedStack = request.getfixturevalue(fixture)
-    api_id = deployed.environment.outputs["api_url"].rpartition("/")[2]
+    api_id = deployed.outputs["api_url"].rpartition("/")[2]
 
-    routes = deployed.operator.client("apigatewayv2").get_routes(ApiId=api_id)["Items"]
+    routes = deployed.administrator.client("apigatewayv2").get_routes(ApiId=api_id)["Items"]
 
     types = {"AWS_IAM": "sigv4", "JWT": "bearer"}
     found = {

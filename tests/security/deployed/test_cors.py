@@ -35,7 +35,7 @@ def preflight(stack: DeployedStack, method: str, path: str, origin: str) -> Answ
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization,content-type,x-amz-date",
     }
-    return stack.send("OPTIONS", f"{stack.environment.outputs['api_url']}{path}", headers, None)
+    return stack.send("OPTIONS", f"{stack.outputs['api_url']}{path}", headers, None)
 
 
 def cors_headers(answer: Answer) -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_answer_names_an_allowed_origin_only(stack: DeployedStack, origin: str, 
     section="The API's door",
 )
 def test_origin_does_not_stand_in_for_authorization(door: DeployedStack) -> None:
-    answer = door.send("GET", f"{door.environment.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
+    answer = door.send("GET", f"{door.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
 
     assert answer.status in {401, 403}
 
@@ -96,7 +96,7 @@ def test_stack_without_origins_has_no_cors(neighbour: DeployedStack, origin: str
 def test_bucket_takes_files_from_pages_of_an_allowed_origin(
     stack: DeployedStack, origin: str, status: int, method: str
 ) -> None:
-    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/receipt.png"
+    url = f"{stack.emulator.endpoint_url}/{stack.bucket}/receipt.png"
 
     answer = stack.send("OPTIONS", url, {"Origin": origin, "Access-Control-Request-Method": method}, None)
 
@@ -106,7 +106,7 @@ def test_bucket_takes_files_from_pages_of_an_allowed_origin(
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_pages_cannot_read_or_delete_uploads(stack: DeployedStack, method: str) -> None:
-    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/receipt.png"
+    url = f"{stack.emulator.endpoint_url}/{stack.bucket}/receipt.png"
 
     answer = stack.send("OPTIONS", url, {"Origin": ORIGIN, "Access-Control-Request-Method": method}, None)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
-from functions.uploads.request import UploadRequest
+from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.upload_forms.request import UploadRequest
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, declared, png, sha256_base64
 from tests.security.deployed.roles import roles_of
@@ -32,7 +32,7 @@ def new_form(stack: DeployedStack, content: bytes) -> Form:
 
 
 def versions(stack: DeployedStack, key: str) -> list[str]:
-    listed = stack.operator.client("s3").list_object_versions(Bucket=stack.bucket, Prefix=key)
+    listed = stack.administrator.client("s3").list_object_versions(Bucket=stack.bucket, Prefix=key)
     return [version["VersionId"] for version in listed.get("Versions", [])]
 
 
@@ -135,7 +135,9 @@ def test_form_cannot_be_sent_to_the_key_of_another(stack: DeployedStack) -> None
     assert stack.post_form(with_field("key", theirs["key"])(mine), content).status == 403
 
     (version,) = versions(stack, theirs["key"])
-    stored = stack.operator.client("s3").get_object(Bucket=stack.bucket, Key=theirs["key"], VersionId=version)
+    stored = stack.administrator.client("s3").get_object(
+        Bucket=stack.bucket, Key=theirs["key"], VersionId=version
+    )
     assert stored["Body"].read() == kept
 
 
@@ -173,7 +175,7 @@ def test_form_is_refused_by_another_bucket(stack: DeployedStack, neighbour: Depl
 @pytest.fixture
 def role_client(stack: DeployedStack) -> Iterator[S3Client]:
     """S3 as the upload function signs for it."""
-    key, aws = roles_of(stack)["uploads"].session(), stack.operator
+    key, aws = roles_of(stack)["uploads"].session(), stack.administrator
     client = boto3.client(
         "s3",
         region_name=aws.region,
@@ -206,7 +208,7 @@ def test_form_outside_the_prefix_is_refused_by_s3(stack: DeployedStack, role_cli
 
 def signed_form_status(stack: DeployedStack, client: S3Client, lifetime: timedelta, folder: str) -> int:
     content = png()
-    prefix = f"{stack.environment.outputs['upload_prefix']}{folder}"
+    prefix = f"{stack.outputs['upload_prefix']}{folder}"
     forms = UploadForms(client=client, bucket=stack.bucket, prefix=prefix, lifetime=lifetime)
     fingerprint = declared(content)["fingerprint"]
     form = forms.form_for(

@@ -41,7 +41,7 @@ def token(issuer: Issuer, **changes: Any) -> str:
 def ask(stack: DeployedStack, method: str, path: str, authorization: str | None) -> Answer:
     headers = {} if authorization is None else {"Authorization": authorization}
     body = b"{}" if method == "POST" else None
-    return stack.send(method, f"{stack.environment.outputs['api_url']}{path}", headers, body)
+    return stack.send(method, f"{stack.outputs['api_url']}{path}", headers, body)
 
 
 @pytest.mark.claim(
@@ -162,7 +162,7 @@ def test_scope_opens_its_own_routes_only(token_stack: DeployedStack, issuer: Iss
 def test_holder_of_a_token_uploads_with_a_form(token_stack: DeployedStack, issuer: Issuer) -> None:
     content = png()
     bearer = {"Authorization": f"Bearer {token(issuer)}", "Content-Type": "application/json"}
-    url = f"{token_stack.environment.outputs['api_url']}/uploads"
+    url = f"{token_stack.outputs['api_url']}/uploads"
 
     form = token_stack.send("POST", url, bearer, json.dumps(declared(content)))
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.ledger.entry import ObjectVersion, Upload, Uploader
-from functions.ledger.schema import TIME_INDEX
+from functions.contract.entry import ObjectVersion, Upload, Uploader
+from functions.contract.schema import TIME_INDEX
 from local.aws import Aws
-from tests.functions.uploads import failed, s3_event, sqs_batch
+from tests.functions.examples import failed, s3_event, sqs_batch
 from tests.local.stack import DeployedStack, Object, declared, png
 from tests.local.test_access import new_user
 from tests.security.deployed.conftest import WATCHED
@@ -37,7 +37,7 @@ class Situation:
             uploaded_at=datetime.now(UTC),
             uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.7"),
         )
-        answer = self.stack.operator.client("lambda").invoke(
+        answer = self.stack.administrator.client("lambda").invoke(
             FunctionName=self.roles["processor"].function,
             Payload=json.dumps(sqs_batch(s3_event(made))).encode(),
         )
@@ -46,7 +46,9 @@ class Situation:
     def upload_unwatched(self) -> Object:
         """Upload where no event tells the processor."""
         key, content = f"unwatched/{uuid.uuid4()}.png", png()
-        stored = self.stack.operator.client("s3").put_object(Bucket=self.stack.bucket, Key=key, Body=content)
+        stored = self.stack.administrator.client("s3").put_object(
+            Bucket=self.stack.bucket, Key=key, Body=content
+        )
         fingerprint = declared(content)["fingerprint"]
         return Object(key=key, version_id=stored["VersionId"], fingerprint=fingerprint)
 
@@ -55,7 +57,7 @@ class Situation:
 def situation(stack: DeployedStack) -> Situation:
     receipt = stack.upload(f"{WATCHED}deleted.png", png())
     stack.entry_of(receipt)
-    stack.operator.client("s3").delete_object(
+    stack.administrator.client("s3").delete_object(
         Bucket=stack.bucket, Key=receipt.key, VersionId=receipt.version_id
     )
     return Situation(stack=stack, roles=roles_of(stack), deleted=receipt)
@@ -204,7 +206,7 @@ class Target:
 
     @property
     def outputs(self) -> dict[str, Any]:
-        return dict(self.stack.environment.outputs)
+        return dict(self.stack.outputs)
 
     @property
     def bucket(self) -> str:
@@ -220,7 +222,9 @@ class Target:
 
 
 def target_of(stack: DeployedStack) -> Target:
-    stored = stack.operator.client("s3").put_object(Bucket=stack.bucket, Key="unwatched/kept.png", Body=png())
+    stored = stack.administrator.client("s3").put_object(
+        Bucket=stack.bucket, Key="unwatched/kept.png", Body=png()
+    )
     return Target(
         stack=stack, roles=roles_of(stack), key="unwatched/kept.png", version_id=stored["VersionId"]
     )
@@ -239,7 +243,7 @@ def foreign(neighbour: DeployedStack) -> Target:
 @pytest.fixture(scope="module")
 def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
     """AWS as each function of the stack sees it."""
-    emulator = stack.environment.emulator
+    emulator = stack.emulator
     opened = {name: emulator.seen_by(role.session()) for name, role in roles_of(stack).items()}
     yield opened
     for session in opened.values():
@@ -460,7 +464,7 @@ def test_role_can_do_nothing_to_another_stack(
 def test_user_cannot_take_a_role(own: Target, name: str) -> None:
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     user = new_user(own.stack, {"Version": "2012-10-17", "Statement": [everything]})
-    administrator = own.stack.environment.emulator.seen_by(user)
+    administrator = own.stack.emulator.seen_by(user)
     try:
         with pytest.raises(ClientError, match="AccessDenied"):
             administrator.client("sts").assume_role(RoleArn=own.roles[name].arn, RoleSessionName="test")

@@ -31,7 +31,7 @@ def signed(
     credentials: Credentials | None = None,
 ) -> dict[str, str]:
     """The headers of a request, signed by the caller unless said otherwise."""
-    caller, key = stack.environment.caller, credentials or stack.environment.caller.credentials
+    caller, key = stack.caller, credentials or stack.caller.credentials
     headers = {"Content-Type": "application/json"} if body else {}
     request = AWSRequest(method=method, url=url(stack, path), headers=headers, data=body)
     secret = SigningKey(key.access_key_id, key.secret_access_key, key.session_token)
@@ -46,7 +46,7 @@ def send(
 
 
 def url(stack: DeployedStack, path: str) -> str:
-    return f"{stack.environment.outputs['api_url']}{path}"
+    return f"{stack.outputs['api_url']}{path}"
 
 
 @pytest.mark.claim(
@@ -98,7 +98,7 @@ def test_signature_for_another_region_is_refused(stack: DeployedStack) -> None:
 
 
 def test_key_with_the_token_of_a_session_that_is_not_its_own_is_refused(stack: DeployedStack) -> None:
-    odd = replace(stack.environment.caller.credentials, session_token="a" * 40)
+    odd = replace(stack.caller.credentials, session_token="a" * 40)
     headers = signed(stack, "GET", "/receipts", credentials=odd)
 
     assert send(stack, "GET", "/receipts", headers).status == 403
@@ -127,7 +127,7 @@ POLICIES: dict[str, Change] = {
 )
 @pytest.mark.parametrize("policy", POLICIES)
 def test_caller_who_may_not_invoke_is_refused(stack: DeployedStack, policy: str) -> None:
-    outputs = stack.environment.outputs
+    outputs = stack.outputs
     api_id = str(outputs["api_url"]).rpartition("/")[2]
     allowed = json.loads(outputs["caller_policy"])
     assert api_id in json.dumps(allowed)

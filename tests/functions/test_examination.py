@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.ledger.entry import Reason
-from functions.processor.receipts import DamagedReadError, Finding, Rules, examine
-from tests.functions.uploads import JPEG, PDF, PNG, TEXT
+from functions.contract.entry import Reason
+from functions.processor.examination import DamagedReadError, Examination, Rules, examine
+from tests.functions.examples import JPEG, PDF, PNG, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ class Stored:
 
 @pytest.mark.parametrize(("data", "media_type"), [(PNG + bytes(500), "image/png"), (PDF, "application/pdf")])
 def test_an_accepted_type_gets_its_fingerprint_size_and_type(data: bytes, media_type: str) -> None:
-    assert examine(Stored(data), RULES) == Finding(
+    assert examine(Stored(data), RULES) == Examination(
         fingerprint=sha256(data), size_bytes=len(data), media_type=media_type, reason=None
     )
 
@@ -58,7 +58,7 @@ def test_the_size_of_the_pieces_makes_no_difference(piece: int) -> None:
 
 @pytest.mark.parametrize(("data", "media_type"), [(JPEG, "image/jpeg"), (TEXT, None)])
 def test_an_unsupported_type_is_rejected_with_its_fingerprint(data: bytes, media_type: str | None) -> None:
-    assert examine(Stored(data), RULES) == Finding(
+    assert examine(Stored(data), RULES) == Examination(
         fingerprint=sha256(data),
         size_bytes=len(data),
         media_type=media_type,
@@ -67,7 +67,7 @@ def test_an_unsupported_type_is_rejected_with_its_fingerprint(data: bytes, media
 
 
 def test_an_empty_object_is_rejected_with_the_fingerprint_of_no_bytes() -> None:
-    assert examine(Stored(b""), RULES) == Finding(
+    assert examine(Stored(b""), RULES) == Examination(
         fingerprint=sha256(b""), size_bytes=0, media_type=None, reason=Reason.EMPTY
     )
 
@@ -79,7 +79,7 @@ def test_a_receipt_of_the_largest_size_is_taken() -> None:
 def test_one_byte_more_is_rejected_without_being_read() -> None:
     stored = Stored(PNG.ljust(1001))
 
-    assert examine(stored, RULES) == Finding(
+    assert examine(stored, RULES) == Examination(
         fingerprint=None, size_bytes=1001, media_type=None, reason=Reason.TOO_LARGE
     )
     assert stored.pieces_read == 0

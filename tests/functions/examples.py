@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote_plus
 
-from functions.ledger.entry import ObjectVersion, Upload, Uploader
+from functions.contract.entry import ObjectVersion, Upload, Uploader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functions.invocation import LambdaContext
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
@@ -104,3 +108,11 @@ class _Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
+
+
+def entry_point(function: str) -> Callable[..., Any]:
+    """The entry point of a function in a new execution environment: its handler, imported anew."""
+    name = f"functions.{function}.handler"
+    sys.modules.pop(name, None)
+    handle: Callable[..., Any] = importlib.import_module(name).handle
+    return handle

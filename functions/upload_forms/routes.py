@@ -1,45 +1,43 @@
-"""The route of the uploads function: parse, call, translate."""
+"""The route of the upload-forms function: parse, call, translate."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from functions.api.entry_json import entry_to_json
 from functions.api.problems import Problem, ProblemError
 from functions.api.responses import Request, Response, Routes, json_response
-from functions.ledger.entry import format_time
-from functions.uploads.request import parse_upload_request
+from functions.contract import routes
+from functions.contract.entry import format_time
+from functions.upload_forms.request import parse_upload_request
 
 if TYPE_CHECKING:
-    from functions.ledger.entry import Entry
-    from functions.uploads.forms import UploadForms
+    from collections.abc import Callable
+
+    from functions.contract.entry import Entry
+    from functions.upload_forms.forms import UploadForms
 
 
-class FindsReceipts(Protocol):
-    """What uploads need of `functions.ledger.store.LedgerStore`."""
-
-    def receipt(self, fingerprint: str) -> Entry | None:
-        """Return the entry that accepted a fingerprint, if any."""
-
-
-def uploads_routes(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) -> Routes:
+def upload_form_routes(
+    *, find_receipt: Callable[[str], Entry | None], forms: UploadForms, max_bytes: int
+) -> Routes:
     """Make the handler of ``POST /uploads``.
 
     The refusal of what was accepted already saves an upload; it is no lock. Two callers who ask at the same
     time both get a form, and the ledger then records the second upload as a duplicate.
     """
 
-    def prepare_upload(request: Request) -> Response:
+    def request_form(request: Request) -> Response:
         upload = parse_upload_request(
             content_type=request["headers"].get("content-type"),
             body=request.get("body"),
             is_base64=request["isBase64Encoded"],
             max_bytes=max_bytes,
         )
-        accepted = store.receipt(upload.fingerprint)
+        accepted = find_receipt(upload.fingerprint)
         if accepted is not None:
             raise ProblemError(_already_accepted(accepted))
         form = forms.form_for(upload, now=datetime.now(UTC), upload_id=uuid4())
@@ -53,7 +51,7 @@ def uploads_routes(*, store: FindsReceipts, forms: UploadForms, max_bytes: int) 
             HTTPStatus.CREATED,
         )
 
-    return {"POST /uploads": prepare_upload}
+    return {routes.REQUEST_FORM: request_form}
 
 
 def _already_accepted(receipt: Entry) -> Problem:

@@ -1,4 +1,4 @@
-"""The entry point of the uploads function in Lambda.
+"""The entry point of the upload-forms function in Lambda.
 
 Clients and routes are made on import, once per execution environment: Lambda gives initialisation more CPU
 than a small function has later.
@@ -13,26 +13,27 @@ import boto3
 
 from functions.api.clients import CLIENT_CONFIG
 from functions.api.responses import respond
-from functions.ledger.store import LedgerStore
+from functions.environment import UploadFormsEnvironment
+from functions.ledger.lookup import LedgerLookup
 from functions.log import begin_invocation
-from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
-from functions.uploads.routes import uploads_routes
-from functions.uploads.settings import read_settings
+from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.upload_forms.routes import upload_form_routes
 
 if TYPE_CHECKING:
     from functions.invocation import LambdaContext
 
-_settings = read_settings(os.environ)
-_routes = uploads_routes(
-    # A receipt is read by its key, whatever the number of shards: this function need not know it.
-    store=LedgerStore(boto3.client("dynamodb", config=CLIENT_CONFIG), _settings.ledger_table, shards=1),
+_environment = UploadFormsEnvironment.read(os.environ)
+_routes = upload_form_routes(
+    find_receipt=LedgerLookup(
+        boto3.client("dynamodb", config=CLIENT_CONFIG), _environment.ledger_table
+    ).receipt,
     forms=UploadForms(
         client=boto3.client("s3", config=PRESIGNING_CONFIG),
-        bucket=_settings.uploads_bucket,
-        prefix=_settings.upload_prefix,
-        lifetime=_settings.form_lifetime,
+        bucket=_environment.bucket,
+        prefix=_environment.form_prefix,
+        lifetime=_environment.form_lifetime,
     ),
-    max_bytes=_settings.max_receipt_bytes,
+    max_bytes=_environment.max_receipt_bytes,
 )
 
 

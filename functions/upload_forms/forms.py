@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
-    from functions.uploads.request import UploadRequest
+    from functions.upload_forms.request import UploadRequest
 
 PRESIGNING_CONFIG = Config(
     signature_version="s3v4",

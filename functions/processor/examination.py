@@ -1,4 +1,4 @@
-"""Receipts: the fingerprint of what was uploaded, and whether it can be taken. Knows no AWS."""
+"""Examines an uploaded object: its fingerprint, and whether it is accepted. Knows no AWS."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from functions.ledger.entry import Reason
+from functions.contract.entry import Reason
 from functions.processor.media_types import HEAD_BYTES, recognise
 
 if TYPE_CHECKING:
@@ -34,15 +34,15 @@ class DamagedReadError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Which receipts are taken: media types, and the largest size in bytes."""
+    """Which receipts are accepted: media types, and the largest size in bytes."""
 
     accepted_types: frozenset[str]
     max_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What an object turned out to be; ``reason`` is why it is rejected, ``None`` where it can be taken.
+class Examination:
+    """What an object turned out to be; ``reason`` is why it is rejected, ``None`` if it is accepted.
 
     ``fingerprint`` is ``None`` only where the object is too large to be read, and ``media_type`` also where
     its bytes are of no known type.
@@ -54,14 +54,14 @@ class Finding:
     reason: Reason | None
 
 
-def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Finding:
+def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Examination:
     """Read an object to its end, once, in constant memory, and judge it.
 
     One that is too large is judged by its stored size and not read. ``keep_going`` is called for every piece,
     and may raise to give up. Raise DamagedReadError where the bytes don't fit the stored size or SHA-256.
     """
     if stored.size_bytes > rules.max_bytes:
-        return Finding(
+        return Examination(
             fingerprint=None, size_bytes=stored.size_bytes, media_type=None, reason=Reason.TOO_LARGE
         )
     digest, head, size = hashlib.sha256(), b"", 0
@@ -81,7 +81,7 @@ def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] =
             f"read bytes with SHA-256 {fingerprint} of an object with SHA-256 {stored.sha256}"
         )
     media_type = recognise(head)
-    return Finding(
+    return Examination(
         fingerprint=fingerprint,
         size_bytes=size,
         media_type=media_type,

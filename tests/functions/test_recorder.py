@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
 from functions.ledger.store import Recorded
 from functions.processor.deadline import Deadline, OutOfTimeError
+from functions.processor.examination import Rules
 from functions.processor.objects import ObjectMissingError
-from functions.processor.receipts import Rules
-from functions.processor.recording import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
-from tests.functions.uploads import PNG, TEXT, upload
+from functions.processor.recorder import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
+from tests.functions.examples import PNG, TEXT, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

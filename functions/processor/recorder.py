@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Reason, Upload
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
 from functions.ledger.store import Recorded
+from functions.processor.examination import Examination, Rules, StoredObject, examine
 from functions.processor.objects import ObjectMissingError
-from functions.processor.receipts import Finding, Rules, StoredObject, examine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from functions.processor.deadline import Deadline
 
 
-class Objects(Protocol):
+class ObjectStore(Protocol):
     """Where uploads are stored."""
 
     def open(self, version: ObjectVersion) -> AbstractContextManager[StoredObject]:
         """Open an object version for reading once; raise ObjectMissingError where it isn't there."""
 
 
-class Ledger(Protocol):
+class EntryStore(Protocol):
     """Where outcomes are recorded."""
 
     def record(self, entry: Entry) -> Recorded:
@@ -55,7 +55,7 @@ class Recorder:
     """Records uploads: reads each once, judges it and inserts its entry. Safe to use from several threads."""
 
     def __init__(
-        self, *, objects: Objects, ledger: Ledger, rules: Rules, now: Callable[[], datetime]
+        self, *, objects: ObjectStore, ledger: EntryStore, rules: Rules, now: Callable[[], datetime]
     ) -> None:
         self._objects = objects
         self._ledger = ledger
@@ -70,11 +70,11 @@ class Recorder:
         """
         try:
             with self._objects.open(upload.version) as stored:
-                finding = examine(stored, self._rules, deadline.allow_read)
+                examination = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
         deadline.allow_call()
-        return self._ledger.record(_entry(upload, finding, self._now()))
+        return self._ledger.record(_entry(upload, examination, self._now()))
 
     def _record_missing(self, upload: Upload, deadline: Deadline) -> Recorded:
         """Record that an object is gone, unless an earlier or a concurrent delivery got its entry in.
@@ -98,15 +98,15 @@ class Recorder:
         return self._ledger.record(_missing(upload, now))
 
 
-def _entry(upload: Upload, finding: Finding, recorded_at: datetime) -> Entry:
+def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> Entry:
     return Entry(
-        outcome=Outcome.ACCEPTED if finding.reason is None else Outcome.REJECTED,
+        outcome=Outcome.ACCEPTED if examination.reason is None else Outcome.REJECTED,
         upload=upload,
         recorded_at=recorded_at,
-        fingerprint=finding.fingerprint,
-        size_bytes=finding.size_bytes,
-        media_type=finding.media_type,
-        reason=finding.reason,
+        fingerprint=examination.fingerprint,
+        size_bytes=examination.size_bytes,
+        media_type=examination.media_type,
+        reason=examination.reason,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from functions.ledger.entry import (
+from functions.contract.entry import (
     Entry,
     ObjectVersion,
     Outcome,

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import importlib
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.api.responses import respond
-from functions.environment import EnvironmentVariablesError
-from functions.ledger.entry import Entry, parse_time
+from functions.contract.entry import Entry, parse_time
 from functions.ledger.store import LedgerStore
-from functions.uploads.forms import PRESIGNING_CONFIG, UploadForms
-from functions.uploads.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
-from functions.uploads.routes import uploads_routes
-from functions.uploads.settings import read_settings
+from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.upload_forms.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
+from functions.upload_forms.routes import upload_form_routes
+from tests.functions.examples import entry_point
 from tests.functions.http_events import REQUEST_ID, Answer, Context, http_event, send, sent
 from tests.functions.time_indexes import entry
 
@@ -39,7 +36,7 @@ NOW = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
 UPLOAD_ID = UUID("7f4df3a1-9c50-4f0e-8f3f-0c5d5c1d2e3f")
 
 
-class FakeStore:
+class FakeLookup:
     """Has accepted one fingerprint, or none."""
 
     def __init__(self, accepted: Entry | None = None) -> None:
@@ -63,8 +60,10 @@ def post(region: str) -> Iterator[Callable[..., Answer]]:
         yield poster(forms)
 
 
-def poster(forms: UploadForms, store: FakeStore | None = None) -> Callable[..., Answer]:
-    routes = uploads_routes(store=store or FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+def poster(forms: UploadForms, lookup: FakeLookup | None = None) -> Callable[..., Answer]:
+    routes = upload_form_routes(
+        find_receipt=(lookup or FakeLookup()).receipt, forms=forms, max_bytes=MAX_BYTES
+    )
 
     def post(body: object = None, **event: Any) -> Answer:
         text = body if isinstance(body, str | None) else json.dumps(body)
@@ -151,7 +150,7 @@ class TestAlreadyAccepted:
     def test_accepted_fingerprint_is_a_conflict_and_shows_its_receipt(self) -> None:
         accepted = entry("first.png", NOW)
         with upload_forms() as forms:
-            post = poster(forms, FakeStore(accepted))
+            post = poster(forms, FakeLookup(accepted))
             conflict = post({**BODY, "fingerprint": accepted.fingerprint})
             another = post(BODY)
 
@@ -219,7 +218,7 @@ class TestBody:
     @pytest.mark.parametrize("body", ["%%%", base64.b64encode(b"\xff\xfe").decode(), "e30"])
     def test_body_in_broken_base64_is_malformed(self, region: str, body: str) -> None:
         with upload_forms(region) as forms:
-            routes = uploads_routes(store=FakeStore(), forms=forms, max_bytes=MAX_BYTES)
+            routes = upload_form_routes(find_receipt=FakeLookup().receipt, forms=forms, max_bytes=MAX_BYTES)
             event = {**http_event("POST", "/uploads", headers=JSON), "body": body, "isBase64Encoded": True}
             answer = sent(respond(routes, event))
 
@@ -335,28 +334,6 @@ class TestKeyPart:
         assert key_part not in {".", ".."}
 
 
-class TestSettings:
-    def test_prefix_is_empty_and_forms_live_15_minutes_unless_told_otherwise(self) -> None:
-        settings = read_settings(
-            {"LEDGER_TABLE": "ledger", "UPLOADS_BUCKET": "receipts", "MAX_RECEIPT_BYTES": "20000000"}
-        )
-
-        assert settings.upload_prefix == ""
-        assert settings.form_lifetime == timedelta(minutes=15)
-
-    def test_all_wrong_variables_are_named_at_once(self) -> None:
-        with pytest.raises(EnvironmentVariablesError) as refused:
-            read_settings({"MAX_RECEIPT_BYTES": "0", "UPLOAD_EXPIRY_SECONDS": "soon"})
-
-        for said in (
-            "LEDGER_TABLE",
-            "UPLOADS_BUCKET",
-            "MAX_RECEIPT_BYTES is '0'",
-            "UPLOAD_EXPIRY_SECONDS is 'soon'",
-        ):
-            assert said in str(refused.value)
-
-
 class TestHandler:
     """The whole function, on DynamoDB."""
 
@@ -365,14 +342,12 @@ class TestHandler:
         for name, value in {
             "LEDGER_TABLE": ledger_table.name,
             "UPLOADS_BUCKET": "receipts",
-            "UPLOAD_PREFIX": "incoming/",
+            "FORM_PREFIX": "incoming/",
             "MAX_RECEIPT_BYTES": str(MAX_BYTES),
-            "UPLOAD_EXPIRY_SECONDS": "60",
+            "FORM_LIFETIME_SECONDS": "60",
         }.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.delitem(sys.modules, "functions.uploads.handler", raising=False)
-        handle: Callable[..., Any] = importlib.import_module("functions.uploads.handler").handle
-        return handle
+        return entry_point("upload_forms")
 
     def test_a_line_has_the_ids_of_its_invocation_and_of_the_api_s_request(
         self, handle: Callable[..., Any], capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,1 @@
+"""What functions, infrastructure and command line agree on. Imports neither an AWS SDK nor Pulumi."""

@@ -1,0 +1,75 @@
+"""Looking up what the ledger in DynamoDB holds about a fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.contract import schema
+from functions.contract.entry import Entry, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """All that the ledger holds about one fingerprint, newest first; ``truncated`` where there is more."""
+
+    receipt: Entry | None
+    duplicates: Sequence[Entry]
+    rejections: Sequence[Entry]
+    truncated: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the ledger has never seen the fingerprint."""
+        return self.receipt is None and not self.duplicates and not self.rejections
+
+
+class LedgerLookup:
+    """One ledger table, by fingerprint. Methods let botocore's errors through."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def receipt(self, fingerprint: str) -> Entry | None:
+        """Return the entry that accepted a fingerprint; ``None`` where none did. Strongly consistent."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key={schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}},
+            ConsistentRead=True,
+        )
+        return schema.from_item(answer["Item"]) if "Item" in answer else None
+
+    def history(self, fingerprint: str, limit: int) -> History:
+        """Return what is known about a fingerprint: at most ``limit`` entries and 1 MB of them, in one query.
+
+        What is left out are duplicates, unless there are more than ``limit`` rejections. Strongly consistent.
+        """
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#fingerprint = :fingerprint",
+            "ExpressionAttributeNames": {"#fingerprint": schema.FINGERPRINT},
+            "ExpressionAttributeValues": {":fingerprint": {"S": fingerprint}},
+            "ConsistentRead": True,
+            # Backwards by sort key: rejections, the receipt, duplicates, which alone come in any number.
+            "ScanIndexForward": False,
+            "Limit": limit + 1,
+        }
+        answer = self._client.query(**query)
+        entries = [schema.from_item(item) for item in answer["Items"][:limit]]
+        entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
+        of_outcome = {
+            outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome
+        }
+        return History(
+            receipt=next(iter(of_outcome[Outcome.ACCEPTED]), None),
+            duplicates=of_outcome[Outcome.DUPLICATE],
+            rejections=of_outcome[Outcome.REJECTED],
+            truncated="LastEvaluatedKey" in answer or len(answer["Items"]) > limit,
+        )

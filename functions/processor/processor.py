@@ -1,0 +1,140 @@
+"""The processor: a batch of SQS messages in, the ones that have to come back out."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from functions.contract import metrics as names
+from functions.ledger.store import LedgerStore, Recorded
+from functions.log import logger
+from functions.processor.batch import MAX_WORKERS, messages_of, process_batch
+from functions.processor.deadline import OutOfTimeError
+from functions.processor.examination import DamagedReadError, Rules
+from functions.processor.metrics import ReceiptMetrics
+from functions.processor.objects import S3Objects
+from functions.processor.recorder import MissingTooRecentlyError, Recorder
+from functions.processor.s3_events import UnreadableMessageError, parse_body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functions.contract.entry import Upload
+    from functions.environment import ProcessorEnvironment
+    from functions.processor.batch import BatchResponse, Message
+    from functions.processor.deadline import Deadline
+
+CLIENT_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=MAX_WORKERS,
+)
+"""Time-outs in seconds. Three attempts, 21 s with all of them timed out, end before the function does."""
+
+EXPECTED_FAILURES = (
+    BotoCoreError,
+    ClientError,
+    DamagedReadError,
+    MissingTooRecentlyError,
+    OutOfTimeError,
+    UnreadableMessageError,
+)
+"""Failures that need no stack trace: their message says it all."""
+
+
+class Processor:
+    """Records every upload of every message. Made once per execution environment."""
+
+    def __init__(self, recorder: Recorder, dimensions: Mapping[str, str]) -> None:
+        """Record with `recorder`, and count what was recorded in metrics with these dimensions."""
+        self._recorder = recorder
+        self._dimensions = dimensions
+
+    @classmethod
+    def connected(cls, environment: ProcessorEnvironment) -> Self:
+        """Make a processor of S3's objects and DynamoDB's ledger."""
+        recorder = Recorder(
+            objects=S3Objects(boto3.client("s3", config=CLIENT_CONFIG)),
+            ledger=LedgerStore(
+                boto3.client("dynamodb", config=CLIENT_CONFIG),
+                environment.ledger_table,
+                environment.ledger_shards,
+            ),
+            rules=Rules(accepted_types=environment.accepted_types, max_bytes=environment.max_receipt_bytes),
+            now=lambda: datetime.now(UTC),
+        )
+        return cls(recorder, {names.STACK: environment.stack, names.SERVICE: environment.service})
+
+    def process(self, event: object, deadline: Deadline) -> BatchResponse:
+        """Process a batch, and report the messages that have to come back.
+
+        Raise UnreadableBatchError for anything but a batch of SQS messages, so that all of it comes back:
+        Lambda takes any answer without failures for "all done".
+        """
+        messages = messages_of(event)
+        metrics = ReceiptMetrics(self._dimensions)
+        try:
+            return process_batch(messages, partial(self._process, deadline=deadline, metrics=metrics))
+        finally:
+            metrics.write()
+
+    def _process(self, message: Message, *, deadline: Deadline, metrics: ReceiptMetrics) -> None:
+        """Record every upload of a message, or raise. One log line per upload, one for a failed message."""
+        try:
+            deadline.allow_call()
+            self._record_all(parse_body(message["body"]), deadline, metrics)
+        except Exception as error:
+            _log_failure(message, error)
+            raise
+
+    def _record_all(self, uploads: Sequence[Upload], deadline: Deadline, metrics: ReceiptMetrics) -> None:
+        """Record one upload after the other, and raise an ExceptionGroup of all that failed at the end."""
+        failures: list[Exception] = []
+        for upload in uploads:
+            started = time.perf_counter()
+            try:
+                recorded = self._recorder.record(upload, deadline=deadline)
+            except Exception as error:  # noqa: BLE001 - raised below, after the next uploads had their turn
+                failures.append(error)
+            else:
+                metrics.add(recorded)
+                log_entry(recorded, duration_ms=round((time.perf_counter() - started) * 1000, 1))
+        if failures:
+            raise ExceptionGroup(f"{len(failures)} of {len(uploads)} uploads failed", failures)
+
+
+def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
+    """Write an upload's log line: what it is in the ledger, nothing of its content or its uploader."""
+    entry = recorded.entry
+    logger.info(
+        "receipt recorded" if recorded.is_new else "receipt was recorded before",
+        extra={
+            "object_id": entry.upload.version.object_id,
+            "outcome": entry.outcome,
+            "reason": entry.reason,
+            "fingerprint": entry.fingerprint,
+            "size_bytes": entry.size_bytes,
+            "media_type": entry.media_type,
+            "duration_ms": duration_ms,
+        },
+    )
+
+
+def _log_failure(message: Message, error: Exception) -> None:
+    causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    expected = all(isinstance(cause, EXPECTED_FAILURES) for cause in causes)
+    log = logger.warning if expected else logger.exception
+    log(
+        "message failed and will come back",
+        extra={
+            "message_id": message["messageId"],
+            "reason": "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes),
+        },
+    )

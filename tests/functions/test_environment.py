@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from functions.environment import (
+    EnvironmentVariablesError,
+    ProcessorEnvironment,
+    ReaderEnvironment,
+    UploadFormsEnvironment,
+)
+
+GOOD = {
+    ProcessorEnvironment: {
+        "SERVICE_NAME": "in-processor",
+        "STACK_NAME": "prod",
+        "LEDGER_TABLE": "ledger",
+        "LEDGER_SHARDS": "4",
+        "MAX_RECEIPT_BYTES": "20971520",
+        "ACCEPTED_TYPES": "application/pdf, image/png,image/heic",
+    },
+    ReaderEnvironment: {"LEDGER_TABLE": "ledger", "LEDGER_SHARDS": "4"},
+    UploadFormsEnvironment: {
+        "LEDGER_TABLE": "ledger",
+        "UPLOADS_BUCKET": "receipts",
+        "FORM_PREFIX": "uploads/",
+        "FORM_LIFETIME_SECONDS": "900",
+        "MAX_RECEIPT_BYTES": "20971520",
+    },
+}
+READ = {
+    ProcessorEnvironment: ProcessorEnvironment(
+        service="in-processor",
+        stack="prod",
+        ledger_table="ledger",
+        ledger_shards=4,
+        max_receipt_bytes=20 * 1024 * 1024,
+        accepted_types=frozenset({"application/pdf", "image/png", "image/heic"}),
+    ),
+    ReaderEnvironment: ReaderEnvironment(ledger_table="ledger", ledger_shards=4),
+    UploadFormsEnvironment: UploadFormsEnvironment(
+        ledger_table="ledger",
+        bucket="receipts",
+        form_prefix="uploads/",
+        form_lifetime=timedelta(minutes=15),
+        max_receipt_bytes=20 * 1024 * 1024,
+    ),
+}
+Environment = type[ProcessorEnvironment | ReaderEnvironment | UploadFormsEnvironment]
+EACH = pytest.mark.parametrize("environment", GOOD)
+
+
+@EACH
+def test_it_is_read_from_the_variables(environment: Environment) -> None:
+    assert environment.read(GOOD[environment]) == READ[environment]
+
+
+@EACH
+def test_all_that_is_missing_is_named_at_once(environment: Environment) -> None:
+    with pytest.raises(EnvironmentVariablesError) as refused:
+        environment.read({})
+
+    assert str(refused.value).split("; ") == [
+        f"{name} is not set" for name in _in_order(environment, refused)
+    ]
+
+
+def _in_order(
+    environment: Environment, refused: pytest.ExceptionInfo[EnvironmentVariablesError]
+) -> list[str]:
+    return sorted(GOOD[environment], key=str(refused.value).index)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        (environment, name)
+        for environment, variables in GOOD.items()
+        for name in variables
+        if name.endswith(("SHARDS", "BYTES", "SECONDS"))
+    ],
+)
+@pytest.mark.parametrize("value", ["0", "-1", "four", "1.5", "1e3", "²"])
+def test_a_wrong_number_is_named_with_its_value(environment: Environment, name: str, value: str) -> None:
+    with pytest.raises(
+        EnvironmentVariablesError, match=rf"^{name} is '{value}', but must be a whole number from 1$"
+    ):
+        environment.read({**GOOD[environment], name: value})
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        ("image/png,image/jpg", "ACCEPTED_TYPES has 'image/jpg', but may only have application/pdf, "),
+        (" , ", ","),
+    ],
+)
+def test_types_that_no_receipt_has_and_lists_of_none_are_refused(listed: str, said: str) -> None:
+    with pytest.raises(EnvironmentVariablesError, match="ACCEPTED_TYPES") as refused:
+        ProcessorEnvironment.read({**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})
+
+    assert said in str(refused.value)
