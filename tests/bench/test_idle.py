@@ -1,4 +1,4 @@
-"""What an idle stack costs: what is counted, how it is priced, and what the README says of it."""
+"""What an idle stack costs: what is counted, how it is priced, and what docs/costs.md says of it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def stacks() -> Mapping[str, Idle]:
     return idle.idle_stacks()
 
 
-def test_readme_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
+def test_page_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
     prices, default = read_prices(), stacks[DEFAULTS]
 
-    lines = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
+    lines = (REPOSITORY / "docs" / "costs.md").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line.startswith("An idle stack costs about "))
 
     assert re.findall(r"\$(\d+\.\d\d)", line) == [

@@ -20,9 +20,10 @@ from tests.local.stack import png
 PACKAGE = REPOSITORY / "package"
 
 
-def _readme_program() -> dict[str, Any]:
-    """The program in the README, with the path of this checkout."""
-    (text,) = re.findall(r"```yaml\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+def _documented_program() -> dict[str, Any]:
+    """The program in the guide, with the path of this checkout."""
+    guide = (REPOSITORY / "docs" / "deploying.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     program: dict[str, Any] = yaml.safe_load(text)
     (plugin,) = program["plugins"]["providers"]
     assert plugin["path"].endswith("/package")
@@ -31,7 +32,7 @@ def _readme_program() -> dict[str, Any]:
 
 
 def _write(folder: Path, **arguments: Any) -> Path:
-    program = _readme_program()
+    program = _documented_program()
     program["resources"]["receipts"]["properties"] |= {"protectData": False, **arguments}
     program["outputs"] |= {"region": "${receipts.region}", "groups": "${receipts.logGroups}"}
     folder.mkdir(exist_ok=True)
@@ -43,7 +44,7 @@ def _write(folder: Path, **arguments: Any) -> Path:
 def stack(
     new_engine: Callable[..., Engine], yaml_host: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Stack:
-    """The README's program, deployed."""
+    """The guide's program, deployed."""
     assert yaml_host
     folder = _write(tmp_path_factory.mktemp("yaml") / "accounting", batchWindowSeconds=0)
     made = new_engine(program=folder).stack("yaml")

@@ -1,4 +1,4 @@
-"""Every line of the README's section on deploying, typed in as it stands, with the real CLI."""
+"""Every command for deploying in the README and in docs/deploying.md, typed in with the real CLI."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ TIMEOUT_SECONDS = 300
 BASH, GIT = shutil.which("bash") or "bash", shutil.which("git") or "git"
 
 
-def _blocks() -> dict[str, list[str]]:
-    """The commands of each block, under the bold words that begin the paragraph before it."""
-    section = (REPOSITORY / "README.md").read_text().split("\n## Deploy it\n")[1].split("\n## ")[0]
+def _blocks(page: str) -> dict[str, list[str]]:
+    """The commands of each section that has some."""
     found = {}
-    for before, block in re.findall(r"((?:(?!```).)*?)\n```\n(.*?)```", section, re.DOTALL):
-        titles = re.findall(r"^\*\*(.+?)\.\*\*", before, re.MULTILINE)
-        found[titles[-1] if titles else "First"] = [
-            re.sub(r"\s+#.*", "", line) for line in block.splitlines() if line
-        ]
+    for section in (REPOSITORY / page).read_text().split("\n## ")[1:]:
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+        lines = [line for language, block in blocks if not language for line in block.splitlines()]
+        if lines:
+            found[section.partition("\n")[0]] = [re.sub(r"\s+#.*", "", line) for line in lines]
     return found
 
 
-BLOCKS = _blocks()
+FIRST = _blocks("README.md")["Deploy it"]
+BLOCKS = _blocks("docs/deploying.md")
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def _type_in(line: str, folder: Path, environment: Mapping[str, str]) -> subproc
     )
 
 
-def test_section_is_all_typed_in() -> None:
-    assert list(BLOCKS) == ["First", "Production", "Settings", "Keep it safe", "Without an account"]
+def test_page_is_all_typed_in() -> None:
+    assert list(BLOCKS) == ["Production", "Settings", "Deletion", "Without an account"]
 
 
 def test_stacks_dev_and_prod_are_deployed_changed_and_destroyed(
@@ -84,8 +84,8 @@ def test_stacks_dev_and_prod_are_deployed_changed_and_destroyed(
 ) -> None:
     engine = new_engine(program=checkout)
     environment = engine.variables()
-    first, destroy = BLOCKS["First"][:-1], BLOCKS["First"][-1]
-    lines = [*first, *BLOCKS["Settings"], *BLOCKS["Production"], *BLOCKS["Keep it safe"], destroy]
+    *first, destroy = FIRST
+    lines = [*first, *BLOCKS["Settings"], *BLOCKS["Production"], *BLOCKS["Deletion"], destroy]
     first_of_prod = lines.index("pulumi up --stack prod")
     for index, line in enumerate(lines):
         if index == first_of_prod:
