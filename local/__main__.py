@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from local.errors import LocalError
+from local import LocalError
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a polite `kill`, and the end of the terminal."""
@@ -61,13 +61,13 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _up(options: argparse.Namespace) -> None:
-    from local.up import up
+    from local.commands.up import up
 
     up(options.outputs, options.port)
 
 
 def _emulator(options: argparse.Namespace) -> None:
-    from local.up import emulator
+    from local.commands.up import emulator
 
     emulator(options.port)
 
@@ -79,13 +79,13 @@ def _pulumi(options: argparse.Namespace) -> None:
 
 
 def _demo(_options: argparse.Namespace) -> None:
-    from local.demo import demo
+    from local.commands.demo import demo
 
     demo()
 
 
 def _soak(options: argparse.Namespace) -> None:
-    from local.soak import soak
+    from local.commands.soak import soak
 
     soak(options.uploads)
 

@@ -22,9 +22,8 @@ import pulumi.runtime
 import yaml
 from pulumi.runtime import settings, stack
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Aws
-from local.errors import LocalError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "local"

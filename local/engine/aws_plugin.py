@@ -20,9 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Aws, Credentials
-from local.emulator import HOST
+from local.emulator.process import HOST
 from local.engine import plugin
 from local.engine.values import (
     Properties,
@@ -34,7 +34,6 @@ from local.engine.values import (
     to_struct,
     unknown_paths,
 )
-from local.errors import LocalError
 from local.provider import Existing
 
 ENDPOINT, CA_BUNDLE = "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"

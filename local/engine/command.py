@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from local.emulator import is_reachable
+from local import LocalError
+from local.emulator.process import is_reachable
 from local.engine import tools
-from local.errors import LocalError
 from local.program import STACK
 
 PASSPHRASE = "local"  # noqa: S105 (the salt in Pulumi.local.yaml is made with it; nothing there is a secret)
@@ -39,12 +39,12 @@ MARK = "embedded-aws"
 
 
 def run_pulumi(arguments: Sequence[str], described_in: Path, state: str | None) -> NoReturn:
-    """Become the Pulumi CLI with these arguments, on the environment that the file describes.
+    """Become the Pulumi CLI with these arguments, on the embedded AWS that the file describes.
 
     Its state is in the folder ``state``, or beside the emulator's own data, with which it goes.
 
     Raises:
-        LocalError: there is no CLI or no running environment, or the state is of something else.
+        LocalError: there is no CLI or no embedded AWS, or the state is of something else.
 
     """
     pulumi = tools.find_pulumi()

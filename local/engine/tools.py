@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.errors import LocalError
+from local import LocalError
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 MODULES = Path(__file__).resolve().parent / "go"

@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import LocalError
 from local.aws import Aws
-from local.errors import LocalError
 from local.provider import (
     apigateway,
     cloudwatch,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from local.errors import LocalError
+from local import LocalError
 
 
 def zip_bytes(archive: Any) -> bytes:

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local import LocalError
 from local.aws import Aws
-from local.errors import LocalError
 from local.provider.schema import (
     Change,
     Created,

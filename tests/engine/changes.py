@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components import StackSettings
-from local.emulator import running_emulator
+from local.emulator.process import running_emulator
 from tests.engine.stacks import REPOSITORY, Engine, Run, Stack, Step, copy_program
 
 PAGE = REPOSITORY / "docs" / "changes.md"

@@ -12,9 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from local import provider
+from local import LocalError, provider
 from local.engine.aws_plugin import AwsPlugin, main
-from local.errors import LocalError
 from local.provider import Created
 from tests.local.refusing_aws import RefusingAws
 

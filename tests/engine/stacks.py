@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from local.aws import Aws
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 from local.engine import command, tools
 from tests.local.eventually import eventually
 from tests.local.processes import processes_of_session, send
@@ -119,15 +119,15 @@ class Engine:
 
     @property
     def aws(self) -> Aws:
-        return self.emulator.operator
+        return self.emulator.administrator
 
     def variables(self) -> dict[str, str]:
         pulumi = _cli()
-        key = self.emulator.operator.credentials
+        key = self.emulator.administrator.credentials
         description = {
             "endpoint_url": self.emulator.endpoint_url,
-            "region": self.emulator.operator.region,
-            "ca_bundle": str(self.emulator.operator.ca_bundle),
+            "region": self.emulator.administrator.region,
+            "ca_bundle": str(self.emulator.administrator.ca_bundle),
             "administrator_access_key_id": key.access_key_id,
             "administrator_secret_access_key": key.secret_access_key,
         }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local.__main__ import STOPPING, main
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 from local.engine import tools
 from tests.engine.faults import PLUGINS, Faults
 from tests.engine.stacks import Engine
@@ -30,14 +30,14 @@ def signals() -> Iterator[None]:
 @pytest.fixture
 def described(emulator: Emulator, tmp_path: Path) -> Path:
     """What `make local` would have written about the module's embedded AWS."""
-    key = emulator.operator.credentials
+    key = emulator.administrator.credentials
     file = tmp_path / "outputs.json"
     file.write_text(
         json.dumps(
             {
                 "endpoint_url": emulator.endpoint_url,
-                "region": emulator.operator.region,
-                "ca_bundle": str(emulator.operator.ca_bundle),
+                "region": emulator.administrator.region,
+                "ca_bundle": str(emulator.administrator.ca_bundle),
                 "administrator_access_key_id": key.access_key_id,
                 "administrator_secret_access_key": key.secret_access_key,
                 "state_folder": str(tmp_path / "state"),
@@ -110,7 +110,7 @@ def test_cli_that_does_not_say_its_version_is_named(
 @pytest.mark.parametrize(
     "content", [None, "{", "[]", '{"endpoint_url": "https://127.0.0.1:1"}', '{"state_folder": 5}']
 )
-def test_without_a_running_environment_it_says_how_to_start_one(
+def test_without_an_embedded_aws_it_says_how_to_start_one(
     pulumi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
     assert pulumi
@@ -124,7 +124,7 @@ def test_without_a_running_environment_it_says_how_to_start_one(
     assert "make local" in said
 
 
-def test_environment_that_is_gone_is_said_to_be(
+def test_embedded_aws_that_is_gone_is_said_to_be(
     described: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     description: dict[str, Any] = json.loads(described.read_text())

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local import LocalError
 from local.__main__ import _parse, _parser
 from local.engine import tools
 from local.engine.command import claim_state, install_plugins, make_project, pulumi_environment
-from local.errors import LocalError
 
 DESCRIPTION = {
     "endpoint_url": "https://127.0.0.1:4566",

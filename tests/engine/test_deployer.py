@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local import provider
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 from tests.engine.stacks import Engine
 from tests.engine.test_failures import EVERYTHING
 from tests.local.deployer import create_deployer

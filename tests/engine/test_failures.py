@@ -11,7 +11,7 @@ import pytest
 
 from local import provider
 from local.aws import Aws
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 from tests.engine.faults import PLUGINS, Faults
 from tests.engine.faulty_plugin import FAILURE
 from tests.engine.stacks import Engine, Stack
@@ -61,7 +61,7 @@ class Account:
 
 @pytest.fixture
 def account(emulator: Emulator) -> Account:
-    return Account(aws=emulator.operator, before=provider.inventory(emulator.operator))
+    return Account(aws=emulator.administrator, before=provider.inventory(emulator.administrator))
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Aws
-from local.emulator import running_emulator
+from local.emulator.process import running_emulator
 from local.engine.aws_plugin import CA_BUNDLE, ENDPOINT, KEY, KEY_ID, AwsPlugin, embedded_aws
 from local.engine.values import CONFIDENTIAL, SIGNATURE, UNKNOWN, from_struct, to_struct
-from local.errors import LocalError
 
 LOG_GROUP, BUCKET = "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"
 
@@ -34,7 +33,7 @@ class Context:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
     with running_emulator() as emulator:
-        yield emulator.operator
+        yield emulator.administrator
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local import LocalError
 from local.engine import tools
-from local.errors import LocalError
 
 ALL = pytest.mark.parametrize("tool", tools.TOOLS, ids=lambda tool: tool.name)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.policies import deployer_policies
 from local.aws import Credentials
-from local.emulator import Emulator
+from local.emulator.process import Emulator
 
 ASKED_WITHOUT_A_RESOURCE = (
     *("cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
@@ -30,10 +30,10 @@ CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
 
 def create_deployer(emulator: Emulator) -> Credentials:
     """Make the user, and allow what the embedded AWS asks for otherwise than AWS does."""
-    iam = emulator.operator.client("iam")
+    iam = emulator.administrator.client("iam")
     iam.create_user(UserName="deployer")
-    account = emulator.operator.client("sts").get_caller_identity()["Account"]
-    policies: dict[str, Any] = dict(deployer_policies(account, emulator.operator.region))
+    account = emulator.administrator.client("sts").get_caller_identity()["Account"]
+    policies: dict[str, Any] = dict(deployer_policies(account, emulator.administrator.region))
     gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]
     policies["gaps"] = {
         "Version": "2012-10-17",

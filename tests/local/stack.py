@@ -8,7 +8,8 @@ import http.client
 import json
 import ssl
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,11 +18,19 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningKey
 
-from local.aws import Aws, Credentials
-from local.environment import Environment
+from local.aws import Credentials
+from local.embedded_stack import EmbeddedStack, running_stack
 from tests.local.eventually import eventually
 
 LARGEST_PAGE = 200
+
+MAX_RECEIPT_BYTES = 1024 * 1024
+
+CONFIG = {
+    # A receipt that is too large is then quick to make, and few function processes share the machine.
+    "bill-e:maxReceiptMegabytes": 1,
+    "bill-e:maxConcurrency": 2,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,21 +54,15 @@ class Object:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeployedStack:
-    """The stack and its caller; `operator` may do everything, which only the set-up of a situation needs."""
-
-    environment: Environment
-
-    @property
-    def operator(self) -> Aws:
-        return self.environment.emulator.operator
+class DeployedStack(EmbeddedStack):
+    """The stack, and short ways to do what its callers do."""
 
     @property
     def bucket(self) -> str:
-        return str(self.environment.outputs["uploads_bucket"])
+        return str(self.outputs["uploads_bucket"])
 
     def upload(self, key: str, content: bytes) -> Object:
-        stored = self.environment.caller.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+        stored = self.caller.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
         return Object(
             key=key, version_id=stored["VersionId"], fingerprint=hashlib.sha256(content).hexdigest()
         )
@@ -79,18 +82,18 @@ class DeployedStack:
         unsigned: bool = False,
     ) -> Answer:
         """Call the API, signed by the caller unless said otherwise."""
-        url = f"{self.environment.outputs['api_url']}{path}"
+        url = f"{self.outputs['api_url']}{path}"
         if query:
             url += f"?{urlencode(query, quote_via=quote)}"
         sent = {**(headers or {}), **({"Content-Type": "application/json"} if body is not None else {})}
         data = json.dumps(body) if body is not None else None
         request = AWSRequest(method=method, url=url, headers=sent, data=data)
         if not unsigned:
-            key = signed_by or self.environment.caller.credentials
+            key = signed_by or self.caller.credentials
             SigV4Auth(
                 SigningKey(key.access_key_id, key.secret_access_key),
                 "execute-api",
-                self.environment.caller.region,
+                self.caller.region,
             ).add_auth(request)
         prepared = request.prepare()
         return self.send(method, prepared.url, dict(prepared.headers.items()), data)
@@ -111,7 +114,7 @@ class DeployedStack:
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Answer:
         parts = urlsplit(url)
-        context = ssl.create_default_context(cafile=str(self.environment.caller.ca_bundle))
+        context = ssl.create_default_context(cafile=str(self.caller.ca_bundle))
         connection = http.client.HTTPSConnection(parts.netloc, timeout=60, context=context)
         try:
             target = f"{parts.path}?{parts.query}" if parts.query else parts.path
@@ -149,6 +152,13 @@ class DeployedStack:
     def entry_of(self, uploaded: Object) -> dict[str, Any]:
         """The one entry of an object version, once it is there."""
         return self.entries_of(uploaded)[0]
+
+
+@contextmanager
+def deployed_stack(config: Mapping[str, Any] | None = None) -> Iterator[DeployedStack]:
+    """Deploy the whole program on an embedded AWS of its own, with these settings beside `CONFIG`."""
+    with running_stack(config={**CONFIG, **(config or {})}) as stack:
+        yield DeployedStack(**vars(stack))
 
 
 def png(padding: int = 0) -> bytes:

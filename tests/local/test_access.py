@@ -22,7 +22,7 @@ def test_unsigned_call_is_refused(stack: DeployedStack, method: str, path: str) 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_call_signed_with_a_wrong_secret_is_refused(stack: DeployedStack, method: str, path: str) -> None:
-    wrong = replace(stack.environment.caller.credentials, secret_access_key="a" * 40)
+    wrong = replace(stack.caller.credentials, secret_access_key="a" * 40)
 
     assert stack.call(method, path, signed_by=wrong).status == 403
 
@@ -39,7 +39,7 @@ def test_call_of_a_user_without_a_policy_is_refused(stack: DeployedStack, method
 
 
 def test_user_who_may_only_read_cannot_ask_for_an_upload(stack: DeployedStack) -> None:
-    policy = json.loads(stack.environment.outputs["caller_policy"])
+    policy = json.loads(stack.outputs["caller_policy"])
     (api_statement,) = (one for one in policy["Statement"] if one["Action"] == "execute-api:Invoke")
     reading = [arn for arn in api_statement["Resource"] if "/GET/" in arn]
     auditor = new_user(stack, {**policy, "Statement": [{**api_statement, "Resource": reading}]})
@@ -49,14 +49,14 @@ def test_user_who_may_only_read_cannot_ask_for_an_upload(stack: DeployedStack) -
 
 
 def test_unsigned_upload_is_refused(stack: DeployedStack) -> None:
-    url = f"{stack.environment.emulator.endpoint_url}/{stack.bucket}/unsigned.png"
+    url = f"{stack.emulator.endpoint_url}/{stack.bucket}/unsigned.png"
 
     assert stack.send("PUT", url, {}, png()).status == 403
 
 
 def test_unsigned_form_is_refused(stack: DeployedStack) -> None:
     form = {
-        "url": f"{stack.environment.emulator.endpoint_url}/{stack.bucket}",
+        "url": f"{stack.emulator.endpoint_url}/{stack.bucket}",
         "fields": {"key": "unsigned.png"},
     }
 
@@ -64,7 +64,7 @@ def test_unsigned_form_is_refused(stack: DeployedStack) -> None:
 
 
 def test_user_without_a_policy_cannot_upload(stack: DeployedStack) -> None:
-    stranger = stack.environment.emulator.seen_by(new_user(stack))
+    stranger = stack.emulator.seen_by(new_user(stack))
     try:
         assert_denied(
             lambda: stranger.client("s3").put_object(Bucket=stack.bucket, Key="stranger.png", Body=png())
@@ -97,14 +97,14 @@ BEYOND_A_CALLER: dict[str, Callable[[Aws, dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("deed", BEYOND_A_CALLER)
 def test_caller_cannot(stack: DeployedStack, deed: str) -> None:
-    assert_denied(lambda: BEYOND_A_CALLER[deed](stack.environment.caller, dict(stack.environment.outputs)))
+    assert_denied(lambda: BEYOND_A_CALLER[deed](stack.caller, dict(stack.outputs)))
 
 
 def test_function_can_do_no_more_than_its_role_says(stack: DeployedStack) -> None:
-    iam = stack.operator.client("iam")
+    iam = stack.administrator.client("iam")
     (role,) = (
         function["Role"].rpartition("/")[2]
-        for function in stack.operator.client("lambda").list_functions()["Functions"]
+        for function in stack.administrator.client("lambda").list_functions()["Functions"]
         if function["Handler"].startswith("functions.reader.")
     )
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -120,7 +120,7 @@ def test_function_can_do_no_more_than_its_role_says(stack: DeployedStack) -> Non
 
 
 def new_user(stack: DeployedStack, policy: dict[str, Any] | None = None) -> Credentials:
-    iam, name = stack.operator.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam, name = stack.administrator.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     if policy:
         iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))

@@ -19,7 +19,7 @@ from tests.local.stack import DeployedStack
 @pytest.fixture
 def told(stack: DeployedStack) -> Iterator[str]:
     """A queue that hears what the alarms tell."""
-    sqs, sns = stack.operator.client("sqs"), stack.operator.client("sns")
+    sqs, sns = stack.administrator.client("sqs"), stack.administrator.client("sns")
     url = sqs.create_queue(QueueName="told-by-alarms")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = {
@@ -35,7 +35,7 @@ def told(stack: DeployedStack) -> Iterator[str]:
     }
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     subscription = sns.subscribe(
-        TopicArn=stack.environment.outputs["alarm_topic"],
+        TopicArn=stack.outputs["alarm_topic"],
         Protocol="sqs",
         Endpoint=arn,
         ReturnSubscriptionArn=True,
@@ -46,13 +46,13 @@ def told(stack: DeployedStack) -> Iterator[str]:
 
 
 def alarms(stack: DeployedStack) -> list[Any]:
-    pages = stack.operator.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    pages = stack.administrator.client("cloudwatch").get_paginator("describe_alarms").paginate()
     return [alarm for page in pages for alarm in page["MetricAlarms"]]
 
 
 def measure(stack: DeployedStack, alarm: Any, value: float) -> str:
     """Put a datapoint of the alarm's metric, and return the state that the alarm is in then."""
-    cloudwatch = stack.operator.client("cloudwatch")
+    cloudwatch = stack.administrator.client("cloudwatch")
     cloudwatch.put_metric_data(
         Namespace=alarm["Namespace"],
         MetricData=[{"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"], "Value": value}],
@@ -76,9 +76,9 @@ def test_every_alarm_goes_off_at_its_threshold_and_not_below(stack: DeployedStac
 
 
 def test_a_dead_letter_tells_the_topic_with_a_link_to_the_runbook(stack: DeployedStack, told: str) -> None:
-    sqs = stack.operator.client("sqs")
+    sqs = stack.administrator.client("sqs")
     (alarm,) = (alarm for alarm in alarms(stack) if "dead-letters" in alarm["AlarmName"])
-    stack.operator.client("cloudwatch").set_alarm_state(
+    stack.administrator.client("cloudwatch").set_alarm_state(
         AlarmName=alarm["AlarmName"], StateValue="OK", StateReason="to begin with"
     )
 
@@ -97,9 +97,9 @@ def test_a_dead_letter_tells_the_topic_with_a_link_to_the_runbook(stack: Deploye
 
 
 def test_the_topic_is_encrypted_and_has_the_program_s_policy(stack: DeployedStack) -> None:
-    topic = stack.environment.outputs["alarm_topic"]
-    attributes = stack.operator.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
-    key = stack.operator.client("kms").describe_key(KeyId=attributes["KmsMasterKeyId"])["KeyMetadata"]
+    topic = stack.outputs["alarm_topic"]
+    attributes = stack.administrator.client("sns").get_topic_attributes(TopicArn=topic)["Attributes"]
+    key = stack.administrator.client("kms").describe_key(KeyId=attributes["KmsMasterKeyId"])["KeyMetadata"]
     statements = json.loads(attributes["Policy"])["Statement"]
 
     assert key["KeyManager"] == "CUSTOMER"

@@ -16,8 +16,8 @@ from unittest.mock import Mock
 import pytest
 from ministack.services import sqs
 
-from local import batching_window
-from local.batching_window import MOST_AT_ONCE
+from local.emulator import batching_window
+from local.emulator.batching_window import MOST_AT_ONCE
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack
 
@@ -38,7 +38,7 @@ class Consumer:
     """A queue, and a function that says how many messages it was given at a time."""
 
     def __init__(self, stack: DeployedStack, url: str, log_group: str) -> None:
-        self._aws, self._url, self._log_group = stack.operator, url, log_group
+        self._aws, self._url, self._log_group = stack.administrator, url, log_group
 
     def send(self, count: int) -> None:
         for number in range(count):
@@ -53,7 +53,7 @@ class Consumer:
 @pytest.fixture
 def consumer(stack: DeployedStack) -> Iterator[Callable[..., Consumer]]:
     """Makes consumers, each with a mapping of its own, and removes them."""
-    aws, name = stack.operator, f"window-{uuid.uuid4().hex[:8]}"
+    aws, name = stack.administrator, f"window-{uuid.uuid4().hex[:8]}"
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("module.py", HANDLER)

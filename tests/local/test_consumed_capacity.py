@@ -11,8 +11,8 @@ import pytest
 
 from bench.contestants import LEDGER, empty_tables
 from bench.simulated_aws.dynamodb import DynamoDb
-from functions.ledger import schema
-from functions.ledger.entry import Outcome
+from functions.contract import schema
+from functions.contract.entry import Outcome
 from tests.functions.time_indexes import entry
 from tests.local.stack import DeployedStack
 
@@ -22,8 +22,8 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 @pytest.fixture
 def table(stack: DeployedStack) -> Iterator[str]:
     """A table with the keys and the index of the ledger."""
-    aws, name = stack.operator.client("dynamodb"), f"capacity-{uuid.uuid4().hex[:8]}"
-    ledger = aws.describe_table(TableName=str(stack.environment.outputs["ledger_table"]))["Table"]
+    aws, name = stack.administrator.client("dynamodb"), f"capacity-{uuid.uuid4().hex[:8]}"
+    ledger = aws.describe_table(TableName=str(stack.outputs["ledger_table"]))["Table"]
     (index,) = ledger["GlobalSecondaryIndexes"]
     request: Any = {
         "TableName": name,
@@ -42,7 +42,7 @@ def table(stack: DeployedStack) -> Iterator[str]:
 def test_a_new_entry_costs_the_same(stack: DeployedStack, table: str, outcome: Outcome, key: str) -> None:
     item = schema.to_item(entry(key, NOW, outcome), 4)
 
-    answered = stack.operator.client("dynamodb").put_item(
+    answered = stack.administrator.client("dynamodb").put_item(
         TableName=table, Item=item, ReturnConsumedCapacity="TOTAL"
     )
     simulated = DynamoDb(empty_tables()).call("PutItem", {"TableName": LEDGER, "Item": item})

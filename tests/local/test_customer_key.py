@@ -8,25 +8,23 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.environment import running_environment
-from tests.local.conftest import CONFIG
-from tests.local.stack import DeployedStack, declared, png
+from tests.local.stack import DeployedStack, declared, deployed_stack, png
 
 
 @pytest.fixture(scope="module")
 def locked() -> Iterator[DeployedStack]:
-    config = CONFIG | {
+    config = {
         "bill-e:encryption": "customer-key",
         "bill-e:objectLockDays": 1,
         "bill-e:objectLockMode": "compliance",
     }
-    with running_environment(config=config) as environment:
-        yield DeployedStack(environment=environment)
+    with deployed_stack(config) as stack:
+        yield stack
 
 
 @pytest.fixture(scope="module")
 def key_arn(locked: DeployedStack) -> str:
-    kms = locked.operator.client("kms")
+    kms = locked.administrator.client("kms")
     (alias,) = (
         alias
         for alias in kms.list_aliases()["Aliases"]
@@ -50,7 +48,7 @@ def test_upload_gets_its_entry_and_the_api_serves_it(locked: DeployedStack, key_
     answer = locked.get(f"/receipts/{uploaded.fingerprint}")
     assert answer.status == 200
     assert answer.json["receipt"]["version_id"] == uploaded.version_id
-    stored = locked.operator.client("s3").head_object(Bucket=locked.bucket, Key=uploaded.key)
+    stored = locked.administrator.client("s3").head_object(Bucket=locked.bucket, Key=uploaded.key)
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key_arn)
 
 
@@ -60,7 +58,7 @@ def test_form_uploads_under_the_key_too(locked: DeployedStack, key_arn: str) -> 
 
     assert locked.post_form(form, content).status == 204
 
-    stored = locked.operator.client("s3").head_object(Bucket=locked.bucket, Key=form["key"])
+    stored = locked.administrator.client("s3").head_object(Bucket=locked.bucket, Key=form["key"])
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key_arn)
 
 
@@ -82,9 +80,7 @@ def test_upload_that_asks_for_another_encryption_is_refused(
     asked: dict[str, Any], locked: DeployedStack
 ) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        locked.environment.caller.client("s3").put_object(
-            Bucket=locked.bucket, Key="other.png", Body=png(), **asked
-        )
+        locked.caller.client("s3").put_object(Bucket=locked.bucket, Key="other.png", Body=png(), **asked)
 
 
 @pytest.mark.claim(
@@ -97,7 +93,7 @@ def test_locked_upload_cannot_be_deleted(locked: DeployedStack) -> None:
     uploaded = locked.upload("kept.png", png())
 
     with pytest.raises(ClientError, match="AccessDenied"):
-        locked.operator.client("s3").delete_object(
+        locked.administrator.client("s3").delete_object(
             Bucket=locked.bucket,
             Key=uploaded.key,
             VersionId=uploaded.version_id,
@@ -106,7 +102,7 @@ def test_locked_upload_cannot_be_deleted(locked: DeployedStack) -> None:
 
 
 def test_queues_ledger_and_logs_are_under_the_key(locked: DeployedStack, key_arn: str) -> None:
-    aws, outputs = locked.operator, locked.environment.outputs
+    aws, outputs = locked.administrator, locked.outputs
 
     def queue_key(url: str) -> str | None:
         attributes = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])

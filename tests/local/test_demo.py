@@ -6,7 +6,7 @@ import pytest
 
 from cli.api import Entry
 from cli.outcomes import Totals
-from local.demo import find_mismatch
+from local.commands.demo import find_mismatch
 
 TOTALS: dict[str, Any] = {
     "uploads": 4,

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from components.policies import deployer_policies
 from local import provider
 from local.aws import Aws
-from local.emulator import running_emulator
+from local.emulator.process import running_emulator
 from local.program import deploy
 from local.provider import Existing
 from tests.local.deployer import ASKED_UNDER_ANOTHER_NAME, ASKED_WITHOUT_A_RESOURCE, create_deployer

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local import emulator
-from local.emulator import running_emulator
-from local.errors import LocalError
+from local import LocalError
+from local.emulator import process
+from local.emulator.process import running_emulator
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_it_listens_on_the_given_port_and_leaves_nothing(used_port: int, tempora
         port = first.port
     with running_emulator(port) as again:
         assert again.endpoint_url == f"https://127.0.0.1:{port}"
-        assert again.operator.client("sts").get_caller_identity()["Account"]
+        assert again.administrator.client("sts").get_caller_identity()["Account"]
         assert port != used_port
 
     assert list(temporary_files.iterdir()) == []
@@ -50,11 +50,11 @@ def test_port_in_use_is_told_with_the_port(used_port: int) -> None:
 def test_failed_start_tells_the_end_of_a_log_that_stays(
     temporary_files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(emulator, "SERVER", "local.no_such_server")
+    monkeypatch.setattr(process, "SERVER", "local.emulator.no_such_server")
 
     with (
         pytest.raises(
-            LocalError, match=r"exit code 1; .*\n.*No module named local.no_such_server"
+            LocalError, match=r"exit code 1; .*\n.*No module named local.emulator.no_such_server"
         ) as failure,
         running_emulator(),
     ):
@@ -83,7 +83,7 @@ def test_settings_of_the_machine_have_no_effect(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
 
     with running_emulator() as running:
-        url = running.operator.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
+        url = running.administrator.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
 
     assert url.startswith(running.endpoint_url)
     assert os.environ["AWS_PROFILE"] == "no-such-profile"

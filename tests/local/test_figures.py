@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.figures import (
+from local.commands.dashboard import (
     Figure,
     LogLine,
     count_receipts,
@@ -100,11 +100,11 @@ def test_what_was_uploaded_is_in_the_dashboard_s_figures(stack: DeployedStack) -
     stack.entries_of(*uploads)
 
     def all_counted() -> list[LogLine] | None:
-        lines = read_logs(stack.operator)
+        lines = read_logs(stack.administrator)
         return lines if count_receipts(lines) >= len(stack.entries()) else None
 
-    extract_metrics(stack.operator, eventually("metrics of every entry", all_counted))
-    figures = {f.title: f for f in dashboard_figures(stack.operator, stack.environment.outputs["dashboard"])}
+    extract_metrics(stack.administrator, eventually("metrics of every entry", all_counted))
+    figures = {f.title: f for f in dashboard_figures(stack.administrator, stack.outputs["dashboard"])}
 
     entries = stack.entries()
     for label, outcome in (("accepted", "ACCEPTED"), ("duplicate", "DUPLICATE"), ("rejected", "REJECTED")):
@@ -129,11 +129,11 @@ def test_nothing_is_said_of_what_the_emulator_does_not_measure(stack: DeployedSt
             [{"expression": "m1 * 2.0", "label": "made of nothing"}],
         ],
     }
-    stack.operator.client("cloudwatch").put_dashboard(
+    stack.administrator.client("cloudwatch").put_dashboard(
         DashboardName="nothing",
         DashboardBody=json.dumps({"widgets": [{"type": "metric", "properties": graph}]}),
     )
 
-    (figure,) = dashboard_figures(stack.operator, "nothing")
+    (figure,) = dashboard_figures(stack.administrator, "nothing")
 
     assert (figure.values, figure.unmeasured) == ({}, ["AWS/Nothing"])

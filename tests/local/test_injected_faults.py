@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.faults import FIGURES_PATH, Fault, FaultyApp, Message, Receive, Send
+from local.emulator.faults import FIGURES_PATH, Fault, FaultyApp, Message, Receive, Send
 
 BODY = b"the whole answer"
 FUNCTION, CALLER = "ASIAEXAMPLE", "AKIAEXAMPLE"

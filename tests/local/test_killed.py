@@ -5,12 +5,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from functions.ledger import schema
-from local.operation import Depth, depth, processor_held, redelivery_after
-from tests.local.conftest import MAX_RECEIPT_BYTES
+from functions.contract import schema
+from local.queues import Depth, depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.processes import frozen, processes_naming, send
-from tests.local.stack import DeployedStack, Object, png
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, Object, png
 
 BATCH_SIZE = 10
 REDELIVERY_SECONDS = 8
@@ -39,10 +38,10 @@ class Progress:
 
 
 def test_batch_of_a_killed_processor_ends_in_one_entry_for_each_upload(stack: DeployedStack) -> None:
-    eventually("an empty queue", lambda: depth(stack.environment).total == 0)
-    with redelivery_after(stack.environment, REDELIVERY_SECONDS):
+    eventually("an empty queue", lambda: depth(stack).total == 0)
+    with redelivery_after(stack, REDELIVERY_SECONDS):
         uploads = kill_in_the_middle_of_a_batch(stack)
-        eventually("an empty queue", lambda: depth(stack.environment).total == 0)
+        eventually("an empty queue", lambda: depth(stack).total == 0)
 
     # Which also has no second entry for any of them.
     assert [entry["outcome"] for entry in stack.entries_of(*uploads)] == ["ACCEPTED"] * len(uploads)
@@ -57,7 +56,7 @@ def kill_in_the_middle_of_a_batch(stack: DeployedStack) -> list[Object]:
     for _ in range(TRIES):
         batch = upload_batch(stack)
         uploads += batch
-        while depth(stack.environment).total:
+        while depth(stack).total:
             processors = processors_of(stack)
             with frozen(processors):
                 if progress_of(stack, batch).is_in_the_middle:
@@ -67,13 +66,13 @@ def kill_in_the_middle_of_a_batch(stack: DeployedStack) -> list[Object]:
                         return uploads
                     break
             time.sleep(STEP_SECONDS)
-        eventually("an empty queue", lambda: depth(stack.environment).total == 0)
+        eventually("an empty queue", lambda: depth(stack).total == 0)
     raise AssertionError(f"in {TRIES} batches, the processor was never seen in the middle")
 
 
 def upload_batch(stack: DeployedStack) -> list[Object]:
     """Upload large files, which take the processor some time, and give it all of them at once."""
-    with processor_held(stack.environment):
+    with processor_held(stack):
         return [
             stack.upload(f"killed/{number}.png", png(padding=MAX_RECEIPT_BYTES // 2))
             for number in range(BATCH_SIZE)
@@ -84,19 +83,17 @@ def processors_of(stack: DeployedStack) -> list[int]:
     """The processes that run the processor: the emulator starts them in folders which its name is part of."""
     (name,) = (
         function["FunctionName"]
-        for function in stack.operator.client("lambda").list_functions()["Functions"]
+        for function in stack.administrator.client("lambda").list_functions()["Functions"]
         if function["Handler"].startswith("functions.processor.")
     )
     return processes_naming(f"ministack-lambda-{name}-")
 
 
 def progress_of(stack: DeployedStack, batch: Sequence[Object]) -> Progress:
-    table = stack.environment.outputs["ledger_table"]
+    table = stack.outputs["ledger_table"]
     keys = [
         {schema.FINGERPRINT: {"S": uploaded.fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}}
         for uploaded in batch
     ]
-    found = stack.operator.client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys}})
-    return Progress(
-        messages=len(batch), entries=len(found["Responses"][table]), queue=depth(stack.environment)
-    )
+    found = stack.administrator.client("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys}})
+    return Progress(messages=len(batch), entries=len(found["Responses"][table]), queue=depth(stack))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cli.main import main
-from local.operation import depth, processor_held, redelivery_after
+from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, Object, png
 from tests.local.test_access import assert_denied
@@ -41,7 +41,7 @@ class BillE:
 @pytest.fixture
 def outputs(stack: DeployedStack, tmp_path: Path) -> Path:
     file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(stack.environment.description()))
+    file.write_text(json.dumps(stack.description()))
     return file
 
 
@@ -61,7 +61,7 @@ def test_reconcile_finds_nothing_missing_after_uploads(
 ) -> None:
     uploads = [stack.upload(f"{prefix}Größe {number}+1%.png", png()) for number in range(3)]
     uploads += [stack.upload(f"{prefix}again.png", png()), stack.upload(f"{prefix}again.png", b"")]
-    stack.operator.client("s3").delete_object(Bucket=stack.bucket, Key=f"{prefix}again.png")
+    stack.administrator.client("s3").delete_object(Bucket=stack.bucket, Key=f"{prefix}again.png")
     stack.entries_of(*uploads)
 
     code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
@@ -107,8 +107,8 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
 def test_lost_ledger_entry_is_found_and_comes_back(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
     uploaded = stack.upload(f"{prefix}receipt.png", png())
     before = stack.entry_of(uploaded)
-    stack.operator.client("dynamodb").delete_item(
-        TableName=stack.environment.outputs["ledger_table"],
+    stack.administrator.client("dynamodb").delete_item(
+        TableName=stack.outputs["ledger_table"],
         Key={"fingerprint": {"S": uploaded.fingerprint}, "entry": {"S": "RECEIPT"}},
     )
 
@@ -124,12 +124,12 @@ def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
 ) -> None:
     with events_lost(stack):
         lost = stack.upload(f"{prefix}receipt.png", png())
-    with processor_held(stack.environment):
+    with processor_held(stack):
         for _ in range(2):
             assert bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")[1]["sent"] == 1
 
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
-    eventually("an empty queue", lambda: depth(stack.environment, "queue_url").total == 0)
+    eventually("an empty queue", lambda: depth(stack, "queue_url").total == 0)
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[1]["totals"]["repeated"] == 0
 
@@ -143,12 +143,12 @@ def test_lost_entries_come_back_from_a_table_that_was_restored(
     stack.entry_of(first)
     uploads = [first, stack.upload(f"{prefix}2.png", content), stack.upload(f"{prefix}3.png", b"")]
     before = stack.entries_of(*uploads)
-    ledger = stack.environment.outputs["ledger_table"]
+    ledger = stack.outputs["ledger_table"]
 
-    with processor_held(stack.environment), restored_table(stack) as restored:
+    with processor_held(stack), restored_table(stack) as restored:
         lose_entries(stack, *uploads)
         planned = bill_e("restore", "--from-table", restored, "--dry-run")
-        nothing_yet = stack.operator.client("dynamodb").scan(TableName=ledger, Select="COUNT")["Count"]
+        nothing_yet = stack.administrator.client("dynamodb").scan(TableName=ledger, Select="COUNT")["Count"]
         done = bill_e("restore", "--from-table", restored)
         again = bill_e("restore", "--from-table", restored)
 
@@ -163,7 +163,7 @@ def test_lost_entries_come_back_from_a_table_that_was_restored(
 def test_operator_is_told_which_right_a_restore_takes(
     stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    description = stack.environment.description()
+    description = stack.description()
     for name in ("administrator_access_key_id", "administrator_secret_access_key"):
         del description[name]
     file = tmp_path / "operator.json"
@@ -183,7 +183,7 @@ def test_upload_that_was_deleted_for_good_is_unknown_but_not_missing(
 ) -> None:
     uploaded = stack.upload(f"{prefix}receipt.png", png())
     stack.entry_of(uploaded)
-    stack.operator.client("s3").delete_object(
+    stack.administrator.client("s3").delete_object(
         Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
     )
 
@@ -223,7 +223,7 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
         event_about(stack, uploaded): "recorded",
         event_about(stack, Object(key=f"{prefix}other.png", version_id="v", fingerprint="")): "not recorded",
     }
-    sqs, urls = stack.operator.client("sqs"), stack.environment.outputs
+    sqs, urls = stack.administrator.client("sqs"), stack.outputs
     for body in dead:
         sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=body)
 
@@ -231,16 +231,16 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
     shown = [bill_e("dead-letters", "show", letter["id"])[1] for letter in listed["dead_letters"]]
     assert {one["body"]: one["state"] for one in shown} == dead
     assert bill_e("dead-letters", "redrive", "--dry-run")[1]["status"] == "DRY_RUN"
-    assert depth(stack.environment, "dead_letter_queue_url").total > 0
+    assert depth(stack, "dead_letter_queue_url").total > 0
 
-    with processor_held(stack.environment):
+    with processor_held(stack):
         code, moved = bill_e("dead-letters", "redrive")
         waiting = sqs.get_queue_attributes(QueueUrl=urls["queue_url"], AttributeNames=["All"])["Attributes"]
 
     assert (code, moved["status"], moved["moved"]) == (0, "COMPLETED", 3)
     assert waiting["ApproximateNumberOfMessages"] == "3"
     back = {"unreadable", "not recorded"}
-    with redelivery_after(stack.environment, seconds=1):
+    with redelivery_after(stack, seconds=1):
         eventually(f"those that are {back} again", lambda: states_of(bill_e("dead-letters")[1]) == back)
     empty_dead_letters(stack)
     assert bill_e("dead-letters", "redrive")[1]["status"] == "NOTHING_TO_MOVE"
@@ -249,8 +249,8 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
 
 def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bill_e: BillE) -> None:
     empty_dead_letters(stack)
-    sqs, urls = stack.operator.client("sqs"), stack.environment.outputs
-    with processor_held(stack.environment):
+    sqs, urls = stack.administrator.client("sqs"), stack.outputs
+    with processor_held(stack):
         for _ in range(40):
             sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
         arns = [
@@ -259,24 +259,20 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
             ]
             for name in ("dead_letter_queue_url", "queue_url")
         ]
-        stack.environment.operator.client("sqs").start_message_move_task(
-            SourceArn=arns[0], DestinationArn=arns[1]
-        )
+        stack.operator.client("sqs").start_message_move_task(SourceArn=arns[0], DestinationArn=arns[1])
 
         code, _, said = bill_e.in_text("dead-letters", "redrive")
 
         assert code == 1
         assert "a redrive is running already" in said
-        eventually(
-            "the end of the redrive", lambda: depth(stack.environment, "dead_letter_queue_url").total == 0
-        )
-    eventually("an empty queue", lambda: depth(stack.environment, "queue_url").total == 0)
+        eventually("the end of the redrive", lambda: depth(stack, "dead_letter_queue_url").total == 0)
+    eventually("an empty queue", lambda: depth(stack, "queue_url").total == 0)
 
 
 def test_caller_has_none_of_the_operators_rights(
     stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    description = stack.environment.description()
+    description = stack.description()
     for name in ("operator_access_key_id", "operator_secret_access_key"):
         del description[name]
     file = tmp_path / "caller.json"
@@ -291,7 +287,7 @@ def test_caller_has_none_of_the_operators_rights(
 
 def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(stack: DeployedStack) -> None:
     uploaded = stack.upload("operations/private.png", png())
-    operator, table = stack.environment.operator, stack.environment.outputs["ledger_table"]
+    operator, table = stack.operator, stack.outputs["ledger_table"]
 
     assert_denied(lambda: operator.client("dynamodb").scan(TableName=table))
     assert_denied(lambda: operator.client("dynamodb").scan(TableName=table, ProjectionExpression="principal"))
@@ -303,9 +299,7 @@ def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(
             TableName=table, Key={"fingerprint": {"S": uploaded.fingerprint}, "entry": {"S": "RECEIPT"}}
         )
     )
-    assert_denied(
-        lambda: operator.client("sqs").receive_message(QueueUrl=stack.environment.outputs["queue_url"])
-    )
+    assert_denied(lambda: operator.client("sqs").receive_message(QueueUrl=stack.outputs["queue_url"]))
     assert_denied(
         lambda: operator.client("s3").get_object(
             Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
@@ -316,7 +310,7 @@ def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(
 @contextmanager
 def events_lost(stack: DeployedStack) -> Iterator[None]:
     """Let uploads go unnoticed, as they do where the bucket's notification is missing."""
-    s3 = stack.operator.client("s3")
+    s3 = stack.administrator.client("s3")
     usual = s3.get_bucket_notification_configuration(Bucket=stack.bucket)
     s3.put_bucket_notification_configuration(Bucket=stack.bucket, NotificationConfiguration={})
     try:
@@ -331,9 +325,9 @@ def events_lost(stack: DeployedStack) -> Iterator[None]:
 @contextmanager
 def restored_table(stack: DeployedStack) -> Iterator[str]:
     """A table restored from the ledger's backup, without its index, as the runbook's command does."""
-    dynamodb, name = stack.operator.client("dynamodb"), f"restored-{uuid.uuid4().hex}"
+    dynamodb, name = stack.administrator.client("dynamodb"), f"restored-{uuid.uuid4().hex}"
     dynamodb.restore_table_to_point_in_time(
-        SourceTableName=stack.environment.outputs["ledger_table"],
+        SourceTableName=stack.outputs["ledger_table"],
         TargetTableName=name,
         UseLatestRestorableTime=True,
         GlobalSecondaryIndexOverride=[],
@@ -346,7 +340,7 @@ def restored_table(stack: DeployedStack) -> Iterator[str]:
 
 
 def lose_entries(stack: DeployedStack, *uploads: Object) -> None:
-    dynamodb, ledger = stack.operator.client("dynamodb"), stack.environment.outputs["ledger_table"]
+    dynamodb, ledger = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
     versions = {one.version_id for one in uploads}
     lost = [
         item
@@ -383,4 +377,4 @@ def event_of_nothing() -> str:
 
 
 def empty_dead_letters(stack: DeployedStack) -> None:
-    stack.operator.client("sqs").purge_queue(QueueUrl=stack.environment.outputs["dead_letter_queue_url"])
+    stack.administrator.client("sqs").purge_queue(QueueUrl=stack.outputs["dead_letter_queue_url"])

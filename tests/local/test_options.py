@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.environment import running_environment
-from tests.local.conftest import CONFIG
-from tests.local.stack import DeployedStack, declared, png
+from tests.local.stack import DeployedStack, declared, deployed_stack, png
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +16,8 @@ def guarded() -> Iterator[DeployedStack]:
         "bill-e:objectLockDays": 1,
         "bill-e:uploadPrefix": "receipts/",
     }
-    with running_environment(config=CONFIG | options) as environment:
-        yield DeployedStack(environment=environment)
+    with deployed_stack(options) as stack:
+        yield stack
 
 
 def test_receipt_under_the_prefix_is_accepted(guarded: DeployedStack) -> None:
@@ -29,7 +27,7 @@ def test_receipt_under_the_prefix_is_accepted(guarded: DeployedStack) -> None:
 def test_upload_is_encrypted_with_the_key_of_the_stack_and_locked(guarded: DeployedStack) -> None:
     uploaded = guarded.upload("receipts/locked.png", png())
 
-    stored = guarded.operator.client("s3").head_object(Bucket=guarded.bucket, Key=uploaded.key)
+    stored = guarded.administrator.client("s3").head_object(Bucket=guarded.bucket, Key=uploaded.key)
 
     assert stored["ServerSideEncryption"] == "aws:kms"
     assert stored["ObjectLockMode"] == "GOVERNANCE"
@@ -48,7 +46,7 @@ def test_pages_of_an_allowed_origin_may_call_the_api_and_others_may_not(guarded:
     def preflight(origin: str) -> str:
         answer = guarded.send(
             "OPTIONS",
-            f"{guarded.environment.outputs['api_url']}/receipts",
+            f"{guarded.outputs['api_url']}/receipts",
             {"Origin": origin, "Access-Control-Request-Method": "GET"},
             None,
         )

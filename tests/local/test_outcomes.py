@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.operation import depth, redelivery_after
-from tests.local.conftest import MAX_RECEIPT_BYTES
+from local.queues import depth, redelivery_after
 from tests.local.eventually import eventually
-from tests.local.stack import DeployedStack, png
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, png
 
 
 def test_new_receipt_is_accepted_with_its_facts(stack: DeployedStack) -> None:
@@ -85,10 +84,10 @@ def test_largest_allowed_receipt_is_accepted(stack: DeployedStack) -> None:
 
 
 def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack: DeployedStack) -> None:
-    sqs, outputs = stack.operator.client("sqs"), stack.environment.outputs
+    sqs, outputs = stack.administrator.client("sqs"), stack.outputs
     body = "this is no S3 event"
 
-    with redelivery_after(stack.environment, seconds=1):
+    with redelivery_after(stack, seconds=1):
         sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=body)
         dead = eventually(
             "a message in the dead-letter queue",
@@ -96,4 +95,4 @@ def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack:
         )
 
     assert [message["Body"] for message in dead] == [body]
-    eventually("an empty queue", lambda: depth(stack.environment).total == 0)
+    eventually("an empty queue", lambda: depth(stack).total == 0)

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
+from local import LocalError
 from local.aws import Aws, Credentials
-from local.errors import LocalError
 from local.program import deploy
 from tests.local.stack import DeployedStack
 
@@ -88,9 +88,9 @@ def test_resource_gets_its_real_id_and_outputs(stack: DeployedStack, project: Pa
         """,
     )
 
-    outputs = deploy(stack.operator, project, {"aws:region": stack.operator.region})
+    outputs = deploy(stack.administrator, project, {"aws:region": stack.administrator.region})
 
-    attributes = stack.operator.client("sqs").get_queue_attributes(
+    attributes = stack.administrator.client("sqs").get_queue_attributes(
         QueueUrl=outputs["url"], AttributeNames=["All"]
     )["Attributes"]
     assert outputs["id"] == outputs["url"]
@@ -122,13 +122,13 @@ def test_alarm_and_its_topic_are_made_as_they_are_said(stack: DeployedStack, pro
         """,
     )
 
-    outputs = deploy(stack.operator, project, {"aws:region": stack.operator.region})
+    outputs = deploy(stack.administrator, project, {"aws:region": stack.administrator.region})
 
-    described = stack.operator.client("cloudwatch").describe_alarms(AlarmNames=[outputs["alarm"]])
+    described = stack.administrator.client("cloudwatch").describe_alarms(AlarmNames=[outputs["alarm"]])
     (alarm,) = described["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "f"}]
     assert (alarm["Threshold"], alarm["AlarmActions"]) == (1.5, [outputs["topic"]])
-    subscribed = stack.operator.client("sns").list_subscriptions_by_topic(TopicArn=outputs["topic"])
+    subscribed = stack.administrator.client("sns").list_subscriptions_by_topic(TopicArn=outputs["topic"])
     assert [one["Endpoint"] for one in subscribed["Subscriptions"]] == ["on-call@example.com"]
 
 
@@ -157,7 +157,7 @@ def test_program_that_fails_is_told_in_one_sentence(project: Path, body: str, sa
 
 def test_refused_settings_are_all_named(stack: DeployedStack) -> None:
     with pytest.raises(LocalError) as refusal:
-        deploy(stack.operator, config={"bill-e:batchSize": 0, "bill-e:apiAuth": "none"})
+        deploy(stack.administrator, config={"bill-e:batchSize": 0, "bill-e:apiAuth": "none"})
 
     assert "bill-e:batchSize" in str(refusal.value)
     assert "bill-e:apiAuth" in str(refusal.value)

@@ -10,9 +10,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Aws, Credentials
-from local.errors import LocalError
 from local.provider import Existing
 from local.provider.archives import zip_bytes
 from local.provider.schema import physical_name

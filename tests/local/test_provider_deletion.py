@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Credentials
-from local.emulator import running_emulator
-from local.errors import LocalError
+from local.emulator.process import running_emulator
 from local.provider import Existing
 from tests.local.account import Account, code, policy
 
@@ -30,7 +29,7 @@ TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     with running_emulator() as emulator:
-        yield Account(aws=emulator.operator)
+        yield Account(aws=emulator.administrator)
 
 
 def is_there(account: Account, type_: str, resource: Existing) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from local import provider
 from local.aws import Aws
-from local.emulator import running_emulator
+from local.emulator.process import running_emulator
 from local.program import deploy
 from local.provider import Created, Existing
 
@@ -52,10 +52,10 @@ def program() -> Iterator[DeployedProgram]:
         return one
 
     with running_emulator() as emulator, pytest.MonkeyPatch.context() as patch:
-        before = provider.inventory(emulator.operator)
+        before = provider.inventory(emulator.administrator)
         patch.setattr(provider, "create", created)
-        deploy(emulator.operator, config=CONFIG)
-        yield DeployedProgram(aws=emulator.operator, before=before, resources=tuple(resources))
+        deploy(emulator.administrator, config=CONFIG)
+        yield DeployedProgram(aws=emulator.administrator, before=before, resources=tuple(resources))
 
 
 def test_account_is_empty_at_first(program: DeployedProgram) -> None:

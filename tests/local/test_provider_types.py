@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from local import provider
+from local import LocalError, provider
 from local.aws import Aws
-from local.emulator import running_emulator
-from local.errors import LocalError
+from local.emulator.process import running_emulator
 from local.provider import RESOURCE_TYPES, Existing
 from local.provider.archives import zip_bytes
 from local.provider.schema import ANY
@@ -798,7 +797,7 @@ every_type = pytest.mark.parametrize("case", CASES, ids=[case.name for case in C
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     with running_emulator() as emulator:
-        yield Account(aws=emulator.operator)
+        yield Account(aws=emulator.administrator)
 
 
 def read(account: Account, case: Case, resource: Existing) -> dict[str, Any] | None:

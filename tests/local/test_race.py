@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from local.operation import depth, processor_held
+from local.queues import depth, processor_held
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, png
 
@@ -16,9 +16,9 @@ def test_of_the_same_bytes_uploaded_at_once_one_is_accepted_and_the_others_are_i
 ) -> None:
     content = png()
     # Held back until all are there, the processors start together, each with as many at once as it can take.
-    with processor_held(stack.environment), ThreadPoolExecutor(UPLOADERS) as pool:
+    with processor_held(stack), ThreadPoolExecutor(UPLOADERS) as pool:
         uploads = list(pool.map(lambda number: stack.upload(f"race/{number}.png", content), range(UPLOADS)))
-    eventually("an empty queue", lambda: depth(stack.environment).total == 0)
+    eventually("an empty queue", lambda: depth(stack).total == 0)
 
     entries = [entry for entry in stack.entries() if entry["fingerprint"] == uploads[0].fingerprint]
 

@@ -7,13 +7,13 @@ import pytest
 
 from cli.operations import Operator
 from cli.terminal import Terminal
-from functions.ledger import schema
-from functions.ledger.entry import Reason
-from local import soak as soaking
-from local.environment import Environment
-from local.errors import LocalError
-from local.soak import Findings, Load, compare, soak
-from local.workload import Planned, plan
+from functions.contract import schema
+from functions.contract.entry import Reason
+from local import LocalError
+from local.commands import soak as soaking
+from local.commands.soak import Findings, Load, compare, soak
+from local.commands.workload import Planned, plan
+from local.embedded_stack import EmbeddedStack
 
 UPLOADS = 60
 
@@ -24,13 +24,13 @@ def test_soak_ends_well_under_faults_and_not_once_an_entry_is_lost(
     """Both in one, since it takes its time."""
 
     def compare_and_lose_an_entry(
-        environment: Environment, operator: Operator, load: Load, terminal: Terminal
+        stack: EmbeddedStack, operator: Operator, load: Load, terminal: Terminal
     ) -> Findings:
-        before = compare(environment, operator, load, terminal)
+        before = compare(stack, operator, load, terminal)
         assert before.verdict is None
         assert before.totals.recorded == UPLOADS
-        lose_an_entry(environment)
-        return compare(environment, operator, load, terminal)
+        lose_an_entry(stack)
+        return compare(stack, operator, load, terminal)
 
     def plan_what_stays(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Planned]:
         """Leave out what vanishes: its entries come only after minutes."""
@@ -49,8 +49,11 @@ def test_soak_ends_well_under_faults_and_not_once_an_entry_is_lost(
     assert figures["redeliveries"] != "0 messages sent once more"
 
 
-def lose_an_entry(environment: Environment) -> None:
-    dynamodb, table = environment.emulator.operator.client("dynamodb"), environment.outputs["ledger_table"]
+def lose_an_entry(stack: EmbeddedStack) -> None:
+    dynamodb, table = (
+        stack.administrator.client("dynamodb"),
+        stack.outputs["ledger_table"],
+    )
     item = next(one for one in dynamodb.scan(TableName=table)["Items"] if "outcome" in one)
     dynamodb.delete_item(
         TableName=table, Key={name: item[name] for name in (schema.FINGERPRINT, schema.ENTRY)}

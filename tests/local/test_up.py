@@ -165,7 +165,7 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
         assert complaints.count("\n") == 1
 
 
-def test_outputs_file_of_a_running_environment_is_left_alone(
+def test_outputs_file_of_a_running_embedded_aws_is_left_alone(
     start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     file = tmp_path / "outputs.json"
@@ -176,7 +176,7 @@ def test_outputs_file_of_a_running_environment_is_left_alone(
         _, complaints = process.communicate(timeout=30)
 
     assert process.returncode == 1
-    assert "describes an environment that is up at https://127.0.0.1:" in complaints
+    assert "describes an embedded AWS that is up at https://127.0.0.1:" in complaints
     assert file.read_text() == description
 
 

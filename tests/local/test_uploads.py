@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.local.conftest import MAX_RECEIPT_BYTES
 from tests.local.eventually import eventually
-from tests.local.stack import DeployedStack, declared, png, sha256_base64
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, declared, png, sha256_base64
 
 
 def test_file_sent_with_its_form_is_accepted_under_the_key_of_the_form(stack: DeployedStack) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from functions.ledger.entry import Reason
+from functions.contract.entry import Reason
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 """What a PNG starts with, which is as far as the processor looks."""

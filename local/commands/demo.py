@@ -17,11 +17,11 @@ from cli.session import connect
 from cli.terminal import Terminal, entry_row
 from cli.transfer import Failed, Result, Uploaded
 from cli.upload import upload_with_progress, wait_with_progress
-from local.environment import Environment, running_environment
-from local.errors import LocalError
-from local.figures import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
+from local import LocalError
+from local.commands.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
+from local.embedded_stack import EmbeddedStack, running_stack
 
-SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
 CONCURRENCY = 4
 OUTCOME_TIMEOUT_SECONDS = 120.0
@@ -37,13 +37,13 @@ def demo() -> None:
     """
     terminal = Terminal.over(sys.stdout, sys.stderr)
     terminal.complain("starting an embedded AWS, and deploying the program on it")
-    with running_environment() as environment:
-        terminal.complain(f"deployed on {environment.emulator.endpoint_url}; uploading {SAMPLES.name}/")
+    with running_stack() as stack:
+        terminal.complain(f"deployed on {stack.emulator.endpoint_url}; uploading {SAMPLES.name}/")
         try:
-            results, outcomes, ledger = _run(environment, terminal)
+            results, outcomes, ledger = _run(stack, terminal)
         except BillEError as error:
             raise LocalError(f"the demo failed: {error}") from error
-        figures = _dashboard(environment, len(ledger))
+        figures = _dashboard(stack, len(ledger))
     terminal.table(entry_row(entry, full_fingerprint=False) for entry in ledger)
     totals = summarise(results, outcomes)
     terminal.write(totals.sentence())
@@ -56,26 +56,25 @@ def demo() -> None:
 
 
 def _run(
-    environment: Environment, terminal: Terminal
+    stack: EmbeddedStack, terminal: Terminal
 ) -> tuple[Sequence[Result], Mapping[Uploaded, Entry], Sequence[Entry]]:
     """Use the stack as the command line does: what was uploaded, what became of it, and the whole ledger."""
-    access = parse_access(environment.description(), "the embedded AWS")
-    with connect(access, concurrency=CONCURRENCY) as stack:
+    access = parse_access(stack.description(), "the embedded AWS")
+    with connect(access, concurrency=CONCURRENCY) as connected:
         found = find_files(SAMPLE_FOLDERS)
-        results = upload_with_progress(found, stack.send_file, CONCURRENCY, terminal)
+        results = upload_with_progress(found, connected.send_file, CONCURRENCY, terminal)
         uploads = [result for result in results if isinstance(result, Uploaded)]
-        outcomes = dict(wait_with_progress(stack.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
-        return results, outcomes, _whole_ledger(stack.api)
+        outcomes = dict(wait_with_progress(connected.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
+        return results, outcomes, _whole_ledger(connected.api)
 
 
-def _dashboard(environment: Environment, receipts: int) -> list[Figure]:
+def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
     """Read the dashboard's figures, once the logs are there: a function writes its metrics at its end."""
-    operator = environment.emulator.operator
     deadline = time.monotonic() + LOG_TIMEOUT_SECONDS
-    while count_receipts(lines := read_logs(operator)) < receipts and time.monotonic() < deadline:
+    while count_receipts(lines := read_logs(stack.administrator)) < receipts and time.monotonic() < deadline:
         time.sleep(LOG_PAUSE_SECONDS)
-    extract_metrics(operator, lines)
-    return dashboard_figures(operator, environment.outputs["dashboard"])
+    extract_metrics(stack.administrator, lines)
+    return dashboard_figures(stack.administrator, stack.outputs["dashboard"])
 
 
 def _show(figures: Sequence[Figure], terminal: Terminal) -> None:

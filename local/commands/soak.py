@@ -25,13 +25,13 @@ from cli.redrive import follow_move, start_move
 from cli.resend import send_messages
 from cli.survey import survey
 from cli.terminal import Row, Terminal
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome
-from local.environment import Environment, running_environment
-from local.errors import LocalError
-from local.faults import FIGURES_PATH, FaultFigures
-from local.operation import depth, processor_held, redelivery_after
-from local.workload import Planned, plan
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome
+from local import LocalError
+from local.commands.workload import Planned, plan
+from local.embedded_stack import EmbeddedStack, running_stack
+from local.emulator.faults import FIGURES_PATH, FaultFigures
+from local.queues import depth, processor_held, redelivery_after
 
 FAULT_SHARE = 0.05
 REDELIVERED_SHARE = 0.1
@@ -105,25 +105,25 @@ def soak(uploads: int) -> None:
     dice = random.Random()  # noqa: S311 (nothing secret depends on it)
     planned = plan(uploads, too_large_bytes=MAX_RECEIPT_BYTES, dice=dice)
     terminal.complain("starting an embedded AWS with faults, and deploying the program on it")
-    with running_environment(config=CONFIG, fault_share=FAULT_SHARE) as environment:
-        access = parse_access(environment.description(), "the embedded AWS")
+    with running_stack(config=CONFIG, fault_share=FAULT_SHARE) as stack:
+        access = parse_access(stack.description(), "the embedded AWS")
         started = time.monotonic()
         try:
             with operate(access) as operator:
-                with redelivery_after(environment, REDELIVERY_SECONDS):
-                    load = put_under_load(environment, planned, dice, terminal)
-                    redriven = drain(environment, operator, terminal)
+                with redelivery_after(stack, REDELIVERY_SECONDS):
+                    load = put_under_load(stack, planned, dice, terminal)
+                    redriven = drain(stack, operator, terminal)
                 seconds = time.monotonic() - started
-                findings = compare(environment, operator, load, terminal)
+                findings = compare(stack, operator, load, terminal)
         except BillEError as error:
             raise LocalError(f"the soak failed: {error}") from error
-        terminal.fields(_figures(load, redriven, findings, read_faults(environment), seconds))
+        terminal.fields(_figures(load, redriven, findings, read_faults(stack), seconds))
     if findings.verdict:
         raise LocalError(f"the soak found that the ledger is wrong: {findings.verdict}")
 
 
 def put_under_load(
-    environment: Environment, planned: Sequence[Planned], dice: random.Random, terminal: Terminal
+    stack: EmbeddedStack, planned: Sequence[Planned], dice: random.Random, terminal: Terminal
 ) -> Load:
     """Upload everything in waves, and send a share of the events once more, later and in another order.
 
@@ -137,54 +137,54 @@ def put_under_load(
     with count_bar(terminal.err, "uploaded", len(planned)) as advance, ThreadPoolExecutor(UPLOADERS) as pool:
 
         def upload(wave: Sequence[Planned]) -> None:
-            versions = pool.map(lambda one: _upload(environment, one), wave)
+            versions = pool.map(lambda one: _upload(stack, one), wave)
             for version, one in zip(versions, wave, strict=True):
                 uploaded[version] = one
                 advance(1)
 
-        with processor_held(environment):
+        with processor_held(stack):
             upload(waves[0])
             # More than its share: later, there may be fewer in the queue than are wanted.
-            copies += _copied_events(environment, 2 * copied_per_wave)
+            copies += _copied_events(stack, 2 * copied_per_wave)
         for wave in waves[1:]:
             upload(wave)
-            copies += _copied_events(environment, copied_per_wave)
+            copies += _copied_events(stack, copied_per_wave)
             dice.shuffle(copies)
-            redeliveries += _send(environment, copies[::2])
+            redeliveries += _send(stack, copies[::2])
             del copies[::2]
-        redeliveries += _send(environment, copies)
+        redeliveries += _send(stack, copies)
     return Load(uploaded=uploaded, redeliveries=redeliveries)
 
 
-def drain(environment: Environment, operator: Operator, terminal: Terminal) -> int:
+def drain(stack: EmbeddedStack, operator: Operator, terminal: Terminal) -> int:
     """Wait until the queue is empty, send dead letters back once, as an operator would; return how many."""
-    _wait_until_empty(environment, terminal)
+    _wait_until_empty(stack, terminal)
     dead_letters = operator.dead_letter_queue()
     if dead_letters.waiting:
         start_move(operator.sqs, dead_letters, operator.queue())
         for _ in follow_move(operator.sqs, dead_letters):
             pass
-        _wait_until_empty(environment, terminal)
+        _wait_until_empty(stack, terminal)
     return dead_letters.waiting
 
 
-def compare(environment: Environment, operator: Operator, load: Load, terminal: Terminal) -> Findings:
+def compare(stack: EmbeddedStack, operator: Operator, load: Load, terminal: Terminal) -> Findings:
     """Find out what a load has led to, once the queue is empty."""
     with survey(operator, "", terminal) as surveyed:
         totals = judge(surveyed, timedelta(0)).totals
-    entries = list(_entries(environment))
+    entries = list(_entries(stack))
     outcomes = Counter(f"{entry.outcome} {entry.reason or ''}".strip() for entry in entries)
     return Findings(
         outcomes=dict(sorted(outcomes.items())),
         totals=totals,
-        dead_letters=depth(environment, "dead_letter_queue_url").total,
+        dead_letters=depth(stack, "dead_letter_queue_url").total,
         mistakes=list(_mistakes(load.uploaded, entries)),
     )
 
 
-def read_faults(environment: Environment) -> FaultFigures:
-    """Ask an environment that was started with faults what it has injected so far."""
-    aws = environment.caller
+def read_faults(stack: EmbeddedStack) -> FaultFigures:
+    """Ask an emulator that was started with faults what it has injected so far."""
+    aws = stack.caller
     context = ssl.create_default_context(cafile=str(aws.ca_bundle))
     connection = http.client.HTTPSConnection(urlsplit(aws.endpoint_url).netloc, timeout=60, context=context)
     try:
@@ -202,23 +202,23 @@ def _waves(planned: Sequence[Planned]) -> list[Sequence[Planned]]:
     return [vanishing + first, *rest]
 
 
-def _upload(environment: Environment, planned: Planned) -> ObjectVersion:
-    bucket = environment.outputs["uploads_bucket"]
-    stored = environment.caller.client("s3").put_object(Bucket=bucket, Key=planned.key, Body=planned.content)
+def _upload(stack: EmbeddedStack, planned: Planned) -> ObjectVersion:
+    bucket = stack.outputs["uploads_bucket"]
+    stored = stack.caller.client("s3").put_object(Bucket=bucket, Key=planned.key, Body=planned.content)
     version = ObjectVersion(bucket=bucket, key=planned.key, version_id=stored["VersionId"])
     if planned.vanishes:
-        environment.emulator.operator.client("s3").delete_object(
+        stack.administrator.client("s3").delete_object(
             Bucket=bucket, Key=version.key, VersionId=version.version_id
         )
     return version
 
 
-def _copied_events(environment: Environment, count: int) -> list[str]:
+def _copied_events(stack: EmbeddedStack, count: int) -> list[str]:
     """Copy the bodies of messages that are in the queue, at most so many; they come back by themselves."""
-    sqs, copies = environment.emulator.operator.client("sqs"), list[str]()
+    sqs, copies = stack.administrator.client("sqs"), list[str]()
     while len(copies) < count:
         received = sqs.receive_message(
-            QueueUrl=environment.outputs["queue_url"],
+            QueueUrl=stack.outputs["queue_url"],
             MaxNumberOfMessages=min(RECEIVED_AT_ONCE, count - len(copies)),
             VisibilityTimeout=COPYING_SECONDS,
         ).get("Messages", ())
@@ -228,24 +228,24 @@ def _copied_events(environment: Environment, count: int) -> list[str]:
     return copies
 
 
-def _send(environment: Environment, bodies: Sequence[str]) -> int:
-    sqs = environment.emulator.operator.client("sqs")
-    send_messages(sqs, environment.outputs["queue_url"], bodies, lambda _: None)
+def _send(stack: EmbeddedStack, bodies: Sequence[str]) -> int:
+    sqs = stack.administrator.client("sqs")
+    send_messages(sqs, stack.outputs["queue_url"], bodies, lambda _: None)
     return len(bodies)
 
 
-def _wait_until_empty(environment: Environment, terminal: Terminal) -> None:
+def _wait_until_empty(stack: EmbeddedStack, terminal: Terminal) -> None:
     terminal.complain("waiting for the queue to be empty")
     deadline = time.monotonic() + DRAIN_TIMEOUT_SECONDS
-    while left := depth(environment).total:
+    while left := depth(stack).total:
         if time.monotonic() > deadline:
             raise LocalError(f"after {DRAIN_TIMEOUT_SECONDS:.0f} s, {left} messages are still in the queue")
         time.sleep(0.5)
 
 
-def _entries(environment: Environment) -> Iterator[Entry]:
-    pages = environment.emulator.operator.client("dynamodb").get_paginator("scan")
-    for page in pages.paginate(TableName=environment.outputs["ledger_table"], ConsistentRead=True):
+def _entries(stack: EmbeddedStack) -> Iterator[Entry]:
+    pages = stack.administrator.client("dynamodb").get_paginator("scan")
+    for page in pages.paginate(TableName=stack.outputs["ledger_table"], ConsistentRead=True):
         for item in page["Items"]:
             if "outcome" in item:
                 yield schema.from_item(item)

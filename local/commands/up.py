@@ -10,14 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from local import LocalError
 from local.aws import Aws
-from local.emulator import Emulator, is_reachable, running_emulator
-from local.environment import Environment, running_environment
-from local.errors import LocalError
+from local.embedded_stack import EmbeddedStack, running_stack
+from local.emulator.process import Emulator, is_reachable, running_emulator
 
 
 def up(outputs_file: Path, port: int | None) -> None:
-    """Run the environment until KeyboardInterrupt, described in ``outputs_file`` for as long as it is up.
+    """Keep a stack up until KeyboardInterrupt, and describe it in ``outputs_file`` for as long.
 
     Raises:
         LocalError: it cannot be started or described, or the emulator ended by itself.
@@ -25,10 +25,10 @@ def up(outputs_file: Path, port: int | None) -> None:
     """
     target = outputs_file.absolute()
     _check_writable(target)
-    with running_environment(port) as environment, _written(target, environment):
-        print(usage(environment, outputs_file), flush=True)  # noqa: T201 (this is the command's output)
+    with running_stack(port) as stack, _written(target, stack):
+        print(usage(stack, outputs_file), flush=True)  # noqa: T201 (this is the command's output)
         with contextlib.suppress(KeyboardInterrupt):
-            environment.emulator.wait()
+            stack.emulator.wait()
 
 
 def emulator(port: int | None) -> None:
@@ -44,13 +44,13 @@ def emulator(port: int | None) -> None:
             running.wait()
 
 
-def usage(environment: Environment, outputs_file: Path) -> str:
+def usage(stack: EmbeddedStack, outputs_file: Path) -> str:
     """Tell how to use it, in lines that work as they stand in a POSIX shell at the root of the repository."""
-    caller, outputs = environment.caller, environment.outputs
+    caller, outputs = stack.caller, stack.outputs
     key = caller.credentials
     return f"""\
 Bill-E is up on an embedded AWS at {caller.endpoint_url}. Ctrl-C stops it and deletes everything in it.
-Described in {outputs_file}. Log of the emulator: {environment.emulator.log}
+Described in {outputs_file}. Log of the emulator: {stack.emulator.log}
 
 The command line:
   export BILL_E_OUTPUTS={shlex.quote(str(outputs_file))}
@@ -80,7 +80,7 @@ An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and delet
 Log of the emulator: {running.log}
 
 With these settings, an AWS client may do everything there:
-{_client_settings(running.operator)}
+{_client_settings(running.administrator)}
 """
 
 
@@ -103,8 +103,7 @@ def _check_writable(target: Path) -> None:
         raise LocalError(f"--outputs {target} is a folder: name a file")
     if (running := _endpoint_described_in(target)) and is_reachable(running):
         raise LocalError(
-            f"--outputs {target} describes an environment that is up at {running}: "
-            "stop it, or name another file"
+            f"--outputs {target} describes an embedded AWS that is up at {running}: stop it, or name another file"
         )
     if not os.access(target.parent, os.W_OK):
         raise LocalError(f"--outputs {target} cannot be written: no permission for its folder")
@@ -120,12 +119,12 @@ def _endpoint_described_in(target: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _written(target: Path, environment: Environment) -> Iterator[None]:
+def _written(target: Path, stack: EmbeddedStack) -> Iterator[None]:
     """Keep the description in ``target``, where it appears whole, and for its owner only.
 
     At the end it goes, unless something else has taken its place.
     """
-    text = json.dumps(environment.description(), indent=2) + "\n"
+    text = json.dumps(stack.description(), indent=2) + "\n"
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     os.close(handle)
     Path(draft).write_text(text, encoding="utf-8")

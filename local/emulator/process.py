@@ -27,8 +27,8 @@ from urllib.parse import urlsplit
 
 import trustme
 
+from local import LocalError
 from local.aws import Aws, Credentials
-from local.errors import LocalError
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -37,23 +37,23 @@ SERVICES = (
 )
 """What is served, by the emulator's names; "monitoring" is CloudWatch."""
 
-SERVER = "local.server"
+SERVER = "local.emulator.server"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 8.0
 LOG_LINES_SHOWN = 15
 
-_REPOSITORY = Path(__file__).resolve().parent.parent
+_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """A running emulator, as its operator sees it: the operator's key is allowed everything.
+    """A running emulator, as its administrator sees it, whose key is allowed everything.
 
     `home` is its private directory, which is gone when it ends.
     """
 
     port: int
-    operator: Aws
+    administrator: Aws
     log: Path
     home: Path
     _process: subprocess.Popen[bytes] = field(repr=False)
@@ -61,14 +61,14 @@ class Emulator:
     @property
     def endpoint_url(self) -> str:
         """Where every service is reached."""
-        return self.operator.endpoint_url
+        return self.administrator.endpoint_url
 
     def seen_by(self, credentials: Credentials) -> Aws:
         """Return the same AWS for another principal."""
         return Aws(
             endpoint_url=self.endpoint_url,
-            region=self.operator.region,
-            ca_bundle=self.operator.ca_bundle,
+            region=self.administrator.region,
+            ca_bundle=self.administrator.ca_bundle,
             credentials=credentials,
         )
 
@@ -98,20 +98,20 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
         bound_port: int = listener.getsockname()[1]
         home = stack.enter_context(_private_directory())
         ca_bundle, certificate, key = _issue_certificate(home)
-        operator = Aws(
+        administrator = Aws(
             endpoint_url=f"https://{HOST}:{bound_port}",
             region=REGION,
             ca_bundle=ca_bundle,
             credentials=_new_key(),
         )
-        stack.callback(operator.close)
+        stack.callback(administrator.close)
         log = stack.enter_context(_temporary_log())
-        environment = _environment(home, bound_port, operator)
+        environment = _environment(home, bound_port, administrator)
         process = _start(listener, certificate, key, fault_share, environment, log)
         stack.callback(_stop, process)
         listener.close()
         _wait_until_healthy(process, bound_port, ca_bundle, log)
-        yield Emulator(port=bound_port, operator=operator, log=log, home=home, _process=process)
+        yield Emulator(port=bound_port, administrator=administrator, log=log, home=home, _process=process)
 
 
 def is_reachable(endpoint_url: str) -> bool:
@@ -165,7 +165,7 @@ def _issue_certificate(home: Path) -> tuple[Path, Path, Path]:
     return ca_bundle, certificate, key
 
 
-def _environment(home: Path, port: int, operator: Aws) -> dict[str, str]:
+def _environment(home: Path, port: int, administrator: Aws) -> dict[str, str]:
     """Make the child's whole environment. Its functions inherit it, so nothing of this machine's is in it."""
     temporary = home / "tmp"
     temporary.mkdir()
@@ -180,9 +180,9 @@ def _environment(home: Path, port: int, operator: Aws) -> dict[str, str]:
         "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(port),
-        "MINISTACK_REGION": operator.region,
-        "AWS_ACCESS_KEY_ID": operator.credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": operator.credentials.secret_access_key,
+        "MINISTACK_REGION": administrator.region,
+        "AWS_ACCESS_KEY_ID": administrator.credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": administrator.credentials.secret_access_key,
         "SERVICES": ",".join(SERVICES),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
@@ -194,7 +194,7 @@ def _environment(home: Path, port: int, operator: Aws) -> dict[str, str]:
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(home / "server.pem"),
         "MINISTACK_SSL_KEY": str(home / "server.key"),
-        "AWS_CA_BUNDLE": str(operator.ca_bundle),
+        "AWS_CA_BUNDLE": str(administrator.ca_bundle),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 

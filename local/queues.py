@@ -1,4 +1,4 @@
-"""What an operator can do to a running stack besides the command line: hold things back, and hasten them."""
+"""The queues of a stack: how many messages they hold, and when the processor gets them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local.environment import Environment
+from local.embedded_stack import EmbeddedStack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +23,10 @@ class Depth:
         return self.waiting + self.in_work + self.delayed
 
 
-def depth(environment: Environment, queue: str = "queue_url") -> Depth:
+def depth(stack: EmbeddedStack, queue: str = "queue_url") -> Depth:
     """Ask for the depth of the queue with this stack output."""
-    held = environment.emulator.operator.client("sqs").get_queue_attributes(
-        QueueUrl=environment.outputs[queue], AttributeNames=["All"]
+    held = stack.administrator.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs[queue], AttributeNames=["All"]
     )["Attributes"]
     return Depth(
         waiting=int(held["ApproximateNumberOfMessages"]),
@@ -36,9 +36,9 @@ def depth(environment: Environment, queue: str = "queue_url") -> Depth:
 
 
 @contextlib.contextmanager
-def processor_held(environment: Environment) -> Iterator[None]:
+def processor_held(stack: EmbeddedStack) -> Iterator[None]:
     """Let messages gather in the queue; at the end, the processor takes as many at once as it can."""
-    functions = environment.emulator.operator.client("lambda")
+    functions = stack.administrator.client("lambda")
     (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     try:
@@ -48,13 +48,13 @@ def processor_held(environment: Environment) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def redelivery_after(environment: Environment, seconds: int) -> Iterator[None]:
-    """Bring messages back so soon that were received and not deleted, instead of after minutes.
+def redelivery_after(stack: EmbeddedStack, seconds: int) -> Iterator[None]:
+    """Deliver a message that was received and not deleted again after ``seconds``, instead of minutes.
 
-    The program's visibility time-out (six times that of the function) is there for functions that take their
-    time; with a shorter one, a message may be worked on twice at once, which must do no harm either.
+    The program's visibility time-out, six times that of the function, leaves a function all the time that it
+    may take. With a shorter one, two functions may work on a message at once, which must do no harm either.
     """
-    sqs, url = environment.emulator.operator.client("sqs"), environment.outputs["queue_url"]
+    sqs, url = stack.administrator.client("sqs"), stack.outputs["queue_url"]
     usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
     try:

@@ -1,4 +1,4 @@
-"""The emulator's process: ministack behind TLS, on a socket that its parent, `local.emulator`, bound.
+"""The emulator's process: ministack behind TLS, on a socket that its parent, `local.emulator.process`, bound.
 
 Not run as ``python -m ministack``: that command also binds port 443 where it may, and outlives its parent.
 """
@@ -19,14 +19,14 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
-from local import batching_window, sqs_additions, update_additions
-from local.faults import FaultyApp
+from local.emulator import batching_window, sqs_additions, update_additions
+from local.emulator.faults import FaultyApp
 
 
 def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone.
 
-    With a ``fault_share``, so many of the functions' calls have a fault (`local.faults`).
+    With a ``fault_share``, so many of the functions' calls have a fault (`local.emulator.faults`).
     """
     sqs_additions.install()
     update_additions.install()

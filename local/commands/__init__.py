@@ -1,0 +1,1 @@
+"""What `python -m local` does, besides the Pulumi CLI (`local.engine`)."""
