@@ -4,14 +4,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Each worker starts an embedded AWS of its own, so there are no more than a few, and a module stays with one.
+# Each worker starts its own embedded AWS, so there are only a few, and all tests of a module run in one of them.
 PARALLEL := -n auto --maxprocesses 4 --dist loadscope
 INSTALLED := .venv/.installed
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Set up .venv from the hashed lists (every other command does this by itself)
+install: $(INSTALLED) ## Set up .venv from the hashed lists (the other commands do this by themselves)
 
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
@@ -26,28 +26,28 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 	fi
 	@touch $@
 
-demo: $(INSTALLED) ## Run the main job: deploy on the embedded AWS, upload samples/, print the ledger and the dashboard
+demo: $(INSTALLED) ## Deploy to the embedded AWS, upload samples/, print the ledger
 	$(BIN)/python -m local demo
 
-local: $(INSTALLED) ## Deploy on the embedded AWS and stay up until Ctrl-C
+local: $(INSTALLED) ## Deploy to the embedded AWS and keep it running until Ctrl-C
 	@$(BIN)/python -m local up --outputs .local/outputs.json
 
-test: $(INSTALLED) ## Run all tests but those that need the Pulumi engine (make engine)
+test: $(INSTALLED) ## Run all tests except those that need the Pulumi engine
 	$(BIN)/pytest $(PARALLEL) --ignore tests/engine
 
-pulumi: $(INSTALLED) ## Build the Pulumi CLI and the other Go tools that tests need, unless they are installed
+pulumi: $(INSTALLED) ## Build the Pulumi CLI and the other Go tools that the tests need, unless they are installed
 	@$(BIN)/python -m local.engine.tools
 
 engine: pulumi ## Run the tests that need the Pulumi engine
 	BILL_E_ENGINE=required $(BIN)/pytest $(PARALLEL) tests/engine
 
-soak: $(INSTALLED) ## 3,000 mixed uploads with faults and redeliveries on the embedded AWS, then reconcile
+soak: $(INSTALLED) ## Upload 3,000 files to the embedded AWS under faults and redeliveries, then reconcile
 	$(BIN)/python -m local soak
 
-bench: $(INSTALLED) ## Measure cost, speed, memory and growth beside the baselines; write docs/benchmarks.md
+bench: $(INSTALLED) ## Measure Bill-E beside the baselines; write docs/benchmarks.md
 	$(BIN)/python -m bench
 
-bench-quick: $(INSTALLED) ## Measure less, and check the counts, which must hold exactly
+bench-quick: $(INSTALLED) ## Check the counts of calls and units, which have to match exactly
 	$(BIN)/python -m bench --quick
 
 lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
@@ -55,18 +55,18 @@ lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-changes: pulumi ## Write docs/changes.md: what each change of a setting does, as the Pulumi engine plans it
+changes: pulumi ## Write docs/changes.md: what the Pulumi engine plans for each change of a setting
 	$(BIN)/python -m tests.engine.changes
 
-docs: $(INSTALLED) ## Write from the code and the tests: settings, schema, OpenAPI, policies, docs/security.md
+docs: $(INSTALLED) ## Write what is generated from the code: settings, schema, OpenAPI, policies, docs/security.md
 	$(BIN)/python -m apidocs
 	$(BIN)/python -m tests.security.document
 
-format: $(INSTALLED) ## Rewrite the code in the project's style
+format: $(INSTALLED) ## Repair the style of the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## Resolve the dependencies anew and rewrite the hashed lists
+lock: ## Resolve the dependencies again and write the hashed lists
 	$(PYTHON) -m venv .build/lock
 	.build/lock/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	for list in "functions/requirements.in -o functions/requirements.txt" \
@@ -76,6 +76,6 @@ lock: ## Resolve the dependencies anew and rewrite the hashed lists
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header $$list || exit 1; \
 	done
 
-clean: ## Remove everything these commands created
+clean: ## Remove everything that these commands created
 	rm -rf .venv .build .local .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
