@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from functions.environment import ProcessorEnvironment
+from functions.environment import ProcessorEnvironment, read_environment
 from functions.log import begin_invocation
 from functions.processor.deadline import Deadline
 from functions.processor.processor import Processor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from functions.invocation import LambdaContext
     from functions.processor.batch import BatchResponse
 
-_processor = Processor.connected(ProcessorEnvironment.read(os.environ))
+_processor = Processor.connected(read_environment(ProcessorEnvironment, os.environ))
 
 
 def handle(event: dict[str, Any], context: LambdaContext) -> BatchResponse:

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
-from functions.ledger.store import Recorded
-from functions.processor.examination import Examination, Rules, StoredObject, examine
-from functions.processor.objects import ObjectMissingError
+from functions.contract.entry import Entry, Outcome, Reason, Upload
+from functions.ledger.store import LedgerStore, Recorded
+from functions.processor.examination import Examination, Rules, examine
+from functions.processor.objects import ObjectMissingError, S3Objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from functions.processor.deadline import Deadline
-
-
-class ObjectStore(Protocol):
-    """Where uploads are stored."""
-
-    def open(self, version: ObjectVersion) -> AbstractContextManager[StoredObject]:
-        """Open an object version for reading once; raise ObjectMissingError where it isn't there."""
-
-
-class EntryStore(Protocol):
-    """Where outcomes are recorded."""
-
-    def record(self, entry: Entry) -> Recorded:
-        """Insert an entry, as a duplicate where the receipt is known; insert nothing for a redelivery."""
-
-    def find(
-        self, version: ObjectVersion, *, since: datetime, until: datetime, before_page: Callable[[], None]
-    ) -> Entry | None:
-        """Find the entry of an object version that was uploaded at ``since``."""
-
-    def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
-        """Note that an object version is gone, and return when that was noticed first."""
 
 
 SETTLING_INVOCATIONS = 2
@@ -55,7 +32,7 @@ class Recorder:
     """Records uploads: reads each once, judges it and inserts its entry. Safe to use from several threads."""
 
     def __init__(
-        self, *, objects: ObjectStore, ledger: EntryStore, rules: Rules, now: Callable[[], datetime]
+        self, *, objects: S3Objects, ledger: LedgerStore, rules: Rules, now: Callable[[], datetime]
     ) -> None:
         self._objects = objects
         self._ledger = ledger

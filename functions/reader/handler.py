@@ -13,7 +13,7 @@ import boto3
 
 from functions.api.clients import CLIENT_CONFIG
 from functions.api.responses import respond
-from functions.environment import ReaderEnvironment
+from functions.environment import ReaderEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.ledger.time_index import TimeIndex
 from functions.log import begin_invocation
@@ -22,7 +22,7 @@ from functions.reader.routes import reader_routes
 if TYPE_CHECKING:
     from functions.invocation import LambdaContext
 
-_environment = ReaderEnvironment.read(os.environ)
+_environment = read_environment(ReaderEnvironment, os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
 _routes = reader_routes(
     read_index=TimeIndex(_dynamodb, _environment.ledger_table).read,

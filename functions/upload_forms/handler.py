@@ -7,13 +7,14 @@ than a small function has later.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from functions.api.clients import CLIENT_CONFIG
 from functions.api.responses import respond
-from functions.environment import UploadFormsEnvironment
+from functions.environment import UploadFormsEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.log import begin_invocation
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
@@ -22,7 +23,7 @@ from functions.upload_forms.routes import upload_form_routes
 if TYPE_CHECKING:
     from functions.invocation import LambdaContext
 
-_environment = UploadFormsEnvironment.read(os.environ)
+_environment = read_environment(UploadFormsEnvironment, os.environ)
 _routes = upload_form_routes(
     find_receipt=LedgerLookup(
         boto3.client("dynamodb", config=CLIENT_CONFIG), _environment.ledger_table
@@ -31,7 +32,7 @@ _routes = upload_form_routes(
         client=boto3.client("s3", config=PRESIGNING_CONFIG),
         bucket=_environment.bucket,
         prefix=_environment.form_prefix,
-        lifetime=_environment.form_lifetime,
+        lifetime=timedelta(seconds=_environment.form_lifetime_seconds),
     ),
     max_bytes=_environment.max_receipt_bytes,
 )

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from functions.environment import (
@@ -9,6 +7,7 @@ from functions.environment import (
     ProcessorEnvironment,
     ReaderEnvironment,
     UploadFormsEnvironment,
+    read_environment,
 )
 
 GOOD = {
@@ -43,7 +42,7 @@ READ = {
         ledger_table="ledger",
         bucket="receipts",
         form_prefix="uploads/",
-        form_lifetime=timedelta(minutes=15),
+        form_lifetime_seconds=900,
         max_receipt_bytes=20 * 1024 * 1024,
     ),
 }
@@ -53,23 +52,15 @@ EACH = pytest.mark.parametrize("environment", GOOD)
 
 @EACH
 def test_it_is_read_from_the_variables(environment: Environment) -> None:
-    assert environment.read(GOOD[environment]) == READ[environment]
+    assert read_environment(environment, GOOD[environment]) == READ[environment]
 
 
 @EACH
 def test_all_that_is_missing_is_named_at_once(environment: Environment) -> None:
     with pytest.raises(EnvironmentVariablesError) as refused:
-        environment.read({})
+        read_environment(environment, {})
 
-    assert str(refused.value).split("; ") == [
-        f"{name} is not set" for name in _in_order(environment, refused)
-    ]
-
-
-def _in_order(
-    environment: Environment, refused: pytest.ExceptionInfo[EnvironmentVariablesError]
-) -> list[str]:
-    return sorted(GOOD[environment], key=str(refused.value).index)
+    assert set(str(refused.value).split("; ")) == {f"{name} is not set" for name in GOOD[environment]}
 
 
 @pytest.mark.parametrize(
@@ -86,18 +77,11 @@ def test_a_wrong_number_is_named_with_its_value(environment: Environment, name: 
     with pytest.raises(
         EnvironmentVariablesError, match=rf"^{name} is '{value}', but must be a whole number from 1$"
     ):
-        environment.read({**GOOD[environment], name: value})
+        read_environment(environment, {**GOOD[environment], name: value})
 
 
-@pytest.mark.parametrize(
-    ("listed", "said"),
-    [
-        ("image/png,image/jpg", "ACCEPTED_TYPES has 'image/jpg', but may only have application/pdf, "),
-        (" , ", ","),
-    ],
-)
-def test_types_that_no_receipt_has_and_lists_of_none_are_refused(listed: str, said: str) -> None:
-    with pytest.raises(EnvironmentVariablesError, match="ACCEPTED_TYPES") as refused:
-        ProcessorEnvironment.read({**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})
-
-    assert said in str(refused.value)
+@pytest.mark.parametrize("listed", ["image/png,image/jpg", " , "])
+def test_types_that_no_receipt_has_and_lists_of_none_are_refused(listed: str) -> None:
+    said = f"^ACCEPTED_TYPES is '{listed.strip()}', but must be a list of these, .*: application/pdf, "
+    with pytest.raises(EnvironmentVariablesError, match=said):
+        read_environment(ProcessorEnvironment, {**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})

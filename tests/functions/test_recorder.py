@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -86,7 +86,7 @@ def ledger() -> MemoryLedger:
 @pytest.fixture
 def recorder(objects: MemoryObjects, ledger: MemoryLedger) -> Recorder:
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=100)
-    return Recorder(objects=objects, ledger=ledger, rules=rules, now=lambda: NOW)
+    return Recorder(objects=cast("Any", objects), ledger=cast("Any", ledger), rules=rules, now=lambda: NOW)
 
 
 def entry(data: bytes, **changes: object) -> Entry:
