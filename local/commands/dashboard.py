@@ -1,8 +1,8 @@
 """The figures of a stack's dashboard, as text.
 
-Two things that AWS does with logs and the emulator doesn't are done here: CloudWatch reads metrics from lines
-in its embedded metric format, and Lambda publishes what its REPORT lines say. What else the AWS services
-publish (of queues, tables and APIs, and how often a function failed), the emulator doesn't measure.
+AWS does two things with logs that the emulator doesn't, so they are done here: CloudWatch reads metrics from
+lines in its embedded metric format, and Lambda publishes what its REPORT lines say. The emulator measures
+nothing else that the AWS services publish (about queues, tables and APIs, and how often a function failed).
 """
 
 from __future__ import annotations
@@ -41,19 +41,13 @@ class Metrics:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One graph of the dashboard: its lines' values by label, where there are data.
-
-    `unmeasured` are namespaces that the emulator lacks metrics of which the graph shows.
-    """
+    """One graph of the dashboard: the values of its lines by label."""
 
     title: str
     values: Mapping[str, float]
-    unmeasured: Sequence[str]
 
     def __str__(self) -> str:
-        values = ", ".join(f"{label} {_number(value)}" for label, value in self.values.items())
-        lacking = f"not measured here: {', '.join(self.unmeasured)}" if self.unmeasured else ""
-        return "; ".join(part for part in (values, lacking) if part) or "none"
+        return ", ".join(f"{label} {_number(value)}" for label, value in self.values.items())
 
 
 def _number(value: float) -> str:
@@ -79,13 +73,13 @@ def read_logs(aws: Aws) -> list[LogLine]:
 
 
 def count_receipts(lines: Iterable[LogLine]) -> int:
-    """Count the receipts that the metrics in the lines tell of."""
+    """Count the receipts whose metrics are in the lines."""
     data = (datum for line in lines for metrics in metrics_of(line) for datum in metrics.data)
     return sum(len(datum["Values"]) for datum in data if datum["MetricName"] == SECONDS)
 
 
 def metrics_of(line: LogLine) -> Iterator[Metrics]:
-    """Read the metrics that a log line tells of, if any.
+    """Read the metrics in a log line, if any.
 
     CloudWatch User Guide, "Specification: Embedded metric format"; AWS Lambda Developer Guide, "Types of
     metrics for Lambda functions".
@@ -106,13 +100,11 @@ def extract_metrics(aws: Aws, lines: Sequence[LogLine]) -> None:
 
 
 def dashboard_figures(aws: Aws, dashboard: str) -> list[Figure]:
-    """Read the graphs of a dashboard, each line's statistic over the last day."""
-    cloudwatch = aws.client("cloudwatch")
-    body = json.loads(cloudwatch.get_dashboard(DashboardName=dashboard)["DashboardBody"])
-    listed = (page["Metrics"] for page in cloudwatch.get_paginator("list_metrics").paginate())
-    measured = {(metric["Namespace"], metric["MetricName"]) for page in listed for metric in page}
-    graphs = [widget["properties"] for widget in body["widgets"] if widget["type"] == "metric"]
-    return [_figure(aws, graph, measured) for graph in graphs]
+    """Read the graphs of a dashboard that have data, each line's statistic over the last day."""
+    body = json.loads(aws.client("cloudwatch").get_dashboard(DashboardName=dashboard)["DashboardBody"])
+    graphs = (widget["properties"] for widget in body["widgets"] if widget["type"] == "metric")
+    figures = (Figure(title=graph["title"], values=_values(aws, graph["metrics"])) for graph in graphs)
+    return [figure for figure in figures if figure.values]
 
 
 def _of_report(line: LogLine, milliseconds: float) -> Metrics:
@@ -155,20 +147,18 @@ def _parse(text: str) -> dict[str, Any] | None:
     return line if isinstance(line, dict) and "_aws" in line else None
 
 
-def _figure(aws: Aws, graph: Mapping[str, Any], measured: set[tuple[str, str]]) -> Figure:
+def _values(aws: Aws, lines: Sequence[Any]) -> dict[str, float]:
+    """Return the values of a graph's lines that are shown and have one, by label."""
     values: dict[str, float] = {}
     by_id: dict[str, float] = {}
-    unmeasured: set[str] = set()
-    for line in graph["metrics"]:
+    for line in lines:
         shown = line[-1]
         value = _product(shown["expression"], by_id) if "expression" in shown else _value(aws, line)
         if value is not None:
             by_id[shown.get("id", "")] = value
             if shown.get("visible", True):
                 values[shown["label"]] = value
-        elif len(line) > 1 and line[0].startswith("AWS/") and (line[0], line[1]) not in measured:
-            unmeasured.add(line[0])
-    return Figure(title=graph["title"], values=values, unmeasured=sorted(unmeasured))
+    return values
 
 
 def _product(expression: str, by_id: Mapping[str, float]) -> float | None:

@@ -79,7 +79,7 @@ def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
 
 def _show(figures: Sequence[Figure], terminal: Terminal) -> None:
     width = max(len(figure.title) for figure in figures)
-    terminal.write("The dashboard, read from the functions' logs as CloudWatch and Lambda would:")
+    terminal.write("The dashboard, as far as it can be read from the functions' logs:")
     for figure in figures:
         terminal.write(f"  {figure.title:{width}}  {figure}")
 

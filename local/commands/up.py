@@ -103,7 +103,8 @@ def _check_writable(target: Path) -> None:
         raise LocalError(f"--outputs {target} is a folder: name a file")
     if (running := _endpoint_described_in(target)) and is_reachable(running):
         raise LocalError(
-            f"--outputs {target} describes an embedded AWS that is up at {running}: stop it, or name another file"
+            f"--outputs {target} describes an embedded AWS that is up at {running}: "
+            "stop it, or name another file"
         )
     if not os.access(target.parent, os.W_OK):
         raise LocalError(f"--outputs {target} cannot be written: no permission for its folder")
