@@ -25,46 +25,45 @@ DOCUMENT = REPOSITORY / "docs" / "security.md"
 TITLE = """\
 # Security
 
-Every claim on this page is proven by a test that fails when it stops being true, and stands here because that
-test says so. The page is written by `python -m tests.security.document`, and a test holds it current.
+A test proves each claim on this page and fails when the claim stops being true. The claims are written in
+those tests, and `make docs` collects them here.
 """
 
 CONTROLS = "Controls"
 SECTIONS = {
     CONTROLS: """\
-From AWS Foundational Security Best Practices (S3.5) and the `AwsSolutions` and `Serverless` packs of cdk-nag
-(NAG …). Each is a rule over all that the program registers with Pulumi: with the settings of every stack,
-with a customer key and Object Lock, with tokens, and with every component twice. Each rule is also shown to
-fail: what it is about is removed or changed, on one resource after the other
+The controls come from AWS Foundational Security Best Practices (S3.5 and so on) and from the `AwsSolutions`
+and `Serverless` packs of cdk-nag (NAG …). Each is a rule about everything that the program registers with
+Pulumi: with the settings of every stack, with a customer key and Object Lock, with tokens, and with every
+component twice. To show that each rule can fail, a test breaks it on one resource after another
 ([`test_rules_can_fail.py`](../tests/components/controls/test_rules_can_fail.py)).
 
 The embedded AWS enforces IAM, bucket policies and Object Lock, but doesn't ask KMS before it encrypts or
-decrypts. For the key's policy, and for what roles may do with the key, the rules below stand in.""",
+decrypts. Only the rules below check the key's policy and what roles may do with the key.""",
     "Least privilege": """\
-Shown by execution: the embedded AWS enforces IAM, and runs each function under its own role. Every grant, one
-action on one resource, is found in the deployed policies and taken away in turn.
+The embedded AWS enforces IAM and runs each function under its own role. The test finds every grant (one
+action on one resource) in the deployed policies, takes it away, and sees what fails.
 
 The embedded AWS doesn't ask IAM about what Lambda, CloudWatch Logs, X-Ray and KMS do for a role (`sqs:*`,
-`logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` and `s3:ListBucketVersions` it still answers 404
-for what is gone. For these, the same test holds the grant against what is deployed: its own queue, log group,
-tracing and key.""",
-    "The API's door": """\
-Who is let in, who isn't, and what a signed form can be used for. The routes are in
-[`openapi.json`](openapi.json); what a caller needs with `apiAuth: iam` is in
-[`caller-policy.json`](caller-policy.json), and with the ARNs of a stack in its output `caller_policy`.
+`logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` and `s3:ListBucketVersions` it still answers 404 for
+missing objects. For these, the test compares the grant with the function's own queue, log group, tracing and
+key.""",
+    "Access to the API": """\
+[`openapi.json`](openapi.json) has the routes. [`caller-policy.json`](caller-policy.json) is what a caller
+needs with `apiAuth: iam`, and the output `caller_policy` is the same with the ARNs of a stack.
 
-Tokens are those of an issuer on the loopback, with discovery and keys (JWKS) over HTTP. API Gateway keeps an
-issuer's keys for up to two hours, and so does the embedded AWS: a key that was withdrawn is good for as long.
+The tests get their tokens from an issuer on this machine, with discovery and keys (JWKS) over HTTP. API
+Gateway keeps an issuer's keys for up to two hours, and so does the embedded AWS, so a withdrawn key stays
+valid that long.
 
-The embedded AWS differs from AWS in these points, of which nothing is claimed. With `apiAuth: iam` it takes
-a signature that was made for another service, and an `Authorization` header that is no signature at all. It
-checks every token as RS256, whatever its header says, and doesn't hash the file that comes with a form, as S3
-does. Beyond what is tried, a rule over the deployed routes holds that each has its authorization.""",
+Nothing is claimed where the embedded AWS differs from AWS. With `apiAuth: iam`, it accepts a signature for
+another service, and an `Authorization` header that isn't a signature. It checks every token as RS256,
+whatever its header says, and doesn't hash the file that is sent with a form, as S3 does. A rule about the
+deployed routes checks that each has its authorization.""",
     "Hostile input": """\
-What arrives from outside is taken apart without an unhandled exception, without an entry that isn't true, and
-within bounds of memory and work.""",
+Nothing from outside causes an unhandled exception, a wrong entry, or unlimited use of memory or CPU.""",
     "Supply chain": """\
-What gets into a function, and what gets out of it.""",
+What gets into a function, and what a function reveals.""",
 }
 
 NOT_APPLICABLE = {
@@ -72,9 +71,9 @@ NOT_APPLICABLE = {
     "WAF and X-Ray on the API": "HTTP APIs support neither; stages are throttled, and functions are traced",
     "APIGateway.1 to APIGateway.5": "they are for REST and WebSocket APIs",
     "DynamoDB.3, DynamoDB.7, NAG DDB4 (DAX)": "there is no DAX cluster",
-    "Lambda.3, Lambda.5 (VPC)": "there is no VPC: the functions talk to AWS only, over TLS",
-    "S3.19, S3.24 (access points)": "there are no access points, and no multi-Region ones",
-    "account-wide ones (CloudTrail, Config, GuardDuty, IAM users, the root user)": "belong to the account",
+    "Lambda.3, Lambda.5 (VPC)": "there is no VPC: the functions only talk to AWS, over TLS",
+    "S3.19, S3.24 (access points)": "there are no access points",
+    "account-wide controls (CloudTrail, Config, GuardDuty, IAM and root users)": "belong to the account",
 }
 
 

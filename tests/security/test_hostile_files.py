@@ -63,7 +63,7 @@ CONNECT = socket.socket.connect
 @given(FILES, st.integers(0, 2 * HEAD_BYTES))
 @example(SKIPPABLE_FRAME, 2 * HEAD_BYTES)
 @pytest.mark.claim(
-    "only the leading bytes of a file tell its type, whatever follows", section="Hostile input"
+    "only the leading bytes of a file decide its type, whatever follows", section="Hostile input"
 )
 def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: bytes, size: int) -> None:
     repeated = (start * (size // max(len(start), 1) + 1))[:size]
@@ -75,7 +75,7 @@ def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: byte
 
 
 @pytest.mark.parametrize("unit", SIGNATURES)
-@pytest.mark.claim("looking for a type takes no longer in a larger file", section="Hostile input")
+@pytest.mark.claim("recognising the type of a larger file takes no longer", section="Hostile input")
 def test_looking_for_a_type_takes_no_longer_in_a_larger_file(unit: bytes) -> None:
     head = unit * (2 * HEAD_BYTES // len(unit))
     recognise(head)  # whatever is done once only
@@ -153,7 +153,7 @@ def test_a_file_that_comes_byte_by_byte_is_the_same_file() -> None:
     assert peak < MEBIBYTE
 
 
-@pytest.mark.claim("a file without end is given up after its announced size", section="Hostile input")
+@pytest.mark.claim("an endless file is given up after its declared size", section="Hostile input")
 def test_a_file_without_end_is_given_up_after_its_announced_size() -> None:
     read = 0
 
@@ -178,9 +178,7 @@ def test_a_file_over_the_limit_is_not_read_at_all() -> None:
     assert finding.reason is Reason.TOO_LARGE
 
 
-@pytest.mark.claim(
-    "a compressed upload is taken as it is stored, and never unpacked", section="Hostile input"
-)
+@pytest.mark.claim("a compressed upload is read as it is stored, and never unpacked", section="Hostile input")
 def test_a_compressed_upload_is_taken_as_its_stored_bytes_and_never_unpacked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

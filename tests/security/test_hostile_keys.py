@@ -53,8 +53,8 @@ def upload_twice(account: Account, key: str, content: bytes) -> None:
 
 
 @pytest.mark.claim(
-    "the ledger and the API keep every key exactly as it is: path tricks, control characters, 1,024 bytes, "
-    "right-to-left text",
+    "the ledger and the API keep every key exactly as it is, including path tricks, control characters, "
+    "1,024 bytes and right-to-left text",
     section="Hostile input",
 )
 def test_ledger_and_api_keep_every_key_exactly_as_it_is(account: Account) -> None:
@@ -143,7 +143,7 @@ def shown_on(kind: str, text: str) -> str:
 @example(text="[red]x[/red] [link=https://example.com]y[/link] :smile:")
 @example(text="\ud83e half, \U000e0041 tag, \ue000 private, \u200b nothing, \ufeff mark")
 @pytest.mark.claim(
-    "the command line shows any text, and the terminal obeys none of it", section="Hostile input"
+    "the command line shows any text, and no text can control the terminal", section="Hostile input"
 )
 def test_terminal_shows_any_text_and_obeys_none(kind: str, text: str) -> None:
     shown = COLOUR.sub("", shown_on(kind, text)) if kind != "pipe" else shown_on(kind, text)
@@ -166,7 +166,7 @@ def test_what_a_key_brings_along_is_not_a_colour(key: str) -> None:
 
 @given(KEYS | st.text(st.characters(), max_size=40))
 @example("\x7f\x80\x9b\u2028")
-@pytest.mark.claim("JSON for a terminal is printable ASCII, and says the same", section="Hostile input")
+@pytest.mark.claim("JSON for a terminal is printable ASCII with the same content", section="Hostile input")
 def test_json_for_a_terminal_is_printable_ascii_and_says_the_same(text: str) -> None:
     stream = io.StringIO()
     console = Console(file=stream)
@@ -186,7 +186,7 @@ def test_json_for_a_terminal_is_printable_ascii_and_says_the_same(text: str) -> 
 @example("${filename}")
 @example("\u202egnp.exe")
 @pytest.mark.claim(
-    "a form is for a harmless key under the prefix, whatever the file is called", section="Hostile input"
+    "a form has a harmless key under the form prefix, whatever the file is called", section="Hostile input"
 )
 def test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_called(
     account: Account, filename: str

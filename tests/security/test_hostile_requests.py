@@ -171,7 +171,7 @@ def ask_bounded(account: Account, handle: Callable[..., dict[str, Any]], event: 
 @any_settings
 @given(path=PATHS, query=queries(), headers=HEADERS)
 @pytest.mark.claim(
-    "the reader answers any request: below 6 MB, never with a 5xx, errors as problem documents",
+    "the reader answers any request with less than 6 MB, never with a 5xx, and errors as problem documents",
     section="Hostile input",
 )
 def test_reader_answers_any_request(filled: Account, path: str, query: str, headers: dict[str, str]) -> None:
@@ -183,7 +183,7 @@ def test_reader_answers_any_request(filled: Account, path: str, query: str, head
 @example("from=0001-01-01T00:00:00Z&to=9999-12-31T23:59:59.999999Z&limit=200&outcome=REJECTED")
 @example("a&" * (REQUEST_LINE // 2))
 @example("%00=%00&" * (REQUEST_LINE // 8))
-@pytest.mark.claim("any query has an answer that took a bounded number of reads", section="Hostile input")
+@pytest.mark.claim("any query is answered with a bounded number of reads", section="Hostile input")
 def test_listing_answers_any_query(filled: Account, query: str) -> None:
     ask_bounded(filled, filled.reader, http_event("GET", "/receipts", query))
 
@@ -203,9 +203,7 @@ def test_listing_answers_any_odd_value_of_any_parameter(filled: Account) -> None
         *("", "9", "2026-11", "2026-11-30T12:00:00.000000Z\n", "\x00" * 27),
     ],
 )
-@pytest.mark.claim(
-    "a cursor that was made up is refused, even with the right checksum", section="Hostile input"
-)
+@pytest.mark.claim("an invented cursor is refused, even with the right checksum", section="Hostile input")
 def test_a_cursor_to_no_place_is_refused_though_its_checksum_is_right(account: Account, place: str) -> None:
     response = account.get("/receipts", f"cursor={encode_cursor(place, Filters())}")
 
@@ -223,7 +221,7 @@ def test_a_cursor_to_no_place_is_refused_though_its_checksum_is_right(account: A
     is_base64=st.booleans(),
     is_really_base64=st.booleans(),
 )
-@pytest.mark.claim("the upload function answers any request, likewise", section="Hostile input")
+@pytest.mark.claim("the upload-forms function answers any request in the same way", section="Hostile input")
 def test_uploads_answers_any_request(
     filled: Account,
     headers: dict[str, str],
@@ -251,7 +249,7 @@ def test_uploads_answers_any_request(
         pytest.param(json.dumps(dict.fromkeys(map(chr, range(1, 1_200)), "\x01")), id="control characters"),
     ],
 )
-@pytest.mark.claim("the answer to a body of any size is small", section="Hostile input")
+@pytest.mark.claim("a body of any size gets a small answer", section="Hostile input")
 def test_answer_to_a_body_of_any_size_is_small(account: Account, body: str) -> None:
     response = account.post(body)
 

@@ -43,7 +43,7 @@ class TestPinnedAndHashed:
 
     @pytest.mark.parametrize("name", LISTS)
     @pytest.mark.claim(
-        "every package is pinned to a version and its hashes, those of the functions too",
+        "every package is pinned to a version and its hashes, including those of the functions",
         section="Supply chain",
     )
     def test_list_names_each_package_once_with_its_version_and_hashes(self, name: str) -> None:
@@ -74,7 +74,7 @@ class TestPinnedAndHashed:
         assert {package: tested.get(package) for package in pins_of(name)} == pins_of(name)
 
     @pytest.mark.claim(
-        "the functions are tested with the versions that they are deployed with", section="Supply chain"
+        "the functions are tested with the same versions that are deployed", section="Supply chain"
     )
     def test_functions_run_in_the_tests_with_the_versions_of_their_layer(self) -> None:
         pins = pins_of("functions/requirements.txt")
@@ -157,7 +157,7 @@ class TestFunctionArchives:
 
     @pytest.mark.parametrize("unwanted", UNWANTED)
     @pytest.mark.claim(
-        "caches, tests, credentials and copies do not get into an archive", section="Supply chain"
+        "caches, tests, credentials and copies don't get into an archive", section="Supply chain"
     )
     def test_what_is_no_module_of_a_function_is_left_out(self, unwanted: str, copied: Path) -> None:
         before = source_files(["reader", "api", "ledger"], root=copied)
@@ -227,7 +227,7 @@ class TestLayer:
 
     @pytest.mark.parametrize("name", GRAPHS)
     @pytest.mark.claim(
-        "every file of the layer is, byte for byte, of a listed package", section="Supply chain"
+        "every file of the layer comes from a listed package, byte for byte", section="Supply chain"
     )
     def test_every_file_is_of_a_listed_package(self, name: str) -> None:
         for layer in graph_of(name).of_type(LAYER):
@@ -395,7 +395,7 @@ class TestNothingSecretIsTold:
         return json.dumps({"Records": [record | changes]})
 
     @pytest.mark.claim(
-        "the processor's log tells nothing of a receipt's content, of credentials or of who uploaded",
+        "the processor's log has nothing about a receipt's content, credentials or uploaders",
         section="Supply chain",
     )
     def test_processor_on_good_uploads(self, account: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -458,7 +458,9 @@ class TestNothingSecretIsTold:
         assert type(error).__name__ in account.log.getvalue()
         self.check(account, capsys)
 
-    @pytest.mark.claim("the logs and answers of the API tell nothing of that either", section="Supply chain")
+    @pytest.mark.claim(
+        "the logs and the answers of the API have none of that, either", section="Supply chain"
+    )
     def test_api_on_good_and_bad_requests(self, account: Account, capsys: pytest.CaptureFixture[str]) -> None:
         good = {"filename": "lunch.png", "size_bytes": 1, "fingerprint": "ab" * 32}
         answers = [
@@ -533,7 +535,7 @@ class TestNothingSecretIsKept:
     def test_no_file_of_the_repository_is_of_a_kind_that_holds_keys(self) -> None:
         assert [name for name in repository_files() if self.UNWANTED_NAMES.search(name)] == []
 
-    @pytest.mark.claim("no file of the repository holds what looks like a key", section="Supply chain")
+    @pytest.mark.claim("no file of the repository has anything that looks like a key", section="Supply chain")
     def test_no_file_of_the_repository_holds_what_looks_like_a_key(self) -> None:
         texts = ((name, (REPOSITORY / name).read_bytes().decode("latin-1")) for name in repository_files())
 

@@ -11,7 +11,7 @@ from typing import Any
 from local.aws import Aws, Credentials
 from tests.local.stack import DeployedStack
 
-FUNCTIONS = ("processor", "reader", "uploads")
+FUNCTIONS = ("processor", "reader", "upload_forms")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,9 +75,9 @@ def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> 
 
 
 @pytest.mark.claim(
-    "whatever is asked of a deployed API, valid or not, its answer is one that docs/openapi.json describes, "
-    "never a 5xx; what the document doesn't allow is refused",
-    section="The API's door",
+    "a deployed API answers any request, valid or not, as docs/openapi.json describes and never with a 5xx; "
+    "it refuses what the document doesn't allow",
+    section="Access to the API",
 )
 @API.parametrize()
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
@@ -179,7 +179,7 @@ def test_refusal_is_answered_as_documented(
 
 @pytest.mark.parametrize("operation", REFUSALS)
 def test_failure_is_answered_as_documented(ledger: Ledger, operation: tuple[str, str]) -> None:
-    role = roles_of(ledger.stack)["uploads" if operation == UPLOAD else "reader"]
+    role = roles_of(ledger.stack)["upload_forms" if operation == UPLOAD else "reader"]
 
     with role.holding_only([Grant(action="s3:ListBucket", resource="arn:aws:s3:::another")]):
         response = send(ledger.stack, new_case(operation, REFUSALS[operation](ledger)), checks=DESCRIBED)
@@ -202,8 +202,8 @@ def test_every_documented_answer_was_seen() -> None:
 
 
 @pytest.mark.claim(
-    "a stack has the routes of docs/openapi.json and no others, each with its authorization",
-    section="The API's door",
+    "a stack has exactly the routes of docs/openapi.json, each with its authorization",
+    section="Access to the API",
 )
 @pytest.mark.parametrize(("fixture", "scheme"), [("stack", "sigv4"), ("token_stack", "bearer")])
 def test_deployed_routes_are_the_documented_ones(

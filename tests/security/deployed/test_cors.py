@@ -43,8 +43,8 @@ def cors_headers(answer: Answer) -> dict[str, str]:
 
 
 @pytest.mark.claim(
-    "pages of the configured origins pass the preflight, which asks for no authorization, of every route",
-    section="The API's door",
+    "pages of the configured origins pass the preflight of every route, which needs no authorization",
+    section="Access to the API",
 )
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_preflight_of_an_allowed_origin_passes(door: DeployedStack, method: str, path: str) -> None:
@@ -58,7 +58,7 @@ def test_preflight_of_an_allowed_origin_passes(door: DeployedStack, method: str,
     assert "access-control-allow-credentials" not in allowed
 
 
-@pytest.mark.claim("pages of other origins get no CORS header", section="The API's door")
+@pytest.mark.claim("pages of other origins get no CORS headers", section="Access to the API")
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_preflight_of_another_origin_gets_no_header(door: DeployedStack, origin: str) -> None:
     assert cors_headers(preflight(door, "GET", "/receipts", origin)) == {}
@@ -73,8 +73,8 @@ def test_answer_names_an_allowed_origin_only(stack: DeployedStack, origin: str, 
 
 
 @pytest.mark.claim(
-    "a passed preflight opens nothing: the request itself still needs its authorization",
-    section="The API's door",
+    "after the preflight, the request itself still needs its authorization",
+    section="Access to the API",
 )
 def test_origin_does_not_stand_in_for_authorization(door: DeployedStack) -> None:
     answer = door.send("GET", f"{door.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
@@ -82,14 +82,14 @@ def test_origin_does_not_stand_in_for_authorization(door: DeployedStack) -> None
     assert answer.status in {401, 403}
 
 
-@pytest.mark.claim("without allowedOrigins there is no CORS header at all", section="The API's door")
+@pytest.mark.claim("without allowedOrigins there are no CORS headers at all", section="Access to the API")
 @pytest.mark.parametrize("origin", [ORIGIN, "null"])
 def test_stack_without_origins_has_no_cors(neighbour: DeployedStack, origin: str) -> None:
     assert cors_headers(preflight(neighbour, "GET", "/receipts", origin)) == {}
 
 
 @pytest.mark.claim(
-    "only pages of the configured origins may send files to the bucket", section="The API's door"
+    "only pages of the configured origins may send files to the bucket", section="Access to the API"
 )
 @pytest.mark.parametrize(("origin", "status"), [(ORIGIN, 200), *((origin, 403) for origin in FOREIGN)])
 @pytest.mark.parametrize("method", ["POST", "PUT"])

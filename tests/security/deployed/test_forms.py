@@ -45,8 +45,8 @@ def sent(stack: DeployedStack, form: Form) -> bytes:
 
 
 @pytest.mark.claim(
-    "a form is signed for the key, the size and the SHA-256 that were announced",
-    section="The API's door",
+    "a form is signed for the key, the size and the SHA-256 that were declared",
+    section="Access to the API",
 )
 def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
     """The emulator holds S3's forms to their conditions, but doesn't hash the file, as S3 does."""
@@ -63,8 +63,8 @@ def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
 
 
 @pytest.mark.claim(
-    "an entry tells the fingerprint of the bytes that were stored, whatever was announced",
-    section="The API's door",
+    "an entry has the fingerprint of the bytes that were stored, whatever was declared",
+    section="Access to the API",
 )
 def test_entry_tells_what_was_stored_and_not_what_was_announced(stack: DeployedStack) -> None:
     announced, content = png(), png()
@@ -112,8 +112,8 @@ CHANGES: dict[str, Callable[[Form], Form]] = {
 
 
 @pytest.mark.claim(
-    "S3 refuses a form with any field more or other than was signed: a key, a policy, an ACL, an encryption",
-    section="The API's door",
+    "S3 refuses a form if any field was added or changed: a key, a policy, an ACL, an encryption",
+    section="Access to the API",
 )
 @pytest.mark.parametrize("change", CHANGES)
 def test_form_with_a_change_is_refused_by_s3(stack: DeployedStack, change: str) -> None:
@@ -124,7 +124,9 @@ def test_form_with_a_change_is_refused_by_s3(stack: DeployedStack, change: str) 
     assert versions(stack, form["key"]) == []
 
 
-@pytest.mark.claim("a form overwrites nobody's object: its key is its own", section="The API's door")
+@pytest.mark.claim(
+    "a form can't overwrite anybody's object, because each form has its own key", section="Access to the API"
+)
 def test_form_cannot_be_sent_to_the_key_of_another(stack: DeployedStack) -> None:
     content = png()
     theirs: Form = {}
@@ -142,8 +144,8 @@ def test_form_cannot_be_sent_to_the_key_of_another(stack: DeployedStack) -> None
 
 
 @pytest.mark.claim(
-    "a form that is sent twice makes a version with an entry of its own, a DUPLICATE, and keeps the first",
-    section="The API's door",
+    "if a form is sent twice, the second version gets its own entry, a DUPLICATE, and the first one stays",
+    section="Access to the API",
 )
 def test_form_sent_twice_makes_a_duplicate(stack: DeployedStack) -> None:
     form: Form = {}
@@ -162,7 +164,7 @@ def test_form_sent_twice_makes_a_duplicate(stack: DeployedStack) -> None:
     assert set(versions(stack, form["key"])) == {entry["version_id"] for entry in entries}
 
 
-@pytest.mark.claim("a form is no good for another bucket", section="The API's door")
+@pytest.mark.claim("a form doesn't work with another bucket", section="Access to the API")
 def test_form_is_refused_by_another_bucket(stack: DeployedStack, neighbour: DeployedStack) -> None:
     content = png()
     form = new_form(stack, content)
@@ -174,8 +176,8 @@ def test_form_is_refused_by_another_bucket(stack: DeployedStack, neighbour: Depl
 
 @pytest.fixture
 def role_client(stack: DeployedStack) -> Iterator[S3Client]:
-    """S3 as the upload function signs for it."""
-    key, aws = roles_of(stack)["uploads"].session(), stack.administrator
+    """S3 as the upload-forms function signs for it."""
+    key, aws = roles_of(stack)["upload_forms"].session(), stack.administrator
     client = boto3.client(
         "s3",
         region_name=aws.region,
@@ -190,7 +192,7 @@ def role_client(stack: DeployedStack) -> Iterator[S3Client]:
     client.close()
 
 
-@pytest.mark.claim("S3 refuses a form after its time", section="The API's door")
+@pytest.mark.claim("S3 refuses a form that has expired", section="Access to the API")
 @pytest.mark.parametrize(("minutes", "status"), [(5, 204), (-5, 403)])
 def test_form_is_taken_until_its_end(
     stack: DeployedStack, role_client: S3Client, minutes: int, status: int
@@ -199,7 +201,7 @@ def test_form_is_taken_until_its_end(
 
 
 @pytest.mark.claim(
-    "a form that the upload function signs for a key outside its prefix is refused by S3",
+    "S3 refuses a form that the upload-forms function signs for a key outside its form prefix",
     section="Least privilege",
 )
 def test_form_outside_the_prefix_is_refused_by_s3(stack: DeployedStack, role_client: S3Client) -> None:

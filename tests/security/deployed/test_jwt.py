@@ -45,8 +45,8 @@ def ask(stack: DeployedStack, method: str, path: str, authorization: str | None)
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, a token of the issuer, for the audience and with the scope, opens every route",
-    section="The API's door",
+    "with apiAuth jwt, a token from the issuer with the right audience and scopes is accepted on every route",
+    section="Access to the API",
 )
 def test_right_token_opens_every_route(token_stack: DeployedStack, issuer: Issuer) -> None:
     bearer = f"Bearer {token(issuer)}"
@@ -93,9 +93,9 @@ def spliced(issuer: Issuer) -> str:
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, a token is refused that is of another issuer, audience, time or key, unsigned, "
-    "signed with HMAC, or changed",
-    section="The API's door",
+    "with apiAuth jwt, a token is refused if its issuer, audience, time or key is wrong, or if it is "
+    "unsigned, signed with HMAC, or changed",
+    section="Access to the API",
 )
 @pytest.mark.parametrize("flaw", UNAUTHENTIC)
 def test_token_is_refused(token_stack: DeployedStack, issuer: Issuer, flaw: str) -> None:
@@ -104,7 +104,7 @@ def test_token_is_refused(token_stack: DeployedStack, issuer: Issuer, flaw: str)
     assert (answer.status, answer.json) == (401, {"message": "Unauthorized"})
 
 
-@pytest.mark.claim("with apiAuth jwt, no route answers without a token", section="The API's door")
+@pytest.mark.claim("with apiAuth jwt, no route answers without a token", section="Access to the API")
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("authorization", [None, "", "Basic YTpi", "Bearer"])
 def test_call_without_token_is_refused(
@@ -113,12 +113,12 @@ def test_call_without_token_is_refused(
     assert ask(token_stack, method, path, authorization).status == 401
 
 
-@pytest.mark.claim("with apiAuth jwt, a token in the URL is not read", section="The API's door")
+@pytest.mark.claim("with apiAuth jwt, a token in the URL is ignored", section="Access to the API")
 def test_token_in_the_url_is_refused(token_stack: DeployedStack, issuer: Issuer) -> None:
     assert ask(token_stack, "GET", f"/receipts?access_token={token(issuer)}", None).status == 401
 
 
-@pytest.mark.claim("with apiAuth jwt, a signature doesn't stand in for a token", section="The API's door")
+@pytest.mark.claim("with apiAuth jwt, an AWS signature doesn't replace a token", section="Access to the API")
 def test_signed_call_is_refused(token_stack: DeployedStack) -> None:
     assert token_stack.get("/receipts").status == 401
 
@@ -134,7 +134,8 @@ SCOPES = {
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, an ID token or a token without the route's scope is refused", section="The API's door"
+    "with apiAuth jwt, an ID token or a token without the route's scope is refused",
+    section="Access to the API",
 )
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("scope", SCOPES)
@@ -147,8 +148,8 @@ def test_token_without_the_scope_is_refused(
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, the scope to read doesn't upload, and the scope to upload doesn't read",
-    section="The API's door",
+    "with apiAuth jwt, the scope for reading doesn't allow uploads, and the scope for uploads no reading",
+    section="Access to the API",
 )
 def test_scope_opens_its_own_routes_only(token_stack: DeployedStack, issuer: Issuer) -> None:
     def statuses(scope: str) -> list[int]:

@@ -94,7 +94,7 @@ def form_is_made_and_taken(situation: Situation) -> bool:
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
     "processor": [new_upload_is_recorded, event_of_a_recorded_and_deleted_upload_is_settled],
     "reader": [ledger_is_listed, receipt_is_shown],
-    "uploads": [form_is_made_and_taken],
+    "upload_forms": [form_is_made_and_taken],
 }
 
 
@@ -287,7 +287,7 @@ DEEDS = {
         call=lambda aws, at: aws.client("s3").put_object(
             Bucket=at.bucket, Key=f"{at.prefix}{uuid.uuid4()}", Body=b"x"
         ),
-        by=("uploads",),
+        by=("upload_forms",),
     ),
     "put an object elsewhere": Deed(
         call=lambda aws, at: aws.client("s3").put_object(Bucket=at.bucket, Key=at.key, Body=b"x")
@@ -325,7 +325,8 @@ DEEDS = {
         )
     ),
     "get an entry": Deed(
-        call=lambda aws, at: aws.client("dynamodb").get_item(TableName=at.table, Key=KEY), by=("uploads",)
+        call=lambda aws, at: aws.client("dynamodb").get_item(TableName=at.table, Key=KEY),
+        by=("upload_forms",),
     ),
     "query the ledger by fingerprint": Deed(
         call=lambda aws, at: aws.client("dynamodb").query(TableName=at.table, **BY_FINGERPRINT),
@@ -435,9 +436,9 @@ def is_refused(deed: Deed, aws: Aws, target: Target) -> bool:
 
 
 @pytest.mark.claim(
-    "under its role, a function can make the calls that it is there for, and no others: the reader can't "
-    "write, nor read the bucket; the processor can't update, delete or scan entries; the upload function "
-    "can't put outside its prefix",
+    "under its role, a function can only make the calls that it needs: the reader can't write entries "
+    "or read the bucket; the processor can't update, delete or scan entries; the upload-forms function can't "
+    "put objects outside its form prefix",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -447,7 +448,7 @@ def test_role_can_do_its_own_deeds_only(sessions: dict[str, Aws], own: Target, n
 
 
 @pytest.mark.claim(
-    "no function can touch what belongs to another stack in the same account", section="Least privilege"
+    "no function can do anything to another stack in the same account", section="Least privilege"
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("deed", DEEDS)
@@ -458,7 +459,7 @@ def test_role_can_do_nothing_to_another_stack(
 
 
 @pytest.mark.claim(
-    "no user can take a function's role, not even a user who may do everything", section="Least privilege"
+    "no user can assume a function's role, not even an administrator", section="Least privilege"
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_user_cannot_take_a_role(own: Target, name: str) -> None:

@@ -50,8 +50,8 @@ def url(stack: DeployedStack, path: str) -> str:
 
 
 @pytest.mark.claim(
-    "with apiAuth iam, a request that was signed too long ago, or for a time to come, is refused",
-    section="The API's door",
+    "with apiAuth iam, a request that was signed too long ago or for a future time is refused",
+    section="Access to the API",
 )
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("minutes", [-20, 20])
@@ -74,7 +74,9 @@ OTHER_REQUESTS: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-@pytest.mark.claim("with apiAuth iam, a signature is good for its own request only", section="The API's door")
+@pytest.mark.claim(
+    "with apiAuth iam, a signature is only valid for its own request", section="Access to the API"
+)
 @pytest.mark.parametrize("other", OTHER_REQUESTS)
 def test_signature_does_not_fit_another_request(stack: DeployedStack, other: str) -> None:
     method, path, body = OTHER_REQUESTS[other]
@@ -90,7 +92,7 @@ def test_signature_does_not_fit_another_body(stack: DeployedStack) -> None:
     assert send(stack, "POST", "/uploads", headers, json.dumps(declared(png()))).status == 403
 
 
-@pytest.mark.claim("with apiAuth iam, a signature for another region is refused", section="The API's door")
+@pytest.mark.claim("with apiAuth iam, a signature for another region is refused", section="Access to the API")
 def test_signature_for_another_region_is_refused(stack: DeployedStack) -> None:
     headers = signed(stack, "GET", "/receipts", region="eu-central-1")
 
@@ -123,7 +125,8 @@ POLICIES: dict[str, Change] = {
 
 
 @pytest.mark.claim(
-    "with apiAuth iam, callers who lack execute-api:Invoke on this API are refused", section="The API's door"
+    "with apiAuth iam, callers without execute-api:Invoke on this API are refused",
+    section="Access to the API",
 )
 @pytest.mark.parametrize("policy", POLICIES)
 def test_caller_who_may_not_invoke_is_refused(stack: DeployedStack, policy: str) -> None:
@@ -142,8 +145,8 @@ def test_caller_who_may_not_invoke_is_refused(stack: DeployedStack, policy: str)
 
 
 @pytest.mark.claim(
-    "the policy for callers (output `caller_policy`) opens its own stack's API, and no other in the account",
-    section="The API's door",
+    "the policy for callers (output `caller_policy`) allows its own stack's API and no other in the account",
+    section="Access to the API",
 )
 def test_caller_of_one_stack_is_refused_by_another(stack: DeployedStack, neighbour: DeployedStack) -> None:
     assert stack.get("/receipts").status == 200
@@ -151,8 +154,8 @@ def test_caller_of_one_stack_is_refused_by_another(stack: DeployedStack, neighbo
 
 
 @pytest.mark.claim(
-    "only the routes in the OpenAPI document exist: any other is not found, signed or not",
-    section="The API's door",
+    "only the routes in the OpenAPI document exist; any other is not found, signed or not",
+    section="Access to the API",
 )
 @pytest.mark.parametrize("path", ["/", "/uploads/x", "/receipts/a/b", "/health"])
 def test_other_paths_are_not_there(stack: DeployedStack, path: str) -> None:
