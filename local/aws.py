@@ -1,4 +1,4 @@
-"""Clients for an AWS endpoint that depend on nothing but their arguments."""
+"""AWS clients that depend on nothing but their arguments."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _SESSION_SETTINGS_FROM_NOWHERE: dict[str, tuple[None, None, str | None, None]] =
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-"""Overrides of botocore's session variables: neither environment nor files decide a profile."""
+"""Overrides of botocore's session variables, so that neither environment nor files choose a profile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """An access key; that of a session has a token too."""
+    """An access key. One of a session has a token too."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -46,8 +46,8 @@ class Credentials:
 class Aws:
     """An AWS endpoint as one principal sees it.
 
-    The AWS settings of the machine (``AWS_*`` variables, ``~/.aws``, proxies, CA bundles) have no say in it.
-    Calls are made once, without retries: on this machine, what fails once fails for a reason.
+    The AWS settings of the machine (``AWS_*`` variables, ``~/.aws``, proxies, CA bundles) have no effect.
+    A call is made once, without retries: on this machine, a call that fails once fails for a reason.
     Clients are kept and shared between threads.
     """
 
@@ -86,6 +86,14 @@ class Aws:
             if service not in self._clients:
                 self._clients[service] = self._make(service)
             return self._clients[service]
+
+    def account_id(self) -> str:
+        """Ask for the account."""
+        return self.client("sts").get_caller_identity()["Account"]
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id()}:{resource}"
 
     def close(self) -> None:
         """Close the connections of every client that was made."""

@@ -232,7 +232,7 @@ def _check_account(aws: Aws, allowed: Any) -> None:
     if not allowed:
         return
     accounts = [str(each) for each in (json.loads(allowed) if isinstance(allowed, str) else allowed)]
-    account = aws.client("sts").get_caller_identity()["Account"]
+    account = aws.account_id()
     if account not in accounts:
         raise LocalError(
             f"AWS account {account} is not allowed; aws:allowedAccountIds: {', '.join(accounts)}"

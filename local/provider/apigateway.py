@@ -70,16 +70,10 @@ def endpoint(aws: Aws, api_id: str) -> str:
     return f"{aws.endpoint_url}/_aws/execute-api/{api_id}"
 
 
-def _execution_arns(aws: Aws) -> str:
-    """Return what the execution ARN of every API begins with."""
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:execute-api:{aws.region}:{account}"
-
-
 def _create_api(aws: Aws, name: str, inputs: Inputs) -> Created:
     api_name = physical_name(inputs, name, max_length=API_NAME_LENGTH)
     request = {**_request(inputs, _API), **_tags(inputs), "Name": api_name}
-    execution_arns = _execution_arns(aws)
+    execution_arns = aws.arn("execute-api", "")  # asked for first: if that fails, nothing is left behind
     api_id = aws.client("apigatewayv2").create_api(**request)["ApiId"]
     return Created(
         id=api_id,
@@ -87,7 +81,7 @@ def _create_api(aws: Aws, name: str, inputs: Inputs) -> Created:
             "name": api_name,
             "apiEndpoint": endpoint(aws, api_id),
             "arn": f"arn:aws:apigateway:{aws.region}::/apis/{api_id}",
-            "executionArn": f"{execution_arns}:{api_id}",
+            "executionArn": f"{execution_arns}{api_id}",
         },
     )
 
@@ -104,7 +98,8 @@ def _update_api(aws: Aws, change: Change) -> Mapping[str, Any]:
         different = _without(different, "corsConfiguration")
     if request := _request(different, _API):
         gateway.update_api(ApiId=api_id, **request)
-    _update_tags(aws, change)
+    arn = change.resource.outputs["arn"]
+    update_tags(change, gateway.tag_resource, gateway.untag_resource, ResourceArn=arn)
     return {"name": different["name"]} if different.get("name") else {}
 
 
@@ -116,14 +111,14 @@ def _create_stage(aws: Aws, name: str, inputs: Inputs) -> Created:
     api_id, stage = inputs["apiId"], inputs.get("name") or name
     settings = _request(_without(inputs, "name"), _STAGE)
     request = {**settings, **_tags(inputs), "ApiId": api_id, "StageName": stage}
-    execution_arns = _execution_arns(aws)
+    execution_arn = aws.arn("execute-api", f"{api_id}/{stage}")
     aws.client("apigatewayv2").create_stage(**request)
     return Created(
         id=stage,
         outputs={
             "name": stage,
             "arn": f"arn:aws:apigateway:{aws.region}::/apis/{api_id}/stages/{stage}",
-            "executionArn": f"{execution_arns}:{api_id}/{stage}",
+            "executionArn": execution_arn,
             "invokeUrl": endpoint(aws, api_id) + ("/" if stage == "$default" else f"/{stage}"),
         },
     )
@@ -139,7 +134,8 @@ def _update_stage(aws: Aws, change: Change) -> Mapping[str, Any]:
     gateway, api_id, stage = aws.client("apigatewayv2"), change.inputs["apiId"], change.resource.id
     if request := _request(change.different, _STAGE):
         gateway.update_stage(ApiId=api_id, StageName=stage, **request)
-    _update_tags(aws, change)
+    arn = change.resource.outputs["arn"]
+    update_tags(change, gateway.tag_resource, gateway.untag_resource, ResourceArn=arn)
     return {}
 
 
@@ -253,15 +249,6 @@ def _tags(inputs: Inputs) -> dict[str, Any]:
 
 def _tags_of(aws: Aws, resource: Existing) -> Mapping[str, str]:
     return aws.client("apigatewayv2").get_tags(ResourceArn=resource.outputs["arn"]).get("Tags", {})
-
-
-def _update_tags(aws: Aws, change: Change) -> None:
-    gateway, arn = aws.client("apigatewayv2"), change.resource.outputs["arn"]
-    update_tags(
-        change,
-        tag=lambda tags: gateway.tag_resource(ResourceArn=arn, Tags=tags),
-        untag=lambda keys: gateway.untag_resource(ResourceArn=arn, TagKeys=keys),
-    )
 
 
 def _without(found: Inputs, *names: str) -> Inputs:

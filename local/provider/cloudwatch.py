@@ -46,7 +46,7 @@ _ALARM = {
 
 def _create_alarm(aws: Aws, name: str, inputs: Inputs) -> Created:
     alarm = physical_name(inputs, name, max_length=ALARM_NAME_LENGTH)
-    arn = _alarm_arn(aws, alarm)
+    arn = aws.arn("cloudwatch", f"alarm:{alarm}")
     _put_alarm(aws, alarm, inputs, Tags=key_value_tags(inputs.get("tags")))
     return Created(id=alarm, outputs={"name": alarm, "arn": arn})
 
@@ -56,7 +56,7 @@ def _read_alarm(aws: Aws, resource: Existing) -> Inputs | None:
     alarms: Any = cloudwatch.describe_alarms(AlarmNames=[resource.id])["MetricAlarms"]
     if not alarms:
         return None
-    tags = cloudwatch.list_tags_for_resource(ResourceARN=_alarm_arn(aws, resource.id))["Tags"]
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=resource.outputs["arn"])["Tags"]
     return {
         **{name: alarms[0].get(parameter) for name, parameter in _ALARM.items()},
         "dimensions": {one["Name"]: one["Value"] for one in alarms[0].get("Dimensions", [])},
@@ -68,12 +68,8 @@ def _update_alarm(aws: Aws, change: Change) -> Mapping[str, Any]:
     cloudwatch, alarm = aws.client("cloudwatch"), change.resource.id
     if set(change.different) - {"tags"}:
         _put_alarm(aws, alarm, change.inputs)
-    arn = _alarm_arn(aws, alarm)
-    update_tags(
-        change,
-        tag=lambda tags: cloudwatch.tag_resource(ResourceARN=arn, Tags=key_value_tags(tags)),
-        untag=lambda keys: cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
-    )
+    arn, spell = change.resource.outputs["arn"], key_value_tags
+    update_tags(change, cloudwatch.tag_resource, cloudwatch.untag_resource, spell=spell, ResourceARN=arn)
     return {}
 
 
@@ -92,18 +88,11 @@ def _put_alarm(aws: Aws, alarm: str, inputs: Inputs, **more: Any) -> None:
     aws.client("cloudwatch").put_metric_alarm(**request)
 
 
-def _alarm_arn(aws: Aws, alarm: str) -> str:
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:cloudwatch:{aws.region}:{account}:alarm:{alarm}"
-
-
 def _create_dashboard(aws: Aws, _name: str, inputs: Inputs) -> Created:
     dashboard = inputs["dashboardName"]
-    account = aws.client("sts").get_caller_identity()["Account"]
+    arn = f"arn:aws:cloudwatch::{aws.account_id()}:dashboard/{dashboard}"
     _put_dashboard(aws, dashboard, inputs)
-    return Created(
-        id=dashboard, outputs={"dashboardArn": f"arn:aws:cloudwatch::{account}:dashboard/{dashboard}"}
-    )
+    return Created(id=dashboard, outputs={"dashboardArn": arn})
 
 
 def _read_dashboard(aws: Aws, resource: Existing) -> Inputs:

@@ -97,12 +97,8 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
         _wait_until_active(aws, table)
     if "pointInTimeRecovery" in change.different:
         _put_recovery(aws, table, change.different["pointInTimeRecovery"])
-    arn = change.resource.outputs["arn"]
-    update_tags(
-        change,
-        tag=lambda tags: dynamodb.tag_resource(ResourceArn=arn, Tags=key_value_tags(tags)),
-        untag=lambda keys: dynamodb.untag_resource(ResourceArn=arn, TagKeys=keys),
-    )
+    arn, spell = change.resource.outputs["arn"], key_value_tags
+    update_tags(change, dynamodb.tag_resource, dynamodb.untag_resource, spell=spell, ResourceArn=arn)
     return {}
 
 

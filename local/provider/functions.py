@@ -112,11 +112,7 @@ def _update_function(aws: Aws, change: Change) -> Mapping[str, Any]:
     if "reservedConcurrentExecutions" in different:
         _reserve(aws, function, different["reservedConcurrentExecutions"])
     arn = change.resource.outputs["arn"]
-    update_tags(
-        change,
-        tag=lambda tags: functions.tag_resource(Resource=arn, Tags=tags),
-        untag=lambda keys: functions.untag_resource(Resource=arn, TagKeys=keys),
-    )
+    update_tags(change, functions.tag_resource, functions.untag_resource, Resource=arn)
     return outputs
 
 
@@ -250,11 +246,7 @@ def _update_mapping(aws: Aws, change: Change) -> Mapping[str, Any]:
         updated = functions.update_event_source_mapping(UUID=change.resource.id, **request)
         outputs = {"functionArn": updated["FunctionArn"]}
     arn = change.resource.outputs["arn"]
-    update_tags(
-        change,
-        tag=lambda tags: functions.tag_resource(Resource=arn, Tags=tags),
-        untag=lambda keys: functions.untag_resource(Resource=arn, TagKeys=keys),
-    )
+    update_tags(change, functions.tag_resource, functions.untag_resource, Resource=arn)
     return outputs
 
 

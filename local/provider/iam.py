@@ -57,11 +57,7 @@ def _update_role(aws: Aws, change: Change) -> Mapping[str, Any]:
         )
     if settings := present(different, Description="description", MaxSessionDuration="maxSessionDuration"):
         iam.update_role(RoleName=role, **settings)
-    update_tags(
-        change,
-        tag=lambda tags: iam.tag_role(RoleName=role, Tags=key_value_tags(tags)),
-        untag=lambda keys: iam.untag_role(RoleName=role, TagKeys=keys),
-    )
+    update_tags(change, iam.tag_role, iam.untag_role, spell=key_value_tags, RoleName=role)
     return {}
 
 

@@ -70,11 +70,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
             _rotate(aws, key, change.inputs)
         else:
             kms.disable_key_rotation(KeyId=key)
-    update_tags(
-        change,
-        tag=lambda tags: kms.tag_resource(KeyId=key, Tags=_tag_list(tags)),
-        untag=lambda keys: kms.untag_resource(KeyId=key, TagKeys=keys),
-    )
+    update_tags(change, kms.tag_resource, kms.untag_resource, spell=_tag_list, KeyId=key)
     return {}
 
 

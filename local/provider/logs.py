@@ -30,7 +30,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
         "tags": inputs.get("tags") or {},
         **present(inputs, kmsKeyId="kmsKeyId", logGroupClass="logGroupClass"),
     }
-    arn = _arn(aws, group)
+    arn = aws.arn("logs", f"log-group:{group}")
     logs.create_log_group(**request)
     with undone_on_failure(lambda: logs.delete_log_group(logGroupName=group)):
         if inputs.get("retentionInDays"):
@@ -45,7 +45,7 @@ def _read(aws: Aws, resource: Existing) -> Inputs | None:
     group = next((group for group in groups if group["logGroupName"] == resource.id), None)
     if group is None:
         return None
-    tags = logs.list_tags_for_resource(resourceArn=_arn(aws, resource.id)).get("tags", {})
+    tags = logs.list_tags_for_resource(resourceArn=resource.outputs["arn"]).get("tags", {})
     return {
         "kmsKeyId": group.get("kmsKeyId"),
         "logGroupClass": group.get("logGroupClass"),
@@ -64,23 +64,14 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
         logs.associate_kms_key(logGroupName=group, kmsKeyId=key)
     elif "kmsKeyId" in different:
         logs.disassociate_kms_key(logGroupName=group)
-    arn = _arn(aws, group)
-    update_tags(
-        change,
-        tag=lambda tags: logs.tag_resource(resourceArn=arn, tags=tags),
-        untag=lambda keys: logs.untag_resource(resourceArn=arn, tagKeys=keys),
-    )
+    arn, names = change.resource.outputs["arn"], ("tags", "tagKeys")
+    update_tags(change, logs.tag_resource, logs.untag_resource, names=names, resourceArn=arn)
     return {}
 
 
 def _delete(aws: Aws, resource: Existing) -> None:
     if not resource.inputs.get("skipDestroy"):
         aws.client("logs").delete_log_group(logGroupName=resource.id)
-
-
-def _arn(aws: Aws, group: str) -> str:
-    account = aws.client("sts").get_caller_identity()["Account"]
-    return f"arn:aws:logs:{aws.region}:{account}:log-group:{group}"
 
 
 RESOURCE_TYPES = {

@@ -252,16 +252,25 @@ def tags_of(listed: Any) -> dict[str, str]:
 
 
 def update_tags(
-    change: Change, *, tag: Callable[[dict[str, str]], object], untag: Callable[[list[str]], object]
+    change: Change,
+    tag: Callable[..., object],
+    untag: Callable[..., object],
+    *,
+    spell: Callable[[dict[str, str]], Any] = dict,
+    names: tuple[str, str] = ("Tags", "TagKeys"),
+    **resource: str,
 ) -> None:
-    """Call ``tag`` with the tags that are new or have another value, and ``untag`` with the keys that go."""
+    """Call ``tag`` for the tags that are new or have another value, and ``untag`` for the keys that go.
+
+    Both calls take ``resource``, and the tags and the keys by ``names``; ``spell`` writes the tags.
+    """
     if "tags" not in change.different:
         return
     old, new = change.resource.inputs.get("tags") or {}, change.inputs.get("tags") or {}
     if gone := sorted(set(old) - set(new)):
-        untag(gone)
+        untag(**resource, **{names[1]: gone})
     if put := {key: value for key, value in new.items() if old.get(key) != value}:
-        tag(put)
+        tag(**resource, **{names[0]: spell(put)})
 
 
 def policy_text(policy: Any) -> str:

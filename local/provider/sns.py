@@ -57,11 +57,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
             sns.set_topic_attributes(
                 TopicArn=arn, AttributeName=attribute, AttributeValue=change.different[name]
             )
-    update_tags(
-        change,
-        tag=lambda tags: sns.tag_resource(ResourceArn=arn, Tags=key_value_tags(tags)),
-        untag=lambda keys: sns.untag_resource(ResourceArn=arn, TagKeys=keys),
-    )
+    update_tags(change, sns.tag_resource, sns.untag_resource, spell=key_value_tags, ResourceArn=arn)
     return {}
 
 

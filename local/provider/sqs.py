@@ -59,11 +59,11 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     sqs = aws.client("sqs")
     queue_name = physical_name(inputs, name, max_length=QUEUE_NAME_LENGTH)
     attributes: Any = _attributes(inputs)
-    # Asked before: SQS answers a second CreateQueue with the queue that there is, so the creation of a queue
-    # can't be undone without the risk of deleting somebody else's.
-    account = aws.client("sts").get_caller_identity()["Account"]
+    # Asked for first: SQS answers a second CreateQueue with the existing queue, so if anything failed later,
+    # undoing the creation could delete somebody else's queue.
+    arn = aws.arn("sqs", queue_name)
     created = sqs.create_queue(QueueName=queue_name, Attributes=attributes, tags=inputs.get("tags") or {})
-    url, arn = created["QueueUrl"], f"arn:aws:sqs:{aws.region}:{account}:{queue_name}"
+    url = created["QueueUrl"]
     return Created(id=url, outputs={"name": queue_name, "arn": arn, "url": url})
 
 
@@ -77,11 +77,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
     attributes: Any = _attributes(change.different)
     if attributes:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
-    update_tags(
-        change,
-        tag=lambda tags: sqs.tag_queue(QueueUrl=url, Tags=tags),
-        untag=lambda keys: sqs.untag_queue(QueueUrl=url, TagKeys=keys),
-    )
+    update_tags(change, sqs.tag_queue, sqs.untag_queue, QueueUrl=url)
     return {}
 
 

@@ -30,15 +30,15 @@ CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
 
 def create_deployer(emulator: Emulator) -> Credentials:
     """Make the user, and allow what the embedded AWS asks for otherwise than AWS does."""
-    iam = emulator.administrator.client("iam")
-    iam.create_user(UserName="deployer")
-    account = emulator.administrator.client("sts").get_caller_identity()["Account"]
-    policies: dict[str, Any] = dict(deployer_policies(account, emulator.administrator.region))
+    aws = emulator.administrator
+    policies: dict[str, Any] = dict(deployer_policies(aws.account_id(), aws.region))
     gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]
     policies["gaps"] = {
         "Version": "2012-10-17",
         "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
     }
+    iam = aws.client("iam")
+    iam.create_user(UserName="deployer")
     for name, policy in policies.items():
         made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])

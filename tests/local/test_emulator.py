@@ -31,7 +31,7 @@ def test_it_listens_on_the_given_port_and_leaves_nothing(used_port: int, tempora
         port = first.port
     with running_emulator(port) as again:
         assert again.endpoint_url == f"https://127.0.0.1:{port}"
-        assert again.administrator.client("sts").get_caller_identity()["Account"]
+        assert again.administrator.account_id()
         assert port != used_port
 
     assert list(temporary_files.iterdir()) == []
