@@ -120,24 +120,24 @@ CASES: Sequence[Case] = (
 )
 
 TWO_ENTRIES = (
-    "Nothing. An upload that is delivered once before the change and once after it can get two entries, "
-    "which `bill-e reconcile` reports"
+    "Nothing. If an upload's event is delivered both before and after the change, the upload can get two "
+    "entries, and `bill-e reconcile` reports them"
 )
 
 LOST = {
-    ("encryption", "aws-owned"): "Nothing, if `formerKeyArns` names the key in the same update; without "
-    "it, uploads and messages under the key can't be read until it does. The key stays in the account and "
-    "keeps costing its monthly fee",
-    ("logRetentionDays", 365): "Nothing. With fewer days, CloudWatch and S3 delete the logs that are older",
-    ("objectLockDays", 0): "Nothing. Without protectData, the rule for new uploads goes; those that are "
-    "locked stay locked",
+    ("encryption", "aws-owned"): "Nothing, if `formerKeyArns` names the key in the same update. Otherwise "
+    "uploads and messages under the key can't be read until it does. The key stays in the account and has a "
+    "monthly fee",
+    ("logRetentionDays", 365): "Nothing. If you lower it, CloudWatch and S3 delete the older logs",
+    ("objectLockDays", 0): "Nothing. Without protectData, new uploads get no lock any more; locked ones "
+    "stay locked",
     ("protectData", False): "Nothing now; from then on, `pulumi destroy` deletes the uploads and the ledger",
-    ("objectLockMode", "compliance"): "Nothing. Nobody can delete a new upload before its time is over, "
-    "not even the account's root user",
+    ("objectLockMode", "compliance"): "Nothing. Nobody can delete a new upload before its lock ends, not "
+    "even the account's root user",
     ("maxReceiptMegabytes", 50): TWO_ENTRIES,
     ("acceptedTypes", ("application/pdf",)): TWO_ENTRIES,
     ("uploadPrefix", "receipts/"): "Nothing. From then on, uploads outside the folder get no entry",
-    ("alarmEmail", ""): "Nothing. Nobody gets the alarms by e-mail any more",
+    ("alarmEmail", ""): "Nothing. Nobody gets e-mails about alarms any more",
 }
 """What a change costs beyond what the engine sees, by setting and new value."""
 
@@ -202,14 +202,13 @@ def _grouped(steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
 PREAMBLE = """\
 # What changing a setting does to a running stack
 
-Read this before `pulumi up`. Each row is one setting changed alone on a running stack, as the Pulumi engine
-plans it. The stacks have `protectData: true`, except in the row that says otherwise.
-What has to be replaced follows this repository's own provider
-([decision 7](decisions/0007-the-engine-in-our-checks.md)), which follows pulumi-aws.
+Read this before `pulumi up`. Each row shows what the Pulumi engine plans if you change one setting on a
+running stack. The stacks have `protectData: true`, except in the row that says otherwise. Which changes replace
+a resource comes from our own provider ([decision 7](decisions/0007-the-engine-in-our-checks.md)), which follows
+pulumi-aws. `make changes` writes this page.
 
-No change of a setting replaces or deletes a bucket, a table, a queue, a key or a log group.
-A resource in the third column keeps its identity and its data.
-`make changes` writes this page, and tests check that it is up to date.
+No change of a setting replaces or deletes a bucket, a table, a queue, a key or a log group. A resource in the
+third column keeps its identity and its data.
 
 | setting | change | updated in place | created, replaced or removed | lost |
 |---|---|---|---|---|
@@ -254,7 +253,7 @@ def _refusal(run: Run) -> str | None:
         if text.startswith("- ") and "allowed:" in text:
             return text.removeprefix("- ")
         if "is currently marked for protection" in text or "is protected" in text:
-            return "Pulumi deletes nothing that is protected; set `protectData` to false first"
+            return "Pulumi doesn't delete what is protected; set `protectData` to false first"
     raise AssertionError(run.text)
 
 
