@@ -63,12 +63,6 @@ def test_every_section_that_an_alarm_links_to_says_what_it_means_how_to_look_and
         assert positions == sorted(positions)
 
 
-def test_links_within_the_page_lead_somewhere() -> None:
-    targets = set(re.findall(r"\]\(#([^)]+)\)", TEXT))
-    assert targets
-    assert targets <= set(sections())
-
-
 def test_commands_take_outputs_and_log_groups_that_a_stack_has() -> None:
     exports = graph_of("prod").exports
     outputs = set(re.findall(r"(?:\$\(|`)out (\w+)", TEXT)) | set(re.findall(r"stack output (\w+)", TEXT))
