@@ -203,9 +203,9 @@ PREAMBLE = """\
 # What changing a setting does to a running stack
 
 Read this before `pulumi up`. Each row shows what the Pulumi engine plans if you change one setting on a
-running stack. The stacks have `protectData: true`, except in the row that says otherwise. Which changes replace
-a resource comes from our own provider ([decision 7](decisions/0007-the-engine-in-our-checks.md)), which follows
-pulumi-aws. `make changes` writes this page.
+running stack. The stacks have `protectData: true`, except in the row that says otherwise. Which changes
+replace a resource comes from our own provider ([decision 7](decisions/0007-the-engine-in-our-checks.md)),
+which follows pulumi-aws. `make changes` writes this page.
 
 No change of a setting replaces or deletes a bucket, a table, a queue, a key or a log group. A resource in the
 third column keeps its identity and its data.
