@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,24 +69,27 @@ def running_stack(
         from local.program import deploy
 
         outputs = deploy(emulator.administrator, config=config)
-        caller = emulator.seen_by(_create_user("caller", emulator.administrator, outputs))
-        operator = emulator.seen_by(_create_user("operator", emulator.administrator, outputs))
+        caller, operator = (
+            emulator.seen_by(create_user(emulator.administrator, role, _policy(role, outputs)))
+            for role in ("caller", "operator")
+        )
         with contextlib.closing(caller), contextlib.closing(operator):
             yield EmbeddedStack(emulator=emulator, outputs=outputs, caller=caller, operator=operator)
 
 
-def _create_user(role: str, administrator: Aws, outputs: Mapping[str, Any]) -> Credentials:
-    """Make an IAM user with the policy that the program exports for a ``caller`` or an ``operator``."""
+def _policy(role: str, outputs: Mapping[str, Any]) -> str:
+    """Return the policy that the program exports for its callers or operators."""
     policy = outputs.get(f"{role}_policy")
     if policy is None:
         raise LocalError(f"the program has no output {role}_policy, so {role}s cannot be given their rights")
+    return policy if isinstance(policy, str) else json.dumps(policy)
+
+
+def create_user(administrator: Aws, name: str, policy: str | None = None) -> Credentials:
+    """Make an IAM user who may do what ``policy`` allows, and return the user's key."""
     iam = administrator.client("iam")
-    name = f"{role}-{secrets.token_hex(4)}"
     iam.create_user(UserName=name)
-    iam.put_user_policy(
-        UserName=name,
-        PolicyName=role,
-        PolicyDocument=policy if isinstance(policy, str) else json.dumps(policy),
-    )
+    if policy:
+        iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])

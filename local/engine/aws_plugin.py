@@ -34,7 +34,7 @@ from local.engine.values import (
     to_struct,
     unknown_paths,
 )
-from local.provider import Existing
+from local.provider.schema import Created, Existing
 
 ENDPOINT, CA_BUNDLE = "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"
 KEY_ID, KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
@@ -158,7 +158,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
             made = self.create(_type(request.urn), _name(request.urn), _known(inputs))
         return provider_pb2.CreateResponse(id=made.id, properties=to_struct({**inputs, **made.outputs}))
 
-    def create(self, type_: str, name: str, inputs: Properties) -> provider.Created:
+    def create(self, type_: str, name: str, inputs: Properties) -> Created:
         """Make a resource: what a test replaces to have it fail."""
         return provider.create(self.aws, type_, name, inputs)
 

@@ -28,7 +28,6 @@ from local.provider import (
     sqs,
 )
 from local.provider.comparison import as_written
-from local.provider.inventory import inventory
 from local.provider.schema import (
     Change,
     Created,
@@ -38,20 +37,6 @@ from local.provider.schema import (
     difference,
     unknown_properties,
 )
-
-__all__ = [
-    "Created",
-    "Existing",
-    "Inputs",
-    "call",
-    "check",
-    "create",
-    "delete",
-    "inventory",
-    "read",
-    "replaced_by",
-    "update",
-]
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     **apigateway.RESOURCE_TYPES,

@@ -1,7 +1,8 @@
-"""S3: the configurations of a bucket. Each is put as a whole, and read and removed on its own."""
+"""S3: the configurations of a bucket. Each is put as a whole, and is read and removed on its own."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -32,12 +33,15 @@ def _get_versioning(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
 
 
 def _suspend_versioning(aws: Aws, bucket: str) -> None:
-    """Suspend it, which is all that S3 can do; a bucket with Object Lock stays versioned."""
+    """Suspend it, since S3 can't do more. A bucket with Object Lock stays versioned."""
     try:
         aws.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidBucketState":
             raise
+
+
+_ENCRYPTION = fields("sseAlgorithm", "kmsMasterKeyId")
 
 
 def _put_encryption(aws: Aws, _name: str, inputs: Inputs) -> None:
@@ -73,7 +77,7 @@ def _encryption_rule(rule: Any) -> Inputs:
 
 
 def _remove_encryption(aws: Aws, bucket: str) -> None:
-    """Go back to S3's own keys (SSE-S3), which every bucket has since January 2023."""
+    """Go back to S3's own keys (SSE-S3), which every bucket has had since January 2023."""
     aws.client("s3").delete_bucket_encryption(Bucket=bucket)
 
 
@@ -140,7 +144,7 @@ def _get_lifecycle(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
 
 
 def _lifecycle_rule(rule: Any) -> Inputs:
-    """Return all of a rule, also what no program here can ask for: somebody may have added a transition."""
+    """Return the whole rule, with what no program here can ask for: somebody may have added a transition."""
     found = camel_all({name: value for name, value in rule.items() if name != "ID"})
     return {**found, "id": rule.get("ID")}
 
@@ -185,7 +189,7 @@ def _get_notification(aws: Aws, bucket: str, written: Inputs) -> Inputs | None:
         name: [_target_as_input(target) for target in found.get(parameter, [])]
         for name, parameter in _NOTIFIED.items()
     }
-    # It's an empty object if it is on, and absent if not.
+    # EventBridge is an empty object if it is on, and absent if not.
     now = {**targets, "eventbridge": True if "EventBridgeConfiguration" in found else None}
     return now if any(now.values()) or not written.get("queues") else None
 
@@ -195,7 +199,7 @@ _NOTIFIED = {
     "queues": "QueueConfigurations",
     "topics": "TopicConfigurations",
 }
-"""Input property to what S3 calls it. A program here can ask for queues alone; others are a difference."""
+"""Input property to S3's name for it. A program here can only ask for queues; anything else is drift."""
 
 
 def _target_as_input(target: Any) -> Inputs:
@@ -272,80 +276,56 @@ def _remove_object_lock_rule(aws: Aws, bucket: str) -> None:
     )
 
 
+_of_bucket = functools.partial(configuration, "bucket")
+
 RESOURCE_TYPES = {
-    "aws:s3/bucketVersioning:BucketVersioning": configuration(
-        "bucket",
+    "aws:s3/bucketVersioning:BucketVersioning": _of_bucket(
         fields(versioningConfiguration=fields("status")),
-        put=_put_versioning,
-        get=_get_versioning,
-        remove=_suspend_versioning,
+        _put_versioning,
+        _get_versioning,
+        _suspend_versioning,
     ),
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": configuration(
-        "bucket",
-        fields(
-            rules=fields(
-                "bucketKeyEnabled",
-                applyServerSideEncryptionByDefault=fields("sseAlgorithm", "kmsMasterKeyId"),
-            )
-        ),
-        put=_put_encryption,
-        get=_get_encryption,
-        remove=_remove_encryption,
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _of_bucket(
+        fields(rules=fields("bucketKeyEnabled", applyServerSideEncryptionByDefault=_ENCRYPTION)),
+        _put_encryption,
+        _get_encryption,
+        _remove_encryption,
         defaults={"rules": {"bucketKeyEnabled": False}},
     ),
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": configuration(
-        "bucket",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _of_bucket(
         _ACCESS_BLOCK,
-        put=_put_public_access_block,
-        get=_get_public_access_block,
-        remove=_remove_public_access_block,
+        _put_public_access_block,
+        _get_public_access_block,
+        _remove_public_access_block,
         defaults=dict.fromkeys(_ACCESS_BLOCK, False),
     ),
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": configuration(
-        "bucket",
-        fields(rule=fields("objectOwnership")),
-        put=_put_ownership,
-        get=_get_ownership,
-        remove=_remove_ownership,
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _of_bucket(
+        fields(rule=fields("objectOwnership")), _put_ownership, _get_ownership, _remove_ownership
     ),
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": configuration(
-        "bucket",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _of_bucket(
         fields(rules=_LIFECYCLE_RULE),
-        put=_put_lifecycle,
-        get=_get_lifecycle,
-        remove=_remove_lifecycle,
+        _put_lifecycle,
+        _get_lifecycle,
+        _remove_lifecycle,
         defaults={"rules": {"expiration": {"expiredObjectDeleteMarker": False}}},
     ),
-    "aws:s3/bucketLogging:BucketLogging": configuration(
-        "bucket",
-        fields("targetBucket", "targetPrefix"),
-        put=_put_logging,
-        get=_get_logging,
-        remove=_remove_logging,
+    "aws:s3/bucketLogging:BucketLogging": _of_bucket(
+        fields("targetBucket", "targetPrefix"), _put_logging, _get_logging, _remove_logging
     ),
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": configuration(
-        "bucket",
-        fields(rule=_LOCK_RULE),
-        put=_put_object_lock,
-        get=_get_object_lock,
-        remove=_remove_object_lock_rule,
+    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": _of_bucket(
+        fields(rule=_LOCK_RULE), _put_object_lock, _get_object_lock, _remove_object_lock_rule
     ),
-    "aws:s3/bucketPolicy:BucketPolicy": configuration(
-        "bucket", fields("policy"), put=_put_policy, get=_get_policy, remove=_remove_policy
+    "aws:s3/bucketPolicy:BucketPolicy": _of_bucket(
+        fields("policy"), _put_policy, _get_policy, _remove_policy
     ),
-    "aws:s3/bucketNotification:BucketNotification": configuration(
-        "bucket",
+    "aws:s3/bucketNotification:BucketNotification": _of_bucket(
         fields(queues=fields("id", "queueArn", "events", "filterPrefix", "filterSuffix")),
-        put=_put_notification,
-        get=_get_notification,
-        remove=_remove_notification,
+        _put_notification,
+        _get_notification,
+        _remove_notification,
         defaults={"queues": {"id": ANY}},
     ),
-    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": configuration(
-        "bucket",
-        fields(corsRules=_CORS_RULE),
-        put=_put_cors,
-        get=_get_cors,
-        remove=_remove_cors,
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _of_bucket(
+        fields(corsRules=_CORS_RULE), _put_cors, _get_cors, _remove_cors
     ),
 }

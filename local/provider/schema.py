@@ -99,10 +99,10 @@ class ResourceType:
 def configuration(
     of: str,
     properties: Shape,
-    *,
     put: Callable[[Aws, str, Inputs], None],
     get: Callable[[Aws, str, Inputs], Inputs | None],
     remove: Callable[[Aws, str], None],
+    *,
     defaults: Mapping[str, Any] | None = None,
 ) -> ResourceType:
     """Build the type of a configuration: one call puts it, however it was before.

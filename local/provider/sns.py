@@ -128,7 +128,7 @@ RESOURCE_TYPES = {
         defaults={"displayName": "", "kmsMasterKeyId": ""},
     ),
     "aws:sns/topicPolicy:TopicPolicy": configuration(
-        "arn", fields("policy"), put=_put_policy, get=_get_policy, remove=_put_default_policy
+        "arn", fields("policy"), _put_policy, _get_policy, _put_default_policy
     ),
     "aws:sns/topicSubscription:TopicSubscription": ResourceType(
         properties=fields("endpoint", "protocol", "topic"),

@@ -129,7 +129,7 @@ def _policy(name: str) -> ResourceType:
         attributes: Any = {_ATTRIBUTES[name]: ""}
         aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
-    return configuration("queueUrl", fields(name), put=put, get=get, remove=remove)
+    return configuration("queueUrl", fields(name), put, get, remove)
 
 
 RESOURCE_TYPES = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from local import LocalError, provider
 from local.engine.aws_plugin import AwsPlugin, main
-from local.provider import Created
+from local.provider.schema import Created
 from tests.local.refusing_aws import RefusingAws
 
 FAILURE = "it was told to fail"

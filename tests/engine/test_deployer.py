@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local import provider
 from local.emulator.process import Emulator
 from tests.engine.stacks import Engine
 from tests.engine.test_failures import EVERYTHING
+from tests.local.account import inventory
 from tests.local.deployer import create_deployer
 
 CHANGED = {
@@ -45,4 +45,4 @@ def test_deployer_takes_a_stack_from_its_first_update_to_its_last(
     gone = stack.destroy()
 
     assert gone.code == 0, gone.text
-    assert list(provider.inventory(engine.aws)) == ["aws:kms/key:Key"]  # which outlives its stack
+    assert list(inventory(engine.aws)) == ["aws:kms/key:Key"]  # which outlives its stack

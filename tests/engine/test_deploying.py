@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from local import provider
 from local.engine import tools
 from tests.engine.stacks import REPOSITORY, Engine
+from tests.local.account import inventory
 from tests.local.eventually import eventually
 
 ACCOUNT, EMBEDDED_ACCOUNT = "111122223333", "000000000000"
@@ -97,7 +97,7 @@ def test_stacks_dev_and_prod_are_deployed_changed_and_destroyed(
         done = _type_in(line, checkout, environment)
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
-    assert not any(provider.inventory(engine.aws).values())
+    assert not any(inventory(engine.aws).values())
 
 
 def test_second_stack_is_deployed_beside_the_embedded_one(checkout: Path, pulumi: Path) -> None:

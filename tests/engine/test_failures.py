@@ -15,6 +15,7 @@ from local.emulator.process import Emulator
 from tests.engine.faults import PLUGINS, Faults
 from tests.engine.faulty_plugin import FAILURE
 from tests.engine.stacks import Engine, Stack
+from tests.local.account import inventory
 from tests.local.refusing_aws import REFUSAL
 
 EVERYTHING = {
@@ -54,14 +55,14 @@ class Account:
     def assert_holds_once(self, stack: Stack) -> None:
         """Hold what has come into the account against what the state knows, one for one."""
         known = Counter(resource["type"] for resource in stack.resources())
-        now = provider.inventory(self.aws)
+        now = inventory(self.aws)
         new = {type_: len(set(found) - set(self.before.get(type_, ()))) for type_, found in now.items()}
         assert new == {type_: known[type_] for type_ in new}
 
 
 @pytest.fixture
 def account(emulator: Emulator) -> Account:
-    return Account(aws=emulator.administrator, before=provider.inventory(emulator.administrator))
+    return Account(aws=emulator.administrator, before=inventory(emulator.administrator))
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_what_was_made_without_pulumis_knowledge_is_named_by_the_next_update(
     assert completed.code == 0, completed.text
     assert "::bill-e-ledger-table, interrupted while creating" in completed.text
     assert stack.destroy().code == 0
-    (table,) = provider.inventory(stack.engine.aws)["aws:dynamodb/table:Table"]
+    (table,) = inventory(stack.engine.aws)["aws:dynamodb/table:Table"]
     stack.engine.aws.client("dynamodb").delete_table(TableName=table)
 
 

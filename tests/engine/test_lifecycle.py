@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local import provider
 from tests.engine.stacks import Engine, Stack
+from tests.local.account import inventory
 
 NO_CHANGES = "--expect-no-changes"
 
@@ -25,13 +25,13 @@ def stack(new_engine: Callable[..., Engine]) -> Stack:
 
 def test_preview_of_a_new_stack_makes_nothing(new_engine: Callable[..., Engine]) -> None:
     engine = new_engine()
-    before = provider.inventory(engine.aws)
+    before = inventory(engine.aws)
 
     planned = engine.stack("planned").preview()
 
     assert planned.code == 0, planned.text
     assert set(planned.counts()) == {"create"}
-    assert provider.inventory(engine.aws) == before
+    assert inventory(engine.aws) == before
 
 
 def test_second_up_changes_nothing(stack: Stack) -> None:
@@ -124,7 +124,7 @@ def test_destroy_leaves_nothing_of_an_unprotected_stack(stack: Stack) -> None:
 
     assert gone.code == 0, gone.text
     assert stack.resources() == []
-    assert not any(provider.inventory(stack.engine.aws).values())
+    assert not any(inventory(stack.engine.aws).values())
 
 
 def test_destroy_that_stops_at_locked_uploads_leaves_their_entries(new_engine: Callable[..., Engine]) -> None:
@@ -137,6 +137,6 @@ def test_destroy_that_stops_at_locked_uploads_leaves_their_entries(new_engine: C
 
     assert stopped.code != 0
     assert "object protected by object lock" in stopped.text
-    there = provider.inventory(aws)
+    there = inventory(aws)
     assert outputs["uploads_bucket"] in there["aws:s3/bucket:Bucket"]
     assert there["aws:dynamodb/table:Table"] == [outputs["ledger_table"]]

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from components import BillE
-from local import provider
 from tests.engine.stacks import REPOSITORY, Engine, Stack
+from tests.local.account import inventory
 from tests.local.eventually import eventually
 from tests.local.stack import png
 
@@ -74,7 +74,7 @@ def test_outputs_of_the_component_are_those_of_a_stack(stack: Stack) -> None:
 def test_upload_ends_in_an_entry(stack: Stack) -> None:
     aws, bucket = stack.engine.aws, stack.outputs()["bucket"]
     version = aws.client("s3").put_object(Bucket=bucket, Key="receipt.png", Body=png())["VersionId"]
-    (table,) = provider.inventory(aws)["aws:dynamodb/table:Table"]
+    (table,) = inventory(aws)["aws:dynamodb/table:Table"]
 
     items: Any = eventually("an entry", lambda: aws.client("dynamodb").scan(TableName=table)["Items"])
 
@@ -118,4 +118,4 @@ def test_stack_is_destroyed_and_leaves_an_empty_account(stack: Stack) -> None:
     gone = stack.destroy()
 
     assert gone.code == 0, gone.text
-    assert not any(provider.inventory(stack.engine.aws).values())
+    assert not any(inventory(stack.engine.aws).values())

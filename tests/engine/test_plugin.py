@@ -14,6 +14,7 @@ from local.aws import Aws
 from local.emulator.process import running_emulator
 from local.engine.aws_plugin import CA_BUNDLE, ENDPOINT, KEY, KEY_ID, AwsPlugin, embedded_aws
 from local.engine.values import CONFIDENTIAL, SIGNATURE, UNKNOWN, from_struct, to_struct
+from tests.local.account import inventory
 
 LOG_GROUP, BUCKET = "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"
 
@@ -71,13 +72,13 @@ def confidential(value: Any) -> dict[str, Any]:
 
 
 def test_preview_of_a_create_makes_nothing_and_keeps_what_is_not_known(plugin: AwsPlugin, aws: Aws) -> None:
-    before = provider.inventory(aws)
+    before = inventory(aws)
 
     planned = create(plugin, LOG_GROUP, {"name": "planned", "kmsKeyId": UNKNOWN}, preview=True)
 
     assert planned.id == ""
     assert from_struct(planned.properties) == {"name": "planned", "kmsKeyId": UNKNOWN}
-    assert provider.inventory(aws) == before
+    assert inventory(aws) == before
 
 
 def test_create_with_something_unknown_is_refused_and_names_it(plugin: AwsPlugin) -> None:

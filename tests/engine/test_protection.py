@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local import provider
 from local.aws import Aws
 from tests.engine.stacks import DATA_TYPES, Engine, Stack
+from tests.local.account import inventory
 from tests.local.eventually import eventually
 from tests.local.stack import png
 from tests.protected_types import GUARD_DATA, HOLD_DATA
@@ -49,7 +49,7 @@ def test_destroy_gets_at_nothing_that_holds_or_guards_data(stack: Stack, flags: 
 
     assert _guarded(stack) == before, destroyed.text
     assert _there(stack.engine.aws) == there, destroyed.text
-    assert key in provider.inventory(stack.engine.aws)[KEY], destroyed.text
+    assert key in inventory(stack.engine.aws)[KEY], destroyed.text
 
 
 def test_unprotected_stack_is_destroyed_and_leaves_only_the_customer_s_key(stack: Stack) -> None:
@@ -62,7 +62,7 @@ def test_unprotected_stack_is_destroyed_and_leaves_only_the_customer_s_key(stack
     gone = stack.destroy()
 
     assert gone.code == 0, gone.text
-    assert provider.inventory(stack.engine.aws) == {KEY: [key]}
+    assert inventory(stack.engine.aws) == {KEY: [key]}
 
 
 def _guarded(stack: Stack) -> set[tuple[str, str, str]]:
@@ -76,7 +76,7 @@ def _guarded(stack: Stack) -> set[tuple[str, str, str]]:
 
 def _there(aws: Aws) -> dict[str, Any]:
     """The data and what guards it, as AWS has them."""
-    listed = {type_: ids for type_, ids in provider.inventory(aws).items() if type_ in HOLD_DATA}
+    listed = {type_: ids for type_, ids in inventory(aws).items() if type_ in HOLD_DATA}
     return {
         **listed,
         "buckets": [_bucket(aws, name) for name in listed[BUCKET]],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from local import provider
 from tests.engine.stacks import Engine, Stack
+from tests.local.account import inventory
 
 
 def test_stacks_of_one_account_do_not_touch_each_other(new_engine: Callable[..., Engine]) -> None:
@@ -19,14 +19,14 @@ def test_stacks_of_one_account_do_not_touch_each_other(new_engine: Callable[...,
 
     assert _shared(one, namesake) == set()
     assert _shared(one, other) == set()
-    assert all(len(names) == len(set(names)) for names in provider.inventory(one.engine.aws).values())
+    assert all(len(names) == len(set(names)) for names in inventory(one.engine.aws).values())
     assert namesake.destroy().code == 0
 
     for stack in (one, other):
         untouched = stack.refresh("--expect-no-changes")
         assert untouched.code == 0, untouched.text
         assert stack.destroy().code == 0
-    assert not any(provider.inventory(one.engine.aws).values())
+    assert not any(inventory(one.engine.aws).values())
 
 
 def _shared(one: Stack, other: Stack) -> set[str]:

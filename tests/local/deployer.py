@@ -7,6 +7,7 @@ from typing import Any
 
 from components.policies import deployer_policies
 from local.aws import Credentials
+from local.embedded_stack import create_user
 from local.emulator.process import Emulator
 
 ASKED_WITHOUT_A_RESOURCE = (
@@ -37,10 +38,8 @@ def create_deployer(emulator: Emulator) -> Credentials:
         "Version": "2012-10-17",
         "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
     }
-    iam = aws.client("iam")
-    iam.create_user(UserName="deployer")
+    iam, credentials = aws.client("iam"), create_user(aws, "deployer")
     for name, policy in policies.items():
         made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
-    key = iam.create_access_key(UserName="deployer")["AccessKey"]
-    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+    return credentials

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws import Aws, Credentials
+from local.embedded_stack import create_user
 from tests.local.stack import DeployedStack, declared, png
 
 ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
@@ -120,12 +121,8 @@ def test_function_can_do_no_more_than_its_role_says(stack: DeployedStack) -> Non
 
 
 def new_user(stack: DeployedStack, policy: dict[str, Any] | None = None) -> Credentials:
-    iam, name = stack.administrator.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
-    iam.create_user(UserName=name)
-    if policy:
-        iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=json.dumps(policy))
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+    name, document = f"user-{uuid.uuid4().hex[:8]}", json.dumps(policy) if policy else None
+    return create_user(stack.administrator, name, document)
 
 
 def assert_denied(deed: Callable[[], object]) -> None:

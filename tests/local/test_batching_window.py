@@ -2,104 +2,78 @@
 
 from __future__ import annotations
 
-import io
-import json
 import threading
 import time
-import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from ministack.services import sqs
 
+from local import provider
+from local.aws import Aws
 from local.emulator import batching_window
 from local.emulator.batching_window import MOST_AT_ONCE
+from local.provider.schema import Existing
+from tests.local.account import Account, code, policy
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack
 
-HANDLER = 'def handle(event, context):\n    print("received", len(event["Records"]))\n'
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
-RIGHTS = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["sqs:*", "logs:*"], "Resource": "*"}],
-}
+HANDLER = 'def handler(event, context):\n    print("received", len(event["Records"]))\n'
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Consumer:
     """A queue, and a function that says how many messages it was given at a time."""
 
-    def __init__(self, stack: DeployedStack, url: str, log_group: str) -> None:
-        self._aws, self._url, self._log_group = stack.administrator, url, log_group
+    aws: Aws
+    queue: Existing
+    log_group: str
 
     def send(self, count: int) -> None:
         for number in range(count):
-            self._aws.client("sqs").send_message(QueueUrl=self._url, MessageBody=str(number))
+            self.aws.client("sqs").send_message(QueueUrl=self.queue.id, MessageBody=str(number))
 
     def batches(self) -> list[int]:
-        events = self._aws.client("logs").filter_log_events(logGroupName=self._log_group)["events"]
+        events = self.aws.client("logs").filter_log_events(logGroupName=self.log_group)["events"]
         said = (event["message"].split() for event in events)
         return [int(words[1]) for words in said if words[:1] == ["received"]]
 
 
 @pytest.fixture
 def consumer(stack: DeployedStack) -> Iterator[Callable[..., Consumer]]:
-    """Makes consumers, each with a mapping of its own, and removes them."""
-    aws, name = stack.administrator, f"window-{uuid.uuid4().hex[:8]}"
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("module.py", HANDLER)
+    """Makes consumers, each with a mapping of its own, and stops them."""
+    account = Account(aws=stack.administrator)
     with ExitStack() as cleanup:
 
         def make(*, batch_size: int, window_seconds: int) -> Consumer:
-            role = aws.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
-            aws.client("iam").put_role_policy(
-                RoleName=name, PolicyName=name, PolicyDocument=json.dumps(RIGHTS)
-            )
-            sqs, functions = aws.client("sqs"), aws.client("lambda")
-            url = sqs.create_queue(QueueName=name)["QueueUrl"]
-            cleanup.callback(sqs.delete_queue, QueueUrl=url)
-            arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-            aws.client("logs").create_log_group(logGroupName=f"/aws/lambda/{name}")
-            functions.create_function(
-                FunctionName=name,
-                Runtime="python3.14",
-                Handler="module.handle",
-                Role=role["Role"]["Arn"],
-                Code={"ZipFile": code.getvalue()},
-            )
-            cleanup.callback(functions.delete_function, FunctionName=name)
-            mapping = functions.create_event_source_mapping(
-                EventSourceArn=arn["QueueArn"],
-                FunctionName=name,
-                BatchSize=batch_size,
-                MaximumBatchingWindowInSeconds=window_seconds,
-            )
-            cleanup.callback(functions.delete_event_source_mapping, UUID=mapping["UUID"])
-            return Consumer(stack, url, f"/aws/lambda/{name}")
+            role, queue = account.role(), account.queue()
+            rights = policy(Action=["sqs:*", "logs:*"], Resource="*")
+            account.make("aws:iam/rolePolicy:RolePolicy", {"role": role.id, "policy": rights})
+            function = account.function(code=code(HANDLER), role=role.outputs["arn"], runtime="python3.14")
+            group = account.make("aws:cloudwatch/logGroup:LogGroup", {"name": f"/aws/lambda/{function.id}"})
+            inputs = {
+                "batchSize": batch_size,
+                "eventSourceArn": queue.outputs["arn"],
+                "functionName": function.id,
+                "maximumBatchingWindowInSeconds": window_seconds,
+            }
+            mapping = account.make(MAPPING, inputs)
+            cleanup.callback(provider.delete, account.aws, MAPPING, mapping)
+            return Consumer(aws=account.aws, queue=queue, log_group=group.id)
 
         yield make
 
 
-def test_a_full_batch_does_not_wait_for_its_window(consumer: Callable[..., Consumer]) -> None:
-    made = consumer(batch_size=3, window_seconds=300)
-
-    made.send(3)
-
-    eventually("three messages are received", lambda: sum(made.batches()) == 3)
-    assert made.batches() == [3]
-
-
-def test_messages_within_a_window_are_one_batch(consumer: Callable[..., Consumer]) -> None:
-    made = consumer(batch_size=10, window_seconds=2)
+@pytest.mark.parametrize(("batch_size", "window_seconds"), [(3, 300), (10, 2)])
+def test_a_batch_ends_when_it_is_full_or_its_window_is_over(
+    consumer: Callable[..., Consumer], batch_size: int, window_seconds: int
+) -> None:
+    made = consumer(batch_size=batch_size, window_seconds=window_seconds)
 
     made.send(3)
 

@@ -13,7 +13,7 @@ from bench.contestants import LEDGER, empty_tables
 from bench.simulated_aws.dynamodb import DynamoDb
 from functions.contract import schema
 from functions.contract.entry import Outcome
-from tests.functions.time_indexes import entry
+from tests.functions.examples import entry
 from tests.local.stack import DeployedStack
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,28 +14,8 @@ from local import provider
 from local.aws import Aws
 from local.emulator.process import running_emulator
 from local.program import deploy
-from local.provider import Existing
+from tests.local.account import EVERYTHING, creations
 from tests.local.deployer import ASKED_UNDER_ANOTHER_NAME, ASKED_WITHOUT_A_RESOURCE, create_deployer
-
-EVERYTHING = {
-    "bill-e:apiAuth": "jwt",
-    "bill-e:jwtIssuer": "https://login.example.com/",
-    "bill-e:jwtAudience": ["bill-e"],
-    "bill-e:allowedOrigins": ["https://receipts.example.com"],
-    "bill-e:alarmEmail": "on-call@example.com",
-    "bill-e:encryption": "customer-key",
-    "bill-e:objectLockDays": 1,
-}
-"""Settings with which the program registers every type of resource that it knows."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """A resource that the program registered, as the deployer made it."""
-
-    type: str
-    name: str
-    existing: Existing
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +27,10 @@ def deployer() -> Iterator[Aws]:
 
 
 def test_deployer_creates_reads_changes_and_deletes_every_type_of_resource(
-    deployer: Aws, monkeypatch: pytest.MonkeyPatch
+    deployer: Aws,
 ) -> None:
-    everything: list[Made] = []
-    create = provider.create
-
-    def recording(aws: Aws, type_: str, name: str, inputs: dict[str, Any]) -> provider.Created:
-        made = create(aws, type_, name, inputs)
-        existing = Existing(id=made.id, inputs=inputs, outputs={**inputs, **made.outputs})
-        everything.append(Made(type=type_, name=name, existing=existing))
-        return made
-
-    monkeypatch.setattr(provider, "create", recording)
-    outputs = deploy(deployer, config=EVERYTHING)
+    with creations() as everything:
+        outputs = deploy(deployer, config=EVERYTHING)
 
     assert outputs["uploads_bucket"].startswith("bill-e-")
     for made in everything:

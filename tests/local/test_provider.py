@@ -12,9 +12,8 @@ import pytest
 
 from local import LocalError, provider
 from local.aws import Aws, Credentials
-from local.provider import Existing
 from local.provider.archives import zip_bytes
-from local.provider.schema import physical_name
+from local.provider.schema import Existing, physical_name
 
 
 @pytest.fixture

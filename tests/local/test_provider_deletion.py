@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import LocalError, provider
-from local.aws import Credentials
+from local.embedded_stack import create_user
 from local.emulator.process import running_emulator
-from local.provider import Existing
+from local.provider.schema import Existing
 from tests.local.account import Account, code, policy
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -93,7 +93,8 @@ def test_force_destroy_without_the_right_to_bypass_retention_is_refused(account:
     bucket = account.make(BUCKET, {"forceDestroy": True, "objectLockEnabled": True})
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": TOMORROW}
     put_locked_receipt(account, bucket, lock)
-    somebody = dataclasses.replace(account.aws, credentials=without_bypass(account))
+    rights = policy(NotAction="s3:BypassGovernanceRetention", Resource="*")
+    somebody = dataclasses.replace(account.aws, credentials=create_user(account.aws, "somebody", rights))
 
     with pytest.raises(LocalError, match="AccessDenied"):
         provider.delete(somebody, BUCKET, bucket)
@@ -107,16 +108,6 @@ def put_locked_receipt(account: Account, bucket: Existing, lock: dict[str, Any])
 
 def receipt_in(account: Account, bucket: Existing) -> bytes:
     return account.aws.client("s3").get_object(Bucket=bucket.id, Key="receipt.png")["Body"].read()
-
-
-def without_bypass(account: Account) -> Credentials:
-    """The key of a user who may do everything in S3 but delete what is retained."""
-    iam, user = account.aws.client("iam"), "without-bypass"
-    iam.create_user(UserName=user)
-    document = policy(NotAction="s3:BypassGovernanceRetention", Resource="*")
-    iam.put_user_policy(UserName=user, PolicyName="s3", PolicyDocument=document)
-    key = iam.create_access_key(UserName=user)["AccessKey"]
-    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
 
 
 def test_force_destroy_counts_as_last_applied(account: Account) -> None:

@@ -13,10 +13,10 @@ import pytest
 from local import LocalError, provider
 from local.aws import Aws
 from local.emulator.process import running_emulator
-from local.provider import RESOURCE_TYPES, Existing
+from local.provider import RESOURCE_TYPES
 from local.provider.archives import zip_bytes
-from local.provider.schema import ANY
-from tests.local.account import LAMBDA_TRUST, Account, code, policy
+from local.provider.schema import ANY, Existing
+from tests.local.account import LAMBDA_TRUST, Account, code, inventory, policy
 from tests.local.refusing_aws import REFUSAL, RefusingAws
 
 Inputs = Mapping[str, Any]
@@ -839,7 +839,7 @@ def test_create_that_fails_at_any_of_its_calls_leaves_nothing(
     case: Case, account: Account, refusing: RefusingAws
 ) -> None:
     inputs = {**case.inputs(account), **PROTECTED.get(case.type, {})}
-    before = provider.inventory(account.aws)
+    before = inventory(account.aws)
 
     for number in itertools.count(1):
         refusing.countdown.calls = number
@@ -848,9 +848,9 @@ def test_create_that_fails_at_any_of_its_calls_leaves_nothing(
             break
         if made is not None:  # the refused call was not needed
             provider.delete(account.aws, case.type, made)
-        assert provider.inventory(account.aws) == before
+        assert inventory(account.aws) == before
 
-    now = provider.inventory(account.aws)
+    now = inventory(account.aws)
     assert {type_ for type_ in now if now[type_] != before.get(type_)} <= {case.type}
     assert len(set(now.get(case.type, [])) - set(before.get(case.type, []))) <= 1
     assert number > 1
