@@ -14,13 +14,13 @@ from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
 Operation: TypeAlias = dict[str, Any]
 
 VERSION = "1.0.0"
-"""Of the API, by semantic versioning: a new major version where a caller could break."""
+"""The API's semantic version: a change that could break a caller needs a new major version."""
 
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
 def openapi_document() -> dict[str, Any]:
-    """Make the document. Every route of the program is in it; KeyError for one that nobody described."""
+    """Make the document. Every route of the program is in it; raise KeyError for one that isn't described."""
     scopes = dict.fromkeys(routes.READ, StackSettings.jwt_read_scope)
     scopes |= dict.fromkeys(routes.UPLOAD, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}
@@ -35,8 +35,8 @@ def openapi_document() -> dict[str, Any]:
             "title": "Bill-E",
             "version": VERSION,
             "summary": "The ledger of receipts",
-            "description": "A stack has one way in for all of its callers: signatures (`apiAuth: iam`) or "
-            "bearer tokens (`apiAuth: jwt`), with the scopes that its settings name.",
+            "description": "All callers of a stack authenticate in the same way: with AWS signatures "
+            "(`apiAuth: iam`) or with bearer tokens (`apiAuth: jwt`) that have the scopes in its settings.",
         },
         "servers": [
             {
@@ -71,28 +71,38 @@ def _security_schemes() -> dict[str, dict[str, str]]:
 def _list_receipts() -> Operation:
     parameters = {
         "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
-        "from": ({"type": "string", "format": "date-time"}, "Only entries recorded at this time or later."),
-        "to": ({"type": "string", "format": "date-time"}, "Only entries recorded before this time."),
+        "from": (
+            {"type": "string", "format": "date-time"},
+            "Only entries that were recorded at this time or later.",
+        ),
+        "to": (
+            {"type": "string", "format": "date-time"},
+            "Only entries that were recorded before this time.",
+        ),
         "limit": (
             {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-            "The most entries in a page.",
+            "The maximum number of entries in a page.",
         ),
         "cursor": (
             {"type": "string"},
-            "The `next_cursor` of a page with the same `outcome`, `from` and `to`; any `limit`.",
+            "The `next_cursor` of a page with the same `outcome`, `from` and `to`. `limit` may differ.",
         ),
     }
     return {
         "operationId": "listReceipts",
         "summary": "List the entries of the ledger, newest first",
-        "description": "Parameters that are unknown or repeated are refused.",
+        "description": "Unknown and repeated parameters are refused.",
         "parameters": [
             {"name": name, "in": "query", "schema": schema, "description": description}
             for name, (schema, description) in ((name, parameters[name]) for name in PARAMETERS)
         ],
         "responses": {
             **_answer(HTTPStatus.OK, "A page of entries", "Page"),
-            **_problem(HTTPStatus.BAD_REQUEST, "Parameters are wrong, all named", "InvalidParameters"),
+            **_problem(
+                HTTPStatus.BAD_REQUEST,
+                "Some parameters are wrong; all are named",
+                "InvalidParameters",
+            ),
             **_common_responses(),
         },
     }
@@ -101,11 +111,11 @@ def _list_receipts() -> Operation:
 def _show_receipt() -> Operation:
     return {
         "operationId": "showReceipt",
-        "summary": "Show all that the ledger holds about a fingerprint",
+        "summary": "Show everything the ledger has on a fingerprint",
         "parameters": [{"name": "fingerprint", "in": "path", "required": True, "schema": ref("Fingerprint")}],
         "responses": {
             **_answer(HTTPStatus.OK, "The receipt, its duplicates and rejections, newest first", "History"),
-            **_problem(HTTPStatus.BAD_REQUEST, "That is no fingerprint", "InvalidParameters"),
+            **_problem(HTTPStatus.BAD_REQUEST, "The path has no valid fingerprint", "InvalidParameters"),
             **_problem(HTTPStatus.NOT_FOUND, "The ledger has no entry with this fingerprint", "Problem"),
             **_common_responses(),
         },
@@ -115,24 +125,24 @@ def _show_receipt() -> Operation:
 def _prepare_upload() -> Operation:
     return {
         "operationId": "prepareUpload",
-        "summary": "Ask for a form to upload one receipt with",
+        "summary": "Request an upload form for one receipt",
         "requestBody": {"required": True, "content": {JSON: {"schema": ref("UploadRequest")}}},
         "responses": {
-            **_answer(HTTPStatus.CREATED, "A form that S3 takes this one file from", "UploadForm"),
+            **_answer(HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
             **_problem(
                 HTTPStatus.BAD_REQUEST,
-                "The body is not a JSON object, or members are wrong, all of them named",
+                "The body is not a JSON object, or some members are wrong; the answer names all of them",
                 "InvalidParameters",
                 "Problem",
             ),
-            **_problem(HTTPStatus.CONFLICT, "These bytes were accepted before", "AlreadyAccepted"),
+            **_problem(HTTPStatus.CONFLICT, "These bytes have already been accepted", "AlreadyAccepted"),
             **_problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "The receipt is larger than the stack takes, or the body is too long",
+                "The receipt is larger than the stack accepts, or the body is too long",
                 "InvalidParameters",
                 "Problem",
             ),
-            **_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not announced as JSON", "Problem"),
+            **_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
             **_common_responses(),
         },
     }
@@ -146,12 +156,15 @@ _OPERATIONS = {
 
 
 def _common_responses() -> dict[str, Schema]:
-    """Describe what every operation can answer: what API Gateway refuses, and what fails behind it."""
+    """Describe the errors of every operation: what API Gateway refuses, and what fails behind it."""
     return {
-        **_gateway(HTTPStatus.UNAUTHORIZED, "No token that is valid here (`apiAuth: jwt`)"),
-        **_gateway(HTTPStatus.FORBIDDEN, "No valid signature, or the policy or the scope is missing"),
-        **_gateway(HTTPStatus.TOO_MANY_REQUESTS, "More requests than the stack takes; try again later"),
-        **_failure(HTTPStatus.INTERNAL_SERVER_ERROR, "An error of the stack's own"),
+        **_gateway(HTTPStatus.UNAUTHORIZED, "The token is missing or not valid (`apiAuth: jwt`)"),
+        **_gateway(
+            HTTPStatus.FORBIDDEN,
+            "No valid signature, permission or scope for this request",
+        ),
+        **_gateway(HTTPStatus.TOO_MANY_REQUESTS, "The stack received too many requests; try again later"),
+        **_failure(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in the stack"),
         **_failure(HTTPStatus.SERVICE_UNAVAILABLE, "A service behind the API is busy; try again"),
     }
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas (2020-12) of what the API takes and answers, with the limits that the code enforces.
+"""The JSON Schemas (2020-12) of requests and answers, with the limits that the code enforces.
 
 Objects in answers are open, as is usual in OpenAPI: a member may be added without a new version of the API.
 """
@@ -49,24 +49,24 @@ def schemas() -> dict[str, Schema]:
         "Page": _object(
             entries={"type": "array", "items": ref("Entry"), "maxItems": MAX_LIMIT},
             next_cursor=_or_null(
-                _text("What to send as `cursor` for the next page, which may be empty; null at the end.")
+                _text("The `cursor` of the next page, which may be empty; null at the end.")
             ),
         ),
         "History": _object(
             receipt=_or_null(ref("AcceptedReceipt")),
             duplicates={"type": "array", "items": ref("Duplicate"), "maxItems": HISTORY_LIMIT},
             rejections={"type": "array", "items": ref("Rejection"), "maxItems": HISTORY_LIMIT},
-            truncated={"type": "boolean", "description": "Whether the ledger holds more entries than these."},
+            truncated={"type": "boolean", "description": "Whether the ledger has more entries than these."},
         ),
         "UploadRequest": _upload_request(),
         "UploadForm": _object(
-            url=_text("Where to POST the form to, as `multipart/form-data`."),
+            url=_text("The URL to POST the form to, as `multipart/form-data`."),
             fields={
                 "type": "object",
                 "additionalProperties": {"type": "string"},
-                "description": "The fields of the form, all of them; the file comes last, as `file`.",
+                "description": "All fields of the form. Send the file after them, as `file`.",
             },
-            key=_text("The key that the object gets."),
+            key=_text("The key that the object will have."),
             expires_at=_time(),
         ),
         "Problem": _object(**_problem_members()),
@@ -82,7 +82,7 @@ def schemas() -> dict[str, Schema]:
         "Failure": _object(**_problem_members(), request_id=_text()),
         "GatewayMessage": {
             **_object(message=_text()),
-            "description": "What API Gateway itself answers, where no function of the stack was asked.",
+            "description": "An answer from API Gateway itself, which didn't call a function.",
         },
     }
 
@@ -97,8 +97,8 @@ def _entry(outcome: Outcome, **members: Schema) -> Schema:
         outcome={"type": "string", "const": outcome},
         **members,
         **_object_version(),
-        uploaded_at=_time("When S3 says that the upload was made."),
-        recorded_at=_time("When the entry was made."),
+        uploaded_at=_time("The time of the upload, according to S3."),
+        recorded_at=_time("The time when the entry was recorded."),
         uploader=ref("Uploader"),
     )
 
@@ -114,7 +114,7 @@ def _upload_request() -> Schema:
             "minLength": 1,
             "maxLength": MAX_FILENAME_CHARACTERS,
             "pattern": NO_CONTROL_CHARACTERS,
-            "description": "Becomes the end of the key, made safe; not only dots and folders.",
+            "description": "Sanitized, it becomes the end of the key. It must be more than dots and folders.",
         },
         "size_bytes": {**_size(), "minimum": 1},
         "fingerprint": ref("Fingerprint"),
@@ -127,11 +127,11 @@ def _problem_members() -> dict[str, Schema]:
         "type": {
             "type": "string",
             "pattern": "^/problems/[a-z-]+$",
-            "description": "What went wrong: stable, for programs.",
+            "description": "Identifies the kind of error for programs. It stays the same between versions.",
         },
-        "title": _text("The type in words."),
+        "title": _text("The kind of error in words."),
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": _text("What went wrong this time, for people."),
+        "detail": _text("What went wrong this time, in a sentence for people."),
     }
 
 
