@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,16 @@ def test_every_file_that_is_named_exists() -> None:
     named = {path for path in paths if (REPOSITORY / path.partition("/")[0]).is_dir()}
     assert "functions/processor/handler.py" in named
     assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
+
+
+def test_ledger_in_the_readme_is_that_of_the_samples() -> None:
+    lines = re.findall(r"^\d{4}-.+Z  .+$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    rows = [re.split(r" {2,}", line) for line in lines]
+    files = [file for folder in ("good", "bad") for file in (REPOSITORY / "samples" / folder).iterdir()]
+    digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    assert {key: fingerprint for _, _, fingerprint, _, _, key, *_ in rows} == {
+        name: digest[:12] for name, digest in digests.items()
+    }
+    counts = Counter(outcome.lower() for _, outcome, *_ in rows)
+    outcomes = " + ".join(f"{counts[each]} {each}" for each in ("accepted", "duplicate", "rejected"))
+    assert EVERYTHING.count(f"{len(files)} uploads = {outcomes}") == 2
