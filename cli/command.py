@@ -1,12 +1,26 @@
-"""What a subcommand is. A new one is a module with a `COMMAND`, and a line in `main.COMMANDS`."""
+"""What a subcommand is, and the options that several of them take.
+
+A new one is a module in `cli.commands` with a `COMMAND`, and a line in `main.COMMANDS`.
+"""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+import os
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from cli.terminal import Terminal
+from cli.outputs import StackAccess, find_stack
+from cli.screen.errors import UsageError
+from cli.screen.terminal import Terminal
+
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+
+MINUTES_AT_MOST = 366 * 24 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +32,126 @@ class Command:
 
     name: str
     summary: str
-    description: str
-    examples: str
+    description: str | None
+    examples: Sequence[str]
     add_options: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, Terminal], int]
+
+
+def stack_options() -> ArgumentParser:
+    """Make a parent parser with the options that name a stack and its caller."""
+    parent = ArgumentParser(add_help=False)
+    group = parent.add_argument_group("the stack (one of the first two is needed)")
+    one = group.add_mutually_exclusive_group()
+    one.add_argument(
+        "--stack", metavar="NAME", help="a Pulumi stack, from within its project's folder (BILL_E_STACK)"
+    )
+    one.add_argument(
+        "--outputs",
+        type=Path,
+        metavar="FILE",
+        help="a file with the output of `pulumi stack output --json`, or the one that `python -m local up` "
+        "wrote (BILL_E_OUTPUTS)",
+    )
+    group.add_argument(
+        "--token",
+        help="the bearer token, for a stack with apiAuth jwt; better set BILL_E_TOKEN, which other users of "
+        "this machine can't see",
+    )
+    return parent
+
+
+def stack_of(options: Namespace) -> StackAccess:
+    """Read the stack that the options or the environment name."""
+    return find_stack(options.stack, options.outputs)
+
+
+def token_of(options: Namespace) -> str | None:
+    """Read the bearer token from the options or the environment."""
+    token: str | None = options.token or os.environ.get("BILL_E_TOKEN")
+    return token
+
+
+def add_json(parser: ArgumentParser, help_text: str = "write one JSON document to stdout") -> None:
+    """Add the option for output that programs read."""
+    parser.add_argument("--json", action="store_true", help=help_text)
+
+
+def add_key_prefix(parser: ArgumentParser) -> None:
+    """Add the option that chooses object versions by their keys."""
+    parser.add_argument(
+        "--prefix",
+        default="",
+        help="only keys that start with this, after the stack's own prefix (default: all)",
+    )
+
+
+def add_time_range(parser: ArgumentParser) -> None:
+    """Add the options `start` and `end`; `refuse_empty_range` checks them."""
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=moment,
+        metavar="TIME",
+        help="RFC 3339, or YYYY-MM-DD for midnight in UTC on that day",
+    )
+    parser.add_argument("--to", dest="end", type=moment, metavar="TIME", help="in the same form")
+
+
+def refuse_empty_range(options: Namespace) -> None:
+    """Raise UsageError unless the options' range of time has a length."""
+    if options.start and options.end and options.start >= options.end:
+        raise UsageError("--from must be before --to")
+
+
+def positive_integer(text: str) -> int:
+    """Read a whole number from 1 up."""
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise ArgumentTypeError(f"{text!r} is not allowed: give a whole number from 1 up")
+    return int(text)
+
+
+def positive_number(text: str) -> float:
+    """Read a number above 0."""
+    number = _number(text)
+    if not 0 < number < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not allowed: give a number above 0")
+    return number
+
+
+def minutes(text: str) -> timedelta:
+    """Read a number of minutes, from 0 up."""
+    number = _number(text)
+    if not 0 <= number <= MINUTES_AT_MOST:
+        raise ArgumentTypeError(
+            f"{text!r} is not allowed: give a number of minutes from 0 to {MINUTES_AT_MOST:,} (a year)"
+        )
+    return timedelta(minutes=number)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
+def named_path(text: str) -> Path:
+    """Read a path. An empty one, as from a variable that isn't set, would mean the current folder."""
+    if not text:
+        raise ArgumentTypeError("'' does not name a file or folder; the current folder is '.'")
+    return Path(text)
+
+
+def moment(text: str) -> datetime:
+    """Read an RFC 3339 time, or a day (YYYY-MM-DD), meaning midnight in UTC."""
+    try:
+        if DAY.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        if RFC3339.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ArgumentTypeError(
+        f"{text!r} is not allowed: give a time such as 2026-11-22T14:00:00Z, or a day such as 2026-11-22"
+    )

@@ -1,20 +1,20 @@
-"""The `bill-e` command line: its parser, its dispatch, and errors as a sentence and an exit code."""
+"""The `bill-e` command line: its parser, and errors as a sentence and an exit code."""
 
 from __future__ import annotations
 
 import argparse
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli import backfill, dead_letters, receipts, reconcile, restore, show, upload
-from cli.entry_point import INTERRUPTED
-from cli.errors import BillEError
-from cli.options import stack_options
-from cli.terminal import Terminal
+from cli.command import stack_options
+from cli.commands import backfill, dead_letters, receipts, reconcile, restore, show, upload
+from cli.screen.errors import BillEError
+from cli.screen.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
@@ -28,8 +28,8 @@ examples:
   bill-e show receipt.png --outputs outputs.json
   bill-e reconcile --stack dev
 
-exit codes: 0 done, 1 something failed (as said on stderr), 2 wrong usage, 130 interrupted.
-BILL_E_DEBUG=1 shows where an error came from.
+exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 130 interrupted.
+With BILL_E_DEBUG=1, an error also shows where in the code it was raised.
 """
 
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; nothing that goes wrong ends in a stack trace."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A name that the terminal's encoding lacks is shown escaped.
+            # Characters that the terminal's encoding lacks are shown escaped.
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     terminal = Terminal.over(sys.stdout, sys.stderr)
@@ -45,12 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options, terminal)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who reads stdout has had enough. Python flushes it once more at its end, which must not fail.
+        # The reader of stdout has closed it. Python flushes it once more on exit, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         _explain(terminal, "interrupted")
-        return INTERRUPTED
+        return 128 + signal.SIGINT
     except BillEError as error:
         _explain(terminal, str(error))
         return error.exit_code
@@ -65,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="bill-e",
-        description="Upload receipts to a Bill-E stack, read its ledger, and keep it complete.",
+        description="Upload receipts to a Bill-E stack, read its ledger, and keep the ledger complete.",
         epilog=EPILOG,
         formatter_class=formatter,
     )
@@ -76,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
             command.name,
             help=command.summary,
             description=command.description,
-            epilog=command.examples,
+            epilog="\n  ".join(("examples:", *command.examples)),
             parents=[stack_options()],
             formatter_class=formatter,
         )

@@ -7,70 +7,54 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from cli.errors import BillEError, UsageError
+from cli.screen.errors import BillEError, UsageError
 
 PULUMI_TIMEOUT_SECONDS = 120
 AUTH_KINDS = ("iam", "jwt")
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessKey:
+    """An AWS access key."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StackAccess:
     """What it takes to talk to a stack.
 
-    `upload_prefix` is where in the bucket the stack looks for receipts ("" for everywhere). The ledger and
-    the queues are what operators need besides. From `endpoint_url` on, members are `None` for a stack on AWS,
-    where the SDK's own rules find the endpoint and the credentials; an embedded AWS's file sets them, with
-    keys for a caller, an operator and an administrator.
+    `upload_prefix` is "" for a stack that takes receipts anywhere in its bucket. Only operators need the
+    ledger and the queues. From `endpoint_url` on, members are None for a stack on AWS, where the SDK finds
+    the endpoint and the credentials by its own rules; the file of an embedded AWS has them.
     """
 
     uploads_bucket: str
     api_url: str
     region: str
     api_auth: Literal["iam", "jwt"]
-    upload_prefix: str = ""
-    ledger_table: str | None = None
-    ledger_shards: int | None = None
-    queue_url: str | None = None
-    dead_letter_queue_url: str | None = None
-    endpoint_url: str | None = None
-    access_key_id: str | None = None
-    secret_access_key: str | None = field(default=None, repr=False)
-    operator_access_key_id: str | None = None
-    operator_secret_access_key: str | None = field(default=None, repr=False)
-    administrator_access_key_id: str | None = None
-    administrator_secret_access_key: str | None = field(default=None, repr=False)
-    ca_bundle: Path | None = None
-
-    def as_operator(self) -> StackAccess:
-        """Return the same stack as its operator sees it, where it comes with a key for one."""
-        if self.operator_access_key_id is None:
-            return self
-        return replace(
-            self,
-            access_key_id=self.operator_access_key_id,
-            secret_access_key=self.operator_secret_access_key,
-        )
-
-    def as_administrator(self) -> StackAccess:
-        """Return the same stack as the account's administrator sees it, where it comes with a key for one."""
-        if self.administrator_access_key_id is None:
-            return self
-        return replace(
-            self,
-            access_key_id=self.administrator_access_key_id,
-            secret_access_key=self.administrator_secret_access_key,
-        )
+    upload_prefix: str
+    ledger_table: str | None
+    ledger_shards: int | None
+    queue_url: str | None
+    dead_letter_queue_url: str | None
+    endpoint_url: str | None
+    caller_key: AccessKey | None
+    operator_key: AccessKey | None
+    administrator_key: AccessKey | None
+    ca_bundle: Path | None
 
 
 def find_stack(stack: str | None, outputs: Path | None) -> StackAccess:
-    """Read the stack that the options name, or else the environment (BILL_E_STACK or BILL_E_OUTPUTS).
+    """Read the stack that the options name, or else BILL_E_STACK or BILL_E_OUTPUTS.
 
-    Raise UsageError when nothing or too much is named, BillEError when what is named cannot be read.
+    Raise UsageError unless exactly one is named, BillEError if its outputs can't be read.
     """
     if stack is None and outputs is None:
         stack = os.environ.get("BILL_E_STACK") or None
@@ -110,7 +94,7 @@ def read_pulumi_stack(name: str) -> StackAccess:
         )
     except subprocess.TimeoutExpired as expired:
         raise BillEError(
-            f"`pulumi stack output --stack {name}` gave no answer within {PULUMI_TIMEOUT_SECONDS} s"
+            f"`pulumi stack output --stack {name}` did not answer within {PULUMI_TIMEOUT_SECONDS} s"
         ) from expired
     except OSError as error:
         raise BillEError(f"{pulumi} cannot be run: {error.strerror}") from error
@@ -122,7 +106,7 @@ def read_pulumi_stack(name: str) -> StackAccess:
 
 
 def read_outputs_file(path: Path) -> StackAccess:
-    """Read a file that holds a stack's outputs, or the file that the embedded AWS wrote."""
+    """Read a file with a stack's outputs, or the file that an embedded AWS wrote."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -133,21 +117,14 @@ def read_outputs_file(path: Path) -> StackAccess:
 
 
 def parse_access(document: object, source: str) -> StackAccess:
-    """Read stack outputs, or an embedded AWS's document around them; name every fault at once.
+    """Read what `pulumi stack output --json` prints, or what an embedded AWS writes; name all faults at once.
 
-    Args:
-        document: the parsed JSON. With a member ``outputs`` it is an embedded AWS's document, otherwise it is
-            the object that `pulumi stack output --json` prints.
-        source: where it came from, for the error.
-
+    An embedded AWS puts the outputs into a member ``outputs``. `source` is where the document came from.
     """
     if not isinstance(document, dict):
         raise BillEError(f"{source} holds no JSON object, so it has no stack outputs")
     around: Mapping[str, object] = document if isinstance(document.get("outputs"), dict) else {}
     beside, outputs = _Members(around), _Members(document["outputs"] if around else document)
-    key_id, secret = beside.key("aws")
-    operator_key_id, operator_secret = beside.key("operator")
-    administrator_key_id, administrator_secret = beside.key("administrator")
     access = StackAccess(
         api_url=outputs.address("api_url").rstrip("/"),
         api_auth="jwt" if outputs.one_of("api_auth", AUTH_KINDS) == "jwt" else "iam",
@@ -159,12 +136,9 @@ def parse_access(document: object, source: str) -> StackAccess:
         queue_url=outputs.text("queue_url"),
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
         endpoint_url=beside.text("endpoint_url"),
-        access_key_id=key_id,
-        secret_access_key=secret,
-        operator_access_key_id=operator_key_id,
-        operator_secret_access_key=operator_secret,
-        administrator_access_key_id=administrator_key_id,
-        administrator_secret_access_key=administrator_secret,
+        caller_key=beside.key("aws"),
+        operator_key=beside.key("operator"),
+        administrator_key=beside.key("administrator"),
         ca_bundle=beside.file("ca_bundle"),
     )
     if faults := outputs.faults + beside.faults:
@@ -173,7 +147,7 @@ def parse_access(document: object, source: str) -> StackAccess:
 
 
 class _Members:
-    """The members of a JSON object; a faulty one is noted in `faults`, and read as if it weren't there."""
+    """The members of a JSON object; a faulty one is added to `faults`, and read as if it were missing."""
 
     def __init__(self, members: Mapping[str, object]) -> None:
         self._members = members
@@ -208,7 +182,7 @@ class _Members:
         if isinstance(value, int | float) and value >= 1 and value == int(value):
             return int(value)
         if value is not None:
-            self.faults.append(f"has {name!r} as {value!r}, which is no whole number from 1")
+            self.faults.append(f"has {name!r} as {value!r}, which is not a whole number from 1 up")
         return None
 
     def file(self, name: str) -> Path | None:
@@ -217,12 +191,14 @@ class _Members:
             self.faults.append(f"names the {name} {value}, which doesn't exist")
         return Path(value) if value else None
 
-    def key(self, kind: str) -> tuple[str | None, str | None]:
+    def key(self, kind: str) -> AccessKey | None:
         names = f"{kind}_access_key_id", f"{kind}_secret_access_key"
-        key_id, secret = self.text(names[0]), self.text(names[1])
-        if (key_id is None) != (secret is None):
+        key_id, secret = map(self.text, names)
+        if key_id and secret:
+            return AccessKey(id=key_id, secret=secret)
+        if key_id or secret:
             self.faults.append(f"has only one of {' and '.join(names)}")
-        return key_id, secret
+        return None
 
 
 def _is_http_url(text: str) -> bool:

@@ -8,18 +8,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.api import Entry, LedgerApi, Query
-from cli.errors import BillEError
-from cli.files import find_files
-from cli.outcomes import Totals, summarise
+from cli.caller.api_client import ApiClient, EntryFilter
+from cli.caller.connection import connect
+from cli.caller.entries import ApiEntry, entry_row
+from cli.caller.files import find_files
+from cli.caller.outcomes import UploadTotals, summarise
+from cli.caller.transfer import Failed, Result, Uploaded
+from cli.commands.upload import upload_with_progress, wait_with_progress
 from cli.outputs import parse_access
-from cli.session import connect
-from cli.terminal import Terminal, entry_row
-from cli.transfer import Failed, Result, Uploaded
-from cli.upload import upload_with_progress, wait_with_progress
-from local import LocalError
+from cli.screen.errors import BillEError
+from cli.screen.terminal import Terminal
 from local.commands.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack
+
+from local import LocalError
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
@@ -57,7 +59,7 @@ def demo() -> None:
 
 def _run(
     stack: EmbeddedStack, terminal: Terminal
-) -> tuple[Sequence[Result], Mapping[Uploaded, Entry], Sequence[Entry]]:
+) -> tuple[Sequence[Result], Mapping[Uploaded, ApiEntry], Sequence[ApiEntry]]:
     """Use the stack as the command line does: what was uploaded, what became of it, and the whole ledger."""
     access = parse_access(stack.description(), "the embedded AWS")
     with connect(access, concurrency=CONCURRENCY) as connected:
@@ -84,11 +86,11 @@ def _show(figures: Sequence[Figure], terminal: Terminal) -> None:
         terminal.write(f"  {figure.title:{width}}  {figure}")
 
 
-def _whole_ledger(api: LedgerApi) -> list[Entry]:
-    return [entry for page in api.pages(Query()) for entry in page["entries"]]
+def _whole_ledger(api: ApiClient) -> list[ApiEntry]:
+    return [entry for page in api.pages(EntryFilter()) for entry in page["entries"]]
 
 
-def find_mismatch(totals: Totals, ledger: Sequence[Entry]) -> str | None:
+def find_mismatch(totals: UploadTotals, ledger: Sequence[ApiEntry]) -> str | None:
     """Say what is wrong, unless every upload has exactly one entry and each outcome came up."""
     if totals.failed:
         return f"{totals.failed} files were not uploaded"

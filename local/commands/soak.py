@@ -16,22 +16,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from cli.errors import BillEError
-from cli.operations import Operator, operate
+from cli.operator.reconciliation import ReconcileTotals, compare_stack, judge
+from cli.operator.redrive import follow_move, start_move
+from cli.operator.resend import send_messages
+from cli.operator.resources import StackResources, open_resources
 from cli.outputs import parse_access
-from cli.progress import count_bar
-from cli.reconcile import Totals, judge
-from cli.redrive import follow_move, start_move
-from cli.resend import send_messages
-from cli.survey import survey
-from cli.terminal import Row, Terminal
+from cli.screen.errors import BillEError
+from cli.screen.progress import count_bar
+from cli.screen.terminal import Row, Terminal
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome
-from local import LocalError
 from local.commands.workload import Planned, plan
 from local.embedded_stack import EmbeddedStack, running_stack
 from local.emulator.faults import FIGURES_PATH, FaultFigures
 from local.queues import depth, processor_held, redelivery_after
+
+from local import LocalError
 
 FAULT_SHARE = 0.05
 REDELIVERED_SHARE = 0.1
@@ -75,7 +75,7 @@ class Findings:
     """
 
     outcomes: Mapping[str, int]
-    totals: Totals
+    totals: ReconcileTotals
     dead_letters: int
     mistakes: Sequence[str]
 
@@ -109,12 +109,12 @@ def soak(uploads: int) -> None:
         access = parse_access(stack.description(), "the embedded AWS")
         started = time.monotonic()
         try:
-            with operate(access) as operator:
+            with open_resources(access) as resources:
                 with redelivery_after(stack, REDELIVERY_SECONDS):
                     load = put_under_load(stack, planned, dice, terminal)
-                    redriven = drain(stack, operator, terminal)
+                    redriven = drain(stack, resources, terminal)
                 seconds = time.monotonic() - started
-                findings = compare(stack, operator, load, terminal)
+                findings = compare(stack, resources, load, terminal)
         except BillEError as error:
             raise LocalError(f"the soak failed: {error}") from error
         terminal.fields(_figures(load, redriven, findings, read_faults(stack), seconds))
@@ -156,22 +156,22 @@ def put_under_load(
     return Load(uploaded=uploaded, redeliveries=redeliveries)
 
 
-def drain(stack: EmbeddedStack, operator: Operator, terminal: Terminal) -> int:
+def drain(stack: EmbeddedStack, resources: StackResources, terminal: Terminal) -> int:
     """Wait until the queue is empty, send dead letters back once, as an operator would; return how many."""
     _wait_until_empty(stack, terminal)
-    dead_letters = operator.dead_letter_queue()
+    dead_letters = resources.dead_letter_queue()
     if dead_letters.waiting:
-        start_move(operator.sqs, dead_letters, operator.queue())
-        for _ in follow_move(operator.sqs, dead_letters):
+        start_move(resources.sqs, dead_letters, resources.queue())
+        for _ in follow_move(resources.sqs, dead_letters):
             pass
         _wait_until_empty(stack, terminal)
     return dead_letters.waiting
 
 
-def compare(stack: EmbeddedStack, operator: Operator, load: Load, terminal: Terminal) -> Findings:
+def compare(stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal) -> Findings:
     """Find out what a load has led to, once the queue is empty."""
-    with survey(operator, "", terminal) as surveyed:
-        totals = judge(surveyed, timedelta(0)).totals
+    with compare_stack(resources, "", terminal) as compared:
+        totals = judge(compared, timedelta(0)).totals
     entries = list(_entries(stack))
     outcomes = Counter(f"{entry.outcome} {entry.reason or ''}".strip() for entry in entries)
     return Findings(
@@ -230,8 +230,7 @@ def _copied_events(stack: EmbeddedStack, count: int) -> list[str]:
 
 def _send(stack: EmbeddedStack, bodies: Sequence[str]) -> int:
     sqs = stack.administrator.client("sqs")
-    send_messages(sqs, stack.outputs["queue_url"], bodies, lambda _: None)
-    return len(bodies)
+    return sum(send_messages(sqs, stack.outputs["queue_url"], bodies))
 
 
 def _wait_until_empty(stack: EmbeddedStack, terminal: Terminal) -> None:

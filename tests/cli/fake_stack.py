@@ -1,4 +1,7 @@
-"""A stack in a thread: S3 that takes objects and forms, and a ledger API, over HTTP on 127.0.0.1."""
+"""A stack over HTTP on 127.0.0.1: S3 that takes objects and forms, and the ledger's API.
+
+Callers send files and forms over HTTP of their own, so faults have to come over HTTP, too.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from functions.contract.entry import Outcome, format_time
 from tests.cli.signatures import is_signed
 
 BUCKET, REGION = "uploads", "eu-central-1"
@@ -43,6 +47,7 @@ class FakeStack:
     """What the server knows, and what it was asked. Tests change it to change what it does."""
 
     auth: str = "iam"
+    upload_prefix: str = ""
     entries: list[dict[str, Any]] = field(default_factory=list)
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
@@ -57,7 +62,7 @@ class FakeStack:
         """The stack's outputs."""
         return {
             "uploads_bucket": BUCKET,
-            "upload_prefix": "",
+            "upload_prefix": self.upload_prefix,
             "api_url": f"{self.url}{API_PATH}",
             "region": REGION,
             "api_auth": self.auth,
@@ -96,13 +101,12 @@ class FakeStack:
                 "outcome": "DUPLICATE",
                 "duplicate_of": {name: first[name] for name in ("bucket", "key", "version_id")},
             }
-        recorded = NOW + timedelta(seconds=len(self.entries))
         return entry(
             key=key,
             version_id=version,
             fingerprint=fingerprint,
             size_bytes=len(body),
-            recorded_at=recorded.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            recorded_at=format_time(NOW + timedelta(seconds=len(self.entries))),
             **outcome,
         )
 
@@ -130,8 +134,7 @@ class FakeStack:
         checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
         if headers["x-amz-checksum-sha256"] != checksum:
             return s3_error(400, "BadDigest", "The SHA256 you specified did not match")
-        version = self.store(unquote(key), body)
-        return Answer(200, headers={"x-amz-version-id": version, "Date": format_datetime(NOW, usegmt=True)})
+        return self._stored(200, unquote(key), body)
 
     def _form(self, headers: Message, body: bytes) -> Answer:
         message = BytesParser(policy=HTTP).parsebytes(
@@ -148,8 +151,13 @@ class FakeStack:
             return s3_error(400, "BadDigest", "The SHA256 you specified did not match")
         key = fields["key"]
         assert isinstance(key, bytes)
-        version = self.store(key.decode(), data)
-        return Answer(204, headers={"x-amz-version-id": version, "Date": format_datetime(NOW, usegmt=True)})
+        return self._stored(204, key.decode(), data)
+
+    def _stored(self, status: int, key: str, body: bytes) -> Answer:
+        version = self.store(key, body)
+        return Answer(
+            status, headers={"x-amz-version-id": version, "Date": format_datetime(NOW, usegmt=True)}
+        )
 
     def _api(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
         if self.auth == "iam" and not is_signed(
@@ -187,19 +195,11 @@ class FakeStack:
         found = [item for item in self.entries if item["fingerprint"] == fingerprint]
         if not found:
             return problem(404, "receipt-not-found", "The ledger has no such entry")
-        by_outcome = {
-            outcome: [item for item in found if item["outcome"] == outcome]
-            for outcome in ("ACCEPTED", "DUPLICATE", "REJECTED")
-        }
-        return Answer(
-            200,
-            {
-                "receipt": next(iter(by_outcome["ACCEPTED"]), None),
-                "duplicates": by_outcome["DUPLICATE"],
-                "rejections": by_outcome["REJECTED"],
-                "truncated": False,
-            },
+        receipts, duplicates, rejections = (
+            [item for item in found if item["outcome"] == outcome] for outcome in Outcome
         )
+        history = {"receipt": next(iter(receipts), None), "duplicates": duplicates, "rejections": rejections}
+        return Answer(200, {**history, "truncated": False})
 
     def _new_upload(self, declared: dict[str, Any]) -> Answer:
         for item in self.entries:

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from cli.comparison import Comparison, empty_comparison
-from cli.errors import BillEError
-from cli.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
+from cli.operator.comparison import Comparison
+from cli.operator.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
+from cli.operator.temporary_database import temporary_database
+from cli.screen.errors import BillEError
 from functions.contract.entry import format_time
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -33,8 +34,8 @@ def at(minute: int) -> str:
 
 @pytest.fixture
 def comparison() -> Iterator[Comparison]:
-    with empty_comparison("b", "in/") as made:
-        yield made
+    with temporary_database() as database:
+        yield Comparison(database, "b", "in/")
 
 
 def test_version_without_entry_is_unrecorded_and_another_version_of_the_key_does_not_count(
@@ -103,8 +104,9 @@ def test_no_room_for_the_temporary_file_is_one_sentence() -> None:
 
 
 def load_into_too_little_room() -> None:
-    with empty_comparison("b", "") as full:
-        full._database.execute("PRAGMA max_page_count = 10")
+    with temporary_database() as database:
+        full = Comparison(database, "b", "")
+        database.execute("PRAGMA max_page_count = 10")
         full.add_versions(stored(f"{number:0500}") for number in range(1000))
 
 
@@ -160,7 +162,8 @@ def test_memory_does_not_grow_with_the_number_of_versions(
     many = cast("Any", ManyVersions())
     tracemalloc.start()
     try:
-        with empty_comparison("b", "") as comparison:
+        with temporary_database() as database:
+            comparison = Comparison(database, "b", "")
             for page in listed_versions(many, "b", ""):
                 comparison.add_versions(page.versions)
             for lines in ledger_lines(many, "ledger"):
@@ -168,7 +171,7 @@ def test_memory_does_not_grow_with_the_number_of_versions(
             comparison.compare()
             missing = sum(1 for _ in comparison.unrecorded())
             left_on_disk = list(tmp_path.iterdir())
-            (file_bytes,) = comparison._database.execute(
+            (file_bytes,) = database.execute(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             ).fetchone()
         _, peak = tracemalloc.get_traced_memory()

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.letters import looked_at
-from cli.redrive import follow_move
+from cli.operator.dead_letters import looked_at
+from cli.operator.redrive import follow_move
 from functions.contract.entry import ObjectVersion
 from tests.cli.conftest import Run
 from tests.cli.operated_stack import BUCKET, LONG_AGO, OperatedStack
@@ -30,8 +30,8 @@ def event(*versions: ObjectVersion) -> str:
     return json.dumps({"Records": records})
 
 
-def listed(bill_e: Run, operated: OperatedStack, *arguments: str) -> list[dict[str, Any]]:
-    ran = bill_e("dead-letters", *arguments, "--json", "--outputs", operated.outputs)
+def listed(operator: Run, *arguments: str) -> list[dict[str, Any]]:
+    ran = operator("dead-letters", *arguments, "--json")
     assert (ran.code, bool(ran.out)) == (0, True), ran.err
     letters: list[dict[str, Any]] = json.loads(ran.out)["dead_letters"]
     return letters
@@ -57,12 +57,12 @@ LOST = ObjectVersion(bucket=BUCKET, key="lost.png", version_id="l")
     ],
 )
 def test_letter_is_listed_with_the_reason_that_can_be_known(
-    bill_e: Run, operated: OperatedStack, body: str, state: str, reason: str
+    operator: Run, operated: OperatedStack, body: str, state: str, reason: str
 ) -> None:
     operated.record(RECORDED)
     send(operated, body)
 
-    (letter,) = listed(bill_e, operated)
+    (letter,) = listed(operator)
 
     assert letter["state"] == state
     assert reason in letter["reason"]
@@ -70,12 +70,12 @@ def test_letter_is_listed_with_the_reason_that_can_be_known(
 
 
 def test_letter_names_the_versions_it_tells_of_and_their_outcomes(
-    bill_e: Run, operated: OperatedStack
+    operator: Run, operated: OperatedStack
 ) -> None:
     operated.record(RECORDED)
     send(operated, event(RECORDED, LOST))
 
-    (letter,) = listed(bill_e, operated)
+    (letter,) = listed(operator)
 
     assert [(one["key"], one["version_id"], one["outcome"]) for one in letter["uploads"]] == [
         ("recorded.png", "r", "ACCEPTED"),
@@ -83,56 +83,53 @@ def test_letter_names_the_versions_it_tells_of_and_their_outcomes(
     ]
 
 
-def test_looking_leaves_every_letter_where_it_is(bill_e: Run, operated: OperatedStack) -> None:
+def test_looking_leaves_every_letter_where_it_is(operator: Run, operated: OperatedStack) -> None:
     for number in range(23):
         send(operated, f"poison {number}")
 
-    first, second = listed(bill_e, operated), listed(bill_e, operated)
+    first, second = listed(operator), listed(operator)
 
     assert len(first) == 23
     assert [letter["id"] for letter in first] == [letter["id"] for letter in second]
     assert {letter["receive_count"] for letter in second} == {2}
 
 
-def test_limit_bounds_the_list_and_says_that_there_is_more(bill_e: Run, operated: OperatedStack) -> None:
+def test_limit_bounds_the_list_and_says_that_there_is_more(operator: Run, operated: OperatedStack) -> None:
     for number in range(12):
         send(operated, f"poison {number}")
 
-    ran = bill_e("dead-letters", "list", "--limit", "3", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "list", "--limit", "3")
 
     assert len(ran.out.splitlines()) == 1 + 3
     assert "3 listed of about 12" in ran.err
-    assert len(listed(bill_e, operated)) == 12
+    assert len(listed(operator)) == 12
 
 
-def test_empty_queue_is_said_and_is_no_failure(bill_e: Run, operated: OperatedStack) -> None:
-    ran = bill_e("dead-letters", "--outputs", operated.outputs)
+def test_empty_queue_is_said_and_is_no_failure(operator: Run) -> None:
+    ran = operator("dead-letters")
 
     assert (ran.code, ran.out) == (0, "no dead letters\n")
-    assert listed(bill_e, operated) == []
+    assert listed(operator) == []
 
 
-def test_show_writes_one_letter_with_its_body(bill_e: Run, operated: OperatedStack) -> None:
+def test_show_writes_one_letter_with_its_body(operator: Run, operated: OperatedStack) -> None:
     for body in ("other", "poison \x1b[31m", event(LOST)):
         send(operated, body.replace("\x1b", "\\x1b"))
-    letters = listed(bill_e, operated)
+    letters = listed(operator)
 
     for letter in letters:
-        ran = bill_e("dead-letters", "show", letter["id"], "--outputs", operated.outputs)
+        ran = operator("dead-letters", "show", letter["id"])
         assert ran.code == 0
         assert letter["id"] in ran.out
-    shown = [
-        json.loads(bill_e("dead-letters", "show", one["id"], "--json", "--outputs", operated.outputs).out)
-        for one in letters
-    ]
+    shown = [json.loads(operator("dead-letters", "show", one["id"], "--json").out) for one in letters]
     assert {one["body"] for one in shown} == {"other", "poison \\x1b[31m", event(LOST)}
-    assert len(listed(bill_e, operated)) == 3
+    assert len(listed(operator)) == 3
 
 
-def test_unknown_id_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+def test_unknown_id_is_one_sentence(operator: Run, operated: OperatedStack) -> None:
     send(operated, "x")
 
-    ran = bill_e("dead-letters", "show", "nothing", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "show", "nothing")
 
     assert (ran.code, ran.out) == (1, "")
     assert "no dead letter has the id nothing" in ran.err
@@ -141,8 +138,8 @@ def test_unknown_id_is_one_sentence(bill_e: Run, operated: OperatedStack) -> Non
 @pytest.mark.parametrize(
     "arguments", [("show",), ("list", "some-id"), ("list", "--dry-run"), ("dance",), ("list", "--limit", "0")]
 )
-def test_wrong_use_is_told(bill_e: Run, operated: OperatedStack, arguments: tuple[str, ...]) -> None:
-    assert bill_e("dead-letters", *arguments, "--outputs", operated.outputs).code == 2
+def test_wrong_use_is_told(operator: Run, arguments: tuple[str, ...]) -> None:
+    assert operator("dead-letters", *arguments).code == 2
 
 
 def test_letters_are_shown_again_when_reading_is_broken_off(operated: OperatedStack) -> None:
@@ -218,13 +215,13 @@ def moving(operated: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> MovingSq
     """Five dead letters; moto has no move tasks."""
     assert operated
     sqs = MovingSqs(waiting=5)
-    monkeypatch.setattr("cli.operations._client", lambda _session, _service, _access: sqs)
-    monkeypatch.setattr("cli.redrive.POLL_SECONDS", 0.0)
+    monkeypatch.setattr("cli.aws.client", lambda _session, _service, _access: sqs)
+    monkeypatch.setattr("cli.operator.redrive.POLL_SECONDS", 0.0)
     return sqs
 
 
-def test_redrive_follows_the_move_to_its_end(bill_e: Run, operated: OperatedStack, moving: MovingSqs) -> None:
-    ran = bill_e("dead-letters", "redrive", "--json", "--outputs", operated.outputs)
+def test_redrive_follows_the_move_to_its_end(operator: Run, moving: MovingSqs) -> None:
+    ran = operator("dead-letters", "redrive", "--json")
 
     assert ran.code == 0
     report = json.loads(ran.out)
@@ -234,19 +231,17 @@ def test_redrive_follows_the_move_to_its_end(bill_e: Run, operated: OperatedStac
     assert moving.started == 1
 
 
-def test_dry_run_of_a_redrive_moves_nothing(bill_e: Run, operated: OperatedStack, moving: MovingSqs) -> None:
-    ran = bill_e("dead-letters", "redrive", "--dry-run", "--outputs", operated.outputs)
+def test_dry_run_of_a_redrive_moves_nothing(operator: Run, moving: MovingSqs) -> None:
+    ran = operator("dead-letters", "redrive", "--dry-run")
 
     assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to queue, nothing was\n")
     assert moving.started == 0
 
 
-def test_redrive_of_nothing_is_said_and_is_no_failure(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs
-) -> None:
+def test_redrive_of_nothing_is_said_and_is_no_failure(operator: Run, moving: MovingSqs) -> None:
     moving.waiting = 0
 
-    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "redrive")
 
     assert (ran.code, ran.out) == (0, "no dead letters: nothing to redrive\n")
     assert moving.started == 0
@@ -254,21 +249,19 @@ def test_redrive_of_nothing_is_said_and_is_no_failure(
 
 @pytest.mark.parametrize("status", ["RUNNING", "CANCELLING"])
 def test_redrive_that_runs_already_is_refused_with_how_far_it_is(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs, status: str
+    operator: Run, moving: MovingSqs, status: str
 ) -> None:
     moving.tasks = [moving.task(status)]
 
-    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "redrive")
 
     assert (ran.code, ran.out, moving.started) == (1, "", 0)
-    assert "a redrive is running already, since " in ran.err
+    assert "a redrive has been running since " in ran.err
     assert "0 of about 5 moved. Nothing was changed" in ran.err
     assert ran.err.count("\n") == 1
 
 
-def test_redrive_that_somebody_else_starts_first_is_refused(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs
-) -> None:
+def test_redrive_that_somebody_else_starts_first_is_refused(operator: Run, moving: MovingSqs) -> None:
     def somebody_else() -> None:
         moving.on_list = lambda: None
         start = moving.start_message_move_task
@@ -281,41 +274,39 @@ def test_redrive_that_somebody_else_starts_first_is_refused(
 
     moving.on_list = somebody_else
 
-    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "redrive")
 
     assert (ran.code, moving.started) == (1, 0)
-    assert "a redrive is running already" in ran.err
+    assert "a redrive has been running since" in ran.err
 
 
-def test_redrive_that_ended_before_is_no_hindrance(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs
-) -> None:
+def test_redrive_that_ended_before_is_no_hindrance(operator: Run, moving: MovingSqs) -> None:
     moving.tasks = [moving.task("COMPLETED")]
 
-    assert bill_e("dead-letters", "redrive", "--outputs", operated.outputs).code == 0
+    assert operator("dead-letters", "redrive").code == 0
     assert moving.started == 1
 
 
-def test_redrive_that_fails_is_exit_code_1_with_the_reason(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs
-) -> None:
+def test_redrive_that_fails_is_exit_code_1_with_the_reason(operator: Run, moving: MovingSqs) -> None:
     moving._end, moving._failure = "FAILED", "AccessDenied"
 
-    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "redrive")
 
     assert ran.code == 1
     assert "SQS says: AccessDenied" in ran.err
 
 
 def test_interrupted_redrive_says_that_sqs_goes_on(
-    bill_e: Run, operated: OperatedStack, moving: MovingSqs, monkeypatch: pytest.MonkeyPatch
+    operator: Run, moving: MovingSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.dead_letters.follow_move", lambda sqs, queue: follow_move(sqs, queue, interrupt))
+    monkeypatch.setattr(
+        "cli.commands.dead_letters.follow_move", lambda sqs, queue: follow_move(sqs, queue, interrupt)
+    )
 
-    ran = bill_e("dead-letters", "redrive", "--outputs", operated.outputs)
+    ran = operator("dead-letters", "redrive")
 
     assert ran.code == 130
     assert "SQS goes on with the redrive" in ran.err

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from cli.files import find_files, fingerprint_of_file
+from cli.caller.files import find_files, fingerprint_of_file
 
 
 def _touch(path: Path) -> Path:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.api import Entry, LedgerApi, Query, bearer
-from cli.errors import BillEError, UnavailableError
-from cli.http_client import HttpClient
-from cli.outcomes import summarise, wait_for_outcomes
-from cli.transfer import AlreadyAccepted, Failed, Result, Uploaded
+from cli.caller.api_client import ApiClient, EntryFilter, bearer
+from cli.caller.entries import ApiEntry
+from cli.caller.http_client import HttpClient
+from cli.caller.outcomes import summarise, wait_for_outcomes
+from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
+from cli.screen.errors import BillEError, UnavailableError
+from functions.contract.entry import format_time
 from tests.cli.fake_stack import API_PATH, BUCKET, NOW, TOKEN, Answer, FakeStack, entry, problem
 
 
@@ -36,10 +38,10 @@ class Clock:
 
 
 @contextmanager
-def _api(stack: FakeStack) -> Iterator[LedgerApi]:
+def _api(stack: FakeStack) -> Iterator[ApiClient]:
     stack.auth = "jwt"
     with closing(HttpClient(stack.url, ca_bundle=None, connections=1, sleep=lambda _: None)) as http:
-        yield LedgerApi(f"{stack.url}{API_PATH}", http, bearer(TOKEN))
+        yield ApiClient(f"{stack.url}{API_PATH}", http, bearer(TOKEN))
 
 
 def _upload(key: str, version_id: str | None) -> Uploaded:
@@ -54,7 +56,9 @@ def _upload(key: str, version_id: str | None) -> Uploaded:
     )
 
 
-def _wait(stack: FakeStack, clock: Clock, *uploads: Uploaded, timeout: float = 60) -> dict[Uploaded, Entry]:
+def _wait(
+    stack: FakeStack, clock: Clock, *uploads: Uploaded, timeout: float = 60
+) -> dict[Uploaded, ApiEntry]:
     with _api(stack) as api:
         return dict(wait_for_outcomes(api, uploads, timeout_seconds=timeout, clock=clock, sleep=clock.sleep))
 
@@ -101,8 +105,7 @@ def test_waiting_ends_at_the_timeout_with_what_was_found(stack: FakeStack) -> No
 
 
 def test_window_starts_before_the_storages_time_and_then_follows_the_newest_entry(stack: FakeStack) -> None:
-    recorded = (NOW + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    stack.entries = [entry(key="other", recorded_at=recorded)]
+    stack.entries = [entry(key="other", recorded_at=format_time(NOW + timedelta(hours=1)))]
     _wait(stack, Clock(), _upload("k", "1"), timeout=1)
 
     assert stack.requests[0] == "GET /receipts?from=2026-11-20T11%3A55%3A00.000000Z&limit=200"
@@ -139,7 +142,7 @@ def test_nothing_uploaded_asks_nothing(stack: FakeStack) -> None:
 
 def test_totals_add_up_and_leave_out_what_was_not_uploaded() -> None:
     first, second, third = (_upload(key, "1") for key in "abc")
-    receipt: Entry = entry()  # type: ignore[assignment]
+    receipt: ApiEntry = entry()  # type: ignore[assignment]
     before = AlreadyAccepted(path=Path("d"), fingerprint="0" * 64, size_bytes=1, receipt=receipt)
     results: list[Result] = [first, before, second, Failed(path=Path("e"), reason="gone"), third]
 
@@ -152,4 +155,4 @@ def test_totals_add_up_and_leave_out_what_was_not_uploaded() -> None:
 
 
 def test_query_is_empty_without_filters() -> None:
-    assert Query().parameters() == {}
+    assert EntryFilter().parameters() == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.outputs import read_outputs_file
+from cli.outputs import AccessKey, read_outputs_file
 from tests.cli.conftest import Run
 
 OUTPUTS = {
@@ -30,7 +30,7 @@ def test_outputs_as_pulumi_prints_them_are_read_and_leave_credentials_to_the_sdk
 
     assert access.uploads_bucket == "b"
     assert access.api_url == "https://abc.execute-api.eu-west-1.amazonaws.com"
-    assert (access.endpoint_url, access.access_key_id, access.ca_bundle) == (None, None, None)
+    assert (access.endpoint_url, access.caller_key, access.ca_bundle) == (None, None, None)
 
 
 def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: 
     access = read_outputs_file(_written(tmp_path, document))
 
     assert access.endpoint_url == "https://127.0.0.1:4566"
-    assert (access.access_key_id, access.secret_access_key) == ("AKID", "very-secret")
+    assert access.caller_key == AccessKey(id="AKID", secret="very-secret")
     assert access.ca_bundle == ca_bundle
     assert "very-secret" not in repr(access)
 
@@ -134,21 +134,18 @@ def test_stack_is_read_from_pulumi(bill_e: Run, monkeypatch: pytest.MonkeyPatch,
     assert "GET /receipts: cannot connect to http://127.0.0.1:9: is it running" in ran.err
 
 
-def test_unknown_stack_is_told_as_pulumi_tells_it(
-    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("sys.exit(\"error: no stack named 'dve' found\")", "no stack named 'dve' found"),
+        ("sys.exit(3)", "`pulumi` exited with code 3"),
+    ],
+)
+def test_failure_of_pulumi_is_reported_in_its_words_or_by_its_exit_code(
+    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, sentence: str
 ) -> None:
-    _install_pulumi(tmp_path, monkeypatch, "sys.exit(\"error: no stack named 'dve' found\")")
+    _install_pulumi(tmp_path, monkeypatch, body)
     ran = bill_e("receipts", "--stack", "dve")
 
     assert ran.code == 1
-    assert "cannot read the outputs of stack 'dve': no stack named 'dve' found" in ran.err
-
-
-def test_pulumi_that_fails_without_a_word_is_told_by_its_exit_code(
-    bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    _install_pulumi(tmp_path, monkeypatch, "sys.exit(3)")
-    ran = bill_e("receipts", "--stack", "dev")
-
-    assert ran.code == 1
-    assert "cannot read the outputs of stack 'dev': `pulumi` exited with code 3" in ran.err
+    assert f"cannot read the outputs of stack 'dve': {sentence}\n" in ran.err

@@ -3,33 +3,32 @@ from __future__ import annotations
 import io
 import json
 import re
-from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
 
-from cli.api import LedgerApi, Page, Query
-from cli.receipts import Listing, write_table
-from cli.terminal import Terminal
+from cli.caller.api_client import ApiClient, EntryFilter
+from cli.caller.entries import ApiPage
+from cli.commands.receipts import Listing, write_table
+from cli.screen.terminal import Terminal
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack, entry
 
 
 @pytest.fixture
-def outputs(stack: FakeStack, tmp_path: Path) -> Path:
+def many(stack: FakeStack) -> list[dict[str, Any]]:
     """A ledger of 450 entries, newest first: more than two pages."""
     stack.entries = [
         entry(key=f"receipt {number}.png", recorded_at=f"2026-11-{20 - number // 100}T00:00:00.000000Z")
         for number in range(450)
     ]
-    return stack.write_outputs(tmp_path)
+    return stack.entries
 
 
-def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(
-    bill_e: Run, outputs: Path
-) -> None:
-    ran = bill_e("receipts", "--outputs", outputs)
+@pytest.mark.usefixtures("many")
+def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(caller: Run) -> None:
+    ran = caller("receipts")
 
     lines = ran.out.splitlines()
     assert lines[0].split() == ["RECORDED", "OUTCOME", "FINGERPRINT", "SIZE", "TYPE", "KEY", "DETAIL"]
@@ -38,37 +37,37 @@ def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(
     assert "the first 50; there are more" in ran.err
 
 
-def test_limit_beyond_a_page_follows_cursors(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
-    ran = bill_e("receipts", "--limit", "201", "--outputs", outputs)
+@pytest.mark.usefixtures("many")
+def test_limit_beyond_a_page_follows_cursors(caller: Run, stack: FakeStack) -> None:
+    ran = caller("receipts", "--limit", "201")
 
     assert len(ran.out.splitlines()) == 202
     assert [request.partition("?")[2] for request in stack.requests] == ["limit=200", "limit=1&cursor=200"]
 
 
-def test_all_entries_as_one_json_document(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
-    ran = bill_e("receipts", "--all", "--json", "--outputs", outputs)
+def test_all_entries_as_one_json_document(caller: Run, many: list[dict[str, Any]]) -> None:
+    ran = caller("receipts", "--all", "--json")
 
-    assert json.loads(ran.out) == {"entries": stack.entries, "next_cursor": None}
+    assert json.loads(ran.out) == {"entries": many, "next_cursor": None}
 
 
-def test_json_of_a_part_has_the_cursor_of_the_rest(bill_e: Run, outputs: Path) -> None:
-    document = json.loads(bill_e("receipts", "--limit", "7", "--json", "--outputs", outputs).out)
+@pytest.mark.usefixtures("many")
+def test_json_of_a_part_has_the_cursor_of_the_rest(caller: Run) -> None:
+    document = json.loads(caller("receipts", "--limit", "7", "--json").out)
 
     assert len(document["entries"]) == 7
     assert document["next_cursor"] == "7"
 
 
-def test_empty_ledger_is_said_and_is_no_error(bill_e: Run, stack: FakeStack, tmp_path: Path) -> None:
-    outputs = stack.write_outputs(tmp_path)
-
-    assert bill_e("receipts", "--outputs", outputs).err == "no entries\n"
-    ran = bill_e("receipts", "--json", "--outputs", outputs)
+def test_empty_ledger_is_said_and_is_no_error(caller: Run) -> None:
+    assert caller("receipts").err == "no entries\n"
+    ran = caller("receipts", "--json")
     assert (ran.code, json.loads(ran.out)) == (0, {"entries": [], "next_cursor": None})
 
 
-def test_filters_reach_the_api(bill_e: Run, outputs: Path, stack: FakeStack) -> None:
+def test_filters_reach_the_api(caller: Run, stack: FakeStack) -> None:
     arguments = ("--outcome", "rejected", "--from", "2026-11-01", "--to", "2026-11-18T02:00:00+02:00")
-    ran = bill_e("receipts", *arguments, "--outputs", outputs)
+    ran = caller("receipts", *arguments)
 
     assert ran.code == 0
     assert stack.requests == [
@@ -94,40 +93,37 @@ def test_filters_reach_the_api(bill_e: Run, outputs: Path, stack: FakeStack) -> 
     ],
 )
 def test_malformed_option_is_wrong_usage_and_asks_nothing(
-    bill_e: Run, outputs: Path, stack: FakeStack, options: tuple[str, ...]
+    caller: Run, stack: FakeStack, options: tuple[str, ...]
 ) -> None:
-    ran = bill_e("receipts", *options, "--outputs", outputs)
+    ran = caller("receipts", *options)
 
     assert ran.code == 2
     assert options[0] in ran.err
     assert stack.requests == []
 
 
-def test_key_that_would_steer_a_terminal_is_shown_escaped(
-    bill_e: Run, stack: FakeStack, tmp_path: Path
-) -> None:
+def test_key_that_would_steer_a_terminal_is_shown_escaped(caller: Run, stack: FakeStack) -> None:
     stack.entries = [entry(key="a\x1b[31m\u202egnp.exe\n\x9b2J ü[bold].png")]
-    outputs = stack.write_outputs(tmp_path)
-    ran = bill_e("receipts", "--outputs", outputs)
+    ran = caller("receipts")
 
     assert "a\\x1b[31m\\u202egnp.exe\\n\\x9b2J ü[bold].png" in ran.out
-    assert bill_e("receipts", "--json", "--outputs", outputs).out.isascii()
+    assert caller("receipts", "--json").out.isascii()
 
 
-class OnePage(LedgerApi):
+class OnePage(ApiClient):
     """A ledger with one entry, without a network."""
 
     def __init__(self) -> None:
         """Connect to nothing."""
 
-    def page(self, query: Query, *, limit: int, cursor: str | None = None) -> Page:  # noqa: ARG002
-        return cast("Page", {"entries": [entry()], "next_cursor": None})
+    def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:  # noqa: ARG002
+        return cast("ApiPage", {"entries": [entry()], "next_cursor": None})
 
 
 @pytest.mark.parametrize(("width", "digits"), [(60, 64), (120, 12), (200, 64)])
 def test_fingerprint_is_cut_only_where_a_terminals_table_has_no_room_for_it(width: int, digits: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    write_table(Listing(OnePage(), Query(), 50), Terminal(out=console, err=console))
+    write_table(Listing(OnePage(), EntryFilter(), 50), Terminal(out=console, err=console))
 
     assert max(re.findall("0{12,}", stream.getvalue()), key=len) == "0" * digits

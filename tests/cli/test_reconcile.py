@@ -1,80 +1,76 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import ClientError
 
-from cli import operations
-from cli.inventory import StoredVersion
-from cli.resend import Events, send_messages
+from cli.operator.inventory import StoredVersion
+from cli.operator.resend import ResendEvents, send_messages
 from functions.contract import schema
 from functions.contract.entry import ObjectVersion, Reason, format_time
 from functions.processor.s3_events import parse_body
-from tests.cli.conftest import Run
+from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, TABLE, OperatedStack
 
 ALL = ("--age", "0")
 
 
-def reconciled(bill_e: Run, operated: OperatedStack, *arguments: str) -> tuple[int, dict[str, Any]]:
-    ran = bill_e("reconcile", "--json", "--outputs", operated.outputs, *arguments)
+def reconciled(operator: Run, *arguments: str) -> tuple[int, dict[str, Any]]:
+    ran = operator("reconcile", "--json", *arguments)
     assert ran.out, ran.err
     return ran.code, json.loads(ran.out)
 
 
-def test_complete_ledger_is_exit_code_0(bill_e: Run, operated: OperatedStack) -> None:
+def test_complete_ledger_is_exit_code_0(operator: Run, operated: OperatedStack) -> None:
     for name in ("a.png", "größe +1%.png", "a.png"):
         operated.record(operated.upload(name))
     operated.s3.delete_object(Bucket=BUCKET, Key="a.png")
 
-    code, report = reconciled(bill_e, operated, *ALL)
+    code, report = reconciled(operator, *ALL)
 
     assert (code, report["complete"]) == (0, True)
     assert (report["totals"]["versions"], report["totals"]["recorded"]) == (3, 3)
 
 
-def test_empty_bucket_and_ledger_are_complete(bill_e: Run, operated: OperatedStack) -> None:
-    assert reconciled(bill_e, operated)[0] == 0
+def test_empty_bucket_and_ledger_are_complete(operator: Run) -> None:
+    assert reconciled(operator)[0] == 0
 
 
-def test_missing_version_is_exit_code_1_and_named(bill_e: Run, operated: OperatedStack) -> None:
+def test_missing_version_is_exit_code_1_and_named(operator: Run, operated: OperatedStack) -> None:
     operated.record(operated.upload("a.png"))
     lost = operated.upload("lost.png")
 
-    code, report = reconciled(bill_e, operated, *ALL)
+    code, report = reconciled(operator, *ALL)
 
     assert (code, report["complete"]) == (1, False)
     assert [(one["key"], one["version_id"]) for one in report["missing"]] == [("lost.png", lost.version_id)]
     assert operated.sent() == []
 
 
-def test_young_version_is_in_flight_and_not_judged(bill_e: Run, operated: OperatedStack) -> None:
+def test_young_version_is_in_flight_and_not_judged(operator: Run, operated: OperatedStack) -> None:
     operated.upload("new.png")
 
-    code, report = reconciled(bill_e, operated)
+    code, report = reconciled(operator)
 
     assert code == 0
     assert (report["totals"]["missing"], report["totals"]["in_flight"]) == (0, 1)
     assert [one["key"] for one in report["in_flight"]] == ["new.png"]
 
 
-def test_version_with_two_entries_is_exit_code_1(bill_e: Run, operated: OperatedStack) -> None:
+def test_version_with_two_entries_is_exit_code_1(operator: Run, operated: OperatedStack) -> None:
     version = operated.upload("a.png")
     operated.record(version)
     operated.record(version, fingerprint="0" * 64, reason=Reason.EMPTY)
 
-    code, report = reconciled(bill_e, operated, *ALL)
+    code, report = reconciled(operator, *ALL)
 
     assert code == 1
     assert report["repeated"] == [{"key": "a.png", "version_id": version.version_id, "entries": 2}]
 
 
 def test_deleted_version_is_unknown_and_one_recorded_as_missing_is_not(
-    bill_e: Run, operated: OperatedStack
+    operator: Run, operated: OperatedStack
 ) -> None:
     operated.record(operated.upload("a.png"))
     operated.record(ObjectVersion(bucket=BUCKET, key="deleted.png", version_id="x"))
@@ -82,43 +78,43 @@ def test_deleted_version_is_unknown_and_one_recorded_as_missing_is_not(
         ObjectVersion(bucket=BUCKET, key="gone.png", version_id="y"), reason=Reason.OBJECT_MISSING
     )
 
-    code, report = reconciled(bill_e, operated)
+    code, report = reconciled(operator)
 
     assert code == 0
     assert [one["key"] for one in report["unknown"]] == ["deleted.png"]
     assert report["totals"]["gone"] == 1
 
 
-def test_note_that_an_object_is_gone_is_no_entry(bill_e: Run, operated: OperatedStack) -> None:
+def test_note_that_an_object_is_gone_is_no_entry(operator: Run, operated: OperatedStack) -> None:
     version = operated.upload("a.png")
     operated.dynamodb.put_item(TableName=TABLE, Item=schema.missing_note(version, LONG_AGO))
 
-    code, report = reconciled(bill_e, operated, *ALL)
+    code, report = reconciled(operator, *ALL)
 
     assert (code, report["totals"]["missing"]) == (1, 1)
 
 
-def test_prefix_comes_after_the_stacks_own(bill_e: Run, operated: OperatedStack) -> None:
+def test_prefix_comes_after_the_stacks_own(operator: Run, operated: OperatedStack) -> None:
     operated.rewrite_outputs(upload_prefix="receipts/")
     for key in ("receipts/2026/a.png", "receipts/b.png", "2026/elsewhere.png"):
         operated.upload(key)
 
-    assert [one["key"] for one in reconciled(bill_e, operated, *ALL)[1]["missing"]] == [
+    assert [one["key"] for one in reconciled(operator, *ALL)[1]["missing"]] == [
         "receipts/2026/a.png",
         "receipts/b.png",
     ]
-    assert [one["key"] for one in reconciled(bill_e, operated, *ALL, "--prefix", "2026/")[1]["missing"]] == [
+    assert [one["key"] for one in reconciled(operator, *ALL, "--prefix", "2026/")[1]["missing"]] == [
         "receipts/2026/a.png"
     ]
 
 
 def test_fix_sends_events_that_the_processor_reads_and_is_not_complete_yet(
-    bill_e: Run, operated: OperatedStack
+    operator: Run, operated: OperatedStack
 ) -> None:
     lost = [operated.upload(key) for key in ("größe + 1%/領収書.png", "b.png")]
     operated.record(operated.upload("recorded.png"))
 
-    code, report = reconciled(bill_e, operated, *ALL, "--fix")
+    code, report = reconciled(operator, *ALL, "--fix")
 
     assert (code, report["sent"]) == (1, 2)
     sent = operated.sent()
@@ -130,37 +126,37 @@ def test_fix_sends_events_that_the_processor_reads_and_is_not_complete_yet(
     assert {upload.version.version_id: format_time(upload.uploaded_at) for upload in uploads} == stored
 
 
-def test_dry_run_of_a_fix_shows_the_messages_and_sends_none(bill_e: Run, operated: OperatedStack) -> None:
+def test_dry_run_of_a_fix_shows_the_messages_and_sends_none(operator: Run, operated: OperatedStack) -> None:
     operated.upload("lost.png")
 
-    code, report = reconciled(bill_e, operated, *ALL, "--fix", "--dry-run")
+    code, report = reconciled(operator, *ALL, "--fix", "--dry-run")
 
     assert (code, report["sent"]) == (1, 0)
     assert [message["Records"][0]["s3"]["object"]["key"] for message in report["messages"]] == ["lost.png"]
     assert operated.sent() == []
 
 
-def test_dry_run_without_fix_is_wrong_usage(bill_e: Run, operated: OperatedStack) -> None:
-    ran = bill_e("reconcile", "--dry-run", "--outputs", operated.outputs)
+def test_dry_run_without_fix_is_wrong_usage(operator: Run) -> None:
+    ran = operator("reconcile", "--dry-run")
 
     assert ran.code == 2
     assert "--dry-run goes with --fix" in ran.err
 
 
 @pytest.mark.parametrize("age", ["-1", "soon", "nan", "1e99", ""])
-def test_age_that_is_none_is_refused(bill_e: Run, operated: OperatedStack, age: str) -> None:
-    ran = bill_e("reconcile", f"--age={age}", "--outputs", operated.outputs)
+def test_age_that_is_none_is_refused(operator: Run, age: str) -> None:
+    ran = operator("reconcile", f"--age={age}")
 
     assert ran.code == 2
     assert repr(age) in ran.err
 
 
-def test_table_shows_what_needs_a_look_then_totals_and_queues(bill_e: Run, operated: OperatedStack) -> None:
+def test_table_shows_what_needs_a_look_then_totals_and_queues(operator: Run, operated: OperatedStack) -> None:
     operated.upload("lost.png")
     operated.record(ObjectVersion(bucket=BUCKET, key="deleted.png", version_id="x"))
     operated.sqs.send_message(QueueUrl=operated.dead_letter_queue_url, MessageBody="x")
 
-    ran = bill_e("reconcile", *ALL, "--outputs", operated.outputs)
+    ran = operator("reconcile", *ALL)
 
     states = [line.split()[0] for line in ran.out.splitlines()]
     assert states[:3] == ["STATE", "missing", "unknown"]
@@ -170,20 +166,20 @@ def test_table_shows_what_needs_a_look_then_totals_and_queues(bill_e: Run, opera
 
 
 def test_more_than_the_table_shows_is_counted(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.reconcile.SHOWN", 2)
+    monkeypatch.setattr("cli.screen.terminal.SHOWN", 2)
     for number in range(5):
         operated.upload(f"{number}.png")
 
-    ran = bill_e("reconcile", *ALL, "--outputs", operated.outputs)
+    ran = operator("reconcile", *ALL)
 
     assert ran.out.count("missing  ") == 2
     assert "and 3 more that are missing: --json lists all" in ran.err
 
 
 WRONG: dict[str, tuple[dict[str, str | None], str]] = {
-    "bucket of another stack": ({"uploads_bucket": "others"}, "takes no events of bucket others"),
+    "bucket of another stack": ({"uploads_bucket": "others"}, "takes no events from bucket others"),
     "no such queue": (
         {"queue_url": "https://sqs.eu-central-1.amazonaws.com/123456789012/gone"},
         "the queue doesn't exist",
@@ -196,13 +192,13 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
 @pytest.mark.parametrize("command", [["reconcile", "--age=0", "--fix"], ["backfill"]])
 @pytest.mark.parametrize("wrong", WRONG)
 def test_outputs_that_do_not_fit_are_one_sentence_and_nothing_is_sent(
-    bill_e: Run, operated: OperatedStack, command: list[str], wrong: str
+    operator: Run, operated: OperatedStack, command: list[str], wrong: str
 ) -> None:
     operated.upload("lost.png")
     changed, sentence = WRONG[wrong]
     operated.rewrite_outputs(**changed)
 
-    ran = bill_e(*command, "--outputs", operated.outputs)
+    ran = operator(*command)
 
     assert (ran.code, ran.out) == (1, "")
     assert sentence in ran.err
@@ -212,22 +208,25 @@ def test_outputs_that_do_not_fit_are_one_sentence_and_nothing_is_sent(
 
 @pytest.mark.parametrize("command", [["reconcile", "--age=0", "--fix"], ["backfill"]])
 def test_ledger_of_other_buckets_only_is_refused(
-    bill_e: Run, operated: OperatedStack, command: list[str]
+    operator: Run, operated: OperatedStack, command: list[str]
 ) -> None:
     operated.upload("lost.png")
     operated.record(ObjectVersion(bucket="others", key="a.png", version_id="v"))
 
-    ran = bill_e(*command, "--outputs", operated.outputs)
+    ran = operator(*command)
 
     assert (ran.code, ran.out) == (1, "")
-    assert "knows nothing of bucket uploads, but of others (1 entries in all)" in ran.err
+    assert (
+        "has no entry about bucket uploads, but 1 about others: are these the outputs of one stack?"
+        in ran.err
+    )
     assert operated.sent() == []
 
 
-def test_bucket_that_is_gone_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+def test_bucket_that_is_gone_is_one_sentence(operator: Run, operated: OperatedStack) -> None:
     operated.s3.delete_bucket(Bucket=BUCKET)
 
-    ran = bill_e("reconcile", "--outputs", operated.outputs)
+    ran = operator("reconcile")
 
     assert ran.code == 1
     assert "listing bucket uploads (s3:ListBucketVersions): the bucket doesn't exist" in ran.err
@@ -243,34 +242,21 @@ def test_bucket_that_is_gone_is_one_sentence(bill_e: Run, operated: OperatedStac
     ],
 )
 def test_missing_permission_is_named(
-    bill_e: Run,
-    operated: OperatedStack,
-    monkeypatch: pytest.MonkeyPatch,
-    service: str,
-    call: str,
-    permission: str,
+    operator: Run, operated: OperatedStack, change_call: ChangeCall, service: str, call: str, permission: str
 ) -> None:
     operated.upload("lost.png")
-    make = operations._client
+    change_call(service, call, denied)
 
-    def client_without_permission(session: Any, name: str, access: Any) -> Any:
-        client = make(session, name, access)
-        if name == service:
-            error = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-            monkeypatch.setattr(client, call, Mock(side_effect=ClientError(error, call)))  # type: ignore[arg-type]
-        return client
-
-    monkeypatch.setattr(operations, "_client", client_without_permission)
-
-    ran = bill_e("reconcile", *ALL, "--fix", "--outputs", operated.outputs)
+    ran = operator("reconcile", *ALL, "--fix")
 
     assert (ran.code, ran.out) == (1, "")
     assert f"({permission}): access denied" in ran.err
     assert ran.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["reconcile", "backfill", "dead-letters"])
 def test_endpoint_that_does_not_answer_is_one_sentence(
-    bill_e: Run, tmp_path: Path, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     document = {
@@ -279,19 +265,17 @@ def test_endpoint_that_does_not_answer_is_one_sentence(
         "operator_access_key_id": "AKID",
         "operator_secret_access_key": "secret",
     }
-    file = tmp_path / "unreachable.json"
-    file.write_text(json.dumps(document))
+    operated.outputs.write_text(json.dumps(document))
 
-    for command in ("reconcile", "backfill", "dead-letters"):
-        ran = bill_e(command, "--outputs", file)
+    ran = operator(command)
 
-        assert ran.code == 1
-        assert "cannot connect to http://127.0.0.1:9" in ran.err
-        assert ran.err.count("\n") == 1
+    assert ran.code == 1
+    assert "cannot connect to http://127.0.0.1:9" in ran.err
+    assert ran.err.count("\n") == 1
 
 
 def test_event_of_a_version_without_versioning_is_read_as_null() -> None:
-    events = Events(source="bill-e:backfill", bucket="b", region="r", user_id="AIDAEXAMPLE")
+    events = ResendEvents(source="bill-e:backfill", bucket="b", region="r", user_id="AIDAEXAMPLE")
     version = StoredVersion(key="a+b c.png", version_id="null", size_bytes=3, modified=format_time(LONG_AGO))
 
     (upload,) = parse_body(json.dumps(events.event(version)))
@@ -324,29 +308,21 @@ class FlakyQueue:
 
 def test_messages_that_a_batch_refused_are_sent_again_and_none_twice() -> None:
     queue: Any = FlakyQueue(refusals=3)
-    counts: list[int] = []
 
-    send_messages(queue, "q", (str(number) for number in range(95)), counts.append)
+    sent = sum(send_messages(queue, "q", (str(number) for number in range(95))))
 
     assert sorted(queue.taken, key=int) == [str(number) for number in range(95)]
-    assert sum(counts) == 95
+    assert sent == 95
 
 
-def test_queue_that_goes_on_refusing_is_told_with_what_was_sent(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+def test_queue_that_goes_on_refusing_is_reported_with_what_was_sent(
+    operator: Run, operated: OperatedStack, change_call: ChangeCall
 ) -> None:
     operated.upload("lost.png")
-    make, flaky = operations._client, FlakyQueue(refusals=100)
+    flaky = FlakyQueue(refusals=100)
+    change_call("sqs", "send_message_batch", lambda _call, **batch: flaky.send_message_batch(**batch))
 
-    def client(session: Any, name: str, access: Any) -> Any:
-        made = make(session, name, access)
-        if name == "sqs":
-            monkeypatch.setattr(made, "send_message_batch", flaky.send_message_batch)
-        return made
-
-    monkeypatch.setattr(operations, "_client", client)
-
-    ran = bill_e("reconcile", *ALL, "--fix", "--outputs", operated.outputs)
+    ran = operator("reconcile", *ALL, "--fix")
 
     assert (ran.code, ran.out) == (1, "")
     assert (

@@ -8,17 +8,16 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import operations
-from cli.lost_entries import empty_lost_entries, read_entry
-from cli.pace import Pace
+from cli.operator.lost_entries import LostEntries, read_entry
+from cli.operator.temporary_database import temporary_database
+from cli.operator.throughput import Pace
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
-from tests.cli.conftest import Run
+from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
 
 RESTORED = "ledger-restored"
@@ -67,9 +66,8 @@ def lose(operated: OperatedStack, *entries: Entry) -> None:
         operated.dynamodb.delete_item(TableName=TABLE, Key=key)
 
 
-def restored(bill_e: Run, operated: OperatedStack, *arguments: str) -> tuple[int, dict[str, Any]]:
-    command = ("restore", "--from-table", RESTORED, "--json", "--outputs", operated.outputs)
-    ran = bill_e(*command, *arguments)
+def restored(operator: Run, *arguments: str) -> tuple[int, dict[str, Any]]:
+    ran = operator("restore", "--from-table", RESTORED, "--json", *arguments)
     assert ran.out, ran.err
     return ran.code, json.loads(ran.out)
 
@@ -83,31 +81,31 @@ ENTRIES = (
 )
 
 
-def test_lost_entries_come_back_as_they_were_and_once(bill_e: Run, operated: OperatedStack) -> None:
+def test_lost_entries_come_back_as_they_were_and_once(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, *ENTRIES)
     before = items(operated)
     restore_table(operated)
     lose(operated, *ENTRIES[1:])
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
 
     assert (code, report["copied"]) == (0, 4)
     assert report["totals"] == {"entries": 5, "lacking": 4, "present": 1, "differing": 0}
     assert items(operated) == before
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
     assert (code, report["copied"]) == (0, 0)
     assert report["totals"] == {"entries": 5, "lacking": 0, "present": 5, "differing": 0}
     assert items(operated) == before
 
 
-def test_dry_run_says_what_would_be_copied_and_copies_nothing(bill_e: Run, operated: OperatedStack) -> None:
+def test_dry_run_says_what_would_be_copied_and_copies_nothing(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, *ENTRIES)
     restore_table(operated)
     lose(operated, *ENTRIES[:2])
     before = items(operated)
 
-    code, report = restored(bill_e, operated, "--dry-run")
+    code, report = restored(operator, "--dry-run")
 
     assert (code, report["copied"], report["dry_run"]) == (0, 0, True)
     assert report["totals"] == {"entries": 5, "lacking": 2, "present": 3, "differing": 0}
@@ -115,20 +113,20 @@ def test_dry_run_says_what_would_be_copied_and_copies_nothing(bill_e: Run, opera
     assert items(operated) == before
 
 
-def test_entries_recorded_since_the_backup_stay(bill_e: Run, operated: OperatedStack) -> None:
+def test_entries_recorded_since_the_backup_stay(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, ENTRIES[0])
     restore_table(operated)
     lose(operated, ENTRIES[0])
     put(operated, TABLE, entry("new.png"))
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
 
     assert (code, report["copied"]) == (0, 1)
     assert [item["key"]["S"] for item in items(operated)] == ["a.png", "new.png"]
 
 
 def test_entry_with_other_attributes_is_listed_and_never_overwritten(
-    bill_e: Run, operated: OperatedStack
+    operator: Run, operated: OperatedStack
 ) -> None:
     put(operated, TABLE, *ENTRIES)
     restore_table(operated)
@@ -136,7 +134,7 @@ def test_entry_with_other_attributes_is_listed_and_never_overwritten(
     put(operated, TABLE, replace(ENTRIES[0], recorded_at=LONG_AGO + timedelta(days=1), size_bytes=8))
     standing = items(operated)[0]
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
 
     assert (code, report["copied"]) == (1, 1)
     assert report["totals"] == {"entries": 5, "lacking": 1, "present": 3, "differing": 1}
@@ -147,7 +145,7 @@ def test_entry_with_other_attributes_is_listed_and_never_overwritten(
 
 
 def test_object_version_that_was_recorded_otherwise_meanwhile_gets_no_second_entry(
-    bill_e: Run, operated: OperatedStack
+    operator: Run, operated: OperatedStack
 ) -> None:
     """Sent again before the restore, the duplicate may have come first, and so be the receipt."""
     receipt = entry("first.png")
@@ -163,7 +161,7 @@ def test_object_version_that_was_recorded_otherwise_meanwhile_gets_no_second_ent
     put(operated, TABLE, replace(duplicate, outcome=Outcome.ACCEPTED, duplicate_of=None))
     before = items(operated)
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
 
     assert (code, report["copied"], report["totals"]["differing"]) == (1, 0, 2)
     assert "the ledger has this object version as ACCEPTED" in [one["detail"] for one in report["differing"]]
@@ -171,19 +169,25 @@ def test_object_version_that_was_recorded_otherwise_meanwhile_gets_no_second_ent
 
 
 def test_entry_that_arrives_while_copying_stays_and_is_compared(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, change_call: ChangeCall
 ) -> None:
     put(operated, TABLE, *ENTRIES)
     restore_table(operated)
     lose(operated, *ENTRIES)
     other = replace(ENTRIES[1], size_bytes=8)
 
-    def arrive() -> None:
-        put(operated, TABLE, ENTRIES[0], other)
+    waiting, one_at_a_time = [ENTRIES[0], other], threading.Lock()
 
-    _before_first(monkeypatch, "dynamodb", "put_item", arrive)
+    def arrive_before_the_first(call: Callable[..., Any], **parameters: Any) -> Any:
+        # The calls of other threads wait as well.
+        with one_at_a_time:
+            put(operated, TABLE, *waiting)
+            waiting.clear()
+        return call(**parameters)
 
-    code, report = restored(bill_e, operated)
+    change_call("dynamodb", "put_item", arrive_before_the_first)
+
+    code, report = restored(operator)
 
     assert (code, report["copied"]) == (1, 3)
     assert report["totals"] == {"entries": 5, "lacking": 3, "present": 1, "differing": 1}
@@ -191,24 +195,24 @@ def test_entry_that_arrives_while_copying_stays_and_is_compared(
     assert schema.to_item(other, SHARDS) in items(operated)
 
 
-def test_notes_of_the_processor_are_left_out(bill_e: Run, operated: OperatedStack) -> None:
+def test_notes_of_the_processor_are_left_out(operator: Run, operated: OperatedStack) -> None:
     operated.dynamodb.put_item(TableName=TABLE, Item=schema.missing_note(ENTRIES[0].upload.version, LONG_AGO))
     restore_table(operated)
     before = items(operated)
 
-    code, report = restored(bill_e, operated)
+    code, report = restored(operator)
 
     assert (code, report["totals"]["entries"]) == (0, 0)
     assert items(operated) == before
 
 
-def test_many_entries_are_all_copied(bill_e: Run, operated: OperatedStack) -> None:
+def test_many_entries_are_all_copied(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, *(entry(f"{number}.png") for number in range(150)))
     before = items(operated)
     restore_table(operated)
     lose(operated, *(entry(f"{number}.png") for number in range(150)))
 
-    ran = bill_e("restore", "--from-table", RESTORED, "--write-units=100000", "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", RESTORED, "--write-units=100000")
 
     assert ran.code == 0
     assert ran.out == (f"entries of {RESTORED}: 150 = 150 copied + 0 in the ledger already + 0 that differ\n")
@@ -217,15 +221,15 @@ def test_many_entries_are_all_copied(bill_e: Run, operated: OperatedStack) -> No
 
 
 def test_table_shows_what_differs_and_would_be_copied_and_counts_the_rest(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.restore.SHOWN", 2)
+    monkeypatch.setattr("cli.screen.terminal.SHOWN", 2)
     put(operated, TABLE, *ENTRIES)
     restore_table(operated)
     lose(operated, *ENTRIES[1:])
     put(operated, RESTORED, replace(ENTRIES[0], size_bytes=8))
 
-    ran = bill_e("restore", "--from-table", RESTORED, "--dry-run", "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", RESTORED, "--dry-run")
 
     assert ran.code == 1
     assert [line.split()[0] for line in ran.out.splitlines()] == [
@@ -234,7 +238,7 @@ def test_table_shows_what_differs_and_would_be_copied_and_counts_the_rest(
     ]
     assert "5 = 4 would be copied (dry run) + 0 in the ledger already + 1 that differ" in ran.out
     assert "and 2 more that would be copied: --json lists all" in ran.err
-    assert "the ledger's entries stay as they are" in ran.err
+    assert "entries that differ were left as they are in the ledger" in ran.err
 
 
 def _none(_: OperatedStack) -> None:
@@ -278,29 +282,32 @@ def _ledger_of_another_stack(operated: OperatedStack) -> None:
 
 REFUSED: dict[str, tuple[Callable[[OperatedStack], None], str]] = {
     "missing": (_none, f"there is no table {RESTORED} in eu-central-1: `aws dynamodb list-tables` lists"),
-    "of other keys": (_other_keys, f"table {RESTORED} is no ledger: its keys are not fingerprint and entry"),
+    "of other keys": (
+        _other_keys,
+        f"{RESTORED} is not a ledger: its keys are not fingerprint and entry",
+    ),
     "of another bucket": (_other_bucket, "it holds entries about bucket others"),
-    "of no entries": (_no_entries, f"table {RESTORED} is no ledger: its item x / y is no entry"),
+    "of no entries": (_no_entries, f"table {RESTORED} is not a ledger: its item x / y is not an entry"),
     "and ledger with a foreign item": (
         _ledger_with_a_foreign_item,
-        f"ledger {TABLE} is no ledger: its item x / y is no entry",
+        f"ledger {TABLE} is not a ledger: its item x / y is not an entry",
     ),
     "and ledger of another stack": (
         _ledger_of_another_stack,
-        "knows nothing of bucket uploads, but of others",
+        "has no entry about bucket uploads, but some about others",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_table_is_refused_in_one_sentence_and_nothing_is_written(
-    bill_e: Run, operated: OperatedStack, case: str
+    operator: Run, operated: OperatedStack, case: str
 ) -> None:
     make, sentence = REFUSED[case]
     make(operated)
     before = items(operated)
 
-    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", RESTORED)
 
     assert (ran.code, ran.out) == (1, "")
     assert sentence in ran.err
@@ -308,8 +315,8 @@ def test_table_is_refused_in_one_sentence_and_nothing_is_written(
     assert items(operated) == before
 
 
-def test_ledger_itself_is_refused(bill_e: Run, operated: OperatedStack) -> None:
-    ran = bill_e("restore", "--from-table", TABLE, "--outputs", operated.outputs)
+def test_ledger_itself_is_refused(operator: Run) -> None:
+    ran = operator("restore", "--from-table", TABLE)
 
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
@@ -318,41 +325,45 @@ def test_ledger_itself_is_refused(bill_e: Run, operated: OperatedStack) -> None:
 
 
 def test_table_that_is_being_restored_is_refused(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, change_call: ChangeCall
 ) -> None:
     restore_table(operated)
-    _changed(monkeypatch, "describe_table", lambda answer: answer["Table"].update(TableStatus="CREATING"))
+    change_call(
+        "dynamodb",
+        "describe_table",
+        lambda call, **parameters: {"Table": call(**parameters)["Table"] | {"TableStatus": "CREATING"}},
+    )
 
-    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", RESTORED)
 
     assert (ran.code, ran.out) == (1, "")
-    assert f"table {RESTORED} is not restored yet: `aws dynamodb wait table-exists" in ran.err
+    assert f"table {RESTORED} is still being restored: `aws dynamodb wait table-exists" in ran.err
 
 
-def test_ledger_that_is_gone_is_one_sentence(bill_e: Run, operated: OperatedStack) -> None:
+def test_ledger_that_is_gone_is_one_sentence(operator: Run, operated: OperatedStack) -> None:
     operated.rewrite_outputs(ledger_table="gone")
 
-    ran = bill_e("restore", "--from-table", TABLE, "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", TABLE)
 
     assert (ran.code, ran.out) == (1, "")
     assert "looking at the ledger table gone (dynamodb:DescribeTable): it doesn't exist" in ran.err
 
 
-def test_entries_of_a_former_bucket_are_taken_when_it_is_named(bill_e: Run, operated: OperatedStack) -> None:
+def test_entries_of_a_former_bucket_are_taken_if_it_is_named(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, *ENTRIES, entry("a.png", bucket="former"))
     before = items(operated)
     restore_table(operated)
     lose(operated, *ENTRIES, entry("a.png", bucket="former"))
 
-    code, report = restored(bill_e, operated, "--former-bucket", "former")
+    code, report = restored(operator, "--former-bucket", "former")
 
     assert (code, report["copied"]) == (0, 6)
     assert sorted(map(str, items(operated))) == sorted(map(str, before))
 
 
 @pytest.mark.parametrize("name", ["", "ab", "a table", "arn:aws:dynamodb:eu-central-1:1:table/x"])
-def test_what_is_no_name_of_a_table_is_wrong_usage(bill_e: Run, operated: OperatedStack, name: str) -> None:
-    ran = bill_e("restore", "--from-table", name, "--outputs", operated.outputs)
+def test_what_is_no_name_of_a_table_is_wrong_usage(operator: Run, name: str) -> None:
+    ran = operator("restore", "--from-table", name)
 
     assert ran.code == 2
     assert f"{name!r} is not allowed" in ran.err
@@ -377,52 +388,6 @@ def test_damaged_entries_are_not_read() -> None:
             read_entry({other: value for other, value in whole.items() if other != name})
 
 
-def _clients(monkeypatch: pytest.MonkeyPatch, service: str, change: Callable[[Any], None]) -> None:
-    """Have the command's clients of a service changed before they are used."""
-    make = operations._client
-
-    def client(session: Any, name: str, access: Any) -> Any:
-        made = make(session, name, access)
-        if name == service:
-            change(made)
-        return made
-
-    monkeypatch.setattr(operations, "_client", client)
-
-
-def _before_first(
-    monkeypatch: pytest.MonkeyPatch, service: str, call: str, happen: Callable[[], None]
-) -> None:
-    def change(client: Any) -> None:
-        original, waiting, one_at_a_time = getattr(client, call), [happen], threading.Lock()
-
-        def wrapped(**parameters: Any) -> Any:
-            # The calls of other threads wait as well.
-            with one_at_a_time:
-                for one in waiting[:1]:
-                    waiting.clear()
-                    one()
-            return original(**parameters)
-
-        monkeypatch.setattr(client, call, wrapped)
-
-    _clients(monkeypatch, service, change)
-
-
-def _changed(monkeypatch: pytest.MonkeyPatch, call: str, alter: Callable[[Any], None]) -> None:
-    def change(client: Any) -> None:
-        original = getattr(client, call)
-
-        def wrapped(**parameters: Any) -> Any:
-            answer = original(**parameters)
-            alter(answer)
-            return answer
-
-        monkeypatch.setattr(client, call, wrapped)
-
-    _clients(monkeypatch, "dynamodb", change)
-
-
 @pytest.mark.parametrize(
     ("call", "permission"),
     [
@@ -432,16 +397,14 @@ def _changed(monkeypatch: pytest.MonkeyPatch, call: str, alter: Callable[[Any], 
     ],
 )
 def test_missing_permission_is_named(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch, call: str, permission: str
+    operator: Run, operated: OperatedStack, change_call: ChangeCall, call: str, permission: str
 ) -> None:
     put(operated, TABLE, ENTRIES[0])
     restore_table(operated)
     lose(operated, ENTRIES[0])
-    error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-    denied = Mock(side_effect=ClientError(error, call))
-    _clients(monkeypatch, "dynamodb", lambda client: monkeypatch.setattr(client, call, denied))
+    change_call("dynamodb", call, denied)
 
-    ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+    ran = operator("restore", "--from-table", RESTORED)
 
     assert (ran.code, ran.out) == (1, "")
     assert f"({permission}): access denied" in ran.err
@@ -449,37 +412,31 @@ def test_missing_permission_is_named(
 
 
 def test_failure_in_the_middle_says_how_far_it_came_and_the_next_run_ends_it(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, change_call: ChangeCall
 ) -> None:
     entries = [entry(f"{number}.png") for number in range(20)]
     put(operated, TABLE, *entries)
     before = items(operated)
     restore_table(operated)
     lose(operated, *entries)
-    taken = 0
+    calls = iter(range(1, len(entries) + 1))
+    fails = True
 
-    def change(client: Any) -> None:
-        original = client.put_item
+    def fail_from_the_eleventh(call: Callable[..., Any], **parameters: Any) -> Any:
+        if fails and next(calls) > 10:
+            error: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
+            raise ClientError(error, "PutItem")
+        return call(**parameters)
 
-        def wrapped(**parameters: Any) -> Any:
-            nonlocal taken
-            taken += 1
-            if taken > 10:
-                error: Any = {"Error": {"Code": "ThrottlingException", "Message": "slow down"}}
-                raise ClientError(error, "PutItem")
-            return original(**parameters)
-
-        monkeypatch.setattr(client, "put_item", wrapped)
-
-    with monkeypatch.context() as patched:
-        _clients(patched, "dynamodb", change)
-        ran = bill_e("restore", "--from-table", RESTORED, "--outputs", operated.outputs)
+    change_call("dynamodb", "put_item", fail_from_the_eleventh)
+    ran = operator("restore", "--from-table", RESTORED)
 
     assert (ran.code, ran.out) == (1, "")
     assert "slow down (ThrottlingException); at least" in ran.err
     assert "of 20 were copied. Run it again" in ran.err
 
-    code, report = restored(bill_e, operated)
+    fails = False
+    code, report = restored(operator)
     assert (code, report["totals"]["present"], report["copied"]) == (0, 10, 10)
     assert items(operated) == before
 
@@ -503,7 +460,7 @@ def test_a_pace_waits_for_what_was_spent_too_fast() -> None:
 
 
 def test_writes_keep_to_the_pace_that_was_asked_for(
-    bill_e: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    operator: Run, operated: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(operated, TABLE, *ENTRIES)
     restore_table(operated)
@@ -515,7 +472,7 @@ def test_writes_keep_to_the_pace_that_was_asked_for(
 
     monkeypatch.setattr(Pace, "spend", spend)
 
-    restored(bill_e, operated, "--write-units", "7")
+    restored(operator, "--write-units", "7")
 
     assert paces[7] == len(ENTRIES)
 
@@ -527,7 +484,8 @@ def test_memory_does_not_grow_with_the_number_of_entries(
     monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
     tracemalloc.start()
     try:
-        with empty_lost_entries() as lost:
+        with temporary_database() as database:
+            lost = LostEntries(database)
             for start in range(0, count, page):
                 lost.add_standing([schema.to_item(entry(f"old/{start + n}"), SHARDS) for n in range(page)])
             lost.index()
@@ -535,7 +493,7 @@ def test_memory_does_not_grow_with_the_number_of_entries(
                 lost.judge(schema.to_item(entry(f"{'old' if number % 2 else 'lost'}/{number}"), SHARDS))
             found = lost.present, lost.count_lacking(), sum(1 for _ in lost.lacking_items())
             left_on_disk = list(tmp_path.iterdir())
-            (file_bytes,) = lost._database.execute(
+            (file_bytes,) = database.execute(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
             ).fetchone()
         _, peak = tracemalloc.get_traced_memory()

@@ -12,17 +12,14 @@ from tests.cli.fake_stack import FakeStack
 FIRST = hashlib.sha256(b"first").hexdigest()
 
 
-@pytest.fixture
-def outputs(stack: FakeStack, tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def _entries(stack: FakeStack) -> None:
     for key, body in (("a.png", b"first"), ("b.png", b"first"), ("empty.png", b"")):
         stack.store(key, body)
-    return stack.write_outputs(tmp_path)
 
 
-def test_file_is_shown_by_its_fingerprint_with_its_duplicates(
-    bill_e: Run, outputs: Path, folder: Path
-) -> None:
-    ran = bill_e("show", folder / "copy.png", "--outputs", outputs)
+def test_file_is_shown_by_its_fingerprint_with_its_duplicates(caller: Run, folder: Path) -> None:
+    ran = caller("show", folder / "copy.png")
 
     assert ran.code == 0
     fields = dict(line.split(maxsplit=1) for line in ran.out.split("\n\n")[0].splitlines())
@@ -33,54 +30,52 @@ def test_file_is_shown_by_its_fingerprint_with_its_duplicates(
     assert "b.png" in ran.out
 
 
-def test_fingerprint_is_taken_in_either_case(bill_e: Run, outputs: Path) -> None:
-    ran = bill_e("show", FIRST.upper(), "--json", "--outputs", outputs)
+def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:
+    ran = caller("show", FIRST.upper(), "--json")
 
     history = json.loads(ran.out)
     assert history["receipt"]["key"] == "a.png"
     assert [item["key"] for item in history["duplicates"]] == ["b.png"]
 
 
-def test_fingerprint_that_was_only_rejected_is_said_to_be_never_accepted(
-    bill_e: Run, outputs: Path, folder: Path
-) -> None:
-    ran = bill_e("show", folder / "empty.pdf", "--outputs", outputs)
+def test_fingerprint_that_was_only_rejected_is_said_to_be_never_accepted(caller: Run, folder: Path) -> None:
+    ran = caller("show", folder / "empty.pdf")
 
     assert ran.code == 0
     assert "was never accepted" in ran.out
     assert "1 rejection\n" in ran.out
 
 
-def test_unknown_fingerprint_is_said_and_fails(bill_e: Run, outputs: Path) -> None:
-    ran = bill_e("show", "f" * 64, "--outputs", outputs)
+def test_unknown_fingerprint_is_said_and_fails(caller: Run) -> None:
+    ran = caller("show", "f" * 64)
 
     assert ran.code == 1
     assert f"has no entry for {'f' * 64}\n" in ran.err
 
 
-def test_unknown_file_is_named_beside_its_fingerprint(bill_e: Run, outputs: Path, folder: Path) -> None:
+def test_unknown_file_is_named_beside_its_fingerprint(caller: Run, folder: Path) -> None:
     file = folder / "2026" / "größe+1%.pdf"
-    ran = bill_e("show", file, "--outputs", outputs)
+    ran = caller("show", file)
 
     assert ran.code == 1
     assert f"has no entry for {hashlib.sha256(b'second').hexdigest()} ({file})" in ran.err
 
 
 def test_file_called_like_a_fingerprint_is_taken_as_the_file_and_that_is_said(
-    bill_e: Run, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    caller: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ("f" * 64)).write_bytes(b"first")
-    ran = bill_e("show", "f" * 64, "--outputs", outputs)
+    ran = caller("show", "f" * 64)
 
     assert ran.code == 0
-    assert "the file is taken" in ran.err
+    assert "showing the file" in ran.err
     assert FIRST in ran.out
 
 
 @pytest.mark.parametrize("subject", ["nowhere.png", "abc123", "g" * 64, "."])
-def test_what_is_neither_file_nor_fingerprint_is_refused(bill_e: Run, outputs: Path, subject: str) -> None:
-    ran = bill_e("show", subject, "--outputs", outputs)
+def test_what_is_neither_file_nor_fingerprint_is_refused(caller: Run, subject: str) -> None:
+    ran = caller("show", subject)
 
     assert ran.code == 1
     assert f"'{subject}' is neither a file nor a fingerprint (64 hexadecimal digits)" in ran.err

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from cli.progress import count_bar, upload_bar
-from cli.terminal import Row, Terminal, printable, size_text
+from cli.screen.progress import count_bar, upload_bar
+from cli.screen.terminal import Row, Terminal, printable, size_text
 
 ROWS: list[Row] = [
     {"OUTCOME": "ACCEPTED", "KEY": "coffee.png", "DETAIL": ""},

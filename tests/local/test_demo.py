@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from cli.caller.entries import ApiEntry
+from cli.caller.outcomes import UploadTotals
 
-from cli.api import Entry
-from cli.outcomes import Totals
 from local.commands.demo import find_mismatch
 
 TOTALS: dict[str, Any] = {
@@ -18,12 +18,12 @@ TOTALS: dict[str, Any] = {
     "failed": 0,
 }
 LEDGER = [
-    cast("Entry", {"outcome": outcome}) for outcome in ("ACCEPTED", "ACCEPTED", "DUPLICATE", "REJECTED")
+    cast("ApiEntry", {"outcome": outcome}) for outcome in ("ACCEPTED", "ACCEPTED", "DUPLICATE", "REJECTED")
 ]
 
 
 def test_one_entry_for_each_upload_adds_up() -> None:
-    assert find_mismatch(Totals(**TOTALS), LEDGER) is None
+    assert find_mismatch(UploadTotals(**TOTALS), LEDGER) is None
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_one_entry_for_each_upload_adds_up() -> None:
     ],
 )
 def test_anything_else_does_not_add_up(change: dict[str, int], said: str) -> None:
-    mismatch = find_mismatch(Totals(**TOTALS | change), LEDGER)
+    mismatch = find_mismatch(UploadTotals(**TOTALS | change), LEDGER)
 
     assert mismatch is not None
     assert said in mismatch

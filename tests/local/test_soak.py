@@ -4,16 +4,16 @@ import random
 from collections import Counter
 
 import pytest
-
-from cli.operations import Operator
-from cli.terminal import Terminal
+from cli.operator.resources import StackResources
+from cli.screen.terminal import Terminal
 from functions.contract import schema
 from functions.contract.entry import Reason
+from local.commands.workload import Planned, plan
+from local.embedded_stack import EmbeddedStack
+
 from local import LocalError
 from local.commands import soak as soaking
 from local.commands.soak import Findings, Load, compare, soak
-from local.commands.workload import Planned, plan
-from local.embedded_stack import EmbeddedStack
 
 UPLOADS = 60
 
@@ -24,13 +24,13 @@ def test_soak_ends_well_under_faults_and_not_once_an_entry_is_lost(
     """Both in one, since it takes its time."""
 
     def compare_and_lose_an_entry(
-        stack: EmbeddedStack, operator: Operator, load: Load, terminal: Terminal
+        stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal
     ) -> Findings:
-        before = compare(stack, operator, load, terminal)
+        before = compare(stack, resources, load, terminal)
         assert before.verdict is None
         assert before.totals.recorded == UPLOADS
         lose_an_entry(stack)
-        return compare(stack, operator, load, terminal)
+        return compare(stack, resources, load, terminal)
 
     def plan_what_stays(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Planned]:
         """Leave out what vanishes: its entries come only after minutes."""

@@ -13,12 +13,12 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cli.caller.entries import entry_row
+from cli.screen.terminal import Terminal
+from functions.contract.entry import Outcome
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-
-from cli.terminal import Terminal, entry_row
-from functions.contract.entry import Outcome
 from tests.functions.examples import PNG, s3_event
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What callers do: upload, and read the ledger through its API."""

@@ -1,0 +1,188 @@
+"""The client of the ledger's API: returns what the API answers, or raises one clear error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from cli.caller.http_client import HttpClient
+from cli.screen.errors import BillEError, UnavailableError
+from functions.contract import routes
+from functions.contract.entry import format_time
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from botocore.credentials import Credentials
+
+    from cli.caller.entries import ApiEntry, ApiForm, ApiHistory, ApiPage
+
+LARGEST_PAGE = 200
+UNKNOWN_FINGERPRINT = "/problems/receipt-not-found"
+"""The type of the problem that means "no such receipt", where a gateway's 404 means "no such route"."""
+
+Sign = Callable[[AWSRequest], None]
+"""Adds to a request the proof of who sends it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntryFilter:
+    """Which entries to list: recorded from `start` on, and before `end`."""
+
+    outcome: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def parameters(self) -> dict[str, str]:
+        """Return the API's query parameters for it."""
+        values = {
+            "outcome": self.outcome,
+            "from": format_time(self.start) if self.start else None,
+            "to": format_time(self.end) if self.end else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def sigv4(credentials: Credentials, region: str) -> Sign:
+    """Sign for API Gateway (service `execute-api`), with credentials that are refreshed when they expire."""
+
+    def sign(request: AWSRequest) -> None:
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+
+    return sign
+
+
+def bearer(token: str) -> Sign:
+    """Send `token` as RFC 6750 says."""
+
+    def sign(request: AWSRequest) -> None:
+        request.headers["Authorization"] = f"Bearer {token}"
+
+    return sign
+
+
+class ApiClient:
+    """Calls the routes of one stack's API."""
+
+    def __init__(self, base_url: str, http: HttpClient, sign: Sign) -> None:
+        """Call the API at `base_url`, which has no slash at its end; `sign` signs each request."""
+        self._base_url = base_url
+        self._http = http
+        self._sign = sign
+
+    def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:
+        """List up to `limit` entries (at most 200), newest recorded first."""
+        parameters = chosen.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        response = self._call(routes.LIST_RECEIPTS, parameters=parameters)
+        return cast("ApiPage", self._json(response, routes.LIST_RECEIPTS, ("entries", "next_cursor")))
+
+    def pages(self, chosen: EntryFilter, *, limit: int | None = None) -> Iterator[ApiPage]:
+        """Follow the cursors up to `limit` entries, or to the end; a page may be empty."""
+        remaining, cursor = limit, None
+        while True:
+            size = LARGEST_PAGE if remaining is None else min(remaining, LARGEST_PAGE)
+            page = self.page(chosen, limit=size, cursor=cursor)
+            yield page
+            if remaining is not None:
+                remaining -= len(page["entries"])
+            if page["next_cursor"] is None or remaining == 0:
+                return
+            if page["next_cursor"] == cursor:
+                raise BillEError(
+                    f"{self._base_url}/receipts returned the same cursor twice: the listing cannot go on"
+                )
+            cursor = page["next_cursor"]
+
+    def history(self, fingerprint: str) -> ApiHistory | None:
+        """Return all that the ledger holds about a fingerprint; None if it holds nothing."""
+        route = routes.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
+        response = self._call(route)
+        problem = _problem(response) if response.status_code == 404 else None
+        if problem is not None and problem.get("type") == UNKNOWN_FINGERPRINT:
+            return None
+        return cast("ApiHistory", self._json(response, route, ("receipt", "duplicates", "rejections")))
+
+    def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiEntry:
+        """Ask for a form for exactly these bytes; if they were accepted before, return their receipt."""
+        declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
+        response = self._call(routes.REQUEST_FORM, body=json.dumps(declared).encode())
+        problem = _problem(response) if response.status_code == 409 else None
+        if problem is not None and isinstance(problem.get("receipt"), dict):
+            return cast("ApiEntry", problem["receipt"])
+        return cast("ApiForm", self._json(response, routes.REQUEST_FORM, ("url", "fields", "key")))
+
+    def _call(
+        self, route: str, *, parameters: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> AWSResponse:
+        method, path = route.split(" ")
+        # SigV4 signs a space as %20, so it must also be sent that way, never as "+".
+        query = f"?{urlencode(parameters, quote_via=quote, safe='')}" if parameters else ""
+        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
+
+        def request() -> AWSRequest:
+            made = AWSRequest(method=method, url=f"{self._base_url}{path}{query}", headers=headers, data=body)
+            self._sign(made)
+            return made
+
+        return self._http.send(request, route)
+
+    def _json(self, response: AWSResponse, route: str, members: tuple[str, ...]) -> dict[str, Any]:
+        """Read a successful answer, or raise what an unsuccessful one says."""
+        if not 200 <= response.status_code < 300:
+            raise self._error(response, route)
+        document = _object(response)
+        if document is None or any(member not in document for member in members):
+            raise BillEError(
+                f"{route} at {self._base_url} was not answered by a ledger: is the stack's api_url right?"
+            )
+        return document
+
+    def _error(self, response: AWSResponse, route: str) -> BillEError:
+        status, problem = response.status_code, _problem(response)
+        if problem is not None:
+            reason = _problem_sentence(problem)
+        elif status == 401:
+            reason = "the bearer token was refused: has it expired, or is it meant for another API?"
+        elif status == 403:
+            reason = f"access denied: {_message(response)}"
+        elif status == 404:
+            reason = "there is no such route: is the stack's api_url right?"
+        else:
+            reason = _message(response)
+        sentence = f"{route} at {self._base_url}: {reason} ({status})"
+        return UnavailableError(sentence) if status == 429 or status >= 500 else BillEError(sentence)
+
+
+def _object(response: AWSResponse) -> dict[str, Any] | None:
+    try:
+        document = json.loads(response.content)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _problem(response: AWSResponse) -> dict[str, Any] | None:
+    """Read the RFC 9457 problem in an answer; None if it has none, as a gateway's own errors."""
+    is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
+    return _object(response) if is_problem else None
+
+
+def _problem_sentence(problem: Mapping[str, Any]) -> str:
+    sentence = str(problem.get("detail") or problem.get("title") or "refused")
+    errors = [fault for fault in problem.get("errors") or () if isinstance(fault, dict)]
+    faults = [
+        f"{fault.get('field')} is {fault.get('value')!r}, allowed: {fault.get('allowed')}" for fault in errors
+    ]
+    return "; ".join([sentence, *faults])
+
+
+def _message(response: AWSResponse) -> str:
+    """Read what a gateway's own error says: ``{"message": …}``."""
+    document = _object(response) or {}
+    return str(document.get("message") or document.get("Message") or "no reason given")

@@ -1,0 +1,87 @@
+"""What the ledger's API answers with, and how an entry looks as a row."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict, final
+
+from cli.screen.terminal import ABSENT, Row, second_of, size_text
+
+
+class ApiObjectVersion(TypedDict):
+    """One S3 object version."""
+
+    bucket: str
+    key: str
+    version_id: str
+
+
+class ApiUploader(TypedDict):
+    """Who uploaded, as S3 saw it."""
+
+    principal: str | None
+    source_ip: str | None
+
+
+@final
+class ApiEntry(TypedDict):
+    """One entry of the ledger. Times are RFC 3339, in UTC."""
+
+    outcome: str
+    reason: NotRequired[str]
+    fingerprint: str | None
+    bucket: str
+    key: str
+    version_id: str
+    size_bytes: int | None
+    media_type: str | None
+    uploaded_at: str
+    recorded_at: str
+    uploader: ApiUploader
+    duplicate_of: NotRequired[ApiObjectVersion]
+
+
+class ApiPage(TypedDict):
+    """One page of a listing; with `next_cursor` there may be more, even after an empty page."""
+
+    entries: list[ApiEntry]
+    next_cursor: str | None
+
+
+class ApiHistory(TypedDict):
+    """Everything that the ledger holds about one fingerprint."""
+
+    receipt: ApiEntry | None
+    duplicates: list[ApiEntry]
+    rejections: list[ApiEntry]
+    truncated: NotRequired[bool]
+
+
+@final
+class ApiForm(TypedDict):
+    """An upload form: its address, and the fields that come before the file."""
+
+    url: str
+    fields: dict[str, str]
+    key: str
+    expires_at: str
+
+
+def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
+    """Write an entry as a row: when, its outcome, which bytes, which object."""
+    fingerprint = entry["fingerprint"] or ABSENT
+    return {
+        "RECORDED": second_of(entry["recorded_at"]),
+        "OUTCOME": entry["outcome"],
+        "FINGERPRINT": fingerprint if full_fingerprint else fingerprint[:12],
+        "SIZE": size_text(entry["size_bytes"]),
+        "TYPE": entry["media_type"] or ABSENT,
+        "KEY": entry["key"],
+        "DETAIL": detail_of(entry),
+    }
+
+
+def detail_of(entry: ApiEntry) -> str:
+    """Say why an upload was rejected, or what it is a duplicate of."""
+    if duplicate_of := entry.get("duplicate_of"):
+        return f"of {duplicate_of['key']}"
+    return entry.get("reason", "")

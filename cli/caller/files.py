@@ -1,0 +1,136 @@
+"""Files on this machine: those that a command line names, and their fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from cli.screen.errors import BillEError
+
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalFile:
+    """A file to upload. `name` is its path below the folder that was given, with `/`: the end of its key."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotTaken:
+    """A path that is not uploaded, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What paths lead to: `files` to upload, what is `skipped` by rule, and what is `unreadable`."""
+
+    files: tuple[LocalFile, ...]
+    skipped: tuple[NotTaken, ...]
+    unreadable: tuple[NotTaken, ...]
+
+
+def find_files(paths: Sequence[Path]) -> Found:
+    """Find the files that `paths` name, in their order, and all files below folders, sorted.
+
+    A file that is named itself is taken, even if it is hidden or a symbolic link. Below a folder, hidden
+    names and symbolic links are skipped: the first are rarely receipts, and the second can lead outside the
+    folder or in circles. A file that comes up again is skipped too.
+    """
+    files: dict[str, LocalFile] = {}
+    skipped: list[NotTaken] = []
+    unreadable: list[NotTaken] = []
+    for path in paths:
+        for found in _below(path) if path.is_dir() else [_named(path)]:
+            match found:
+                case LocalFile():
+                    place = os.path.realpath(found.path)
+                    if place in files:
+                        skipped.append(
+                            NotTaken(path=found.path, reason=f"the same file as {files[place].path}")
+                        )
+                    else:
+                        files[place] = found
+                case _Unreadable():
+                    unreadable.append(found)
+                case _:
+                    skipped.append(found)
+    return Found(files=tuple(files.values()), skipped=tuple(skipped), unreadable=tuple(unreadable))
+
+
+def size_of(file: LocalFile) -> int:
+    """Return a file's size in bytes; 0 if it can't be read, as the upload will report."""
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def fingerprint_of(stream: BinaryIO) -> str:
+    """SHA-256 of the rest of a stream, in lower-case hex, in constant memory."""
+    digest = hashlib.sha256()
+    while chunk := stream.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def fingerprint_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in lower-case hex."""
+    try:
+        with path.open("rb") as stream:
+            return fingerprint_of(stream)
+    except OSError as error:
+        raise BillEError(f"{path} cannot be read: {error.strerror}") from error
+
+
+class _Unreadable(NotTaken):
+    """A path that cannot be read, and isn't skipped by rule."""
+
+
+def _named(path: Path) -> LocalFile | NotTaken:
+    try:
+        if not path.exists():
+            return _Unreadable(path=path, reason="there is no such file or folder")
+        if not path.is_file():
+            return _Unreadable(path=path, reason="not a regular file")
+    except OSError as error:
+        return _Unreadable(path=path, reason=error.strerror or str(error))
+    return LocalFile(path=path, name=path.absolute().name)
+
+
+def _below(folder: Path) -> Iterator[LocalFile | NotTaken]:
+    empty = True
+    for found in _walk(folder, above=""):
+        empty = False
+        yield found
+    if empty:
+        yield NotTaken(path=folder, reason="the folder is empty")
+
+
+def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
+    try:
+        children: Iterable[os.DirEntry[str]] = sorted(os.scandir(folder), key=lambda child: child.name)
+    except OSError as error:
+        yield _Unreadable(path=folder, reason=error.strerror or str(error))
+        return
+    for child in children:
+        path, name = folder / child.name, f"{above}{child.name}"
+        if child.name.startswith("."):
+            yield NotTaken(path=path, reason="hidden")
+        elif child.is_symlink():
+            yield NotTaken(path=path, reason="a symbolic link")
+        elif child.is_dir():
+            yield from _walk(path, above=f"{name}/")
+        elif child.is_file():
+            yield LocalFile(path=path, name=name)
+        else:
+            yield NotTaken(path=path, reason="not a regular file")

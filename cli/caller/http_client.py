@@ -1,0 +1,75 @@
+"""HTTP to the ledger's API and to presigned addresses: connections, trust, retries. Knows no route."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+
+from cli.screen.errors import explained
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest, AWSResponse
+
+ATTEMPTS = 5
+RETRIED_STATUSES = frozenset({429, 503})
+LONGEST_PAUSE_SECONDS = 20.0
+TIMEOUT_SECONDS = 60
+
+
+class HttpClient:
+    """botocore's connection pool, with retries on 429 and 503 after the time that Retry-After names."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        ca_bundle: str | None,
+        connections: int,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Open a pool that trusts `ca_bundle` (the system's if None), through the proxy for `url`."""
+        verify: Any = ca_bundle or True  # botocore takes both; its stubs know only the second.
+        self._session = URLLib3Session(
+            verify=verify,
+            proxies=get_environ_proxies(url),
+            timeout=TIMEOUT_SECONDS,
+            max_pool_connections=connections,
+        )
+        self._sleep = sleep
+
+    def send(self, make_request: Callable[[], AWSRequest], doing: str) -> AWSResponse:
+        """Send a request, again while the answer is 429 or 503, and return the last answer.
+
+        Args:
+            make_request: makes a new, signed request with its body at the start; called for each attempt.
+            doing: what the request is for; the error begins with it.
+
+        Raises:
+            BillEError: no answer came; UnavailableError if a later attempt may get one.
+
+        """
+        attempt = 1
+        while True:
+            with explained(doing):
+                response = self._session.send(make_request().prepare())
+            if response.status_code not in RETRIED_STATUSES or attempt == ATTEMPTS:
+                return response
+            self._sleep(pause_seconds(response.headers.get("Retry-After"), attempt))
+            attempt += 1
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self._session.close()
+
+
+def pause_seconds(retry_after: str | None, attempt: int) -> float:
+    """Return how long to wait after an attempt: as Retry-After says in seconds, else a jittered back-off."""
+    if retry_after is not None and retry_after.isdecimal():
+        return min(float(retry_after), LONGEST_PAUSE_SECONDS)
+    ceiling = min(0.5 * 2**attempt, LONGEST_PAUSE_SECONDS)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads callers, guards nothing

@@ -1,0 +1,297 @@
+"""Uploading files, several at a time, each with its SHA-256: by S3 PutObject or by an upload form."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from botocore.awsrequest import AWSRequest
+
+from cli.caller.files import fingerprint_of
+from cli.screen.errors import BillEError, UnavailableError, explained
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from types_boto3_s3 import S3Client
+
+    from cli.caller.api_client import ApiClient
+    from cli.caller.entries import ApiEntry
+    from cli.caller.files import LocalFile
+    from cli.caller.http_client import HttpClient
+
+LARGEST_PUT_BYTES = 5 * 1024**3
+"""The most that S3 takes in one PutObject."""
+
+LONGEST_KEY_BYTES = 1024
+"""The longest key that S3 takes, in UTF-8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """A file that arrived. `version_id` is None if S3 didn't say; `stored_at` is by S3's clock."""
+
+    path: Path
+    bucket: str
+    key: str
+    version_id: str | None
+    fingerprint: str
+    size_bytes: int
+    stored_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyAccepted:
+    """A file that was not sent, because its bytes were accepted before, as `receipt`."""
+
+    path: Path
+    fingerprint: str
+    size_bytes: int
+    receipt: ApiEntry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """A file that didn't arrive, and why."""
+
+    path: Path
+    reason: str
+
+
+Result = Uploaded | AlreadyAccepted | Failed
+
+CountBytes = Callable[[int], None]
+"""Counts bytes of a file that were handed to the network. May raise to stop the transfer."""
+
+SendFile = Callable[["LocalFile", CountBytes], Uploaded | AlreadyAccepted]
+"""Sends one file. Raises BillEError, or OSError if the file can't be read."""
+
+
+def upload_files(
+    files: Sequence[LocalFile],
+    send_file: SendFile,
+    *,
+    concurrency: int,
+    on_bytes: CountBytes,
+    on_result: Callable[[Result], None],
+) -> list[Result]:
+    """Send files, up to `concurrency` at a time, and return their results in the same order.
+
+    A file that fails doesn't stop the others. `on_bytes` is called from the threads that send, `on_result`
+    from the calling thread.
+    """
+    stopped = threading.Event()
+
+    def count(sent: int) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        on_bytes(sent)
+
+    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="upload") as pool:
+        pending = {pool.submit(_result_of, file, send_file, count): place for place, file in enumerate(files)}
+        try:
+            results: dict[int, Result] = {}
+            for future in as_completed(pending):
+                results[pending[future]] = future.result()
+                on_result(future.result())
+        except BaseException:
+            _stop(pool, stopped)
+            raise
+    return [results[place] for place in range(len(files))]
+
+
+def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
+    """Send by S3 PutObject, to the key `prefix` + the file's name. S3 verifies the SHA-256 computed here."""
+
+    def send(file: LocalFile, count: CountBytes) -> Uploaded:
+        key = _key_of(prefix + file.name)
+        with file.path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > LARGEST_PUT_BYTES:
+                raise BillEError(
+                    f"{size} bytes are too many for one upload: {LARGEST_PUT_BYTES} (5 GiB) are allowed"
+                )
+            fingerprint = fingerprint_of(stream)
+            stream.seek(0)
+            with explained(f"upload to bucket {bucket}"):
+                answer = s3.put_object(
+                    Bucket=bucket,
+                    Key=key,
+                    Body=cast("IO[bytes]", _CountedFile(stream, size, count)),
+                    ContentLength=size,
+                    ChecksumAlgorithm="SHA256",
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(fingerprint)).decode(),
+                )
+        return Uploaded(
+            path=file.path,
+            bucket=bucket,
+            key=key,
+            version_id=answer.get("VersionId"),
+            fingerprint=fingerprint,
+            size_bytes=size,
+            stored_at=_http_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date")),
+        )
+
+    return send
+
+
+def form_sender(api: ApiClient, http: HttpClient, bucket: str) -> SendFile:
+    """Send with a form that the API signs for exactly these bytes, unless they were accepted before."""
+
+    def send(file: LocalFile, count: CountBytes) -> Uploaded | AlreadyAccepted:
+        with file.path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            fingerprint = fingerprint_of(stream)
+            answer = api.request_form(
+                filename=_key_of(Path(file.name).name), size_bytes=size, fingerprint=fingerprint
+            )
+            if "outcome" in answer:
+                return AlreadyAccepted(
+                    path=file.path, fingerprint=fingerprint, size_bytes=size, receipt=answer
+                )
+            url, fields = answer["url"], answer["fields"]
+            response = http.send(
+                lambda: form_request(url, fields, _CountedFile(stream, size, count), size), f"upload to {url}"
+            )
+        if not 200 <= response.status_code < 300:
+            raise _form_error(response)
+        return Uploaded(
+            path=file.path,
+            bucket=bucket,
+            key=answer["key"],
+            version_id=response.headers.get("x-amz-version-id"),
+            fingerprint=fingerprint,
+            size_bytes=size,
+            stored_at=_http_date(response.headers.get("Date")),
+        )
+
+    return send
+
+
+def form_request(url: str, fields: dict[str, str], file: _CountedFile, size_bytes: int) -> AWSRequest:
+    """Make a POST of `fields` and then the file, from its start, as multipart/form-data (RFC 7578)."""
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    # S3 takes the key from the fields, not from the file's name.
+    parts.append(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    head, tail = "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()
+    file.seek(0)
+    return AWSRequest(
+        method="POST",
+        url=url,
+        headers={
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + size_bytes + len(tail)),
+        },
+        data=_Joined(BytesIO(head), file, BytesIO(tail)),
+    )
+
+
+class _BecameShorterError(CancelledError):
+    """A file ends before its announced size. botocore retries all that fails, except what is cancelled."""
+
+
+class _CountedFile:
+    """The first `size_bytes` of a file, counted as they are read.
+
+    Bytes that a retry reads again are not counted twice. A file that became shorter is an error here, since
+    the receiver would wait for the rest. One that became longer has another fingerprint, which S3 refuses.
+    """
+
+    def __init__(self, stream: BinaryIO, size_bytes: int, count: CountBytes) -> None:
+        self._stream = stream
+        self._size_bytes = size_bytes
+        self._count = count
+        self._counted = 0
+
+    def read(self, size: int = -1) -> bytes:
+        left = self._size_bytes - self._stream.tell()
+        chunk = self._stream.read(left if size < 0 else min(size, left))
+        if left and size and not chunk:
+            raise _BecameShorterError
+        new = self._stream.tell() - self._counted
+        self._counted += max(new, 0)
+        self._count(max(new, 0))
+        return chunk
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+class _Joined:
+    """Several streams, read one after the other."""
+
+    def __init__(self, *streams: BytesIO | _CountedFile) -> None:
+        self._streams = streams
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(stream.read() for stream in self._streams)
+        return next((chunk for stream in self._streams if (chunk := stream.read(size))), b"")
+
+
+def _result_of(file: LocalFile, send_file: SendFile, count: CountBytes) -> Result:
+    try:
+        return send_file(file, count)
+    except BillEError as error:
+        return Failed(path=file.path, reason=str(error))
+    except _BecameShorterError:
+        return Failed(path=file.path, reason="the file became shorter while it was being read")
+    except OSError as error:
+        return Failed(path=file.path, reason=error.strerror or str(error))
+
+
+def _stop(pool: ThreadPoolExecutor, stopped: threading.Event) -> None:
+    """End running transfers at their next chunk, and begin no others."""
+    stopped.set()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _key_of(name: str) -> str:
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError as error:
+        raise BillEError("its name is not UTF-8, as a key must be: rename the file") from error
+    if len(encoded) > LONGEST_KEY_BYTES:
+        raise BillEError(f"its key has {len(encoded)} bytes: {LONGEST_KEY_BYTES} are allowed")
+    return name
+
+
+def _form_error(response: AWSResponse) -> BillEError:
+    """Read the code and the message in the XML that S3 answers with, as far as they are there."""
+    text = response.content.decode(errors="replace")
+    said = {
+        name: html.unescape(found[1])
+        for name in ("Code", "Message")
+        if (found := re.search(f"<{name}>([^<]*)</{name}>", text))
+    }
+    reason = said.get("Message", "no reason given")
+    sentence = f"S3 refused it: {reason} ({said.get('Code', response.status_code)})"
+    return UnavailableError(sentence) if response.status_code >= 500 else BillEError(sentence)
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The subcommands of `bill-e`, one in each module."""

@@ -1,0 +1,98 @@
+"""Send object versions without an entry through the queue, oldest first, so that the processor records them.
+
+This is for a bucket that had receipts before the pipeline. --from is inclusive, --to exclusive; both are
+about the time of upload.
+
+It is safe to repeat and to interrupt: object versions that have an entry by then are not sent, so none gets a
+second outcome, even if the stack's settings have changed since. New receipts wait behind these in the same
+queue, so send a large bucket in several ranges of time. When everything is processed, `bill-e reconcile` says
+whether anything is missing.
+
+It needs an operator's rights: the stack's output operator_policy.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from cli.command import Command, add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
+from cli.operator.comparison import NO_END
+from cli.operator.inventory import StoredVersion
+from cli.operator.reconciliation import compare_stack
+from cli.operator.resend import events_of, send_with_progress
+from cli.operator.resources import open_resources
+from cli.screen.terminal import Terminal, second_of, size_text
+from functions.contract.entry import format_time
+
+SOURCE = "bill-e:backfill"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    add_key_prefix(parser)
+    add_time_range(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Send what has no entry, and report how much that was."""
+    refuse_empty_range(options)
+    start = format_time(options.start) if options.start else ""
+    end = format_time(options.end) if options.end else NO_END
+    with (
+        open_resources(stack_of(options)) as resources,
+        compare_stack(resources, options.prefix, terminal) as compared,
+    ):
+        comparison, events = compared.comparison, events_of(resources, SOURCE)
+        versions = comparison.count_versions(start=start, end=end)
+        without = comparison.count_unrecorded(start=start, end=end)
+
+        def chosen() -> Iterator[StoredVersion]:
+            return comparison.unrecorded(start=start, end=end)
+
+        sent = 0
+        if without and not options.dry_run:
+            sent = send_with_progress(resources, map(events.event, chosen()), without, terminal)
+        if options.json:
+            members = {
+                "bucket": resources.bucket,
+                "prefix": compared.prefix,
+                "from": start or None,
+                "to": None if end == NO_END else end,
+                "totals": {"versions": versions, "recorded_before": versions - without, "to_send": without},
+                "sent": sent,
+            }
+            terminal.json_of_lists(
+                members, {"messages": map(events.event, chosen())} if options.dry_run else {}
+            )
+            return 0
+        if options.dry_run:
+            terminal.excerpt((without, map(_row, chosen()), ""))
+        action = f"{without:,} would be sent (dry run)" if options.dry_run else f"{sent:,} sent"
+        terminal.write(f"object versions: {versions:,} = {versions - without:,} recorded before + {action}")
+    return 0
+
+
+def _row(version: StoredVersion) -> dict[str, str]:
+    return {
+        "UPLOADED": second_of(version.modified),
+        "SIZE": size_text(version.size_bytes),
+        "VERSION": version.version_id,
+        "KEY": version.key,
+    }
+
+
+COMMAND = Command(
+    name="backfill",
+    summary="send what was in the bucket before the pipeline through the queue",
+    description=__doc__,
+    examples=(
+        "bill-e backfill --dry-run --stack prod",
+        "bill-e backfill --from 2025-01-01 --to 2026-01-01 --stack prod",
+        "bill-e backfill --prefix scans/ --json --stack prod",
+    ),
+    add_options=add_options,
+    run=run,
+)

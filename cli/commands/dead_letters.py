@@ -1,0 +1,244 @@
+"""Look at the messages that the processor gave up on after five deliveries, or send them back.
+
+  list     (default) list them, each with its reason as far as that can be known, and the object versions that
+           it is about
+  show ID  show one of them, with its body
+  redrive  move all of them back to the queue, once their cause is fixed; those that fail again come back.
+           SQS moves them, and goes on even if this command is interrupted
+
+Looking takes nothing out of the queue. While this command reads (a minute at most), a message is hidden from
+others, which shows for a moment in the queue's metrics. Its receive count rises by one, which has no effect
+here. A message that another reader is hiding is not listed. SQS deletes a dead letter 14 days after it was
+first sent.
+
+It needs an operator's rights: the stack's output operator_policy.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from cli.command import Command, add_json, positive_integer, stack_of
+from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
+from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
+from cli.operator.resources import Queue, StackResources, open_resources, queue_name
+from cli.screen.errors import BillEError, UsageError
+from cli.screen.progress import count_bar
+from cli.screen.terminal import ABSENT, Row, Terminal, second_of
+from functions.contract.entry import format_time
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "action", nargs="?", choices=("list", "show", "redrive"), default="list", help="see above"
+    )
+    parser.add_argument(
+        "id", metavar="ID", nargs="?", help="with show: the id of a message, as the list has it"
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive_integer,
+        default=100,
+        metavar="N",
+        help="with list: at most this many (default: 100)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="with redrive: only say what would be moved")
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """List, show or redrive; 1 if the message isn't there, or the redrive failed."""
+    if (options.action == "show") != (options.id is not None):
+        raise UsageError("show needs the ID of a message, and only show takes one")
+    if options.dry_run and options.action != "redrive":
+        raise UsageError("--dry-run goes with redrive: anything else changes nothing anyway")
+    with open_resources(stack_of(options)) as resources:
+        if options.action == "show":
+            show(options.id, resources, options.json, terminal)
+            return 0
+        if options.action == "redrive":
+            return redrive(resources, options.dry_run, options.json, terminal)
+        list_letters(resources, options.limit, options.json, terminal)
+        return 0
+
+
+def list_letters(resources: StackResources, limit: int, as_json: bool, terminal: Terminal) -> None:
+    """Write the letters, oldest first, at most `limit`."""
+    queue = resources.dead_letter_queue()
+    total = queue.messages
+    with (
+        looked_at(resources.sqs, queue.url) as letters,
+        count_bar(terminal.err, "dead letters", min(limit, total)) as advance,
+    ):
+        found: list[tuple[DeadLetter, Diagnosis]] = []
+        for letter in islice(letters, limit):
+            found.append((letter, diagnose(letter, resources)))
+            advance(1)
+    found.sort(key=lambda pair: (pair[0].first_sent_at, pair[0].id))
+    if as_json:
+        members = {"queue_url": queue.url, "about": total}
+        terminal.json_of_lists(members, {"dead_letters": (letter_json(*pair) for pair in found)})
+        return
+    terminal.table(_row(*pair) for pair in found)
+    if not found and not queue.hidden:
+        terminal.write("no dead letters")
+    elif len(found) < total:
+        hidden = f", {queue.hidden:,} of them hidden by another reader" if queue.hidden else ""
+        terminal.complain(f"{len(found):,} listed of about {total:,}{hidden}; --limit sets how many")
+
+
+def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Terminal) -> None:
+    """Write one letter with its body."""
+    with looked_at(resources.sqs, resources.dead_letter_queue_url) as letters:
+        letter = next((one for one in letters if one.id == letter_id), None)
+    if letter is None:
+        raise BillEError(
+            f"no dead letter has the id {letter_id}: `bill-e dead-letters` lists them; one that another "
+            "reader is looking at is hidden for a minute, and a redriven one gets a new id"
+        )
+    diagnosis = diagnose(letter, resources)
+    if as_json:
+        terminal.json(letter_json(letter, diagnosis) | {"body": letter.body})
+        return
+    terminal.fields(
+        {
+            "id": letter.id,
+            "first sent": second_of(letter.first_sent_at),
+            "received": f"{letter.receive_count} times",
+            "state": diagnosis.state,
+            "reason": diagnosis.reason,
+        }
+    )
+    for told in diagnosis.uploads:
+        terminal.write("")
+        terminal.fields(_upload_fields(told))
+    terminal.write("")
+    terminal.write(letter.body)
+
+
+def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
+    """Move all letters back to the queue, and wait until that has ended."""
+    dead_letters, queue = resources.dead_letter_queue(), resources.queue()
+    refuse_second(latest_move(resources.sqs, dead_letters))
+    if not dead_letters.waiting and dead_letters.hidden:
+        raise BillEError(
+            f"all {dead_letters.hidden:,} dead letters are hidden by another reader: try again in a minute"
+        )
+    status, moved = "NOTHING_TO_MOVE", 0
+    if dead_letters.waiting and dry_run:
+        status = "DRY_RUN"
+    elif dead_letters.waiting:
+        start_move(resources.sqs, dead_letters, queue)
+        end = _follow(resources, dead_letters, terminal)
+        status, moved = end.status, end.moved
+        if end.failure:
+            terminal.complain(f"SQS says: {end.failure}", style="red")
+    if as_json:
+        terminal.json(
+            {
+                "status": status,
+                "waiting_before": dead_letters.waiting,
+                "moved": moved,
+                "from": dead_letters.arn,
+                "to": queue.arn,
+            }
+        )
+    else:
+        terminal.write(_redrive_sentence(status, moved, dead_letters, queue))
+    return 1 if status in {"FAILED", "CANCELLED"} else 0
+
+
+def _follow(resources: StackResources, dead_letters: Queue, terminal: Terminal) -> Move:
+    shown = 0
+    end: Move | None = None
+    try:
+        with count_bar(terminal.err, "moved", dead_letters.waiting) as advance:
+            for end in follow_move(resources.sqs, dead_letters):
+                advance(end.moved - shown)
+                shown = end.moved
+    except KeyboardInterrupt:
+        terminal.complain("SQS goes on with the redrive: `bill-e dead-letters redrive` shows its progress")
+        raise
+    if end is None:
+        raise BillEError("the redrive was started, but SQS says nothing about it")
+    return end
+
+
+def _redrive_sentence(status: str, moved: int, dead_letters: Queue, queue: Queue) -> str:
+    name = queue_name(queue.url)
+    if status == "NOTHING_TO_MOVE":
+        return "no dead letters: nothing to redrive"
+    if status == "DRY_RUN":
+        return f"dry run: about {dead_letters.waiting:,} would be moved to {name}, nothing was"
+    return f"{status.lower()}: {moved:,} moved to {name}"
+
+
+def letter_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
+    """Write what is known about a letter, without its body."""
+    members = asdict(letter)
+    del members["body"]
+    return {
+        **members,
+        "state": diagnosis.state,
+        "reason": diagnosis.reason,
+        "uploads": [_upload_json(told) for told in diagnosis.uploads],
+    }
+
+
+def _upload_json(told: LetterUpload) -> dict[str, Any]:
+    version, entry = told.upload.version, told.entry
+    return {
+        "bucket": version.bucket,
+        "key": version.key,
+        "version_id": version.version_id,
+        "uploaded_at": format_time(told.upload.uploaded_at),
+        "outcome": entry.outcome if entry else None,
+        "fingerprint": entry.fingerprint if entry else None,
+    }
+
+
+def _row(letter: DeadLetter, diagnosis: Diagnosis) -> Row:
+    return {
+        "FIRST SENT": second_of(letter.first_sent_at),
+        "RECEIVED": str(letter.receive_count),
+        "ID": letter.id,
+        "STATE": diagnosis.state,
+        "KEY": _keys(diagnosis.uploads),
+        "DETAIL": diagnosis.reason,
+    }
+
+
+def _keys(uploads: Sequence[LetterUpload]) -> str:
+    versions = (told.upload.version for told in uploads)
+    return ", ".join(f"{version.key} ({version.version_id})" for version in versions) or ABSENT
+
+
+def _upload_fields(told: LetterUpload) -> Row:
+    version, entry = told.upload.version, told.entry
+    return {
+        "bucket": version.bucket,
+        "key": version.key,
+        "version": version.version_id,
+        "uploaded": second_of(format_time(told.upload.uploaded_at)),
+        "outcome": str(entry.outcome) if entry else "no entry",
+        "fingerprint": (entry.fingerprint if entry else None) or ABSENT,
+    }
+
+
+COMMAND = Command(
+    name="dead-letters",
+    summary="look at the messages that the processor gave up on, and redrive them",
+    description=__doc__,
+    examples=(
+        "bill-e dead-letters --stack prod",
+        "bill-e dead-letters show 8f14e45f-ceea-467f-a0e6-4a2d3e1b6c11 --stack prod",
+        "bill-e dead-letters redrive --dry-run --stack prod",
+    ),
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,108 @@
+"""Show the receipt with a fingerprint, and its duplicates and rejections.
+
+A fingerprint is the SHA-256 of the bytes, as 64 hexadecimal digits; for a file, the command computes it. An
+argument that is both a fingerprint and the name of a file is taken as the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from cli.caller.connection import connect
+from cli.caller.entries import ApiEntry, ApiHistory
+from cli.caller.files import fingerprint_of_file
+from cli.command import Command, add_json, stack_of, token_of
+from cli.screen.errors import BillEError
+from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
+
+FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("subject", metavar="FINGERPRINT|FILE", help="64 hexadecimal digits, or a file")
+    add_json(parser, "write what the API answers to stdout")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Show what the ledger knows; fail if it doesn't know the fingerprint."""
+    access = stack_of(options)
+    fingerprint = fingerprint_from(options.subject, terminal)
+    with connect(access, token=token_of(options)) as stack:
+        history = stack.api.history(fingerprint)
+    if history is None:
+        named = "" if options.subject.lower() == fingerprint else f" ({options.subject})"
+        raise BillEError(f"the ledger of {access.api_url} has no entry for {fingerprint}{named}")
+    if options.json:
+        terminal.json(history)
+    else:
+        write_history(fingerprint, history, terminal)
+    return 0
+
+
+def fingerprint_from(subject: str, terminal: Terminal) -> str:
+    """Return the fingerprint of the file that an argument names, or else the argument as a fingerprint."""
+    path, is_fingerprint = Path(subject), FINGERPRINT.fullmatch(subject) is not None
+    if path.is_file():
+        if is_fingerprint:
+            terminal.complain(f"note: {subject} is a fingerprint and the name of a file; showing the file")
+        return fingerprint_of_file(path)
+    if is_fingerprint:
+        return subject.lower()
+    raise BillEError(f"{subject!r} is neither a file nor a fingerprint (64 hexadecimal digits)")
+
+
+def write_history(fingerprint: str, history: ApiHistory, terminal: Terminal) -> None:
+    """Write the receipt, then the uploads that were duplicates or rejected."""
+    if history["receipt"]:
+        terminal.fields(_fields(history["receipt"]))
+    else:
+        terminal.write(f"{fingerprint} was never accepted")
+    for title, entries in (("duplicate", history["duplicates"]), ("rejection", history["rejections"])):
+        if entries:
+            terminal.write("")
+            terminal.write(f"{len(entries)} {title}{'' if len(entries) == 1 else 's'}")
+            terminal.table(map(_row, entries))
+    if history.get("truncated"):
+        terminal.complain("there are more entries than the API returns for one fingerprint")
+
+
+def _fields(entry: ApiEntry) -> Row:
+    return {
+        "outcome": entry["outcome"],
+        "fingerprint": entry["fingerprint"] or ABSENT,
+        "bucket": entry["bucket"],
+        "key": entry["key"],
+        "version": entry["version_id"],
+        "size": size_text(entry["size_bytes"]),
+        "type": entry["media_type"] or ABSENT,
+        "uploaded": second_of(entry["uploaded_at"]),
+        "recorded": second_of(entry["recorded_at"]),
+        "uploader": entry["uploader"]["principal"] or ABSENT,
+        "address": entry["uploader"]["source_ip"] or ABSENT,
+    }
+
+
+def _row(entry: ApiEntry) -> Row:
+    return {
+        "RECORDED": second_of(entry["recorded_at"]),
+        "KEY": entry["key"],
+        "VERSION": entry["version_id"],
+        "UPLOADER": entry["uploader"]["principal"] or ABSENT,
+        "DETAIL": entry.get("reason", ""),
+    }
+
+
+COMMAND = Command(
+    name="show",
+    summary="show one receipt and its history",
+    description=__doc__,
+    examples=(
+        "bill-e show receipt.png --stack dev",
+        "bill-e show 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --stack dev",
+    ),
+    add_options=add_options,
+    run=run,
+)

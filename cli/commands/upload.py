@@ -1,0 +1,201 @@
+"""Upload files, and all files below folders, to the stack's bucket.
+
+A file's key is its name or, below a folder, its path from there. Below a folder, hidden files (with a leading
+dot) and symbolic links are skipped, and listed with the reason; a file that is named itself is never skipped.
+A file that cannot be read or sent is listed at the end, and the exit code is then 1; the others are uploaded
+all the same. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows the
+outcome of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cli.caller.api_client import ApiClient
+from cli.caller.connection import connect
+from cli.caller.entries import ApiEntry, detail_of
+from cli.caller.files import Found, NotTaken, find_files, size_of
+from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
+from cli.caller.transfer import AlreadyAccepted, Failed, Result, SendFile, Uploaded, upload_files
+from cli.command import (
+    Command,
+    add_json,
+    named_path,
+    positive_integer,
+    positive_number,
+    stack_of,
+    token_of,
+)
+from cli.screen.progress import count_bar, upload_bar
+from cli.screen.terminal import ABSENT, Row, Terminal, size_text
+from functions.contract.entry import format_time
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadReport:
+    """How a run of the command ended: each file once, either in `results` or in `skipped`."""
+
+    results: Sequence[Result]
+    outcomes: Mapping[Uploaded, ApiEntry]
+    skipped: Sequence[NotTaken]
+    waited: bool
+
+    @property
+    def totals(self) -> UploadTotals:
+        """The number of files by how they ended."""
+        return summarise(self.results, self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether there were files, and all of them arrived and, after waiting, have their outcomes."""
+        totals = self.totals
+        return bool(self.results) and not totals.failed and not (self.waited and totals.pending)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("paths", metavar="FILE", nargs="+", type=named_path, help="a file or a folder")
+    parser.add_argument(
+        "--prefix",
+        default="",
+        help="put this before each key, such as 2026/, after the stack's own prefix (default: nothing)",
+    )
+    parser.add_argument("--wait", action="store_true", help="wait until each upload has its outcome")
+    parser.add_argument(
+        "--timeout",
+        type=positive_number,
+        default=300.0,
+        metavar="SECONDS",
+        help="with --wait: wait no longer than this; if an outcome is missing then, the exit code is 1 "
+        "(default: 300)",
+    )
+    parser.add_argument(
+        "--concurrency", type=positive_integer, default=8, metavar="N", help="uploads at a time (default: 8)"
+    )
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Upload, wait if asked to, and report; 1 if a file failed or has no outcome in time."""
+    access = stack_of(options)
+    found = find_files(options.paths)
+    with connect(
+        access, token=token_of(options), prefix=options.prefix, concurrency=options.concurrency
+    ) as stack:
+        results = upload_with_progress(found, stack.send_file, options.concurrency, terminal)
+        outcomes: dict[Uploaded, ApiEntry] = {}
+        report = UploadReport(results=results, outcomes=outcomes, skipped=found.skipped, waited=options.wait)
+        try:
+            if options.wait:
+                uploads = [result for result in results if isinstance(result, Uploaded)]
+                outcomes.update(wait_with_progress(stack.api, uploads, options.timeout, terminal))
+        finally:
+            # What was uploaded is reported even if waiting was interrupted or refused.
+            if options.json:
+                terminal.json(report_json(report))
+            else:
+                write_report(report, terminal)
+    return 0 if report.complete else 1
+
+
+def upload_with_progress(
+    found: Found, send_file: SendFile, concurrency: int, terminal: Terminal
+) -> list[Result]:
+    """Upload what was found, showing progress; unreadable files are among the results as failed."""
+    with upload_bar(terminal.err, len(found.files), sum(map(size_of, found.files))) as (add_bytes, add_files):
+        results = upload_files(
+            found.files,
+            send_file,
+            concurrency=concurrency,
+            on_bytes=add_bytes,
+            on_result=lambda _: add_files(1),
+        )
+    return results + [Failed(path=missed.path, reason=missed.reason) for missed in found.unreadable]
+
+
+def wait_with_progress(
+    api: ApiClient, uploads: Sequence[Uploaded], timeout_seconds: float, terminal: Terminal
+) -> Iterator[tuple[Uploaded, ApiEntry]]:
+    """Wait for outcomes as `wait_for_outcomes` does, showing progress."""
+    with count_bar(terminal.err, "outcomes", len(uploads)) as advance:
+        for found in wait_for_outcomes(api, uploads, timeout_seconds=timeout_seconds):
+            advance(1)
+            yield found
+
+
+def write_report(report: UploadReport, terminal: Terminal) -> None:
+    """Write what arrived and the totals to stdout, the other files to stderr."""
+    terminal.table(_row(result, report) for result in report.results if not isinstance(result, Failed))
+    for skipped in report.skipped:
+        terminal.complain(f"skipped: {skipped.path}: {skipped.reason}")
+    for result in report.results:
+        if isinstance(result, Failed):
+            terminal.complain(f"not uploaded: {result.path}: {result.reason}", style="red")
+    if report.results:
+        terminal.write(totals_line(report))
+    else:
+        terminal.complain("nothing to upload")
+
+
+def totals_line(report: UploadReport) -> str:
+    """Such as ``3 uploads = 1 accepted + 1 duplicate + 1 rejected; 2 skipped``."""
+    totals = report.totals
+    uploads = totals.sentence() if report.waited else f"{totals.uploads} uploaded"
+    besides = {
+        "accepted before, not uploaded": totals.already_accepted,
+        "skipped": len(report.skipped),
+        "not uploaded": totals.failed,
+    }
+    return "; ".join([uploads, *(f"{count} {what}" for what, count in besides.items() if count)])
+
+
+def report_json(report: UploadReport) -> dict[str, Any]:
+    """Write the report as one JSON document."""
+    by_kind: dict[type, list[dict[str, Any]]] = {Uploaded: [], AlreadyAccepted: [], Failed: []}
+    for result in report.results:
+        members = asdict(result) | {"path": str(result.path)}
+        if isinstance(result, Uploaded):
+            members["stored_at"] = format_time(result.stored_at) if result.stored_at else None
+            members["entry"] = report.outcomes.get(result)
+        by_kind[type(result)].append(members)
+    return {
+        "uploads": by_kind[Uploaded],
+        "already_accepted": by_kind[AlreadyAccepted],
+        "failed": by_kind[Failed],
+        "skipped": [{"path": str(skipped.path), "reason": skipped.reason} for skipped in report.skipped],
+        "totals": asdict(report.totals) | {"skipped": len(report.skipped)},
+    }
+
+
+def _row(result: Uploaded | AlreadyAccepted, report: UploadReport) -> Row:
+    if isinstance(result, AlreadyAccepted):
+        outcome, key, detail = "ACCEPTED BEFORE", ABSENT, f"as {result.receipt['key']}"
+    elif entry := report.outcomes.get(result):
+        outcome, key, detail = entry["outcome"], result.key, detail_of(entry)
+    else:
+        outcome, key = "NONE YET" if report.waited else "UPLOADED", result.key
+        detail = f"version {result.version_id}" if result.version_id else ""
+    return {
+        "OUTCOME": outcome,
+        "SIZE": size_text(result.size_bytes),
+        "FILE": str(result.path),
+        "KEY": key,
+        "DETAIL": detail,
+    }
+
+
+COMMAND = Command(
+    name="upload",
+    summary="upload files and folders",
+    description=__doc__,
+    examples=(
+        "bill-e upload receipt.png --stack dev",
+        "bill-e upload scans/ invoice.pdf --wait --stack dev",
+        "bill-e upload scans/ --prefix 2026/ --wait --json --outputs outputs.json",
+    ),
+    add_options=add_options,
+    run=run,
+)

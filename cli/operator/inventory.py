@@ -1,0 +1,156 @@
+"""What a stack holds, page by page: the object versions in its bucket, and the entries in its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from cli.operator.throughput import Pace
+from cli.screen.errors import explained
+from functions.contract import schema
+from functions.contract.entry import format_time
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import ScanOutputTypeDef
+    from types_boto3_s3 import S3Client
+
+    from functions.contract.schema import Item
+
+SCAN_SEGMENTS = 4
+"""How many parts of the table are read at the same time; each holds one page of at most 1 MB."""
+
+READ_UNITS_PER_SECOND = 1_000
+"""A quarter of the read throughput that a stack has by default (`ledgerMaxReadUnits`), so that the API, which
+reads the same table, goes on meanwhile."""
+
+SCANNED_ATTRIBUTES = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
+"""What a scan reads of an entry. Who uploaded it is left out, as `operator_policy` demands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredVersion:
+    """An object version in the bucket.
+
+    `modified` is S3's LastModified, written as the ledger writes times: when the version was uploaded, or
+    when its multipart upload began.
+    """
+
+    key: str
+    version_id: str
+    size_bytes: int
+    modified: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedPage:
+    """A page of the bucket's listing, and the time of the answer by S3's clock."""
+
+    listed_at: datetime
+    versions: list[StoredVersion]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerLine:
+    """The parts of an entry that say which object version it is about."""
+
+    bucket: str
+    key: str
+    version_id: str
+    uploaded_at: str
+    reason: str | None
+
+
+def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPage]:
+    """Read all object versions below a prefix, in one page or more. Delete markers are left out."""
+    pages = iter(s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix))
+    while True:
+        with explained(f"listing bucket {bucket} (s3:ListBucketVersions)"):
+            page = next(pages, None)
+        if page is None:
+            return
+        yield ListedPage(
+            listed_at=_answered_at(page["ResponseMetadata"]),
+            versions=[
+                StoredVersion(
+                    key=version["Key"],
+                    version_id=version["VersionId"],
+                    size_bytes=version["Size"],
+                    modified=format_time(version["LastModified"]),
+                )
+                for version in page.get("Versions", ())
+            ],
+        )
+
+
+def ledger_lines(dynamodb: DynamoDBClient, table: str) -> Iterator[list[LedgerLine]]:
+    """Read the whole ledger once, in no order, page by page.
+
+    The functions never scan the table. Here every entry is wanted, and an index could lag behind the table or
+    lack an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
+    200 entries, and a query for each shard.
+    """
+    selection = {
+        "Select": "SPECIFIC_ATTRIBUTES",
+        "ProjectionExpression": ", ".join(f"#{name}" for name in SCANNED_ATTRIBUTES),
+        "ExpressionAttributeNames": {f"#{name}": name for name in SCANNED_ATTRIBUTES},
+    }
+    for items in scanned_pages(dynamodb, table, f"the ledger table {table}", selection):
+        # An item without an outcome is a note of the processor's, not an entry.
+        yield [_line(item) for item in items if "outcome" in item]
+
+
+def scanned_pages(
+    dynamodb: DynamoDBClient, table: str, what: str, selection: Mapping[str, Any] | None = None
+) -> Iterator[list[Item]]:
+    """Read a table once, in no order, page by page, strongly consistent, at `READ_UNITS_PER_SECOND`.
+
+    `what` names the table in errors. `selection` has the parameters of Scan that choose attributes.
+    """
+    pace = Pace(READ_UNITS_PER_SECOND)
+    with ThreadPoolExecutor(SCAN_SEGMENTS) as pool:
+
+        def read(segment: int, start: dict[str, Any]) -> Future[ScanOutputTypeDef]:
+            return pool.submit(
+                dynamodb.scan,
+                TableName=table,
+                Segment=segment,
+                TotalSegments=SCAN_SEGMENTS,
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+                **(selection or {}),
+                **start,
+            )
+
+        reading = {read(segment, {}): segment for segment in range(SCAN_SEGMENTS)}
+        while reading:
+            done, _ = wait(reading, return_when=FIRST_COMPLETED)
+            for future in done:
+                segment = reading.pop(future)
+                with explained(f"reading {what} (dynamodb:Scan)"):
+                    page = future.result()
+                pace.spend(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
+                if last := page.get("LastEvaluatedKey"):
+                    reading[read(segment, {"ExclusiveStartKey": last})] = segment
+                yield page["Items"]
+
+
+def _line(item: Any) -> LedgerLine:
+    version = schema.version_of(item)
+    return LedgerLine(
+        bucket=version.bucket,
+        key=version.key,
+        version_id=version.version_id,
+        uploaded_at=item["uploaded_at"]["S"],
+        reason=item["reason"]["S"] if "reason" in item else None,
+    )
+
+
+def _answered_at(metadata: Any) -> datetime:
+    """Return the time by S3's clock, as in LastModified; by this machine's if the answer has none."""
+    date = metadata.get("HTTPHeaders", {}).get("date")
+    return parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC)

@@ -1,0 +1,119 @@
+"""Sending object versions through a stack's queue, as the events that S3 would have sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
+
+from cli.operator.inventory import StoredVersion
+from cli.operator.resources import StackResources
+from cli.operator.throughput import concurrently
+from cli.screen.errors import BillEError, explained
+from cli.screen.progress import count_bar
+from cli.screen.terminal import Terminal
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+BATCH_MESSAGES = 10
+"""The most that SendMessageBatch takes."""
+
+SENDERS = 4
+"""How many batches are sent at the same time."""
+
+ATTEMPTS = 5
+"""How many times a message is sent if the queue doesn't take it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResendEvents:
+    """Makes events that tell the processor about object versions.
+
+    They are like S3's (S3 User Guide, "Event message structure"), except for what can't be known afterwards.
+    `source` names the command. It replaces ``aws:s3`` as the `eventSource`, and the uploader becomes
+    ``bill-e:reconcile:AIDA…``: the command and the operator who sent the event.
+    """
+
+    source: str
+    bucket: str
+    region: str
+    user_id: str
+
+    def event(self, version: StoredVersion) -> dict[str, Any]:
+        """Make the event about one object version."""
+        stored = {
+            # S3 encodes keys like forms, but leaves slashes.
+            "key": quote_plus(version.key, safe="/"),
+            "size": version.size_bytes,
+            "versionId": version.version_id,
+        }
+        record = {
+            "eventVersion": "2.1",
+            "eventSource": self.source,
+            "eventName": "ObjectCreated:Resent",
+            "eventTime": version.modified,
+            "awsRegion": self.region,
+            "userIdentity": {"principalId": f"{self.source}:{self.user_id}"},
+            "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": self.bucket}, "object": stored},
+        }
+        return {"Records": [record]}
+
+
+def events_of(resources: StackResources, source: str) -> ResendEvents:
+    """Make the events of the command that `source` names, on behalf of its caller."""
+    return ResendEvents(
+        source=source, bucket=resources.bucket, region=resources.region, user_id=resources.user_id()
+    )
+
+
+def send_with_progress(
+    resources: StackResources, events: Iterable[dict[str, Any]], total: int, terminal: Terminal
+) -> int:
+    """Send events, about in their order, and return how many; an error says how many were sent."""
+    sent = 0
+    bodies = (json.dumps(event, separators=(",", ":")) for event in events)
+    with count_bar(terminal.err, "sent", total) as advance:
+        try:
+            for count in send_messages(resources.sqs, resources.queue_url, bodies):
+                sent += count
+                advance(count)
+        except BillEError as error:
+            raise BillEError(
+                f"{error}; at least {sent:,} of {total:,} were sent. "
+                "Run it again: it sends what still has no entry"
+            ) from error
+    return sent
+
+
+def send_messages(sqs: SQSClient, queue_url: str, bodies: Iterable[str]) -> Iterator[int]:
+    """Send messages in batches, a few at the same time; yield the size of each batch that was sent."""
+    return concurrently(lambda batch: _send_batch(sqs, queue_url, batch), _batches(bodies), SENDERS)
+
+
+def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(bodies)
+    while batch := list(islice(source, BATCH_MESSAGES)):
+        yield batch
+
+
+def _send_batch(sqs: SQSClient, queue_url: str, bodies: Sequence[str]) -> int:
+    """Send a batch, and send again what the queue didn't take."""
+    waiting: dict[str, SendMessageBatchRequestEntryTypeDef] = {
+        str(number): {"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)
+    }
+    failed: list[str] = []
+    for _ in range(ATTEMPTS):
+        with explained("sending to the queue (sqs:SendMessage)"):
+            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=list(waiting.values()))
+        for entry in answer.get("Successful", ()):
+            del waiting[entry["Id"]]
+        if not waiting:
+            return len(bodies)
+        failed = [f"{entry.get('Message', '')} ({entry['Code']})" for entry in answer.get("Failed", ())]
+    reason = failed[0] if failed else "no reason given"
+    raise BillEError(f"the queue did not take {len(waiting)} messages: {reason}")

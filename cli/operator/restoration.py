@@ -1,0 +1,180 @@
+"""Restoring the ledger: checking that two tables belong together, comparing them, copying what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
+
+from cli.operator.inventory import scanned_pages
+from cli.operator.lost_entries import LostEntries, is_note, read_entry
+from cli.operator.resources import StackResources
+from cli.operator.throughput import Pace, concurrently
+from cli.screen.errors import BillEError, explained
+from cli.screen.progress import count_bar
+from cli.screen.terminal import Terminal
+from functions.contract import schema
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
+
+    from functions.contract.schema import Item
+
+WRITERS = 4
+"""How many entries are written at the same time."""
+
+SHOWN_BUCKETS = 3
+
+KEYS = {schema.FINGERPRINT: "HASH", schema.ENTRY: "RANGE"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """An item that was inserted, unless `standing` was in its way, and the write units that this took."""
+
+    item: Item
+    standing: Item | None
+    units: float
+
+
+def refuse_other_tables(resources: StackResources, restored: str) -> None:
+    """Raise BillEError unless `restored` is another table than the ledger, can be read, and has its keys."""
+    ledger = resources.ledger_table
+    described = _describe(resources.dynamodb, f"the ledger table {ledger}", ledger)
+    if not _has_keys_of_a_ledger(described):
+        raise BillEError(f"table {ledger} is not a ledger: are these the outputs of one stack?")
+    if restored == ledger:
+        raise BillEError(f"table {ledger} is the ledger itself: name the table that AWS restored from it")
+    try:
+        described = _describe(resources.dynamodb, f"table {restored}", restored)
+    except BillEError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise BillEError(
+                f"there is no table {restored} in {resources.region}: `aws dynamodb list-tables` lists "
+                "the tables there"
+            ) from error
+        raise
+    if not _has_keys_of_a_ledger(described):
+        raise BillEError(
+            f"table {restored} is not a ledger: its keys are not {' and '.join(KEYS)}. Nothing was changed"
+        )
+    if described["TableStatus"] == "CREATING":
+        raise BillEError(
+            f"table {restored} is still being restored: "
+            f"`aws dynamodb wait table-exists --table-name {restored}` waits for it"
+        )
+
+
+def compare_tables(
+    lost: LostEntries, resources: StackResources, restored: str, buckets: Set[str], terminal: Terminal
+) -> None:
+    """Read the ledger, then the restored table; raise BillEError if they don't belong to one stack.
+
+    The ledger comes first: the restored table doesn't change, and if the ledger gets an entry meanwhile, the
+    condition of the write refuses to insert it again.
+    """
+    ledger = resources.ledger_table
+    known: set[str] = set()
+    with count_bar(terminal.err, "ledger entries read") as advance:
+        for items in scanned_pages(resources.dynamodb, ledger, f"the ledger table {ledger}"):
+            known.update(_bucket(item, f"ledger {ledger}") for item in items if not is_note(item))
+            lost.add_standing(items)
+            advance(len(items))
+    if known and not known & buckets:
+        raise BillEError(
+            f"ledger {ledger} has no entry about bucket {resources.bucket}, but some about "
+            f"{', '.join(islice(sorted(known), SHOWN_BUCKETS))}: are these the outputs of one stack? "
+            "Nothing was changed"
+        )
+    lost.index()
+    with count_bar(terminal.err, "restored entries compared") as advance:
+        for items in scanned_pages(resources.dynamodb, restored, f"table {restored}"):
+            for item in items:
+                if not is_note(item):
+                    _refuse_foreign(item, restored, buckets)
+                    lost.judge(item)
+            advance(len(items))
+
+
+def copy_with_progress(
+    lost: LostEntries, resources: StackResources, units_per_second: int, terminal: Terminal
+) -> int:
+    """Insert what the ledger lacks, and return how many entries that were; an error says how many.
+
+    An entry that the ledger got since it was read is compared, like all others.
+    """
+    lacking, copied, pace = lost.count_lacking(), 0, Pace(units_per_second)
+    dynamodb, ledger = resources.dynamodb, resources.ledger_table
+    with count_bar(terminal.err, "copied", lacking) as advance:
+        try:
+            for write in concurrently(
+                lambda item: _insert(dynamodb, ledger, item), lost.lacking_items(), WRITERS
+            ):
+                if write.standing is None:
+                    copied += 1
+                else:
+                    lost.compare(write.item, write.standing)
+                advance(1)
+                pace.spend(write.units)
+        except BillEError as error:
+            raise BillEError(
+                f"{error}; at least {copied:,} of {lacking:,} were copied. "
+                "Run it again: it copies what is still missing"
+            ) from error
+    return copied
+
+
+def _insert(dynamodb: DynamoDBClient, ledger: str, item: Item) -> Write:
+    with explained(f"writing to the ledger table {ledger} (dynamodb:PutItem)"):
+        try:
+            answer = dynamodb.put_item(
+                TableName=ledger,
+                Item=item,
+                ConditionExpression="attribute_not_exists(#fingerprint)",
+                ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ReturnConsumedCapacity="INDEXES",
+            )
+        except dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            # An error doesn't say what it cost: one unit, unless the item is large.
+            return Write(item=item, standing=cast("dict[str, Item]", refused.response)["Item"], units=1.0)
+    used = answer.get("ConsumedCapacity", {})
+    # Only the table's own: `ledgerMaxWriteUnits` limits the table and its index separately.
+    return Write(item=item, standing=None, units=used.get("Table", used).get("CapacityUnits", 1.0))
+
+
+def _describe(dynamodb: DynamoDBClient, what: str, table: str) -> TableDescriptionTypeDef:
+    with explained(f"looking at {what} (dynamodb:DescribeTable)"):
+        return dynamodb.describe_table(TableName=table)["Table"]
+
+
+def _has_keys_of_a_ledger(table: TableDescriptionTypeDef) -> bool:
+    keys = {key["AttributeName"]: key["KeyType"] for key in table["KeySchema"]}
+    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
+    return keys == KEYS and all(types[name] == "S" for name in KEYS)
+
+
+def _refuse_foreign(item: Item, restored: str, buckets: Set[str]) -> None:
+    """Raise BillEError for an item that this stack's ledger can't have held."""
+    bucket = _bucket(item, f"table {restored}")
+    if bucket not in buckets:
+        raise BillEError(
+            f"table {restored} is not of this stack: it holds entries about bucket {bucket}. If the stack "
+            f"had that bucket before, add --former-bucket {bucket}. Nothing was changed"
+        )
+
+
+def _bucket(item: Item, table: str) -> str:
+    """Return the bucket that an entry is about; raise BillEError for an item that is not an entry."""
+    try:
+        return read_entry(item).upload.version.bucket
+    except ValueError as error:
+        name = " / ".join(item[key]["S"] for key in KEYS)
+        raise BillEError(
+            f"{table} is not a ledger: its item {name} is not an entry, since {error}. Nothing was changed"
+        ) from error

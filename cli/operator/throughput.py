@@ -1,0 +1,51 @@
+"""Working through any number of things: so many at the same time, and no faster than the stack can bear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import TypeVar
+
+Thing = TypeVar("Thing")
+Done = TypeVar("Done")
+
+
+def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: int) -> Iterator[Done]:
+    """Yield what `do` returns for each of `things`, as they are done; any number fits into memory."""
+    with ThreadPoolExecutor(at_once) as pool:
+        doing: set[Future[Done]] = set()
+        while True:
+            doing |= {pool.submit(do, thing) for thing in islice(things, at_once - len(doing))}
+            if not doing:
+                return
+            done, doing = wait(doing, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
+class Pace:
+    """Spends at most so many capacity units of a table a second, on average, so that the stack can go on.
+
+    Used by one thread.
+    """
+
+    def __init__(
+        self,
+        units_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._units_per_second = units_per_second
+        self._clock = clock
+        self._pause = pause
+        self._began = clock()
+        self._spent = 0.0
+
+    def spend(self, units: float) -> None:
+        """Count what a call used, and wait until the next one may begin."""
+        self._spent += units
+        ahead = self._spent / self._units_per_second - (self._clock() - self._began)
+        if ahead > 0:
+            self._pause(ahead)

@@ -1,0 +1,79 @@
+"""Progress of long work, on the error stream: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TransferSpeedColumn,
+)
+
+Advance = Callable[[int], None]
+"""Counts so much more as done. May be called from any thread."""
+
+STEPS = 10
+"""The most lines that report progress where there is no terminal and the total is known."""
+
+FIRST_STEP = 10_000
+"""Where the total is unknown, a line appears here and at each doubling."""
+
+
+@contextmanager
+def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple[Advance, Advance]]:
+    """Show how much is uploaded; yields what counts bytes, and what counts files."""
+    if not console.is_terminal:
+        yield (lambda _: None), _lines(console, "uploaded", files)
+        return
+    count = TextColumn("uploading {task.fields[done]}/{task.fields[files]}")
+    with _bar(console, count, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as bar:
+        task = bar.add_task("", total=total_bytes, done=0, files=files)
+
+        def add_files(count: int) -> None:
+            bar.update(task, done=bar.tasks[0].fields["done"] + count)
+
+        yield (lambda count: bar.advance(task, count)), add_files
+
+
+@contextmanager
+def count_bar(console: Console, doing: str, total: int | None = None) -> Iterator[Advance]:
+    """Show how many things are done, out of `total` if that is known."""
+    if not console.is_terminal:
+        yield _lines(console, doing, total)
+        return
+    columns: tuple[ProgressColumn, ...] = (TextColumn("{task.description}: {task.completed:,.0f}"),)
+    if total is not None:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with _bar(console, *columns, TimeElapsedColumn()) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _bar(console: Console, *columns: ProgressColumn) -> Progress:
+    return Progress(*columns, console=console, transient=True, redirect_stdout=False)
+
+
+def _lines(console: Console, doing: str, total: int | None) -> Advance:
+    done, lines = 0, 0
+
+    def advance(count: int) -> None:
+        nonlocal done, lines
+        done += count
+        # How many lines are due by now.
+        due = (done // FIRST_STEP).bit_length() if total is None else done * STEPS // max(total, 1)
+        if due > lines:
+            console.file.write(
+                f"{doing}: {done:,} so far\n" if total is None else f"{doing}: {done} of {total}\n"
+            )
+            console.file.flush()
+        lines = due
+
+    return advance

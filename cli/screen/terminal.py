@@ -1,0 +1,172 @@
+"""How results look: coloured and fitted to the width on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from functions.contract.entry import Outcome
+
+COLOURS: dict[str, str] = {Outcome.ACCEPTED: "green", Outcome.DUPLICATE: "yellow", Outcome.REJECTED: "red"}
+ABSENT = "-"
+ROWS_AT_ONCE = 200
+SHOWN = 100
+"""How many rows of a kind `excerpt` shows."""
+NARROWEST_TABLE = 100
+"""Below this many columns, a row is written as several lines, one for each cell."""
+
+Row = Mapping[str, str]
+"""Column name to cell, in the order of the columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terminal:
+    """Where a command writes: results to `out`, progress and warnings to `err`."""
+
+    out: Console
+    err: Console
+
+    @classmethod
+    def over(cls, out: IO[str], err: IO[str]) -> Terminal:
+        """Write to two text streams."""
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+        return cls(out=Console(file=out, **plain), err=Console(file=err, **plain))
+
+    @property
+    def stacks_rows(self) -> bool:
+        """Whether `table` writes a row as several lines, because the terminal is narrow."""
+        return self.out.is_terminal and self.out.width < NARROWEST_TABLE
+
+    def write(self, line: str, style: str = "") -> None:
+        """Write one line of the result."""
+        _write(self.out, line, style)
+
+    def complain(self, line: str, style: str = "") -> None:
+        """Write one line about something that went wrong or that the user should know."""
+        _write(self.err, line, style)
+
+    def json(self, document: object) -> None:
+        """Write a JSON document, in ASCII, so that nothing in it can control a terminal."""
+        self.out.file.write(f"{json.dumps(document, indent=2)}\n")
+
+    def json_of_lists(self, members: Mapping[str, object], lists: Mapping[str, Iterable[object]]) -> None:
+        """Write a JSON object: `members`, then `lists`, item by item, so that any number fits into memory."""
+        write = self.out.file.write
+        write(
+            "{" + ",".join(f"\n  {json.dumps(name)}: {json.dumps(value)}" for name, value in members.items())
+        )
+        for name, items in lists.items():
+            write(f",\n  {json.dumps(name)}: [")
+            separator = "\n    "
+            for item in items:
+                write(f"{separator}{json.dumps(item)}")
+                separator = ",\n    "
+            write("]" if separator == "\n    " else "\n  ]")
+        write("\n}\n")
+
+    def table(self, rows: Iterable[Row]) -> None:
+        """Write rows as they come, aligned in blocks, so that any number fits into memory."""
+        source, first = iter(rows), True
+        while block := list(islice(source, ROWS_AT_ONCE)):
+            if not self.out.is_terminal:
+                for line in _aligned(block, with_header=first):
+                    self.write(line)
+            elif self.stacks_rows:
+                self._stacked(block)
+            else:
+                self.out.print(_rich_table(block, with_header=first))
+            first = False
+
+    def excerpt(self, *kinds: tuple[int, Iterable[Row], str]) -> None:
+        """Write the first rows of each kind as one table, and how many are left out.
+
+        A kind is the number of its rows, the rows, and what the sentence about those left out says of them.
+        """
+        self.table(row for _, rows, _ in kinds for row in islice(rows, SHOWN))
+        for count, _, clause in kinds:
+            if count > SHOWN:
+                self.complain(f"and {count - SHOWN:,} more{clause}: --json lists all")
+
+    def fields(self, fields: Row) -> None:
+        """Write names and values, one per line."""
+        width = max(map(len, fields))
+        for name, value in fields.items():
+            self.write(f"{name:<{width}}  {value}", COLOURS.get(value, ""))
+
+    def _stacked(self, block: Sequence[Row]) -> None:
+        for row in block:
+            self.fields(row)
+            self.write("")
+
+
+def printable(text: str) -> str:
+    """Escape what controls a terminal or misleads its reader, such as ESC or a right-to-left override.
+
+    Whoever uploads chooses keys and file names. This escapes the Unicode categories of control, format,
+    surrogate, private-use and unassigned characters, and the line and paragraph separators.
+    """
+    return "".join(_escape(character) if _is_unsafe(character) else character for character in text)
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Write a size for people: 0 B, 1.5 kB, 20.0 MB (powers of 1000)."""
+    if size_bytes is None:
+        return ABSENT
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    size, unit = size_bytes / 1000, "kB"
+    for larger in ("MB", "GB", "TB"):
+        if size < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}"
+
+
+def second_of(time: str) -> str:
+    """Cut an RFC 3339 time in UTC to whole seconds."""
+    return f"{time[:19]}Z" if len(time) > 20 else time
+
+
+def _write(console: Console, line: str, style: str) -> None:
+    if console.is_terminal:
+        console.print(Text(printable(line), style=style), soft_wrap=True)
+    else:
+        # Not through rich, which would end the process by itself when the pipe is closed.
+        console.file.write(f"{printable(line)}\n")
+
+
+def _is_unsafe(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category.startswith("C") or category in {"Zl", "Zp"}
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", errors="surrogatepass").decode()
+
+
+def _aligned(block: Sequence[Row], *, with_header: bool) -> Iterator[str]:
+    lines = [list(block[0])] if with_header else []
+    lines += [[printable(cell) for cell in row.values()] for row in block]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        yield "  ".join(padded).rstrip()
+
+
+def _rich_table(block: Sequence[Row], *, with_header: bool) -> Table:
+    table = Table(box=None, show_header=with_header, pad_edge=False, header_style="bold")
+    for name in block[0]:
+        unbounded = name in {"KEY", "DETAIL", "FILE"}
+        table.add_column(name, overflow="fold", no_wrap=not unbounded)
+    for row in block:
+        table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row.values()))
+    return table
