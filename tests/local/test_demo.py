@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+
 from cli.caller.entries import ApiEntry
 from cli.caller.outcomes import UploadTotals
-
 from local.commands.demo import find_mismatch
 
 TOTALS: dict[str, Any] = {

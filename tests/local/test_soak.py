@@ -4,16 +4,16 @@ import random
 from collections import Counter
 
 import pytest
+
 from cli.operator.resources import StackResources
 from cli.screen.terminal import Terminal
 from functions.contract import schema
 from functions.contract.entry import Reason
-from local.commands.workload import Planned, plan
-from local.embedded_stack import EmbeddedStack
-
 from local import LocalError
 from local.commands import soak as soaking
 from local.commands.soak import Findings, Load, compare, soak
+from local.commands.workload import Planned, plan
+from local.embedded_stack import EmbeddedStack
 
 UPLOADS = 60
 
