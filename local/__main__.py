@@ -19,17 +19,17 @@ INTERRUPTED = 130
 """What a shell reports for a command that was interrupted."""
 
 DESCRIPTION = Path(".local", "outputs.json")
-"""Where `make local` describes the environment."""
+"""The file in which `make local` describes the embedded AWS."""
 
 UPLOADS, LEAST_UPLOADS = 3_000, 30
-"""Of a soak. With fewer, there would not be some of every kind."""
+"""Of a soak. Fewer would not include every kind of upload."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed, as said on stderr, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed (stderr says why), 130 interrupted."""
     options = _parse(_parser(), arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Also where stdout is a file or a pipe, what is told there and on stderr keeps its order.
+        # By lines, so that stdout and stderr stay in order even in a file or a pipe.
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     for number in STOPPING:
         signal.signal(number, _interrupt)
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments; an option that only Pulumi knows is Pulumi's, wherever it stands."""
+    """Read the arguments. An option that only Pulumi knows goes to Pulumi, wherever it stands."""
     options, unknown = parser.parse_known_args(arguments)
     if unknown and options.run is not _pulumi:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -54,7 +54,7 @@ def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Stop once, in order: what comes while everything is being stopped changes nothing."""
+    """Stop once: signals that arrive while everything is being stopped are ignored."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -106,18 +106,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         required=True,
-        help="write endpoint, credentials and stack outputs there, as JSON; removed at the end",
+        help="write the endpoint, credentials and stack outputs to FILE as JSON; removed at the end",
     )
     up.set_defaults(run=_up)
 
     empty = commands.add_parser(
-        "emulator", parents=[listening], help="the same without the program, for any AWS client"
+        "emulator",
+        parents=[listening],
+        help="stay up likewise without the program, for any AWS client",
     )
     empty.set_defaults(run=_emulator)
 
     pulumi = commands.add_parser(
         "pulumi",
-        help="run the Pulumi CLI against the embedded AWS that `make local` keeps up",
+        help="run the Pulumi CLI against the embedded AWS that `make local` runs",
         usage="python -m local pulumi [--outputs FILE] [--state FOLDER] ARGUMENTS...",
         description="Run the Pulumi CLI against the embedded AWS. --outputs and --state go before ARGUMENTS.",
     )
@@ -126,12 +128,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         type=Path,
         default=DESCRIPTION,
-        help=f"what `local up` wrote (default: {DESCRIPTION})",
+        help=f"the file that `local up` wrote (default: {DESCRIPTION})",
     )
     pulumi.add_argument(
         "--state",
         metavar="FOLDER",
-        help="keep Pulumi's state there (default: beside the emulator's data, and gone with it)",
+        help="keep Pulumi's state in FOLDER (default: beside the emulator's data, and removed with it)",
     )
     pulumi.add_argument(
         "arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for Pulumi, such as: preview"
@@ -145,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     load = commands.add_parser(
-        "soak", help="deploy, upload a lot under faults and redeliveries, check that nothing is missing, stop"
+        "soak", help="deploy, upload a lot with faults and redeliveries, check that nothing is missing, stop"
     )
     load.add_argument(
         "--uploads",
@@ -160,13 +162,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _uploads(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) >= LEAST_UPLOADS):
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a whole number from {LEAST_UPLOADS}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a number, {LEAST_UPLOADS} or more")
     return int(text)
 
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: a port is a number from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a port is a number from 1 to 65535")
     return int(text)
 
 

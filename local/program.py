@@ -1,8 +1,8 @@
 """Deploy the unmodified Pulumi program on an AWS endpoint, without the Pulumi engine.
 
-The program registers its resources with Pulumi's mock monitor; `local.provider` makes each one with an AWS
-call, and answers with its real id and outputs. There is no diff, no state and no replacement: it deploys
-once, into an empty account.
+The program registers its resources with Pulumi's mock monitor, and `local.provider` makes each one with AWS
+calls and returns its real id and outputs. There is no diff, no state and no replacement: the program is
+deployed once, into an empty account.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pulumi.runtime import settings, stack
 
 from local import LocalError, provider
 from local.aws import Aws
+from local.property_values import plain
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "local"
@@ -32,13 +33,13 @@ WORKERS = 8
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.addFilter(lambda record: record.levelno < logging.ERROR)
-"""Where Pulumi logs to: warnings reach stderr, errors are raised as well and told once."""
+"""Pulumi's log: warnings reach stderr; errors are left out, since they are raised as well."""
 
 
 def deploy(
     aws: Aws, project_folder: Path = REPOSITORY, config: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Run the program of ``project_folder`` as its stack ``local``; return its outputs, secrets in plain.
+    """Run the program of ``project_folder`` as its stack ``local``; return its outputs, secrets opened.
 
     ``config`` overrides single settings of that stack.
 
@@ -78,13 +79,13 @@ async def _run(program: Path) -> dict[str, Any]:
 
 
 class _Deployment(pulumi.runtime.Mocks):
-    """What the program registers, made on AWS. Called on worker threads; it has no state but the clients."""
+    """Makes what the program registers, on worker threads. The clients are all that it keeps."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        inputs = {name: _in_plain(value) for name, value in args.inputs.items() if value is not None}
+        inputs = {name: plain(value) for name, value in args.inputs.items() if value is not None}
         if not args.custom:
             return "", inputs
         if args.resource_id:
@@ -96,19 +97,6 @@ class _Deployment(pulumi.runtime.Mocks):
         return provider.call(self._aws, args.token, args.args), []
 
 
-def _in_plain(value: Any) -> Any:
-    """Unwrap secrets at any depth, and make whole floats integers again, which protobuf doesn't know."""
-    if pulumi.runtime.rpc.is_rpc_secret(value):
-        return _in_plain(value["value"])
-    if isinstance(value, dict):
-        return {key: _in_plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_in_plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
@@ -117,7 +105,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise LocalError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise LocalError(f"{path} holds no mapping")
+        raise LocalError(f"{path} is not a mapping")
     return content
 
 
@@ -144,14 +132,16 @@ def _config_text(key: str, value: Any) -> str:
 
 
 def _check_namespaces(config: Mapping[str, Any], project: str) -> None:
-    """Refuse settings that nobody reads; within the project's namespace, the program does so itself."""
+    """Refuse settings that nobody reads. Within the project's namespace, the program does so itself."""
     for key in config:
         if key.partition(":")[0] not in (project, "aws"):
-            raise LocalError(f"Pulumi.{STACK}.yaml: {key} is no setting; they begin with {project}: or aws:")
+            raise LocalError(
+                f"Pulumi.{STACK}.yaml: {key} is not a setting; settings begin with {project}: or aws:"
+            )
 
 
 def _check_region(config: Mapping[str, Any], aws: Aws) -> None:
-    """Refuse a region that isn't there. The other ``aws:`` settings are for the Pulumi CLI's provider."""
+    """Refuse a region that isn't there. Other ``aws:`` settings are for the Pulumi CLI's AWS provider."""
     region = config.get("aws:region", aws.region)
     if region != aws.region:
         raise LocalError(f"Pulumi.{STACK}.yaml: aws:region is {region!r}; the embedded AWS is {aws.region!r}")
@@ -167,7 +157,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
         asyncio.set_event_loop(loops[-1])
 
     loop = loops[0]
-    # What Pulumi's tasks fail with is raised by the one that is awaited; the others would only repeat it.
+    # The task that is awaited raises what went wrong; the others would only repeat it.
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.set_default_executor(ThreadPoolExecutor(WORKERS, initializer=start_worker))
     asyncio.set_event_loop(loop)
@@ -185,7 +175,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def _as_local_error(error: BaseException) -> LocalError:
-    """Find the one sentence for what went wrong, wherever in the chain of causes it was said."""
+    """Find the sentence that says what went wrong, wherever in the chain of causes it is."""
     for cause in _causes(error):
         if isinstance(cause, LocalError | pulumi.RunError):
             return LocalError(str(cause))
@@ -193,7 +183,7 @@ def _as_local_error(error: BaseException) -> LocalError:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """List an error and what it was raised from. Pulumi raises errors "from" themselves: it can be a ring."""
+    """List an error and its causes. Pulumi raises errors "from" themselves, so the chain can be a ring."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cli.caller.api_client import ApiClient, EntryFilter
+from cli.caller.api_client import EntryFilter
 from cli.caller.connection import connect
 from cli.caller.entries import ApiEntry, entry_row
 from cli.caller.files import find_files
@@ -18,10 +18,9 @@ from cli.commands.upload import upload_with_progress, wait_with_progress
 from cli.outputs import parse_access
 from cli.screen.errors import BillEError
 from cli.screen.terminal import Terminal
+from local import LocalError
 from local.commands.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack
-
-from local import LocalError
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
@@ -52,7 +51,10 @@ def demo() -> None:
     for failed in results:
         if isinstance(failed, Failed):
             terminal.complain(f"not uploaded: {failed.path}: {failed.reason}")
-    _show(figures, terminal)
+    width = max((len(figure.title) for figure in figures), default=0)
+    terminal.write("The dashboard, as far as it can be read from the functions' logs:")
+    for figure in figures:
+        terminal.write(f"  {figure.title:{width}}  {figure}")
     if mismatch := find_mismatch(totals, ledger):
         raise LocalError(f"the demo does not add up: {mismatch}")
 
@@ -60,18 +62,19 @@ def demo() -> None:
 def _run(
     stack: EmbeddedStack, terminal: Terminal
 ) -> tuple[Sequence[Result], Mapping[Uploaded, ApiEntry], Sequence[ApiEntry]]:
-    """Use the stack as the command line does: what was uploaded, what became of it, and the whole ledger."""
+    """Use the stack as the command line does; return the uploads, their outcomes, and the whole ledger."""
     access = parse_access(stack.description(), "the embedded AWS")
     with connect(access, concurrency=CONCURRENCY) as connected:
         found = find_files(SAMPLE_FOLDERS)
         results = upload_with_progress(found, connected.send_file, CONCURRENCY, terminal)
         uploads = [result for result in results if isinstance(result, Uploaded)]
         outcomes = dict(wait_with_progress(connected.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
-        return results, outcomes, _whole_ledger(connected.api)
+        ledger = [entry for page in connected.api.pages(EntryFilter()) for entry in page["entries"]]
+        return results, outcomes, ledger
 
 
 def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
-    """Read the dashboard's figures, once the logs are there: a function writes its metrics at its end."""
+    """Read the dashboard's figures once the logs are there: a function writes its metrics when it ends."""
     deadline = time.monotonic() + LOG_TIMEOUT_SECONDS
     while count_receipts(lines := read_logs(stack.administrator)) < receipts and time.monotonic() < deadline:
         time.sleep(LOG_PAUSE_SECONDS)
@@ -79,19 +82,8 @@ def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
     return dashboard_figures(stack.administrator, stack.outputs["dashboard"])
 
 
-def _show(figures: Sequence[Figure], terminal: Terminal) -> None:
-    width = max(len(figure.title) for figure in figures)
-    terminal.write("The dashboard, as far as it can be read from the functions' logs:")
-    for figure in figures:
-        terminal.write(f"  {figure.title:{width}}  {figure}")
-
-
-def _whole_ledger(api: ApiClient) -> list[ApiEntry]:
-    return [entry for page in api.pages(EntryFilter()) for entry in page["entries"]]
-
-
 def find_mismatch(totals: UploadTotals, ledger: Sequence[ApiEntry]) -> str | None:
-    """Say what is wrong, unless every upload has exactly one entry and each outcome came up."""
+    """Say what is wrong, unless every upload has exactly one entry and every outcome has occurred."""
     if totals.failed:
         return f"{totals.failed} files were not uploaded"
     if totals.pending:

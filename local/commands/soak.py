@@ -1,4 +1,4 @@
-"""``python -m local soak``: a mixed load under faults and redeliveries, and then nothing may be missing."""
+"""``python -m local soak``: a mixed load with faults and redeliveries, after which nothing may be missing."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ from cli.screen.progress import count_bar
 from cli.screen.terminal import Row, Terminal
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome
+from local import LocalError
 from local.commands.workload import Planned, plan
 from local.embedded_stack import EmbeddedStack, running_stack
 from local.emulator.faults import FIGURES_PATH, FaultFigures
 from local.queues import depth, processor_held, redelivery_after
 
-from local import LocalError
-
 FAULT_SHARE = 0.05
 REDELIVERED_SHARE = 0.1
 UPLOADERS = 16
 WAVES = 10
-"""In how many parts the uploads come. Some events of each are sent once more, among those of later ones."""
+"""The number of parts in which the uploads come. Some events of each are sent again during later ones."""
 
 MAX_RECEIPT_BYTES = 1024 * 1024
 
@@ -47,12 +46,12 @@ CONFIG = {
 }
 
 REDELIVERY_SECONDS = 65
-"""Instead of six function time-outs, which nobody would wait for. An object that is gone gets its entry two
-function time-outs after that was noticed, with the third of five deliveries; only those can run out of them
-by faults, and be dead letters."""
+"""Instead of six function time-outs, which would take too long. An object that is gone gets its entry two
+function time-outs after that was noticed, at the third of five deliveries, so only its message can run out of
+deliveries because of faults and become a dead letter."""
 
 COPYING_SECONDS = 2
-"""How long messages are kept from the processor that are received to be copied."""
+"""How long the messages that are received to be copied are hidden from the processor."""
 
 RECEIVED_AT_ONCE = 10
 DRAIN_TIMEOUT_SECONDS = 420.0
@@ -61,7 +60,7 @@ SHOWN_MISTAKES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What was done to a stack: which object version came of which plan, and how many events came twice."""
+    """What was done to a stack: each object version with its plan, and how many events were sent again."""
 
     uploaded: Mapping[ObjectVersion, Planned]
     redeliveries: int
@@ -69,7 +68,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a load has led to: entries by outcome, what `bill-e reconcile` says, and dead letters left over.
+    """The result of a load: entries by outcome, what `bill-e reconcile` says, and how many dead letters stay.
 
     `mistakes` are sentences, one for each object version without an entry or with a wrong one.
     """
@@ -81,7 +80,7 @@ class Findings:
 
     @property
     def verdict(self) -> str | None:
-        """Say what is wrong, unless every upload has its one right entry and no message is left over."""
+        """Say what is wrong, unless every upload has exactly its right entry and no message is left over."""
         totals, wrong = self.totals, len(self.mistakes)
         if totals.complete and not wrong and not self.dead_letters:
             return None
@@ -125,9 +124,9 @@ def soak(uploads: int) -> None:
 def put_under_load(
     stack: EmbeddedStack, planned: Sequence[Planned], dice: random.Random, terminal: Terminal
 ) -> Load:
-    """Upload everything in waves, and send a share of the events once more, later and in another order.
+    """Upload everything in waves, and send some of the events again, later and in another order.
 
-    The first wave waits in the queue until all of it is there, with everything in it that has to vanish.
+    The first wave has every object that has to vanish, and is held in the queue until all of it is there.
     """
     waves = _waves(planned)
     copied_per_wave = -(-round(REDELIVERED_SHARE * len(planned)) // len(waves))
@@ -144,7 +143,7 @@ def put_under_load(
 
         with processor_held(stack):
             upload(waves[0])
-            # More than its share: later, there may be fewer in the queue than are wanted.
+            # More than a wave's share: later, there may be fewer in the queue than are wanted.
             copies += _copied_events(stack, 2 * copied_per_wave)
         for wave in waves[1:]:
             upload(wave)
@@ -157,7 +156,7 @@ def put_under_load(
 
 
 def drain(stack: EmbeddedStack, resources: StackResources, terminal: Terminal) -> int:
-    """Wait until the queue is empty, send dead letters back once, as an operator would; return how many."""
+    """Wait until the queue is empty, send dead letters back once as operators do, and return how many."""
     _wait_until_empty(stack, terminal)
     dead_letters = resources.dead_letter_queue()
     if dead_letters.waiting:
@@ -169,7 +168,7 @@ def drain(stack: EmbeddedStack, resources: StackResources, terminal: Terminal) -
 
 
 def compare(stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal) -> Findings:
-    """Find out what a load has led to, once the queue is empty."""
+    """Compare the ledger with what was uploaded, once the queue is empty."""
     with compare_stack(resources, "", terminal) as compared:
         totals = judge(compared, timedelta(0)).totals
     entries = list(_entries(stack))
@@ -214,7 +213,7 @@ def _upload(stack: EmbeddedStack, planned: Planned) -> ObjectVersion:
 
 
 def _copied_events(stack: EmbeddedStack, count: int) -> list[str]:
-    """Copy the bodies of messages that are in the queue, at most so many; they come back by themselves."""
+    """Copy the bodies of up to ``count`` messages in the queue; the messages come back by themselves."""
     sqs, copies = stack.administrator.client("sqs"), list[str]()
     while len(copies) < count:
         received = sqs.receive_message(
@@ -251,7 +250,7 @@ def _entries(stack: EmbeddedStack) -> Iterator[Entry]:
 
 
 def _mistakes(uploaded: Mapping[ObjectVersion, Planned], entries: Sequence[Entry]) -> Iterator[str]:
-    """Judge entries by what was uploaded, with no help from the program but its model."""
+    """Say which entries are wrong, judged by what was uploaded, using only the program's model."""
     by_version = {entry.upload.version: entry for entry in entries}
     first = {entry.fingerprint: entry for entry in entries if entry.outcome is Outcome.ACCEPTED}
     for version, planned in uploaded.items():

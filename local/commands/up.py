@@ -1,4 +1,4 @@
-"""``python -m local up`` and ``emulator``: the embedded AWS, with the stack or empty, until it is stopped."""
+"""``python -m local up`` and ``emulator``: an embedded AWS, with the stack or empty, until it is stopped."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def emulator(port: int | None) -> None:
 
 
 def usage(stack: EmbeddedStack, outputs_file: Path) -> str:
-    """Tell how to use it, in lines that work as they stand in a POSIX shell at the root of the repository."""
+    """Say how to use the stack, with commands for a POSIX shell at the root of the repository."""
     caller, outputs = stack.caller, stack.outputs
     key = caller.credentials
     return f"""\
@@ -74,7 +74,7 @@ The API with curl 7.75 or newer (every request is signed):
 
 
 def empty_usage(running: Emulator) -> str:
-    """Tell how to use an empty emulator, likewise."""
+    """Say how to use an empty emulator, likewise."""
     return f"""\
 An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and deletes everything in it.
 Log of the emulator: {running.log}
@@ -85,7 +85,7 @@ With these settings, an AWS client may do everything there:
 
 
 def _client_settings(aws: Aws) -> str:
-    """Return the command that points the AWS clients of a shell to ``aws``."""
+    """Return the command that points the AWS clients of a shell at ``aws``."""
     return f"""\
   export AWS_ENDPOINT_URL={aws.endpoint_url} AWS_REGION={aws.region} AWS_DEFAULT_REGION={aws.region} \\
     AWS_CA_BUNDLE={shlex.quote(str(aws.ca_bundle))} AWS_SESSION_TOKEN= \\
@@ -94,11 +94,11 @@ def _client_settings(aws: Aws) -> str:
 
 
 def _check_writable(target: Path) -> None:
-    """Find out before anything is started what would only fail after it."""
+    """Refuse a file that could not be written, before anything is started."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LocalError(f"the folder of --outputs {target} cannot be made: {error.strerror}") from error
+        raise LocalError(f"the folder of --outputs {target} cannot be created: {error.strerror}") from error
     if target.is_dir():
         raise LocalError(f"--outputs {target} is a folder: name a file")
     if (running := _endpoint_described_in(target)) and is_reachable(running):
@@ -111,7 +111,7 @@ def _check_writable(target: Path) -> None:
 
 
 def _endpoint_described_in(target: Path) -> str | None:
-    """Return the endpoint that the file names, where another run needs it still, or left it behind."""
+    """Return the endpoint in the file, which another run still needs or has left behind."""
     try:
         description = json.loads(target.read_text(encoding="utf-8"))
         return str(description["endpoint_url"])
@@ -121,9 +121,9 @@ def _endpoint_described_in(target: Path) -> str | None:
 
 @contextlib.contextmanager
 def _written(target: Path, stack: EmbeddedStack) -> Iterator[None]:
-    """Keep the description in ``target``, where it appears whole, and for its owner only.
+    """Keep the description in ``target``, readable by its owner only, and never half-written.
 
-    At the end it goes, unless something else has taken its place.
+    It is removed at the end, unless something else has replaced it.
     """
     text = json.dumps(stack.description(), indent=2) + "\n"
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

@@ -1,4 +1,4 @@
-"""A mixed load of uploads, each with what has to become of it."""
+"""A mixed load of uploads, each with the outcome that it must have."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ODD_NAMES = (
     *("tab\there", "\u2028\u2029", "\u202egnp.exe", "cafe\u0301", "שלום.png", "領収書 (1).png"),
     *("é" * 500, "🧾" * 200),
 )
-"""Names that S3 takes. Left out are a line feed, which the emulator's policies don't let through, and the
-control characters that XML lacks, which no listing could show."""
+"""Names that S3 accepts. Left out are a line feed, which the emulator's policies refuse, and the control
+characters that XML can't hold, which no listing could show."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One upload. `reason` is why it has to be rejected, `None` where it is a receipt."""
+    """One upload. `reason` is why it has to be rejected, or `None` if it is a receipt."""
 
     key: str
     content: bytes
@@ -37,7 +37,7 @@ class Planned:
 
 
 def plan(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Planned]:
-    """Plan so many uploads (30 or more), in a random order: new receipts, and some of every other kind."""
+    """Plan this many uploads (30 or more), in random order: new receipts, and some of every other kind."""
 
     def some(share: float) -> range:
         return range(max(1, int(share * uploads)))

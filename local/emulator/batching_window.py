@@ -1,7 +1,7 @@
 """What ministack's Lambda lacks: the batching window of a queue's mapping.
 
-Lambda invokes a function as soon as a batch is full, or when its window is over, which begins with the first
-message (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", "Batching behavior").
+Lambda invokes a function as soon as a batch is full or its window, which begins with the first message, is
+over (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", "Batching behavior").
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ministack.core.concurrency import esm_wake
 from ministack.services import lambda_svc, sqs
 
 MOST_AT_ONCE = 10
-"""What ministack's poller takes at most, whatever the mapping's batch size: a batch is full to it then."""
+"""The most that ministack's poller takes, whatever the mapping's batch size: such a batch counts as full."""
 
 _opened: dict[str, float] = {}
-"""URL of a queue to the time when its window began. Only the poller's thread reads it."""
+"""Each queue's URL, and the time when its window began. Only the poller's thread reads this."""
 
 
 def install() -> None:
-    """Have ministack's poller leave messages in the queue while their batch has its window."""
+    """Make ministack's poller leave messages in the queue until their batch is full or its window is over."""
     receive = sqs._receive_messages_for_esm  # noqa: SLF001
 
     def receive_when_due(queue_url: str, max_number: int) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def _is_due(queue_url: str, batch_size: int, window_seconds: int) -> bool:
     )
     count = sum(1 for _ in islice(waiting, batch_size))
     if count == 0:
-        _opened.pop(queue_url, None)  # what it began with is gone, or was taken elsewhere
+        _opened.pop(queue_url, None)  # the message that opened it is gone
         return False
     if count >= batch_size:
         return True

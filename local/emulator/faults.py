@@ -1,8 +1,8 @@
-"""Faults of S3 and DynamoDB, injected into the calls that functions make: an ASGI middleware of the emulator.
+"""Faults of S3 and DynamoDB in the calls that functions make: an ASGI middleware of the emulator.
 
-A fault comes before the call is carried out or after it, with its effect in place and the answer lost. Some
-last only for one attempt, which the SDK makes good by itself; others for all attempts of a call, which then
-fails. Only calls of functions are touched: they alone come with temporary keys.
+A fault comes before the call is carried out, or afterwards, so that only the answer is lost. Some faults hit
+one attempt, and the SDK's next attempt succeeds; others hit all attempts of a call, which then fails. Only
+calls of functions are affected: nobody else has temporary keys.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 FIGURES_PATH = "/_bill-e/faults"
-"""Where the figures are told, to anybody on this machine, like the emulator's health."""
+"""Where anybody on this machine can read the figures, like the emulator's health."""
 
 LASTING_SHARE = 0.25
-"""How many of the faults last for all attempts of a call."""
+"""The share of the faults that last for all attempts of a call."""
 
 CUT_LENGTH = 1000
-"""How many bytes an answer promises of which none comes."""
+"""How many bytes an answer promises before the connection is cut without any of them."""
 
 SIGNED_BY_FUNCTION = re.compile(r"Credential=ASIA[^/]+/\d+/[^/]+/(?P<service>s3|dynamodb)/aws4_request")
 FIRST_ATTEMPT = re.compile(r"\battempt=1\b")
@@ -45,7 +45,7 @@ class Fault(StrEnum):
 
     @property
     def takes_effect(self) -> bool:
-        """Whether the call is carried out all the same."""
+        """Whether the call is carried out anyway."""
         return self in {Fault.ERROR_AFTER, Fault.CUT_AFTER}
 
 
@@ -134,7 +134,7 @@ class FaultyApp:
 
 
 def _error(service: str, *, throttled: bool) -> tuple[int, str, str]:
-    """Return status, media type and body of an error, as the services' API references have them."""
+    """Return the status, media type and body of an error, as in the services' API references."""
     if service == "s3":
         status, code = (503, "SlowDown") if throttled else (500, "InternalError")
         return status, "application/xml", f"<Error><Code>{code}</Code><Message>Injected.</Message></Error>"
@@ -151,7 +151,7 @@ async def _answer(send: Send, status: int, media_type: str, text: str) -> None:
 
 
 async def _send_half(answer: Sequence[Message], send: Send) -> None:
-    """Send an answer up to the middle of its body; with that, the server closes the connection."""
+    """Send an answer up to the middle of its body, after which the server closes the connection."""
     body = b"".join(message.get("body", b"") for message in answer)
     start = dict(answer[0])
     start["headers"] = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]

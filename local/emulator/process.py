@@ -1,8 +1,8 @@
 """Start and stop the AWS emulator, ministack, as a child process.
 
-It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests are signed,
-and allowed by a policy; functions run under their own role. What it keeps lies in a private directory, and is
-gone at the end.
+It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests have to be
+signed and allowed by a policy, and functions run under their own roles. Its data is in a private directory,
+and is deleted at the end.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REGION = "us-east-1"
 SERVICES = (
     *("apigateway", "dynamodb", "iam", "kms", "lambda", "logs", "monitoring", "s3", "sns", "sqs", "sts"),
 )
-"""What is served, by the emulator's names; "monitoring" is CloudWatch."""
+"""The services that run, by the emulator's names; "monitoring" is CloudWatch."""
 
 SERVER = "local.emulator.server"
 START_TIMEOUT_SECONDS = 30.0
@@ -47,10 +47,7 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """A running emulator, as its administrator sees it, whose key is allowed everything.
-
-    `home` is its private directory, which is gone when it ends.
-    """
+    """A running emulator. `administrator` may do everything; `home` is deleted when the emulator ends."""
 
     port: int
     administrator: Aws
@@ -64,7 +61,7 @@ class Emulator:
         return self.administrator.endpoint_url
 
     def seen_by(self, credentials: Credentials) -> Aws:
-        """Return the same AWS for another principal."""
+        """Return the same AWS with the key of another principal."""
         return Aws(
             endpoint_url=self.endpoint_url,
             region=self.administrator.region,
@@ -73,10 +70,10 @@ class Emulator:
         )
 
     def wait(self) -> NoReturn:
-        """Wait until it ends, which it doesn't by itself.
+        """Wait for as long as the emulator runs.
 
         Raises:
-            LocalError: it did; its log is kept, and the error names it.
+            LocalError: it has ended by itself. Its log is kept, and the error names it.
 
         """
         self._process.wait()
@@ -87,10 +84,10 @@ class Emulator:
 def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Iterator[Emulator]:
     """Run an emulator on ``port``, or on a free port, for as long as the context is open.
 
-    With a ``fault_share`` (0 to 1), so many of the functions' calls to S3 and DynamoDB have a fault.
+    ``fault_share`` (0 to 1) is the share of the functions' calls to S3 and DynamoDB that have a fault.
 
     Raises:
-        LocalError: the port is in use, or the emulator doesn't start; its log is then kept, and named.
+        LocalError: the port is in use, or the emulator doesn't start; its log is kept and named.
 
     """
     with contextlib.ExitStack() as stack:
@@ -106,8 +103,8 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
         )
         stack.callback(administrator.close)
         log = stack.enter_context(_temporary_log())
-        environment = _environment(home, bound_port, administrator)
-        process = _start(listener, certificate, key, fault_share, environment, log)
+        variables = _environment_variables(home, bound_port, administrator)
+        process = _start(listener, certificate, key, fault_share, variables, log)
         stack.callback(_stop, process)
         listener.close()
         _wait_until_healthy(process, bound_port, ca_bundle, log)
@@ -115,7 +112,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
 
 
 def is_reachable(endpoint_url: str) -> bool:
-    """Tell whether something listens there, such as an emulator that another process runs."""
+    """Tell whether something listens there, such as an emulator of another process."""
     address = urlsplit(endpoint_url)
     try:
         socket.create_connection((address.hostname or HOST, address.port or 443), timeout=2).close()
@@ -125,7 +122,7 @@ def is_reachable(endpoint_url: str) -> bool:
 
 
 def _bound_socket(port: int | None) -> socket.socket:
-    """Bind the port here: "in use" is known at once, and nobody can take it before the child listens."""
+    """Bind the port here, so that "in use" is known at once and nothing takes it before the child listens."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -133,7 +130,7 @@ def _bound_socket(port: int | None) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            reason = "is in use: stop what uses it, name another one, or none for a free one"
+            reason = "is in use: stop what uses it, name another port, or name none to get a free one"
         else:
             reason = f"cannot be used: {error.strerror}"
         raise LocalError(f"port {port} on {HOST} {reason}") from error
@@ -165,8 +162,8 @@ def _issue_certificate(home: Path) -> tuple[Path, Path, Path]:
     return ca_bundle, certificate, key
 
 
-def _environment(home: Path, port: int, administrator: Aws) -> dict[str, str]:
-    """Make the child's whole environment. Its functions inherit it, so nothing of this machine's is in it."""
+def _environment_variables(home: Path, port: int, administrator: Aws) -> dict[str, str]:
+    """Return all that the child gets. Its functions inherit them, so none are of this machine."""
     temporary = home / "tmp"
     temporary.mkdir()
     return {
@@ -200,7 +197,7 @@ def _environment(home: Path, port: int, administrator: Aws) -> dict[str, str]:
 
 
 class _EmulatorError(LocalError):
-    """The emulator itself failed, as its log tells."""
+    """The emulator itself failed; its log says why."""
 
 
 @contextlib.contextmanager
@@ -224,7 +221,7 @@ def _start(
     certificate: Path,
     key: Path,
     fault_share: float,
-    environment: dict[str, str],
+    variables: dict[str, str],
     log: Path,
 ) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
@@ -234,12 +231,12 @@ def _start(
                 *(str(listener.fileno()), str(certificate), str(key), str(fault_share)),
             ],
             cwd=_REPOSITORY,
-            env=environment,
+            env=variables,
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # A group of its own: Ctrl-C in a terminal reaches only the parent, which stops the rest in order.
+            # A group of its own, so that Ctrl-C in a terminal reaches only the parent, which stops the rest.
             process_group=0,
         )
 
@@ -280,7 +277,7 @@ def _log_extract(log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator and every function process of it, whatever state they are in."""
+    """End the emulator and all its function processes, whatever state they are in."""
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_TIMEOUT_SECONDS)

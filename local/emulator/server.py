@@ -1,6 +1,6 @@
 """The emulator's process: ministack behind TLS, on a socket that its parent, `local.emulator.process`, bound.
 
-Not run as ``python -m ministack``: that command also binds port 443 where it may, and outlives its parent.
+It isn't run as ``python -m ministack``, which also binds port 443 if it can, and outlives its parent.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from local.emulator.faults import FaultyApp
 def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone.
 
-    With a ``fault_share``, so many of the functions' calls have a fault (`local.emulator.faults`).
+    ``fault_share`` is the share of the functions' calls that have a fault (`local.emulator.faults`).
     """
     sqs_additions.install()
     update_additions.install()
@@ -52,13 +52,13 @@ async def _serve_until_told_to_stop(served: Any, config: Config) -> None:
 
 
 def _stop_with_parent() -> None:
-    """Wait for the end of stdin, which comes when the parent closes it or dies, also of SIGKILL."""
+    """Wait for the end of stdin, which comes when the parent closes it or dies, even of SIGKILL."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _exit(serving: asyncio.Task[None]) -> None:
-    """End at once: it keeps nothing, so there is nothing to finish but its function processes."""
+    """End at once: nothing is kept, so only the function processes are left to be ended."""
     if serving.done():
         serving.result()
     lambda_runtime.reset()

@@ -1,10 +1,10 @@
 """What ministack's SQS lacks: move tasks, which redrive dead letters, and the rights of batches.
 
-A batch takes the right of its single action, as on AWS ("Amazon SQS API permissions"). Move tasks are as the
-SQS API Reference has them ("StartMessageMoveTask", "ListMessageMoveTasks"): one at a time per dead-letter
-queue, which moves what was there when it began; a moved message is new, with a new id, and its receive count
-starts anew. Unlike on AWS, the caller's further rights (to receive and delete here, to send there) are not
-asked for.
+A batch needs the right to its single action, as on AWS ("Amazon SQS API permissions"). Move tasks follow the
+SQS API Reference ("StartMessageMoveTask", "ListMessageMoveTasks"): each dead-letter queue has one at a time,
+which moves what was there when it began. A moved message is a new one, with a new id and a receive count of
+zero. Unlike on AWS, the other rights that a move needs (to receive and delete here, to send there) are not
+checked.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ministack.core import iam_actions
 from ministack.services import sqs
 
 PAUSE_SECONDS = 0.05
-"""Between two messages, so that a task can be seen running."""
+"""The time between two messages, so that a task can be seen running."""
 
 _tasks: dict[str, list[dict[str, Any]]] = {}
-"""ARN of a dead-letter queue to its tasks as ListMessageMoveTasks gives them, newest first."""
+"""Each dead-letter queue's ARN, and its tasks as ListMessageMoveTasks returns them, newest first."""
 
 _running: set[asyncio.Task[None]] = set()
 
 
 def install() -> None:
-    """Teach ministack's SQS the actions, and its IAM what right and which resource they take."""
+    """Add the actions to ministack's SQS, and tell its IAM which right and which resource they need."""
     sqs._HANDLERS.update(StartMessageMoveTask=_start, ListMessageMoveTasks=_list)  # noqa: SLF001
     action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 

@@ -1,10 +1,10 @@
-"""What ministack lacks when something that exists is changed.
+"""What ministack lacks for changing what exists.
 
-- CloudWatch Logs: another key for a log group ("AssociateKmsKey", "DisassociateKmsKey").
-- DynamoDB: an index's own limit of on-demand throughput ("UpdateTable"), and for how long point-in-time
-  recovery goes back ("UpdateContinuousBackups").
-- IAM: an empty description, which takes the old one back ("UpdateRole").
-- S3: the versioning of a bucket with Object Lock cannot be suspended ("PutBucketVersioning").
+- CloudWatch Logs: giving a log group another key ("AssociateKmsKey", "DisassociateKmsKey").
+- DynamoDB: an index's own limit on on-demand throughput ("UpdateTable"), and how far back point-in-time
+  recovery goes ("UpdateContinuousBackups").
+- IAM: removing a description with an empty one ("UpdateRole").
+- S3: refusing to suspend the versioning of a bucket with Object Lock ("PutBucketVersioning").
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Replace ministack's handlers by ones that know these changes and leave the rest to the old ones."""
+    """Wrap ministack's handlers in ones that know these changes and leave the rest to the old ones."""
     _install_log_group_keys()
     _install_index_throughput()
     _install_recovery_period()

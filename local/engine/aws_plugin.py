@@ -24,7 +24,7 @@ from local import LocalError, provider
 from local.aws import Aws, Credentials
 from local.emulator.process import HOST
 from local.engine import plugin
-from local.engine.values import (
+from local.property_values import (
     Properties,
     changed,
     from_struct,

@@ -13,7 +13,7 @@ from local import LocalError, provider
 from local.aws import Aws
 from local.emulator.process import running_emulator
 from local.engine.aws_plugin import CA_BUNDLE, ENDPOINT, KEY, KEY_ID, AwsPlugin, embedded_aws
-from local.engine.values import CONFIDENTIAL, SIGNATURE, UNKNOWN, from_struct, to_struct
+from local.property_values import CONFIDENTIAL, SIGNATURE, UNKNOWN, from_struct, to_struct
 from tests.local.account import inventory
 
 LOG_GROUP, BUCKET = "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"

@@ -177,7 +177,7 @@ def test_settings_of_the_aws_provider_are_left_to_it(project: Path) -> None:
 
 
 def test_setting_of_an_unknown_namespace_is_refused_naming_it(project: Path) -> None:
-    with pytest.raises(LocalError, match="tyni:key is no setting; they begin with tiny: or aws:"):
+    with pytest.raises(LocalError, match="tyni:key is not a setting; settings begin with tiny: or aws:"):
         deploy(NOTHING, project, {"tyni:key": "x"})
 
 
@@ -189,7 +189,7 @@ def test_encrypted_setting_is_refused_naming_it(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "cannot read"), ("a: [", "is not YAML"), ("just text", "holds no mapping")]
+    ("content", "said"), [(None, "cannot read"), ("a: [", "is not YAML"), ("just text", "is not a mapping")]
 )
 def test_unreadable_project_file_is_one_sentence(project: Path, content: str | None, said: str) -> None:
     file = project / "Pulumi.yaml"

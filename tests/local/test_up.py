@@ -135,8 +135,8 @@ def test_port_in_use_is_one_sentence_with_the_port(
     ("arguments", "said"),
     [
         (["up"], "--outputs"),
-        (["up", "--outputs", "o.json", "--port", "65536"], "'65536' is no port"),
-        (["up", "--outputs", "o.json", "--port", "http"], "'http' is no port"),
+        (["up", "--outputs", "o.json", "--port", "65536"], "'65536' is not a port"),
+        (["up", "--outputs", "o.json", "--port", "http"], "'http' is not a port"),
         (["dance"], "'dance'"),
         ([], "COMMAND"),
     ],
@@ -156,7 +156,7 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
 ) -> None:
     (tmp_path / "file").touch()
 
-    for wrong, said in ((tmp_path, "is a folder"), (tmp_path / "file" / "o.json", "cannot be made")):
+    for wrong, said in ((tmp_path, "is a folder"), (tmp_path / "file" / "o.json", "cannot be created")):
         process = start("up", "--outputs", str(wrong))
         output, complaints = process.communicate(timeout=30)
 

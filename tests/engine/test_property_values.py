@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from local.engine.values import (
+from local.property_values import (
     ARCHIVE,
     ASSET,
     CONFIDENTIAL,

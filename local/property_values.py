@@ -1,7 +1,7 @@
-"""Property values as the engine sends them: JSON, with marks for what JSON cannot say.
+"""Property values as Pulumi sends them: JSON, with marks for what JSON cannot express.
 
-The marks are an object's signature, for secrets, outputs, assets and archives, and one text for a value that
-isn't known yet (Pulumi's ``sdk/go/common/resource``, "property values").
+Secrets, outputs, assets and archives are objects with a signature, and a value that isn't known yet is one
+particular text (Pulumi's ``sdk/go/common/resource``, "property values").
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stored:
-    """An asset or an archive of an earlier deployment, of which the engine keeps the hash alone."""
+    """An asset or an archive of an earlier deployment, of which the engine keeps only the hash."""
 
     hash: str
 
@@ -49,9 +49,9 @@ def public(properties: Mapping[str, Any]) -> Properties:
 
 
 def plain(value: Any) -> Any:
-    """Return a value without its marks: secrets opened, assets as Pulumi's own objects, whole numbers as int.
+    """Return a value without its marks: secrets opened, assets as Pulumi's own objects, whole floats as int.
 
-    What isn't known yet, in a preview, stays `UNKNOWN`.
+    What isn't known yet, in a preview, stays `UNKNOWN`. The wire format has no integers.
     """
     if isinstance(value, Mapping):
         match value.get(SIGNATURE):
@@ -75,12 +75,12 @@ def plain(value: Any) -> Any:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values mean the same: an asset is its content, wherever the file lies."""
+    """Tell whether two values mean the same. Of an asset, only its content counts, not its path."""
     return bool(_comparable(one) == _comparable(other))
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the names of the properties that differ, sorted; what isn't known yet differs."""
+    """Return the names of the properties that differ, sorted. What isn't known yet differs."""
     names = public({**old, **new})
     return sorted(name for name in names if not is_same(old.get(name), new.get(name)))
 
