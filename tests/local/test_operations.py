@@ -264,7 +264,7 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
         code, _, said = bill_e.in_text("dead-letters", "redrive")
 
         assert code == 1
-        assert "a redrive is running already" in said
+        assert "a redrive has been running since" in said
         eventually("the end of the redrive", lambda: depth(stack, "dead_letter_queue_url").total == 0)
     eventually("an empty queue", lambda: depth(stack, "queue_url").total == 0)
 
