@@ -1,10 +1,11 @@
-"""Bill-E: receipts in, one ledger entry for each upload, and an API over the ledger."""
+"""Bill-E: records every upload to a bucket in a ledger, and serves the ledger through an API."""
 
 import pulumi
 
-import components as bill_e
+from components.bill_e import BillE
+from components.settings import StackSettings
 
-stack = bill_e.BillE("bill-e", bill_e.StackSettings.load())
+stack = BillE("bill-e", StackSettings.load())
 
 for name, value in stack.outputs.items():
     pulumi.export(name, value)

@@ -1,66 +1,88 @@
-"""BillE: a whole stack as one component, for `__main__.py` and for programs in other languages."""
+"""BillE: a whole stack as one component, for `__main__.py` and programs in other languages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pulumi
 import pulumi_aws as aws
 
-from components.access import caller_policy, operator_policy
+from components.alarm_topic import AlarmTopic
 from components.common import CommonArgs
 from components.dashboard import Dashboard, DashboardArgs
-from components.foundation import lay_foundation
+from components.encryption_key import CUSTOMER_KEY, EncryptionKey
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs
 from components.ledger_api import LedgerApi, LedgerApiArgs
+from components.policies import people
+from components.policies.documents import Policy
+from components.python_layer import PythonLayer
 from components.settings import StackSettings
+
+SUFFIX_DIGITS = 7
+"""As many as in the names that Pulumi makes."""
 
 
 class BillE(pulumi.ComponentResource):
-    """Receipts in, one ledger entry for each upload, and an API over the ledger.
+    """A bucket for receipts, a ledger with one entry for each upload, and an API over the ledger.
 
-    `outputs` are the stack's outputs, by the names in `OUTPUTS`. `ledger`, `ingest` and `api` are the parts.
+    `outputs` are the outputs of the stack, by the names in `OUTPUTS`. The parts are `ledger`, `ingest` and
+    `api`.
     """
 
     TYPE: ClassVar[str] = "bill-e:index:BillE"
     VERSION: ClassVar[str] = "0.1.0"
     DESCRIPTION: ClassVar[str] = (
-        "A bucket for receipts, the pipeline that records one outcome for each upload in a ledger, "
-        "and an HTTP API over that ledger."
+        "A bucket for receipts, a ledger with one entry for each upload, and an HTTP API over the ledger."
     )
     OUTPUTS: ClassVar[Mapping[str, tuple[type, str]]] = {
         "uploads_bucket": (str, "The bucket that receipts are uploaded to"),
-        "upload_prefix": (str, "The folders of that bucket whose objects are receipts; empty for all"),
+        "upload_prefix": (
+            str,
+            "The folders of the bucket whose objects are receipts; empty for the whole bucket",
+        ),
         "api_url": (str, "The API, without a slash at the end"),
         "api_auth": (str, 'How callers of the API authenticate: "iam" or "jwt"'),
-        "queue_url": (str, "The queue of uploads that wait for their entry"),
+        "queue_url": (str, "The queue of uploads that are waiting for their entries"),
         "dead_letter_queue_url": (str, "The queue of uploads that could not be processed"),
-        "ledger_table": (str, "The DynamoDB table that holds the ledger"),
-        "ledger_shards": (int, "The partitions of a month in the ledger's time index"),
+        "ledger_table": (str, "The DynamoDB table of the ledger"),
+        "ledger_shards": (int, "How many partitions a month has in the ledger's time index"),
         "dashboard": (str, "The CloudWatch dashboard"),
         "alarm_topic": (str, "The ARN of the SNS topic that alarms are sent to"),
         "log_groups": (dict, "The CloudWatch log groups, by what they log"),
         "region": (str, "The AWS region"),
-        "caller_policy": (str, "The IAM policy, in JSON, of those who upload and call the API"),
-        "operator_policy": (str, "The IAM policy, in JSON, of those who run the stack"),
+        "caller_policy": (str, "The IAM policy, in JSON, for callers"),
+        "operator_policy": (str, "The IAM policy, in JSON, for operators"),
     }
 
     def __init__(
         self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(self.TYPE, name, None, opts)
-        # Until release 0.1, these components stood at the root of the stack.
+        # In release 0.1, these components were at the root of the stack.
         child = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
-        common = lay_foundation(name, settings, child)
-        self.ledger = self._ledger(name, settings, common, child)
-        self.ingest = self._ingest(name, settings, common, child)
-        self.api = self._api(name, settings, common, child)
-        dashboard = Dashboard(
-            f"{name}-dashboard", DashboardArgs(ledger=self.ledger, ingest=self.ingest, api=self.api), child
+        common = self._common(name, settings, child)
+        ledger_args = LedgerArgs(common=common, **settings.of(LedgerArgs))
+        self.ledger = Ledger(f"{name}-ledger", ledger_args, child)
+        ingest_args = IngestPipelineArgs(common=common, ledger=self.ledger, **settings.of(IngestPipelineArgs))
+        self.ingest = IngestPipeline(f"{name}-ingest", ingest_args, child)
+        api_args = LedgerApiArgs(
+            common=common, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)
         )
-        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        self.api = LedgerApi(f"{name}-api", api_args, child)
+        dashboard_args = DashboardArgs(ledger=self.ledger, ingest=self.ingest, api=self.api)
+        dashboard = Dashboard(f"{name}-dashboard", dashboard_args, child)
+        invoke = pulumi.InvokeOutputOptions(parent=self)
+        partition = aws.get_partition_output(opts=invoke)
+        for_people = {
+            "bucket_arn": self.ingest.bucket_arn,
+            "key_arn": common.key_arn,
+            "dns_suffix": partition.dns_suffix,
+        }
         self.outputs: dict[str, Any] = {
             "uploads_bucket": self.ingest.bucket_name,
             "upload_prefix": settings.upload_prefix,
@@ -71,51 +93,51 @@ class BillE(pulumi.ComponentResource):
             "ledger_table": self.ledger.table_name,
             "ledger_shards": self.ledger.shards,
             "dashboard": dashboard.name,
-            "alarm_topic": common.alarms.topic_arn,
+            "alarm_topic": common.alarm_topic_arn,
             "log_groups": self.ingest.log_groups | self.api.log_groups,
-            "region": region,
-            "caller_policy": caller_policy(common, self.ingest, self.api, settings.upload_prefix),
-            "operator_policy": operator_policy(common, self.ledger, self.ingest),
+            "region": aws.get_region_output(opts=invoke).region,
+            "caller_policy": _policy(
+                people.caller_policy,
+                **for_people,
+                api_execution_arn=self.api.execution_arn,
+                upload_prefix=settings.upload_prefix,
+            ),
+            "operator_policy": _policy(
+                people.operator_policy,
+                **for_people,
+                table_arn=self.ledger.table_arn,
+                index_arn=self.ledger.index_arn,
+                queue_arn=self.ingest.queue_arn,
+                dead_letter_queue_arn=self.ingest.dead_letter_queue_arn,
+                former_key_arns=common.former_key_arns,
+            ),
         }
         self.register_outputs(self.outputs)
 
-    def _ledger(
-        self, name: str, settings: StackSettings, common: CommonArgs, opts: pulumi.ResourceOptions
-    ) -> Ledger:
-        args = LedgerArgs(common=common, shards=settings.ledger_shards, throughput=settings.throughput)
-        return Ledger(f"{name}-ledger", args, opts)
-
-    def _ingest(
-        self, name: str, settings: StackSettings, common: CommonArgs, opts: pulumi.ResourceOptions
-    ) -> IngestPipeline:
-        args = IngestPipelineArgs(
-            common=common,
-            ledger=self.ledger,
-            accepted_types=settings.accepted_types,
-            max_receipt_megabytes=settings.max_receipt_megabytes,
-            event_prefix=settings.upload_prefix,
-            allowed_origins=settings.allowed_origins,
-            object_lock=settings.object_lock,
-            batch_size=settings.batch_size,
-            batch_window_seconds=settings.batch_window_seconds,
-            max_concurrency=settings.max_concurrency,
-            timeout_seconds=settings.function_timeout_seconds,
+    def _common(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions) -> CommonArgs:
+        """Make the key, the topic of the alarms and the layer, and return what every component is given."""
+        common = CommonArgs(
+            tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()}, **settings.of(CommonArgs)
         )
-        return IngestPipeline(f"{name}-ingest", args, opts)
+        if settings.encryption == CUSTOMER_KEY:
+            common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common, opts).arn)
+        if settings.protect_data and not settings.alarm_email:
+            pulumi.log.warn(
+                "alarms tell nobody: set bill-e:alarmEmail, or subscribe to the output alarm_topic"
+            )
+        topic = AlarmTopic(f"{name}-alarms", common, opts)
+        instance = topic.arn.apply(functools.partial(_instance, pulumi.get_stack()))
+        common = replace(common, alarm_topic_arn=topic.arn, instance=instance)
+        return replace(common, layers=[PythonLayer(f"{name}-libraries", common, opts).arn])
 
-    def _api(
-        self, name: str, settings: StackSettings, common: CommonArgs, opts: pulumi.ResourceOptions
-    ) -> LedgerApi:
-        args = LedgerApiArgs(
-            common=common,
-            ledger=self.ledger,
-            bucket_name=self.ingest.bucket_name,
-            bucket_arn=self.ingest.bucket_arn,
-            auth=settings.auth,
-            max_receipt_megabytes=settings.max_receipt_megabytes,
-            upload_prefix=f"{settings.upload_prefix}uploads/",
-            allowed_origins=settings.allowed_origins,
-            throttle_rate=settings.throttle_rate,
-            throttle_burst=settings.throttle_burst,
-        )
-        return LedgerApi(f"{name}-api", args, opts)
+
+def _instance(stack: str, topic_arn: str) -> str:
+    """Name a stack uniquely in its account and region, since two state folders can have stacks of one name.
+
+    No other stack has this topic, and no change of a setting replaces it.
+    """
+    return f"{stack}-{hashlib.sha256(topic_arn.encode()).hexdigest()[:SUFFIX_DIGITS]}"
+
+
+def _policy(build: Callable[..., Policy], **values: Any) -> pulumi.Output[str]:
+    return pulumi.Output.json_dumps(pulumi.Output.all(**values).apply(lambda known: build(**known)))

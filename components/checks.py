@@ -1,10 +1,11 @@
-"""Checks that settings and component arguments share: a value in, a problem or none out."""
+"""Fields of settings and arguments that carry their own checks. All invalid values are refused at once."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pulumi
@@ -13,97 +14,114 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
-    """One value that is not allowed: its name, what it is, and what it may be."""
+class InvalidValue:
+    """A value that is not allowed, and what is allowed instead."""
 
     name: str
     value: object
     allowed: str
 
-    def __str__(self) -> str:
+    @property
+    def reason(self) -> str:
+        """Say what the value is and what is allowed; the name comes before it."""
         # Settings keep lists as tuples, which would show as ('a',).
         value = list(self.value) if isinstance(self.value, tuple) else self.value
-        return f"{self.name} is {value!r}; allowed: {self.allowed}"
+        return f"is {value!r}; allowed: {self.allowed}"
 
 
 class InvalidInputError(pulumi.RunError):
-    """Values that were refused, all of them at once.
+    """Every value that was refused.
 
-    A `RunError`, so that Pulumi prints the message alone, without a stack trace.
+    It is a `RunError` so that Pulumi prints the message without a stack trace.
     """
 
-    def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join([f"{subject}:", *(f"  - {problem}" for problem in self.problems)]))
+    def __init__(self, subject: str, values: Iterable[InvalidValue]) -> None:
+        self.values = tuple(values)
+        super().__init__(
+            "\n".join([f"{subject}:", *(f"  - {each.name} {each.reason}" for each in self.values)])
+        )
 
 
-def refuse(subject: str, *problems: Problem | None) -> None:
-    """Raise `InvalidInputError` about `subject` if any of the checks found a problem."""
-    found = [problem for problem in problems if problem is not None]
-    if found:
+def refuse(subject: str, values: Iterable[InvalidValue]) -> None:
+    """Raise `InvalidInputError` if there are any invalid values."""
+    if found := tuple(values):
         raise InvalidInputError(subject, found)
 
 
-def between(name: str, value: int, low: int, high: int) -> Problem | None:
-    """Check that a number is between two limits, both included."""
-    if low <= value <= high:
-        return None
-    return Problem(name=name, value=value, allowed=f"a whole number from {low} to {high}")
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What a value has to be, as a test and in words. With `of_each`, the items of a list have to be that."""
+
+    holds: Callable[[Any], bool]
+    allowed: str
+    of_each: bool = False
+
+    def refused(self, name: str, value: Any) -> Iterator[InvalidValue]:
+        """Yield the value if the test fails, or the items of the list for which it does."""
+        for each in value if self.of_each else [value]:
+            if not self.holds(each):
+                yield InvalidValue(name=name, value=each, allowed=self.allowed)
 
 
-def one_of(name: str, value: object, allowed: Collection[object]) -> Problem | None:
-    """Check that a value is one of those listed."""
-    if value in allowed:
-        return None
-    return Problem(name=name, value=value, allowed=", ".join(map(str, allowed)))
+def argument(*checks: Check, default: Any = MISSING) -> Any:
+    """Declare an argument of a component, with its checks."""
+    return field(default=default, metadata={"checks": checks})
 
 
-def matches(name: str, value: str, pattern: str, allowed: str) -> Problem | None:
-    """Check that the whole text matches a pattern; `allowed` says the same in words."""
-    return None if re.fullmatch(pattern, value) else Problem(name=name, value=value, allowed=allowed)
+def setting(
+    default: Any, description: str, *checks: Check, when: Callable[[Any], bool] = lambda _args: True
+) -> Any:
+    """Declare an argument that is also a setting of the stack. The checks count only if `when` holds."""
+    return field(default=default, metadata={"description": description, "checks": checks, "when": when})
 
 
-def not_empty(name: str, value: Collection[object], allowed: str) -> Problem | None:
-    """Check that there is at least one."""
-    return None if value else Problem(name=name, value=value, allowed=allowed)
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Settings or arguments that are valid together, or else raise `InvalidInputError`."""
+
+    def __post_init__(self) -> None:
+        refuse(type(self).__name__, self.invalid_values())
+
+    def invalid_values(self) -> Iterator[InvalidValue]:
+        """Yield what the fields' checks refuse. Subclasses add values that are not allowed together."""
+        for each in fields(self):
+            if each.metadata.get("when", bool)(self):
+                for check in each.metadata.get("checks", ()):
+                    yield from check.refused(each.name, getattr(self, each.name))
 
 
-def unique(name: str, value: Collection[object]) -> Problem | None:
-    """Check that nothing is listed twice."""
-    if len(set(value)) == len(value):
-        return None
-    return Problem(name=name, value=value, allowed="each value once")
+def between(low: int, high: int) -> Check:
+    """Make the check that a number is within two limits, both included."""
+    return Check(holds=lambda value: low <= value <= high, allowed=f"a whole number from {low:,} to {high:,}")
 
 
-def kms_key(name: str, value: str) -> Problem | None:
-    """Check that a text is the ARN of a KMS key, in any partition; an alias can move to another key."""
-    pattern = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+"
-    return matches(name, value, pattern, "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+def one_of(*allowed: object) -> Check:
+    """Make the check that a value is one of these."""
+    return Check(holds=lambda value: value in allowed, allowed=", ".join(map(str, allowed)))
 
 
-def origin(name: str, value: str) -> Problem | None:
-    """Check that a text is a web origin as browsers send it (RFC 6454): scheme, host, port, and nothing else.
-
-    Never ``*``, which would open the API to every site. Plain http only for a loopback host.
-    """
-    allowed = "an origin such as https://receipts.example.com (http only for localhost), never *"
-    url = _web_url(value)
-    if url is None or url != value or value != value.lower():
-        return Problem(name=name, value=value, allowed=allowed)
-    return None
+def matching(pattern: str, allowed: str) -> Check:
+    """Make the check that the whole text matches a pattern; `allowed` says the same in words."""
+    return Check(holds=lambda value: bool(re.fullmatch(pattern, value)), allowed=allowed)
 
 
-def issuer_url(name: str, value: str) -> Problem | None:
-    """Check that a text can be a token issuer (OpenID Connect Discovery 1.0, section 3).
+def not_empty(allowed: str) -> Check:
+    """Make the check that a list has items; `allowed` names them."""
+    return Check(holds=bool, allowed=allowed)
 
-    That is an https URL without query and fragment; http only for a loopback host, where a local issuer may
-    stand in.
-    """
-    allowed = "an https URL without query or fragment (http only for localhost)"
-    url = _web_url(value)
-    if url is None or "?" in value or "#" in value:
-        return Problem(name=name, value=value, allowed=allowed)
-    return None
+
+def each(check: Check) -> Check:
+    """Make the check for every item of a list."""
+    return replace(check, of_each=True)
+
+
+UNIQUE = Check(holds=lambda value: len(set(value)) == len(value), allowed="each value once")
+
+KMS_KEY = matching(
+    r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
+    "the ARN of a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID",
+)
+"""Not the ARN of an alias, which can be moved to another key."""
 
 
 def _web_url(value: str) -> str | None:
@@ -119,3 +137,16 @@ def _web_url(value: str) -> str | None:
     if not secure or not parts.hostname:
         return None
     return f"{parts.scheme}://{parts.netloc}" if port != 0 else None
+
+
+ORIGIN = Check(
+    holds=lambda value: _web_url(value) == value == value.lower(),
+    allowed="an origin such as https://receipts.example.com (http only for localhost), never *",
+)
+"""A web origin as browsers send it (RFC 6454). ``*`` would open the API to every site."""
+
+ISSUER_URL = Check(
+    holds=lambda value: _web_url(value) is not None and not set("?#") & set(value),
+    allowed="an https URL without query or fragment (http only for localhost)",
+)
+"""A token issuer (OpenID Connect Discovery 1.0, section 3). A local one may use http."""

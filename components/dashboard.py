@@ -1,4 +1,4 @@
-"""Dashboard: what a stack is doing, on one page of CloudWatch."""
+"""Dashboard: what a stack does, on one page of CloudWatch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Widget: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedFunction:
-    """A function on the dashboard, by its part in the stack."""
+    """A function on the dashboard; `label` is what the graphs call it."""
 
     label: str
     name: str
@@ -35,7 +35,7 @@ class WatchedFunction:
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """What the dashboard is about: physical names, and the ARNs of the alarms."""
+    """What the dashboard shows: physical names, and the ARNs of the alarms."""
 
     region: str
     stack: str
@@ -52,7 +52,7 @@ class Watched:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """One line of a graph: a metric's statistic. With a `factor`, that times the factor is what is shown."""
+    """One line of a graph: a statistic of a metric, times `factor` if there is one."""
 
     label: str
     namespace: str
@@ -63,7 +63,7 @@ class Series:
 
 
 def dashboard_body(watched: Watched) -> dict[str, Any]:
-    """Lay the dashboard out, from what is wrong to what it costs ("Dashboard body structure and syntax")."""
+    """Lay out the dashboard, from alarms to costs ("Dashboard body structure and syntax")."""
     graphs = [
         ("Seconds from upload to entry", _upload_to_entry(watched)),
         ("Backlog: messages", _backlog(watched)),
@@ -187,7 +187,7 @@ def _function_failures(watched: Watched) -> list[Series]:
 
 
 def _gigabyte_seconds(watched: Watched) -> list[Series]:
-    """Lambda publishes milliseconds; what they cost depends on the memory."""
+    """Lambda publishes milliseconds, whose price depends on the memory."""
     return [
         Series(
             label=function.label,
@@ -245,7 +245,9 @@ class Dashboard(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         dashboard = aws.cloudwatch.Dashboard(
             f"{name}-page",
-            dashboard_name=pulumi.Output.concat(name, "-", args.ingest.instance).apply(plain_name),
+            dashboard_name=pulumi.Output.concat(name, "-", args.ingest.args.common.instance).apply(
+                plain_name
+            ),
             dashboard_body=pulumi.Output.json_dumps(
                 _watch(args, aws.get_region_output(opts=invoke).region).apply(dashboard_body)
             ),
@@ -256,7 +258,11 @@ class Dashboard(pulumi.ComponentResource):
 
 
 def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Watched]:
-    functions = {"processor": args.ingest.processor, "reader": args.api.reader, "uploads": args.api.uploads}
+    functions = {
+        "processor": args.ingest.processor,
+        "reader": args.api.reader,
+        "upload forms": args.api.upload_forms,
+    }
 
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
@@ -274,7 +280,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
 
     return pulumi.Output.all(
         region=region,
-        stack=args.ingest.instance,
+        stack=args.ingest.args.common.instance,
         queue=args.ingest.queue_name,
         dead_letter_queue=args.ingest.dead_letter_queue_name,
         table=args.ledger.table_name,

@@ -1,23 +1,40 @@
-"""EncryptionKey: the customer's key for all that a stack keeps."""
+"""EncryptionKey: the customer's key, which encrypts all data of a stack."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
+from components.checks import Checked, one_of, setting
 from components.common import CommonArgs
+from components.policies.documents import resolve, to_json
+from components.policies.keys import key_statements
+
+AWS_OWNED, CUSTOMER_KEY = "aws-owned", "customer-key"
 
 DELETION_WINDOW_DAYS = 30
-"""The longest that KMS waits before it deletes a key: with the key goes all that it encrypted."""
+"""The longest that KMS waits before it deletes a key. Without the key, nobody can read what it encrypted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncryptionSettings(Checked):
+    """Encryption."""
+
+    encryption: str = setting(
+        AWS_OWNED,
+        'Whose key encrypts the data: "aws-owned", or "customer-key" (a KMS key of this stack, for a fee)',
+        one_of(AWS_OWNED, CUSTOMER_KEY),
+    )
 
 
 class EncryptionKey(pulumi.ComponentResource):
-    """A KMS key that is rotated every year, under an alias, for `CommonArgs.key_arn`.
+    """A KMS key with an alias that is rotated every year, for `CommonArgs.key_arn`. Output: `arn`.
 
-    Uses only `tags` of the arguments. The key is never deleted with its resource: it stays in the account,
-    for older uploads, messages and backups that only it can decrypt, until somebody deletes it on purpose. It
-    isn't protected, which would refuse to give it up. Output: `arn`.
+    Uses only `tags`. The key stays in the account when its resource is deleted, since only this key can
+    decrypt older uploads, messages and backups. It isn't protected: Pulumi would then refuse to remove it
+    from the stack.
     """
 
     def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -28,16 +45,15 @@ class EncryptionKey(pulumi.ComponentResource):
             description="Encrypts uploads, messages, the ledger and logs",
             enable_key_rotation=True,
             deletion_window_in_days=DELETION_WINDOW_DAYS,
-            policy=policies.to_json(
-                policies.resolve(
-                    policies.key_statements,
+            policy=to_json(
+                resolve(
+                    key_statements,
                     account_id=aws.get_caller_identity_output(opts=invoke).account_id,
                     region=aws.get_region_output(opts=invoke).region,
                     dns_suffix=aws.get_partition_output(opts=invoke).dns_suffix,
                 )
             ),
             tags=args.tags,
-            # What it has encrypted outlives the stack, and outlives a change of `encryption`.
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         aws.kms.Alias(

@@ -1,168 +1,184 @@
-"""IngestPipeline: bucket, queue, dead-letter queue, processor, and what connects them."""
+"""IngestPipeline: bucket, queue, dead-letter queue and processor, and the connections between them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
 from components.alarms import create_alarms, queue_alarms
-from components.checks import Problem, between, matches, not_empty, one_of, origin, refuse, unique
+from components.checks import (
+    ORIGIN,
+    UNIQUE,
+    Checked,
+    InvalidValue,
+    argument,
+    between,
+    each,
+    matching,
+    not_empty,
+    one_of,
+    setting,
+)
 from components.common import CommonArgs, protected
 from components.ledger import Ledger
-from components.private_bucket import ObjectLock, PrivateBucket, PrivateBucketArgs
+from components.policies.documents import Statement, resolve, to_json
+from components.policies.resources import (
+    customer_key_statements,
+    dead_letter_queue_statements,
+    log_delivery_statements,
+    queue_statements,
+)
+from components.policies.roles import processor_statements
+from components.private_bucket import ObjectLockSettings, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
-    MAX_MEMORY_MEGABYTES,
     MAX_TIMEOUT_SECONDS,
-    MIN_MEMORY_MEGABYTES,
+    MEMORY_MEGABYTES,
     PythonFunction,
     PythonFunctionArgs,
 )
 from functions.contract import deadlines, environment, media_types
 
-MAX_BATCH_SIZE, MAX_BATCH_WINDOW_SECONDS = 10_000, 300
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
 """AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"."""
 
-MIN_CONCURRENCY, MAX_CONCURRENCY = 2, 1_000
-"""AWS Lambda API Reference, `ScalingConfig.MaximumConcurrency`."""
-
-MAX_RECEIPT_MEGABYTES = 5 * 1024
-"""The largest object that one S3 PUT or POST can upload."""
-
 READ_MEGABYTES_PER_SECOND = 10
-"""How fast a receipt is read at the very least: a small part of what S3 gives, since a batch shares it."""
+"""The slowest that a receipt is read. S3 is much faster, but the receipts of a batch share the connection."""
 
 MIN_TIMEOUT_SECONDS = 60
-"""A receipt takes two calls: in less time than both may need, a slow one would never get its entry."""
+"""Enough for the two calls of a receipt: with less, a slow receipt would never get its entry."""
 
 VISIBILITY_FACTOR = 6
-"""Visibility time-out per function time-out ("Configuring a queue to use with Lambda")."""
+"""The visibility time-out, as a multiple of the function's ("Configuring a queue to use with Lambda")."""
 
 MAX_RECEIVE_COUNT = 5
-"""Deliveries before a message goes to the dead-letter queue; the least that AWS advises with Lambda."""
+"""Deliveries before a message goes to the dead-letter queue; AWS advises at least five with Lambda."""
 
 DAY_SECONDS = 24 * 60 * 60
 QUEUE_RETENTION_SECONDS, DEAD_LETTER_RETENTION_SECONDS = 4 * DAY_SECONDS, 14 * DAY_SECONDS
-"""A dead letter keeps the time when it was first sent, so that its queue has to keep it for longer."""
+"""A dead letter keeps the time at which it was first sent, so its queue has to keep it for longer."""
 
 DATA_KEY_REUSE_SECONDS = 5 * 60
-"""How long SQS uses a data key before it asks KMS again, and so how long a disabled key goes on working."""
+"""How long SQS uses a data key before it calls KMS again. A disabled key still works for that long."""
 
 ACCESS_LOG_PREFIX = "uploads/"
 
-PREFIX_PATTERN = r"([A-Za-z0-9_.-]+/)*"
-PREFIX_ALLOWED = "empty, or folders that each end in /, such as receipts/"
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings(Checked):
+    """Receipts and how they are processed."""
+
+    upload_prefix: str = setting(
+        "",
+        'Only objects in these folders are receipts, such as "receipts/"; empty for the whole bucket',
+        matching(r"([A-Za-z0-9_.-]+/)*", "empty, or folders that each end in /, such as receipts/"),
+    )
+    accepted_types: Sequence[str] = setting(
+        ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),
+        "The media types that are accepted, recognised by the first bytes of a file",
+        not_empty("at least one media type"),
+        each(one_of(*media_types.ACCEPTABLE)),
+        UNIQUE,
+    )
+    max_receipt_megabytes: int = setting(
+        20,
+        "The largest receipt that is accepted, in MB (1,048,576 bytes)",
+        # The largest object that one PUT or POST can upload to S3.
+        between(1, 5 * 1024),
+    )
+    allowed_origins: Sequence[str] = setting(
+        (),
+        "The origins of web pages that may call the API and upload receipts, such as "
+        "https://receipts.example.com",
+        each(ORIGIN),
+        UNIQUE,
+    )
+    max_concurrency: int = setting(
+        10,
+        "How many batches may be processed at the same time",
+        # AWS Lambda API Reference, `ScalingConfig.MaximumConcurrency`.
+        between(2, 1_000),
+    )
+    batch_size: int = setting(10, "How many messages a batch has at most", between(1, 10_000))
+    batch_window_seconds: int = setting(
+        1,
+        "How many seconds a batch waits for more messages (at least 1 if batchSize is above 10)",
+        between(0, 300),
+    )
+    function_timeout_seconds: int = setting(
+        60,
+        "How many seconds a batch may take",
+        between(MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
+    )
+
+    def invalid_values(self) -> Iterator[InvalidValue]:
+        """Refuse a large batch without a window, as Lambda does, and a time-out too short for a receipt.
+
+        If reading the largest receipt took longer than the time-out, every delivery of it would fail.
+        """
+        yield from super().invalid_values()
+        if self.batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW and self.batch_window_seconds < 1:
+            yield InvalidValue(
+                name="batch_window_seconds",
+                value=self.batch_window_seconds,
+                allowed=f"at least 1 with batches of more than {MAX_BATCH_SIZE_WITHOUT_WINDOW} "
+                f"(here {self.batch_size})",
+            )
+        rate = READ_MEGABYTES_PER_SECOND
+        least = -(-self.max_receipt_megabytes // rate) + deadlines.CALL_SECONDS
+        if self.function_timeout_seconds < least:
+            yield InvalidValue(
+                name="function_timeout_seconds",
+                value=self.function_timeout_seconds,
+                allowed=f"at least {least} for receipts of {self.max_receipt_megabytes} MB at {rate} MB/s",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestPipelineArgs:
-    """What a pipeline is made of.
-
-    `event_prefix` narrows the events to keys that start so; empty is the whole bucket. `max_concurrency`
-    counts processors at the same time. `allowed_origins` are the web sites whose pages may upload. Without an
-    `object_lock`, anybody who may delete objects can delete uploads at any time.
-    """
+class IngestPipelineArgs(IngestSettings, ObjectLockSettings):
+    """What a pipeline is made of."""
 
     common: CommonArgs
     ledger: Ledger
-    accepted_types: Sequence[str]
-    max_receipt_megabytes: int
-    event_prefix: str = ""
-    allowed_origins: Sequence[str] = ()
-    object_lock: ObjectLock | None = None
-    batch_size: int = 10
-    batch_window_seconds: int = 1
-    max_concurrency: int = 10
-    timeout_seconds: int = 60
-    memory_megabytes: int = 512
-
-    def __post_init__(self) -> None:
-        refuse(
-            "IngestPipelineArgs",
-            not_empty("accepted_types", self.accepted_types, "at least one media type"),
-            unique("accepted_types", self.accepted_types),
-            *(
-                one_of("accepted_types", media_type, media_types.ACCEPTABLE)
-                for media_type in self.accepted_types
-            ),
-            between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
-            matches("event_prefix", self.event_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
-            *(origin("allowed_origins", site) for site in self.allowed_origins),
-            unique("allowed_origins", self.allowed_origins),
-            between("batch_size", self.batch_size, 1, MAX_BATCH_SIZE),
-            between("batch_window_seconds", self.batch_window_seconds, 0, MAX_BATCH_WINDOW_SECONDS),
-            batch_has_window("batch_window_seconds", self.batch_size, self.batch_window_seconds),
-            between("max_concurrency", self.max_concurrency, MIN_CONCURRENCY, MAX_CONCURRENCY),
-            between("timeout_seconds", self.timeout_seconds, MIN_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
-            receipt_fits_timeout("timeout_seconds", self.timeout_seconds, self.max_receipt_megabytes),
-            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
-        )
+    memory_megabytes: int = argument(MEMORY_MEGABYTES, default=512)
 
     @property
     def visibility_timeout_seconds(self) -> int:
         """How long a message stays hidden while a function works on it."""
-        return VISIBILITY_FACTOR * self.timeout_seconds + self.batch_window_seconds
-
-
-def batch_has_window(name: str, batch_size: int, window_seconds: int) -> Problem | None:
-    """Check Lambda's rule that a batch of more than 10 messages needs a window to gather them in."""
-    if batch_size <= MAX_BATCH_SIZE_WITHOUT_WINDOW or window_seconds >= 1:
-        return None
-    return Problem(
-        name=name,
-        value=window_seconds,
-        allowed=f"at least 1 with batches of more than {MAX_BATCH_SIZE_WITHOUT_WINDOW} (here {batch_size})",
-    )
-
-
-def receipt_fits_timeout(name: str, timeout_seconds: int, max_receipt_megabytes: int) -> Problem | None:
-    """Check that the largest receipt can be read in the time: otherwise every delivery would fail."""
-    rate = READ_MEGABYTES_PER_SECOND
-    least = -(-max_receipt_megabytes // rate) + deadlines.CALL_SECONDS
-    if timeout_seconds >= least:
-        return None
-    return Problem(
-        name=name,
-        value=timeout_seconds,
-        allowed=f"at least {least} for receipts of {max_receipt_megabytes} MB at {rate} MB/s",
-    )
+        return VISIBILITY_FACTOR * self.function_timeout_seconds + self.batch_window_seconds
 
 
 def _only_with_key(
     key_arn: pulumi.Input[str],
-) -> Callable[[pulumi.Output[str]], pulumi.Output[list[policies.Statement]]]:
-    return lambda bucket_arn: policies.resolve(
-        policies.customer_key_statements, bucket_arn=bucket_arn, key_arn=key_arn
-    )
+) -> Callable[[pulumi.Output[str]], pulumi.Output[list[Statement]]]:
+    return lambda bucket_arn: resolve(customer_key_statements, bucket_arn=bucket_arn, key_arn=key_arn)
 
 
 class IngestPipeline(pulumi.ComponentResource):
-    """What takes receipts in: every new object becomes a message, and every message an entry.
+    """The way in: each object version in the bucket becomes a message in the queue, and then an entry.
 
-    Outputs: `bucket_name` and `bucket_arn`; url, arn and name of the queues, such as `queue_url` and
-    `dead_letter_queue_arn`; and `alarm_arns`, `log_groups` by what they log, and `instance` as it was given.
-    `processor` is the function.
+    Outputs: `bucket_name` and `bucket_arn`; url, arn and name of both queues, such as `queue_url` and
+    `dead_letter_queue_arn`. It also has its `args`, the function `processor`, `alarm_arns`, and `log_groups`
+    by what they log.
     """
 
     def __init__(
         self, name: str, args: IngestPipelineArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("bill-e:ingest:IngestPipeline", name, None, opts)
-        uploads = self._uploads(name, args)
-        self._log_access(name, args, uploads)
+        bucket = self._bucket(name, args)
+        self._log_access(name, args, bucket)
         queue, dead_letters = self._queues(name, args)
-        self._notify(name, args, uploads, queue)
-        self.processor = self._processor(name, args, uploads, queue)
-        alarms = queue_alarms(queue.name, dead_letters.name, args.common.alarms.thresholds)
+        self._notify(name, args, bucket, queue)
+        self.processor = self._processor(name, args, bucket, queue)
+        alarms = queue_alarms(queue.name, dead_letters.name, args.common)
         own_alarms = create_alarms(name, alarms, args.common, self)
 
-        self.instance = args.common.instance
-        self.bucket_name = uploads.name
-        self.bucket_arn = uploads.arn
+        self.args = args
+        self.bucket_name = bucket.name
+        self.bucket_arn = bucket.arn
         self.queue_url = queue.url
         self.queue_arn = queue.arn
         self.queue_name = queue.name
@@ -184,17 +200,18 @@ class IngestPipeline(pulumi.ComponentResource):
             }
         )
 
-    def _uploads(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
-        """Make the bucket for uploads. Nothing in it expires: the ledger points to its objects for ever."""
+    def _bucket(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
+        """Make the bucket. Nothing in it expires, since the ledger points to its object versions for good."""
         key_arn = args.common.key_arn
-        uploads = PrivateBucket(
+        bucket = PrivateBucket(
             f"{name}-uploads",
             PrivateBucketArgs(
                 common=args.common,
                 key_arn=key_arn,
                 statements=_only_with_key(key_arn) if key_arn else None,
-                object_lock=args.object_lock,
-                # A bucket with locked uploads can't be deleted: their entries are not to go before them.
+                object_lock_days=args.object_lock_days,
+                object_lock_mode=args.object_lock_mode,
+                # A bucket with locked uploads can't be deleted, and their entries must not go before them.
                 outlived_by=[args.ledger.table],
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -202,7 +219,7 @@ class IngestPipeline(pulumi.ComponentResource):
         if args.allowed_origins:
             aws.s3.BucketCorsConfiguration(
                 f"{name}-uploads-cors",
-                bucket=uploads.name,
+                bucket=bucket.name,
                 cors_rules=[
                     aws.s3.BucketCorsConfigurationCorsRuleArgs(
                         allowed_origins=list(args.allowed_origins),
@@ -213,24 +230,24 @@ class IngestPipeline(pulumi.ComponentResource):
                 ],
                 opts=pulumi.ResourceOptions(parent=self),
             )
-        return uploads
+        return bucket
 
-    def _log_access(self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket) -> None:
-        """Keep S3's access logs of the uploads for as long as all logs, in a bucket of their own.
+    def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> None:
+        """Keep S3's access logs of the bucket in a bucket of their own, for as long as other logs.
 
-        That bucket has no access log, which would log itself, and takes S3's own key: S3 delivers access logs
-        to no other ("Enabling Amazon S3 server access logging").
+        That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
+        delivers access logs to no other bucket ("Enabling Amazon S3 server access logging").
         """
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         access_logs = PrivateBucket(
             f"{name}-access-logs",
             PrivateBucketArgs(
                 common=args.common,
-                statements=lambda bucket_arn: policies.resolve(
-                    policies.log_delivery_statements,
+                statements=lambda bucket_arn: resolve(
+                    log_delivery_statements,
                     bucket_arn=bucket_arn,
                     prefix=ACCESS_LOG_PREFIX,
-                    source_arn=uploads.arn,
+                    source_arn=bucket.arn,
                     account_id=account.account_id,
                 ),
                 expiry_days=args.common.log_retention_days,
@@ -239,7 +256,7 @@ class IngestPipeline(pulumi.ComponentResource):
         )
         aws.s3.BucketLogging(
             f"{name}-uploads-logging",
-            bucket=uploads.name,
+            bucket=bucket.name,
             target_bucket=access_logs.name,
             target_prefix=ACCESS_LOG_PREFIX,
             opts=protected(args.common, self, [access_logs.policy]),
@@ -248,7 +265,7 @@ class IngestPipeline(pulumi.ComponentResource):
     def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
         guard = protected(args.common, self)
         key_arn = args.common.key_arn
-        # The two are exclusive: with a customer's key, SQS's own may not even be declined.
+        # With a customer's key, SQS refuses any value for its own key, even False.
         sqs_key, reuse_seconds = (None, DATA_KEY_REUSE_SECONDS) if key_arn else (True, None)
         dead_letters = aws.sqs.Queue(
             f"{name}-dead-letters",
@@ -283,25 +300,23 @@ class IngestPipeline(pulumi.ComponentResource):
         aws.sqs.QueuePolicy(
             f"{name}-dead-letters-policy",
             queue_url=dead_letters.url,
-            policy=policies.to_json(
-                policies.resolve(policies.dead_letter_queue_statements, queue_arn=dead_letters.arn)
-            ),
+            policy=to_json(resolve(dead_letter_queue_statements, queue_arn=dead_letters.arn)),
             opts=guard,
         )
         return queue, dead_letters
 
     def _notify(
-        self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket, queue: aws.sqs.Queue
+        self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket, queue: aws.sqs.Queue
     ) -> None:
         account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         queue_policy = aws.sqs.QueuePolicy(
             f"{name}-queue-policy",
             queue_url=queue.url,
-            policy=policies.to_json(
-                policies.resolve(
-                    policies.queue_statements,
+            policy=to_json(
+                resolve(
+                    queue_statements,
                     queue_arn=queue.arn,
-                    bucket_arn=uploads.arn,
+                    bucket_arn=bucket.arn,
                     account_id=account.account_id,
                 )
             ),
@@ -309,20 +324,20 @@ class IngestPipeline(pulumi.ComponentResource):
         )
         aws.s3.BucketNotification(
             f"{name}-uploads-notification",
-            bucket=uploads.name,
+            bucket=bucket.name,
             queues=[
                 aws.s3.BucketNotificationQueueArgs(
                     queue_arn=queue.arn,
                     events=["s3:ObjectCreated:*"],
-                    filter_prefix=args.event_prefix or None,
+                    filter_prefix=args.upload_prefix or None,
                 )
             ],
-            # S3 tries the queue when the notification is created, and refuses it without the policy.
+            # S3 sends a test message when the notification is created, and refuses it without the policy.
             opts=protected(args.common, self, [queue_policy]),
         )
 
     def _processor(
-        self, name: str, args: IngestPipelineArgs, uploads: PrivateBucket, queue: aws.sqs.Queue
+        self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket, queue: aws.sqs.Queue
     ) -> PythonFunction:
         service = f"{name}-processor"
         processor = PythonFunction(
@@ -332,15 +347,14 @@ class IngestPipeline(pulumi.ComponentResource):
                 shared=["contract", "ledger"],
                 layers=args.common.layers,
                 description="Fingerprints uploaded receipts and records their outcomes",
-                statements=policies.resolve(
-                    policies.processor_statements,
-                    bucket_arn=uploads.arn,
+                statements=resolve(
+                    processor_statements,
+                    bucket_arn=bucket.arn,
                     queue_arn=queue.arn,
                     table_arn=args.ledger.table_arn,
                     index_arn=args.ledger.index_arn,
                 ),
                 environment={
-                    # The dimensions of its metrics.
                     environment.SERVICE_NAME: service,
                     environment.STACK_NAME: args.common.instance,
                     environment.LEDGER_TABLE: args.ledger.table_name,
@@ -349,15 +363,15 @@ class IngestPipeline(pulumi.ComponentResource):
                     environment.ACCEPTED_TYPES: ",".join(args.accepted_types),
                 },
                 decrypts_via=["dynamodb", "s3", "sqs"],
-                # Errors of the API's functions are errors of the API; nobody waits for this one's answer.
+                # If a function behind the API fails, the alarm over the API's errors goes off as well.
                 essential_errors=True,
                 common=args.common,
-                timeout_seconds=args.timeout_seconds,
+                timeout_seconds=args.function_timeout_seconds,
                 memory_megabytes=args.memory_megabytes,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # Lambda refuses a role that can't read the queue. It can: the function waits for its role's policy.
+        # Lambda refuses a role that can't read the queue; the function waits for its role's policy.
         aws.lambda_.EventSourceMapping(
             f"{name}-processor-source",
             event_source_arn=queue.arn,

@@ -1,4 +1,4 @@
-"""LedgerApi: the HTTP API over the ledger, its routes, its door, and the functions behind it."""
+"""LedgerApi: the HTTP API over the ledger, its routes, their authorization, and the functions behind them."""
 
 from __future__ import annotations
 
@@ -10,36 +10,43 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
 from components.alarms import api_alarms, create_alarms
-from components.checks import between, issuer_url, matches, not_empty, origin, refuse, unique
-from components.common import CommonArgs, protected
-from components.ingest_pipeline import MAX_RECEIPT_MEGABYTES, PREFIX_ALLOWED, PREFIX_PATTERN
-from components.ledger import Ledger, shards_hook
-from components.python_function import (
-    MAX_MEMORY_MEGABYTES,
-    MIN_MEMORY_MEGABYTES,
-    PythonFunction,
-    PythonFunctionArgs,
+from components.checks import (
+    ISSUER_URL,
+    UNIQUE,
+    Checked,
+    argument,
+    between,
+    matching,
+    not_empty,
+    one_of,
+    setting,
 )
+from components.common import CommonArgs, protected
+from components.ingest_pipeline import IngestPipeline
+from components.ledger import Ledger, shards_hook
+from components.policies.documents import resolve
+from components.policies.roles import reader_statements, upload_forms_statements
+from components.python_function import MEMORY_MEGABYTES, PythonFunction, PythonFunctionArgs
 from functions.contract import environment, routes
 
 STAGE = "$default"
-"""The stage that needs no path of its own."""
+"""The stage whose URL has no path."""
 
 INTEGRATION_TIMEOUT_SECONDS = 30
-"""The longest that an HTTP API waits for its function; a hard limit ("Quotas for HTTP APIs")."""
+"""The longest that an HTTP API waits for its function ("Quotas for HTTP APIs"); it can't be raised."""
 
 FUNCTION_TIMEOUT_SECONDS = INTEGRATION_TIMEOUT_SECONDS - 5
-"""Below the API's, so that it is the function that ends a slow request and logs it, cold start included."""
-
-MAX_THROTTLE_RATE, MAX_THROTTLE_BURST = 10_000, 5_000
-"""The account's default quotas for all of its APIs in a region ("Amazon API Gateway quotas")."""
+"""Less than the API waits, cold start included, so that the function ends a slow request and logs it."""
 
 FORM_LIFETIME_SECONDS = 15 * 60
-"""How long a form that `POST /uploads` signed can be used."""
+"""How long an upload form can be used."""
 
-SCOPE_PATTERN, SCOPE_ALLOWED = r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)"
+FORM_FOLDER = "uploads/"
+"""The folder, below the upload prefix, for what is uploaded with a form."""
+
+IAM, JWT = "iam", "jwt"
+A_SCOPE = matching(r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)")
 
 ACCESS_LOG_FORMAT = json.dumps(
     {
@@ -63,104 +70,95 @@ ACCESS_LOG_FORMAT = json.dumps(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class IamAuth:
-    """Callers sign their requests (SigV4) and need `execute-api:Invoke`."""
+def _takes_tokens(settings: ApiSettings) -> bool:
+    return settings.api_auth == JWT
 
 
 @dataclass(frozen=True, kw_only=True)
-class JwtAuth:
-    """Callers send a bearer token of this issuer, for one of these audiences, with the scope of the route."""
+class ApiSettings(Checked):
+    """The API."""
 
-    issuer: str
-    audiences: Sequence[str]
-    read_scope: str
-    upload_scope: str
+    api_auth: str = setting(
+        IAM,
+        'How callers of the API authenticate: "iam" (requests signed with AWS credentials) or "jwt" (bearer '
+        "tokens)",
+        one_of(IAM, JWT),
+    )
+    jwt_issuer: str = setting(
+        "", "With apiAuth jwt, the https URL of the issuer of tokens", ISSUER_URL, when=_takes_tokens
+    )
+    jwt_audience: Sequence[str] = setting(
+        (),
+        "With apiAuth jwt, the audiences for which a token may be issued",
+        not_empty("at least one audience with apiAuth jwt"),
+        UNIQUE,
+        when=_takes_tokens,
+    )
+    jwt_read_scope: str = setting(
+        "receipts:read",
+        "With apiAuth jwt, the scope that a token needs to read the ledger",
+        A_SCOPE,
+        when=_takes_tokens,
+    )
+    jwt_upload_scope: str = setting(
+        "receipts:write",
+        "With apiAuth jwt, the scope that a token needs to ask for an upload form",
+        A_SCOPE,
+        when=_takes_tokens,
+    )
+    # The quotas of an account for all of its APIs in a region ("Amazon API Gateway quotas") are the limits.
+    throttle_rate: int = setting(50, "How many requests a second the API accepts", between(1, 10_000))
+    throttle_burst: int = setting(100, "How many requests the API accepts at once", between(1, 5_000))
 
-    def __post_init__(self) -> None:
-        refuse(
-            "JwtAuth",
-            issuer_url("issuer", self.issuer),
-            not_empty("audiences", self.audiences, "at least one audience"),
-            unique("audiences", self.audiences),
-            matches("read_scope", self.read_scope, SCOPE_PATTERN, SCOPE_ALLOWED),
-            matches("upload_scope", self.upload_scope, SCOPE_PATTERN, SCOPE_ALLOWED),
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerApiArgs(ApiSettings):
+    """What an API is made of. Its upload forms are for the bucket of `ingest`."""
+
+    common: CommonArgs
+    ledger: Ledger
+    ingest: IngestPipeline
+    memory_megabytes: int = argument(MEMORY_MEGABYTES, default=512)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Authorization:
-    """What a route asks of its callers."""
+    """What a route demands of its callers."""
 
     type: str
     authorizer_id: pulumi.Input[str] | None = None
     scopes: list[str] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LedgerApiArgs:
-    """What an API is made of.
-
-    `bucket_name` and `bucket_arn` are where uploads go, under `upload_prefix`. `throttle_rate` is in requests
-    a second, `throttle_burst` in requests at once, both for the whole stage. Empty `allowed_origins` means no
-    CORS at all.
-    """
-
-    common: CommonArgs
-    ledger: Ledger
-    bucket_name: pulumi.Input[str]
-    bucket_arn: pulumi.Input[str]
-    auth: IamAuth | JwtAuth
-    max_receipt_megabytes: int
-    upload_prefix: str = "uploads/"
-    allowed_origins: Sequence[str] = ()
-    throttle_rate: int = 50
-    throttle_burst: int = 100
-    memory_megabytes: int = 512
-
-    def __post_init__(self) -> None:
-        refuse(
-            "LedgerApiArgs",
-            between("max_receipt_megabytes", self.max_receipt_megabytes, 1, MAX_RECEIPT_MEGABYTES),
-            not_empty("upload_prefix", self.upload_prefix, "folders that each end in /, such as uploads/"),
-            matches("upload_prefix", self.upload_prefix, PREFIX_PATTERN, PREFIX_ALLOWED),
-            *(origin("allowed_origins", site) for site in self.allowed_origins),
-            unique("allowed_origins", self.allowed_origins),
-            between("throttle_rate", self.throttle_rate, 1, MAX_THROTTLE_RATE),
-            between("throttle_burst", self.throttle_burst, 1, MAX_THROTTLE_BURST),
-            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
-        )
-
-
 class LedgerApi(pulumi.ComponentResource):
-    """The API over the ledger, which also signs uploads for callers without AWS credentials.
+    """The API over the ledger, which also signs upload forms for callers without AWS credentials.
 
-    Outputs: `url`, without a slash at its end, `execution_arn`, to name its routes in policies, and `api_id`;
-    and `alarm_arns`, `log_groups` by what they log. `reader` and `uploads` are the functions.
+    Outputs: `url`, without a slash at its end, `execution_arn`, to name its routes in policies, and `api_id`.
+    It also has the functions `reader` and `upload_forms`, `alarm_arns`, and `log_groups` by what they log.
     """
 
     def __init__(self, name: str, args: LedgerApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:api:LedgerApi", name, None, opts)
         reader = self._reader(name, args)
-        uploads = self._uploads(name, args)
+        upload_forms = self._upload_forms(name, args)
 
         api = self._api(name, args)
-        to_read, to_upload = self._door(name, args.auth, api)
+        reading, uploading = self._authorizations(name, args, api)
         served = [
-            *self._serve(f"{name}-reader", routes.READ, to_read, api, reader),
-            *self._serve(f"{name}-uploads", routes.UPLOAD, to_upload, api, uploads),
+            *self._serve(f"{name}-reader", routes.READ, reading, api, reader),
+            *self._serve(f"{name}-uploads", routes.UPLOAD, uploading, api, upload_forms),
         ]
         access_logs = self._access_logs(name, args.common)
         stage = self._stage(name, args, api, access_logs, served)
-        alarms = api_alarms(api.id, STAGE, args.common.alarms.thresholds)
+        alarms = api_alarms(api.id, STAGE, args.common)
         own_alarms = create_alarms(name, alarms, args.common, self)
 
         self.reader = reader
-        self.uploads = uploads
-        self.alarm_arns = [*own_alarms, *reader.alarm_arns, *uploads.alarm_arns]
+        self.upload_forms = upload_forms
+        self.alarm_arns = [*own_alarms, *reader.alarm_arns, *upload_forms.alarm_arns]
         self.log_groups = {
             "reader": reader.log_group_name,
-            "uploads": uploads.log_group_name,
+            "uploads": upload_forms.log_group_name,
             "api": access_logs.name,
         }
         self.api_id = api.id
@@ -175,10 +173,8 @@ class LedgerApi(pulumi.ComponentResource):
                 package="reader",
                 shared=["api", "contract", "ledger"],
                 description="Answers questions about the ledger",
-                statements=policies.resolve(
-                    policies.reader_statements,
-                    table_arn=args.ledger.table_arn,
-                    index_arn=args.ledger.index_arn,
+                statements=resolve(
+                    reader_statements, table_arn=args.ledger.table_arn, index_arn=args.ledger.index_arn
                 ),
                 environment={
                     environment.LEDGER_TABLE: args.ledger.table_name,
@@ -193,24 +189,26 @@ class LedgerApi(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _uploads(self, name: str, args: LedgerApiArgs) -> PythonFunction:
+    def _upload_forms(self, name: str, args: LedgerApiArgs) -> PythonFunction:
+        ingest = args.ingest
+        form_prefix = f"{ingest.args.upload_prefix}{FORM_FOLDER}"
         return PythonFunction(
             f"{name}-uploads",
             PythonFunctionArgs(
                 package="upload_forms",
                 shared=["api", "contract", "ledger"],
                 description="Signs forms to upload receipts with",
-                statements=policies.resolve(
-                    policies.uploads_statements,
+                statements=resolve(
+                    upload_forms_statements,
                     table_arn=args.ledger.table_arn,
-                    bucket_arn=args.bucket_arn,
-                    prefix=args.upload_prefix,
+                    bucket_arn=ingest.bucket_arn,
+                    form_prefix=form_prefix,
                 ),
                 environment={
                     environment.LEDGER_TABLE: args.ledger.table_name,
-                    environment.UPLOADS_BUCKET: args.bucket_name,
-                    environment.FORM_PREFIX: args.upload_prefix,
-                    environment.MAX_RECEIPT_BYTES: str(args.max_receipt_megabytes * 1024 * 1024),
+                    environment.UPLOADS_BUCKET: ingest.bucket_name,
+                    environment.FORM_PREFIX: form_prefix,
+                    environment.MAX_RECEIPT_BYTES: str(ingest.args.max_receipt_megabytes * 1024 * 1024),
                     environment.FORM_LIFETIME_SECONDS: str(FORM_LIFETIME_SECONDS),
                 },
                 decrypts_via=["dynamodb"],
@@ -223,8 +221,9 @@ class LedgerApi(pulumi.ComponentResource):
         )
 
     def _api(self, name: str, args: LedgerApiArgs) -> aws.apigatewayv2.Api:
+        origins = list(args.ingest.args.allowed_origins)
         cors = aws.apigatewayv2.ApiCorsConfigurationArgs(
-            allow_origins=list(args.allowed_origins),
+            allow_origins=origins,
             allow_methods=["GET", "POST"],
             allow_headers=[
                 *("authorization", "content-type"),
@@ -236,16 +235,16 @@ class LedgerApi(pulumi.ComponentResource):
             f"{name}-http",
             protocol_type="HTTP",
             description="The ledger of receipts",
-            cors_configuration=cors if args.allowed_origins else None,
+            cors_configuration=cors if origins else None,
             tags=args.common.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _door(
-        self, name: str, auth: IamAuth | JwtAuth, api: aws.apigatewayv2.Api
+    def _authorizations(
+        self, name: str, args: LedgerApiArgs, api: aws.apigatewayv2.Api
     ) -> tuple[_Authorization, _Authorization]:
-        """Make what callers are let in by, and return what reading and what uploading asks of them."""
-        if isinstance(auth, IamAuth):
+        """Return what routes for reading and for uploading demand, and make the authorizer for tokens."""
+        if not _takes_tokens(args):
             return _Authorization(type="AWS_IAM"), _Authorization(type="AWS_IAM")
         authorizer = aws.apigatewayv2.Authorizer(
             f"{name}-jwt",
@@ -253,13 +252,13 @@ class LedgerApi(pulumi.ComponentResource):
             authorizer_type="JWT",
             identity_sources=["$request.header.Authorization"],
             jwt_configuration=aws.apigatewayv2.AuthorizerJwtConfigurationArgs(
-                issuer=auth.issuer, audiences=list(auth.audiences)
+                issuer=args.jwt_issuer, audiences=list(args.jwt_audience)
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         return (
-            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[auth.read_scope]),
-            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[auth.upload_scope]),
+            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[args.jwt_read_scope]),
+            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[args.jwt_upload_scope]),
         )
 
     def _serve(
@@ -270,9 +269,9 @@ class LedgerApi(pulumi.ComponentResource):
         api: aws.apigatewayv2.Api,
         function: PythonFunction,
     ) -> list[pulumi.Resource]:
-        """Put a function behind routes, each with its authorization, and let only these routes call it.
+        """Put a function behind routes, and let only these routes call it.
 
-        Return what it takes for a request to be answered.
+        Return the resources that have to be there before a request is answered.
         """
         child = pulumi.ResourceOptions(parent=self)
         integration = aws.apigatewayv2.Integration(
@@ -311,8 +310,8 @@ class LedgerApi(pulumi.ComponentResource):
     def _access_logs(self, name: str, common: CommonArgs) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
             f"{name}-access-logs",
-            # Under this prefix the groups share one line of the account's resource policy for logs, which API
-            # Gateway writes and which holds 5,120 characters: any other name would add a line of its own.
+            # API Gateway adds each log group to the account's resource policy for logs, which can have 5,120
+            # characters. All groups with this prefix share one entry.
             name_prefix=f"/aws/vendedlogs/{name}-",
             retention_in_days=common.log_retention_days,
             kms_key_id=common.key_arn,
@@ -340,6 +339,6 @@ class LedgerApi(pulumi.ComponentResource):
                 throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
             ),
             tags=args.common.tags,
-            # An output of the stage is then an API whose routes all answer.
+            # Whatever uses an output of the stage then finds all routes in place.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(served)),
         )

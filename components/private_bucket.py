@@ -1,65 +1,71 @@
-"""PrivateBucket: a bucket that nobody outside the account, and nobody without TLS, gets at."""
+"""PrivateBucket: a bucket that can't be reached from other accounts or without TLS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
-from components.checks import between, one_of, refuse
+from components.checks import Checked, InvalidValue, between, one_of, setting
 from components.common import CommonArgs, protected
+from components.policies.documents import Statement, resolve, to_json
+from components.policies.resources import bucket_statements
 
 STALE_MULTIPART_DAYS = 7
 
-OBJECT_LOCK_MODES = ("governance", "compliance")
 MAX_OBJECT_LOCK_DAYS = 36_500
 """Amazon S3 User Guide, "Configuring S3 Object Lock": 100 years."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectLock:
-    """How long no version of an object can be deleted or overwritten after it was uploaded.
+class ObjectLockSettings(Checked):
+    """Object Lock."""
 
-    In mode "governance", principals with `s3:BypassGovernanceRetention` still can. In "compliance"
-    nobody can, not even the account's root user, and the bucket can't be removed before.
-    """
+    object_lock_days: int = setting(
+        0,
+        "How many days a new upload can't be deleted (0 for no lock)",
+        between(0, MAX_OBJECT_LOCK_DAYS),
+    )
+    object_lock_mode: str = setting(
+        "governance",
+        'Who can delete a locked upload: with "governance", whoever has s3:BypassGovernanceRetention; with '
+        '"compliance", nobody, not even the root user of the account',
+        one_of("governance", "compliance"),
+    )
 
-    mode: str
-    days: int
-
-    def __post_init__(self) -> None:
-        refuse(
-            "ObjectLock",
-            one_of("mode", self.mode, OBJECT_LOCK_MODES),
-            between("days", self.days, 1, MAX_OBJECT_LOCK_DAYS),
-        )
+    def invalid_values(self) -> Iterator[InvalidValue]:
+        """Refuse the stricter mode without days, since somebody forgot them."""
+        yield from super().invalid_values()
+        if self.object_lock_mode == "compliance" and not self.object_lock_days:
+            yield InvalidValue(
+                name="object_lock_days",
+                value=self.object_lock_days,
+                allowed="at least 1 with objectLockMode compliance",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivateBucketArgs:
+class PrivateBucketArgs(ObjectLockSettings):
     """What a private bucket is made of.
 
-    `key_arn` names the key that encrypts the objects; without it, S3's own key does. `statements` makes the
-    statements of the bucket's policy that are added to "TLS only", given the bucket's ARN. Objects expire
-    after `expiry_days`; without it, never. Pulumi deletes the resources in `outlived_by` only once the
-    bucket is gone.
+    `key_arn` is the key that encrypts the objects; without it, S3's own key does. `statements` takes the
+    bucket's ARN and returns what its policy says beyond `bucket_statements`. Without `expiry_days`, objects
+    never expire. Pulumi deletes the resources in `outlived_by` only after the bucket.
     """
 
     common: CommonArgs
     key_arn: pulumi.Input[str] | None = None
-    statements: Callable[[pulumi.Output[str]], pulumi.Input[list[policies.Statement]]] | None = None
+    statements: Callable[[pulumi.Output[str]], pulumi.Input[list[Statement]]] | None = None
     expiry_days: int | None = None
-    object_lock: ObjectLock | None = None
     outlived_by: Sequence[pulumi.Resource] = ()
 
 
 class PrivateBucket(pulumi.ComponentResource):
     """A versioned, encrypted bucket without ACLs and without public access.
 
-    Outputs: `name`, `arn`. `policy` is the bucket's policy, for what has to wait for it.
+    Outputs: `name`, `arn`. `policy` is the bucket's policy, for resources that have to wait for it.
     """
 
     def __init__(
@@ -68,14 +74,14 @@ class PrivateBucket(pulumi.ComponentResource):
         super().__init__("bill-e:bucket:PrivateBucket", name, None, opts)
         bucket = aws.s3.Bucket(
             f"{name}-bucket",
-            force_destroy=not args.common.protect,
+            force_destroy=not args.common.protect_data,
             tags=args.common.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.common.protect,
+                protect=args.common.protect_data,
                 depends_on=list(args.outlived_by),
-                # Object Lock is a configuration of its own, which a bucket can get at any time. The state of
-                # a bucket that was created with it says so, and without this the provider would replace it.
+                # Object Lock is a resource of its own, which a bucket can get at any time. If a bucket was
+                # created with a lock, its state says so, and the provider would replace it without this line.
                 ignore_changes=["objectLockEnabled"],
             ),
         )
@@ -117,7 +123,7 @@ class PrivateBucket(pulumi.ComponentResource):
             rules=[
                 aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
                     apply_server_side_encryption_by_default=by_default,
-                    # One call of KMS for many objects, instead of one or more for each.
+                    # One call to KMS for many objects, instead of one or more for each.
                     bucket_key_enabled=True if key_arn else None,
                 )
             ],
@@ -131,13 +137,13 @@ class PrivateBucket(pulumi.ComponentResource):
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=protected(args.common, self),
         )
-        if lock := args.object_lock:
+        if args.object_lock_days:
             aws.s3.BucketObjectLockConfiguration(
                 f"{name}-object-lock",
                 bucket=self.name,
                 rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
                     default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
-                        mode=lock.mode.upper(), days=lock.days
+                        mode=args.object_lock_mode.upper(), days=args.object_lock_days
                     )
                 ),
                 opts=protected(args.common, self, [versioning]),
@@ -176,15 +182,11 @@ class PrivateBucket(pulumi.ComponentResource):
         )
 
     def _policy(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketPolicy:
-        further: Sequence[pulumi.Input[list[policies.Statement]]] = (
-            [args.statements(self.arn)] if args.statements else []
-        )
+        further = [args.statements(self.arn)] if args.statements else []
         return aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=self.name,
-            policy=policies.to_json(
-                policies.resolve(policies.bucket_statements, bucket_arn=self.arn), *further
-            ),
+            policy=to_json(resolve(bucket_statements, bucket_arn=self.arn), *further),
             # S3 refuses two changes of a bucket's access at the same time.
             opts=protected(args.common, self, [self._public_access]),
         )

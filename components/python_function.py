@@ -9,27 +9,29 @@ from pathlib import Path, PurePath
 import pulumi
 import pulumi_aws as aws
 
-from components import policies
 from components.alarms import create_alarms, function_alarms
-from components.checks import Problem, between, refuse
+from components.checks import Check, Checked, argument, between, each
 from components.common import CommonArgs, protected
+from components.policies.documents import Statement, resolve, to_json
+from components.policies.keys import former_key_statements, key_use_statements
+from components.policies.roles import function_statements, lambda_trust
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
 
 ARCHITECTURE = "arm64"
 
 RUNTIME = "python3.14"
-"""A test says when the AWS provider knows a newer one. Nothing is moved to it untried."""
+"""A test fails when the AWS provider knows a newer one. Try it before you change this."""
 
 MAX_TIMEOUT_SECONDS = 900
-MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES = 128, 10_240
+MEMORY_MEGABYTES = between(128, 10_240)
 """AWS Lambda Developer Guide, "Lambda quotas"."""
 
 
 def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
     """List the modules of packages under `root` and those beside them, as sorted paths from above `root`.
 
-    One by one, since an archive of a folder would pick up whatever lies there, caches first.
+    An archive of a whole folder would contain caches and whatever else is there.
     """
     modules = list(root.glob("*.py"))
     for package in packages:
@@ -39,7 +41,7 @@ def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
 
 
 def _is_shipped(module: PurePath) -> bool:
-    """Leave out caches, tests, and whatever cannot be imported, as copies and hidden folders."""
+    """Leave out caches, tests, and what can't be imported, such as copies and hidden folders."""
     parts = module.with_suffix("").parts
     is_importable = all(part.isidentifier() for part in parts)
     is_test = any(part in {"conftest", "tests"} or part.startswith("test_") for part in parts)
@@ -47,65 +49,57 @@ def _is_shipped(module: PurePath) -> bool:
 
 
 def source_archive(packages: Sequence[str]) -> pulumi.AssetArchive:
-    """Archive the modules under ``functions/``, so that imports read the same everywhere."""
+    """Archive the modules under ``functions/``, so that they import each other as they do here."""
     return pulumi.AssetArchive(
         {name: pulumi.FileAsset(str(FUNCTIONS.parent / name)) for name in source_files(packages)}
     )
 
 
+A_PACKAGE = Check(
+    holds=lambda package: (FUNCTIONS / package / "__init__.py").is_file(),
+    allowed="a package under functions/",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
-class PythonFunctionArgs:
+class PythonFunctionArgs(Checked):
     """What a function is made of.
 
-    `package` is the folder under ``functions/`` whose ``handler.handle`` runs; `shared` are the other folders
-    that it imports from. `layers` hold what it imports beyond that and the runtime. `statements` are what its
-    role may do beside writing logs and traces. `decrypts_via` and `encrypts_via` are the services where it
-    reads and writes what a customer's key encrypts. `essential_errors` is explained at `function_alarms`.
-    `hooks` are run by Pulumi around each change of it.
+    `package` is the folder under ``functions/`` whose ``handler.handle`` runs, and `shared` are the other
+    folders that it imports from. `layers` have the libraries that are not in the runtime. `statements` say
+    what its role may do apart from writing logs and traces. `decrypts_via` and `encrypts_via` are the
+    services where it reads and writes data under a customer's key. `essential_errors` is explained at
+    `function_alarms`. Pulumi runs `hooks` when it changes the function.
     """
 
     common: CommonArgs
-    package: str
-    shared: Sequence[str]
+    package: str = argument(A_PACKAGE)
+    shared: Sequence[str] = argument(each(A_PACKAGE))
     description: str
-    statements: pulumi.Input[list[policies.Statement]]
+    statements: pulumi.Input[list[Statement]]
     environment: Mapping[str, pulumi.Input[str]]
-    timeout_seconds: int
-    memory_megabytes: int
+    timeout_seconds: int = argument(between(1, MAX_TIMEOUT_SECONDS))
+    memory_megabytes: int = argument(MEMORY_MEGABYTES)
     layers: Sequence[pulumi.Input[str]] = ()
     decrypts_via: Sequence[str] = ()
     encrypts_via: Sequence[str] = ()
     essential_errors: bool = False
     hooks: pulumi.ResourceHookBinding | None = None
 
-    def __post_init__(self) -> None:
-        refuse(
-            "PythonFunctionArgs",
-            *(_package_exists(package) for package in (self.package, *self.shared)),
-            between("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
-            between("memory_megabytes", self.memory_megabytes, MIN_MEMORY_MEGABYTES, MAX_MEMORY_MEGABYTES),
-        )
-
-
-def _package_exists(package: str) -> Problem | None:
-    if (FUNCTIONS / package / "__init__.py").is_file():
-        return None
-    return Problem(name="package", value=package, allowed="a package under functions/")
-
 
 def _key_use(
     args: PythonFunctionArgs, dns_suffix: pulumi.Output[str]
-) -> list[pulumi.Output[list[policies.Statement]]]:
-    former = policies.resolve(
-        policies.former_key_statements,
+) -> list[pulumi.Output[list[Statement]]]:
+    former = resolve(
+        former_key_statements,
         key_arns=args.common.former_key_arns,
         decrypt_via=args.decrypts_via,
         dns_suffix=dns_suffix,
     )
     if args.common.key_arn is None:
         return [former]
-    present = policies.resolve(
-        policies.key_use_statements,
+    present = resolve(
+        key_use_statements,
         key_arn=args.common.key_arn,
         decrypt_via=args.decrypts_via,
         encrypt_via=args.encrypts_via,
@@ -117,8 +111,8 @@ def _key_use(
 class PythonFunction(pulumi.ComponentResource):
     """A Lambda function with a role, a log group and alarms of its own.
 
-    Outputs: `arn`, `name`, `log_group_name`; and `alarm_arns`, and `memory_megabytes` as it was
-    given. The function is created after its role's policy.
+    Outputs: `arn`, `name`, `log_group_name`. It also has `alarm_arns`, and `service` and `memory_megabytes`
+    for the dashboard. The function is created after its role's policy.
     """
 
     def __init__(
@@ -137,15 +131,15 @@ class PythonFunction(pulumi.ComponentResource):
         role = aws.iam.Role(
             f"{name}-role",
             description=args.description,
-            assume_role_policy=pulumi.Output.json_dumps(policies.lambda_trust()),
+            assume_role_policy=pulumi.Output.json_dumps(lambda_trust()),
             tags=args.common.tags,
             opts=child,
         )
         role_policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,
-            policy=policies.to_json(
-                policies.resolve(policies.function_statements, log_group_arn=log_group.arn),
+            policy=to_json(
+                resolve(function_statements, log_group_arn=log_group.arn),
                 args.statements,
                 *_key_use(args, aws.get_partition_output(opts=invoke).dns_suffix),
             ),
@@ -170,10 +164,7 @@ class PythonFunction(pulumi.ComponentResource):
         )
 
         alarms = function_alarms(
-            function.name,
-            args.timeout_seconds,
-            args.common.alarms.thresholds,
-            essential_errors=args.essential_errors,
+            function.name, args.timeout_seconds, args.common, essential_errors=args.essential_errors
         )
         self.alarm_arns = create_alarms(name, alarms, args.common, self)
         self.memory_megabytes = args.memory_megabytes
@@ -181,10 +172,4 @@ class PythonFunction(pulumi.ComponentResource):
         self.arn = function.arn
         self.name = function.name
         self.log_group_name = log_group.name
-        self.register_outputs(
-            {
-                "arn": self.arn,
-                "name": self.name,
-                "log_group_name": self.log_group_name,
-            }
-        )
+        self.register_outputs({"arn": self.arn, "name": self.name, "log_group_name": self.log_group_name})

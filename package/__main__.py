@@ -11,8 +11,9 @@ from pulumi.provider import ConstructResult, Provider, main
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
-from components import BillE, InvalidInputError, StackSettings  # noqa: E402 (found by the line above)
-from components.settings import camel_case  # noqa: E402
+from components.bill_e import BillE  # noqa: E402 (found by the line above)
+from components.checks import InvalidInputError  # noqa: E402
+from components.settings import NAMESPACE, StackSettings, camel_case  # noqa: E402
 
 
 class Package(Provider):
@@ -47,11 +48,8 @@ def _settings(inputs: Any) -> StackSettings:
         raise InputPropertiesError(
             "these arguments are not allowed",
             [
-                {
-                    "property_path": problem.name.removeprefix("bill-e:"),
-                    "reason": f"is {problem.value!r}; allowed: {problem.allowed}",
-                }
-                for problem in error.problems
+                {"property_path": invalid.name.removeprefix(f"{NAMESPACE}:"), "reason": invalid.reason}
+                for invalid in error.values
             ],
         ) from error
 

@@ -1,7 +1,7 @@
-"""What it takes to deploy a stack: to create, read, update and delete every resource of the program.
+"""What a deployer may do: create, read, update and delete every resource of the program.
 
-The actions are those of the calls that the AWS provider makes, by the names that the Service Authorization
-Reference has for them. Where Pulumi keeps its state is a matter of its own: see docs/deploying-from-ci.md.
+The actions are those that the AWS provider needs, by their names in the Service Authorization Reference.
+Access to Pulumi's state comes on top: see docs/deploying-from-ci.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from components.policies.documents import Policy, Statement, document
 from components.policies.keys import DNS_SUFFIX
 
 MAX_CHARACTERS = 6_144
-"""What a managed policy holds at most, white space not counted ("IAM and AWS STS quotas")."""
+"""The longest that a managed policy can be, without white space ("IAM and AWS STS quotas")."""
 
 
 def deployer_policies(
@@ -23,12 +23,12 @@ def deployer_policies(
     project: str = "bill-e",
     dns_suffix: str = DNS_SUFFIX,
 ) -> dict[str, Policy]:
-    """Return the two policies that a deployer needs, by name: one alone would be too long for IAM.
+    """Return the policies of a deployer, by name. There are two because one would be too long for IAM.
 
-    Resources are those whose names begin with `project`, as all names do that the program gives; in a layer's
-    name the stack comes first. AWS chooses the ids of three kinds of resources: the policy knows keys by
-    their tag `project`, event source mappings by their function, and takes in every HTTP API of the region.
-    ``*`` alone stands where an action knows no resources, or is about one that isn't there yet.
+    They are for resources whose names begin with `project`, as all names in the program do, except that the
+    name of a layer begins with the stack's. AWS chooses the ids of keys, event source mappings and APIs: the
+    policies know keys by their tag `project` and mappings by their function, and allow every HTTP API of the
+    region. ``*`` alone is for actions that have no resource, or whose resource doesn't exist yet.
     """
     arn = _Arns(partition=partition, region=region, account_id=account_id, project=project)
     return {
@@ -39,7 +39,7 @@ def deployer_policies(
 
 @dataclass(frozen=True, kw_only=True)
 class _Arns:
-    """Spells the ARNs of one account and region, by what a service leaves out of them."""
+    """ARNs in one account and region. Some services leave out the one or the other."""
 
     partition: str
     region: str
@@ -60,7 +60,7 @@ class _Arns:
 
 
 def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
-    """Manage what holds data, and the keys that encrypt it."""
+    """Allow the resources that hold data, and the keys that encrypt it."""
     named = f"{arn.project}-*"
     keys = arn.regional("kms", "key/*")
     ours = {"StringEquals": {"aws:ResourceTag/project": arn.project}}
@@ -88,7 +88,7 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
             arn.without_either("s3", named),
         ),
         _allow(
-            # For buckets that a stack without `protectData` is destroyed with.
+            # For stacks that are destroyed without `protectData`.
             "EmptyBuckets",
             _in("s3", "DeleteObject", "DeleteObjectVersion"),
             arn.without_either("s3", f"{named}/*"),
@@ -137,7 +137,7 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
         ),
         _allow("FindKeys", _in("kms", "ListAliases"), "*"),
         _allow(
-            # DynamoDB uses a customer's key by the permissions of whoever creates the table.
+            # DynamoDB uses a customer's key with the permissions of the principal that creates the table.
             "EncryptTables",
             _in(
                 "kms",
@@ -151,7 +151,7 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
 
 
 def _service(arn: _Arns) -> list[Statement]:
-    """Manage what runs, its roles, and what watches it."""
+    """Allow functions, their roles, the API, and what monitors them."""
     named = f"{arn.project}-*"
     functions = arn.regional("lambda", f"function:{named}")
     layers = arn.regional("lambda", f"layer:*-{arn.project}-*")
@@ -234,7 +234,7 @@ def _service(arn: _Arns) -> list[Statement]:
             [arn.regional("logs", group) for group in log_groups],
         ),
         _allow(
-            # What API Gateway asks of whoever turns a stage's access logs on, beside finding log groups.
+            # API Gateway requires these to turn on the access logs of a stage.
             "DeliverAccessLogs",
             _in(
                 "logs",

@@ -1,4 +1,4 @@
-"""Putting statements together into policy documents."""
+"""Policy documents made of statements, and the values that statements wait for."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ Policy: TypeAlias = dict[str, Any]
 
 
 def document(*statements: Statement) -> Policy:
-    """Put statements into a policy document."""
+    """Make a document of statements."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
 def resolve(
     build: Callable[..., list[Statement]], **values: pulumi.Input[str] | Sequence[str]
 ) -> pulumi.Output[list[Statement]]:
-    """Call `build` with the values once they are known.
+    """Call `build` with the values once they are known. Raises ValueError if one of them is None.
 
-    A value that turns out to be missing is an error: AWS would take a policy with a null in it for one that
-    says less, or refuse it without saying which value was meant.
+    AWS would read a policy that contains null as one that says less, or refuse it without naming the value.
     """
 
     def call(known: dict[str, Any]) -> list[Statement]:
@@ -35,8 +34,16 @@ def resolve(
 
 
 def to_json(*statements: pulumi.Input[list[Statement]]) -> pulumi.Output[str]:
-    """Write lists of statements as one policy document in JSON."""
+    """Write lists of statements as one document in JSON."""
     lists: pulumi.Output[Sequence[list[Statement]]] = pulumi.Output.all(*statements)
     return pulumi.Output.json_dumps(
         lists.apply(lambda known: document(*(s for group in known for s in group)))
     )
+
+
+def for_alarms(account_id: str, region: str) -> dict[str, dict[str, str]]:
+    """Make the condition that CloudWatch acts for the alarms of this account."""
+    return {
+        "StringEquals": {"aws:SourceAccount": account_id},
+        "ArnLike": {"aws:SourceArn": f"arn:*:cloudwatch:{region}:{account_id}:alarm:*"},
+    }

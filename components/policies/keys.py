@@ -1,15 +1,14 @@
-"""Who may use a KMS key, and what for."""
+"""Who may use a KMS key, and for what."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from components.policies.conditions import for_alarms
-from components.policies.documents import Statement
+from components.policies.documents import Statement, for_alarms
 
 DNS_SUFFIX = "amazonaws.com"
-"""That of every partition but those of China (`amazonaws.com.cn`) and some closed ones."""
+"""In every partition except China (`amazonaws.com.cn`) and some that aren't public."""
 
 
 def key_use_statements(
@@ -18,11 +17,11 @@ def key_use_statements(
     encrypt_via: Sequence[str] = (),
     dns_suffix: str = DNS_SUFFIX,
 ) -> list[Statement]:
-    """Allow to use the customer's key, through the named services only (``s3``, ``sqs``, ``dynamodb``).
+    """Allow the use of the customer's key, but only through services (``s3``, ``sqs``, ``dynamodb``).
 
-    To read from a bucket, a queue or a table takes `kms:Decrypt`, and so does to write to a table, whose own
-    key DynamoDB decrypts for it. To write an object takes `kms:GenerateDataKey`. See "Protecting data with
-    SSE-KMS" (S3), "Amazon SQS key management" and "How Amazon DynamoDB uses AWS KMS".
+    Reading from a bucket, a queue or a table requires `kms:Decrypt`, and so does writing to a table, whose
+    own key DynamoDB has to decrypt. Writing an object requires `kms:GenerateDataKey`. See "Protecting data
+    with SSE-KMS" (S3), "Amazon SQS key management" and "How Amazon DynamoDB uses AWS KMS".
     """
     uses = (
         ("DecryptWithKey", "kms:Decrypt", decrypt_via),
@@ -44,10 +43,10 @@ def key_use_statements(
 def former_key_statements(
     key_arns: Sequence[str], decrypt_via: Sequence[str], dns_suffix: str = DNS_SUFFIX
 ) -> list[Statement]:
-    """Allow to decrypt with keys that were in force once, through the named services only.
+    """Allow decryption with keys that the stack used before, but only through services.
 
-    Nothing is encrypted with them any more. But each of them is still the only one that can decrypt what it
-    has encrypted: older uploads, messages that were queued at the time, and backups.
+    Nothing is encrypted with these keys any more, but only they can decrypt older uploads, backups, and
+    messages that were in a queue when the key changed.
     """
     if not key_arns or not decrypt_via:
         return []
@@ -63,24 +62,24 @@ def former_key_statements(
 
 
 def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> dict[str, dict[str, Any]]:
-    """Make the condition that keys are used through services, each in the region of a key."""
+    """Make the condition that keys are used through services in their regions."""
     regions = sorted({arn.split(":")[3] for arn in key_arns})
     endpoints = [end for region in regions for end in _endpoints(services, region, dns_suffix)]
     return {"StringEquals": {"kms:ViaService": endpoints}}
 
 
 def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -> list[Statement]:
-    """Say who may use the customer's key. Each statement serves somebody who can't do without it.
+    """Say who may use the customer's key. Each statement is for somebody who needs it.
 
-    The account administers the key by its own IAM policies, or nobody could; but even its administrators can
-    encrypt and decrypt only through the services that keep the stack's data. DynamoDB uses a key by the
-    permissions of the caller who creates a table, and by grants ("How Amazon DynamoDB uses AWS KMS"). S3, as
-    it sends events to an encrypted queue, and CloudWatch Logs use the key by themselves: for this account
-    only. ARNs are patterns, because what they name is made after the key.
+    The account's IAM policies say who administers the key. Even administrators can only encrypt and decrypt
+    through the services that keep the stack's data. DynamoDB uses the permissions of the principal that
+    creates a table, and grants ("How Amazon DynamoDB uses AWS KMS"). S3 needs the key to send events to an
+    encrypted queue, and CloudWatch Logs to write logs; both only for this account. The ARNs are patterns,
+    since what they name is created after the key.
 
-    CloudWatch Logs' principal is its endpoint in the region, and so ends as names in the partition do
-    ("Encrypt log data in CloudWatch Logs using AWS KMS"). The other services have one principal in all
-    partitions, ``<service>.amazonaws.com`` ("AWS JSON policy elements: Principal").
+    The principal of CloudWatch Logs is its endpoint, which ends in the DNS suffix of the partition ("Encrypt
+    log data in CloudWatch Logs using AWS KMS"). The other services have the same principal in all partitions,
+    ``<service>.amazonaws.com`` ("AWS JSON policy elements: Principal").
     """
     account = {"AWS": account_id}
     use_data_keys = ["kms:Decrypt", "kms:GenerateDataKey"]
@@ -118,10 +117,7 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
 
 
 def alarm_key_statements(account_id: str, region: str) -> list[Statement]:
-    """Say who may use a key for nothing but alarms: CloudWatch, to publish to a topic under it.
-
-    The account looks after it, but reads nothing with it.
-    """
+    """Let CloudWatch use the key of the alarm topic. The account administers it, but can't decrypt."""
     return [
         _key_statement("AccountAdministersTheKey", {"AWS": account_id}, list(KEY_ADMINISTRATION)),
         _key_statement(
@@ -141,7 +137,7 @@ KEY_ADMINISTRATION = (
     *("kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias"),
     "kms:UpdateKeyDescription",
 )
-"""What it takes to look after a key. Nothing here encrypts or decrypts."""
+"""The actions that administer a key. None of them encrypts or decrypts."""
 
 
 def _key_statement(sid: str, principal: dict[str, str], actions: list[str], **conditions: Any) -> Statement:
@@ -156,5 +152,5 @@ def _key_statement(sid: str, principal: dict[str, str], actions: list[str], **co
 
 
 def _endpoints(services: Sequence[str], region: str, dns_suffix: str) -> list[str]:
-    """Name services as `kms:ViaService` does."""
+    """Spell services as `kms:ViaService` does."""
     return [f"{service}.{region}.{dns_suffix}" for service in services]

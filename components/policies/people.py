@@ -1,4 +1,4 @@
-"""What people who call a stack may do, and people who run it."""
+"""What callers and operators may do."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ def caller_policy(
     key_arn: str | None = None,
     dns_suffix: str = DNS_SUFFIX,
 ) -> Policy:
-    """Allow what a caller needs where `apiAuth` is `iam`: to call the API's routes, and to upload receipts.
+    """Allow callers to call the API, if `apiAuth` is `iam`, and to upload receipts.
 
-    `api_execution_arn` is that of the API (``arn:aws:execute-api:<region>:<account>:<api id>``). The stage is
-    ``*``, since the API has one stage only; the last ``*`` stands for the fingerprint. With the customer's
-    key `key_arn`, an upload needs the key too; S3 also asks callers who upload in several parts for the right
-    to decrypt.
+    `api_execution_arn` is ``arn:aws:execute-api:<region>:<account>:<api id>``. The stage is ``*``, since the
+    API has only one; the last ``*`` is the fingerprint. If the stack has a customer's key, `key_arn`, callers
+    need it to upload, and S3 requires the right to decrypt for multipart uploads.
     """
     key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
     return document(
@@ -54,14 +53,14 @@ def operator_policy(
     former_key_arns: Sequence[str] = (),
     dns_suffix: str = DNS_SUFFIX,
 ) -> Policy:
-    """Allow what an operator's commands need (`bill-e reconcile`, `backfill`, `dead-letters`), and no more.
+    """Allow what operators need for `bill-e reconcile`, `backfill` and `dead-letters`, and no more.
 
-    An operator sees which object versions there are, but neither reads nor writes any. A scan of the ledger
-    doesn't read who uploaded; to look a single entry up shows it whole. The table's keys are among the
-    attributes because DynamoDB asks for them ("Using IAM policy conditions for fine-grained access control").
-    A redrive takes the rights to receive, delete and send too ("Configure a dead-letter queue redrive").
-    Whoever reads and sends what is under the customer's key `key_arn` needs that as well, and whoever reads
-    dead letters from before the last change of keys needs `former_key_arns`.
+    Operators see which object versions exist, but can neither read nor write them. A scan of the ledger
+    doesn't show who uploaded a receipt, but a query for a single entry does. DynamoDB requires the keys of
+    the table among the attributes ("Using IAM policy conditions for fine-grained access control"). A redrive
+    requires the rights to receive, delete and send ("Configure a dead-letter queue redrive"). Operators need
+    `key_arn` to read and send what is under the customer's key, and `former_key_arns` to read dead letters
+    from before the key changed.
     """
     attributes = ["fingerprint", "entry", "month_shard", "recorded"]
     attributes += ["outcome", "reason", "bucket", "key", "version_id", "uploaded_at"]

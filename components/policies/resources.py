@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from components.policies.conditions import for_alarms
-from components.policies.documents import Statement
+from components.policies.documents import Statement, for_alarms
 
 
 def bucket_statements(bucket_arn: str) -> list[Statement]:
-    """Refuse requests without TLS, and objects that only their uploader could read."""
+    """Refuse requests without TLS, and uploads that only their uploader could read."""
     return [
         _tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"]),
-        # With a key that comes with the request (SSE-C), nobody else could read the object: not even we.
+        # Only the uploader could read an object under a key that comes with the request (SSE-C).
         _refuse_uploads(
             "NoKeyOfTheUploader",
             bucket_arn,
@@ -20,17 +19,17 @@ def bucket_statements(bucket_arn: str) -> list[Statement]:
 
 
 def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
-    """Refuse uploads that ask for another encryption than the bucket's own with the customer's key.
+    """Refuse uploads that ask for any encryption other than with the customer's key.
 
-    An upload that asks for nothing gets that, so `Null` lets it through (S3 User Guide, "Requiring SSE-KMS
-    for all objects written to a bucket").
+    An upload that doesn't ask gets the bucket's default, which is this key, so `Null` lets it pass (S3 User
+    Guide, "Requiring SSE-KMS for all objects written to a bucket").
     """
     header = "s3:x-amz-server-side-encryption"
     key_header = f"{header}-aws-kms-key-id"
     return [
         _refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(header, "aws:kms")),
         _refuse_uploads("NoOtherKey", bucket_arn, _is_given_other_than(key_header, key_arn)),
-        # To ask for KMS without a key is to ask for AWS's own.
+        # A request for KMS that names no key means the key that AWS owns.
         _refuse_uploads(
             "NoKeyOfAws", bucket_arn, {"StringEquals": {header: "aws:kms"}, "Null": {key_header: "true"}}
         ),
@@ -49,14 +48,14 @@ def _refuse_uploads(sid: str, bucket_arn: str, condition: dict[str, dict[str, st
 
 
 def _is_given_other_than(condition_key: str, wanted: str) -> dict[str, dict[str, str]]:
-    """Meet requests that have a header with another value; one that lacks it gets the bucket's own."""
+    """Make the condition that a request has a header with another value."""
     return {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}}
 
 
 def log_delivery_statements(
     bucket_arn: str, prefix: str, source_arn: str, account_id: str
 ) -> list[Statement]:
-    """Let S3 deliver the access logs of one bucket of this account, and nothing else, below a prefix."""
+    """Let S3 deliver the access logs of one bucket of this account to keys that begin with `prefix`."""
     return [
         {
             "Sid": "BucketDeliversAccessLogs",
@@ -73,10 +72,10 @@ def log_delivery_statements(
 
 
 def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[Statement]:
-    """Let S3 send to the queue for this one bucket of this account, and refuse requests without TLS.
+    """Let S3 send events of one bucket of this account to the queue, and refuse requests without TLS.
 
-    Both conditions are needed: bucket names are global, so that a bucket that was deleted here can come back
-    in a foreign account under the same ARN.
+    Both conditions are needed. Bucket names are global, so another account could create a bucket with the ARN
+    of one that was deleted here.
     """
     return [
         {
@@ -95,15 +94,15 @@ def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[S
 
 
 def dead_letter_queue_statements(queue_arn: str) -> list[Statement]:
-    """Refuse requests to the queue without TLS."""
+    """Refuse requests without TLS."""
     return [_tls_only("sqs:*", [queue_arn])]
 
 
 def alarm_topic_statements(topic_arn: str, account_id: str, region: str) -> list[Statement]:
     """Let the alarms of this account publish to the topic, and refuse requests without TLS.
 
-    A topic's policy knows single actions only, so that the second statement names the one that there is to
-    forbid (Security Hub, SNS.4; "Amazon SNS security best practices").
+    The policy of a topic can't have wildcards in actions, so the second statement names the one action that
+    matters (Security Hub, SNS.4; "Amazon SNS security best practices").
     """
     return [
         {

@@ -6,7 +6,7 @@ from components.policies.documents import Policy, Statement, document
 
 
 def lambda_trust() -> Policy:
-    """Let the Lambda service take the role, and nobody else."""
+    """Let only the Lambda service assume the role."""
     return document(
         {
             "Sid": "LambdaTakesTheRole",
@@ -18,11 +18,11 @@ def lambda_trust() -> Policy:
 
 
 def function_statements(log_group_arn: str) -> list[Statement]:
-    """Allow what every function needs: to write its own log group, and its traces.
+    """Allow every function to write to its own log group, and to write traces.
 
-    ``:*`` after the group's ARN stands for its streams. The program creates the group, so that the function
-    doesn't need `logs:CreateLogGroup`. X-Ray's put actions know no resources: ``*`` is the only one that AWS
-    accepts for them (Service Authorization Reference, AWS X-Ray).
+    ``:*`` after the ARN of the group means its streams. The program creates the group, so the function
+    doesn't need `logs:CreateLogGroup`. X-Ray's put actions have no resources, so AWS only accepts ``*`` for
+    them (Service Authorization Reference, AWS X-Ray).
     """
     return [
         {
@@ -41,12 +41,12 @@ def function_statements(log_group_arn: str) -> list[Statement]:
 
 
 def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_arn: str) -> list[Statement]:
-    """Allow what the processor needs: to take messages, read exact object versions, and insert entries.
+    """Allow the processor to take messages, read object versions, and insert entries.
 
-    `s3:ListBucket` is what makes S3 answer 404 instead of 403 for a key that is gone (S3 API Reference,
-    GetObject), and `s3:ListBucketVersions` for a version that is gone from a key that is still there: without
-    them a deleted upload could not be told from a missing permission. The three queue actions are those
-    that Lambda asks of the role ("Configuring an Amazon SQS queue to trigger an AWS Lambda function").
+    With `s3:ListBucket`, S3 answers 404 instead of 403 if a key was deleted (S3 API Reference, GetObject),
+    and with `s3:ListBucketVersions` if one version of a key was. Otherwise the processor couldn't tell a
+    deleted upload from a missing permission. Lambda requires the three queue actions ("Configuring an Amazon
+    SQS queue to trigger an AWS Lambda function").
     """
     return [
         {
@@ -73,7 +73,7 @@ def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_
 
 
 def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
-    """Allow what the reader needs: to query the ledger, by fingerprint and by time."""
+    """Allow the reader to query the ledger, by fingerprint and by time."""
     return [
         {
             "Sid": "ReadLedger",
@@ -84,8 +84,8 @@ def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
     ]
 
 
-def uploads_statements(table_arn: str, bucket_arn: str, prefix: str) -> list[Statement]:
-    """Allow what the upload function needs: to look a receipt up, and to sign forms for its prefix.
+def upload_forms_statements(table_arn: str, bucket_arn: str, form_prefix: str) -> list[Statement]:
+    """Allow the upload-forms function to look up a receipt, and to sign forms for the form prefix.
 
     A presigned form can do no more than the role that signed it.
     """
@@ -95,6 +95,6 @@ def uploads_statements(table_arn: str, bucket_arn: str, prefix: str) -> list[Sta
             "Sid": "SignUploads",
             "Effect": "Allow",
             "Action": "s3:PutObject",
-            "Resource": f"{bucket_arn}/{prefix}*",
+            "Resource": f"{bucket_arn}/{form_prefix}*",
         },
     ]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from apidocs import __main__ as command
-from apidocs.documents import documents
+from apidocs.__main__ import documents
+from apidocs.configuration import package_schema
 from apidocs.openapi import openapi_document
-from apidocs.settings import package_schema
 from functions.contract import routes
 from functions.reader.routes import reader_routes
 from functions.upload_forms.forms import UploadForms

@@ -5,27 +5,17 @@ from __future__ import annotations
 import functools
 import json
 import runpy
+from collections.abc import Mapping
 from typing import Any
 
-from components import (
-    AlarmArgs,
-    AlarmTopic,
-    AlarmTopicArgs,
-    CommonArgs,
-    Dashboard,
-    DashboardArgs,
-    EncryptionKey,
-    IamAuth,
-    IngestPipeline,
-    IngestPipelineArgs,
-    JwtAuth,
-    Ledger,
-    LedgerApi,
-    LedgerApiArgs,
-    LedgerArgs,
-    PythonLayer,
-    PythonLayerArgs,
-)
+from components.alarm_topic import AlarmTopic
+from components.common import CommonArgs
+from components.dashboard import Dashboard, DashboardArgs
+from components.encryption_key import EncryptionKey
+from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
+from components.ledger import Ledger, LedgerArgs
+from components.ledger_api import LedgerApi, LedgerApiArgs
+from components.python_layer import PythonLayer
 from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:libraries:1"
@@ -33,12 +23,11 @@ FORMER_KEYS = (
     "arn:aws:kms:eu-central-1:123456789012:key/former",
     "arn:aws:kms:eu-central-1:123456789012:key/mrk-older",
 )
-JWT = JwtAuth(
-    issuer="https://login.example.com/",
-    audiences=["bill-e"],
-    read_scope="receipts:read",
-    upload_scope="receipts:write",
-)
+JWT: dict[str, Any] = {
+    "api_auth": "jwt",
+    "jwt_issuer": "https://login.example.com/",
+    "jwt_audience": ["bill-e"],
+}
 
 
 def main_program() -> None:
@@ -52,13 +41,13 @@ def deployed(stack: str, *, place: Place = HERE, **settings: str) -> Graph:
 
 
 def common_args(**changes: Any) -> CommonArgs:
-    args: dict[str, Any] = {
-        "log_retention_days": 30,
-        "protect": True,
-        "layers": [LAYER],
-        "tags": {"team": "audit"},
-    }
+    args: dict[str, Any] = {"log_retention_days": 30, "layers": [LAYER], "tags": {"team": "audit"}}
     return CommonArgs(**(args | changes))
+
+
+def new_ledger(name: str = "ledger", **changes: Any) -> Ledger:
+    args: dict[str, Any] = {"common": common_args()}
+    return Ledger(name, LedgerArgs(**(args | changes)))
 
 
 def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
@@ -66,55 +55,39 @@ def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
         "common": common_args(),
         "ledger": ledger,
         "accepted_types": ["application/pdf", "image/png"],
-        "max_receipt_megabytes": 20,
     }
     return IngestPipelineArgs(**(args | changes))
 
 
-def api_args(ledger: Ledger, **changes: Any) -> LedgerApiArgs:
-    args: dict[str, Any] = {
-        "common": common_args(),
-        "ledger": ledger,
-        "bucket_name": "uploads",
-        "bucket_arn": "arn:aws:s3:::uploads",
-        "auth": IamAuth(),
-        "max_receipt_megabytes": 20,
-    }
-    return LedgerApiArgs(**(args | changes))
-
-
-def new_ledger(name: str = "ledger", **changes: Any) -> Ledger:
-    args: dict[str, Any] = {"common": common_args(), "shards": 4}
-    return Ledger(name, LedgerArgs(**(args | changes)))
+def api_args(ingest: IngestPipeline, **changes: Any) -> LedgerApiArgs:
+    args = ingest.args
+    return LedgerApiArgs(common=args.common, ledger=args.ledger, ingest=ingest, **changes)
 
 
 def ingest_graph(**changes: Any) -> Graph:
     return run(lambda: IngestPipeline("in", ingest_args(new_ledger(), **changes)))
 
 
-def api_graph(**changes: Any) -> Graph:
-    return run(lambda: LedgerApi("api", api_args(new_ledger(), **changes)))
+def api_graph(of_ingest: Mapping[str, Any] | None = None, **changes: Any) -> Graph:
+    """An API over a pipeline that `of_ingest` changes."""
+
+    def program() -> None:
+        ingest = IngestPipeline("in", ingest_args(new_ledger(), **(of_ingest or {})))
+        LedgerApi("api", api_args(ingest, **changes))
+
+    return run(program)
 
 
 def two_of_each() -> None:
-    for number, auth in (("one", IamAuth()), ("two", JWT)):
-        layer = PythonLayer(f"libraries-{number}", PythonLayerArgs())
+    for number, auth in (("one", {}), ("two", JWT)):
         key = EncryptionKey(f"encryption-{number}", common_args())
-        topic = AlarmTopic(f"alarms-{number}", AlarmTopicArgs(common=common_args()))
-        common = common_args(layers=[layer.arn], key_arn=key.arn, alarms=AlarmArgs(topic_arn=topic.arn))
+        topic = AlarmTopic(f"alarms-{number}", common_args())
+        layer = PythonLayer(f"libraries-{number}", common_args())
+        common = common_args(layers=[layer.arn], key_arn=key.arn, alarm_topic_arn=topic.arn)
+        origins = ["https://receipts.example.com"]
         ledger = new_ledger(f"ledger-{number}", common=common)
-        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, common=common))
-        api = LedgerApi(
-            f"api-{number}",
-            api_args(
-                ledger,
-                auth=auth,
-                common=common,
-                bucket_name=ingest.bucket_name,
-                bucket_arn=ingest.bucket_arn,
-                allowed_origins=["https://receipts.example.com"],
-            ),
-        )
+        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, common=common, allowed_origins=origins))
+        api = LedgerApi(f"api-{number}", api_args(ingest, **auth))
         Dashboard(f"dashboard-{number}", DashboardArgs(ledger=ledger, ingest=ingest, api=api))
 
 

@@ -7,30 +7,24 @@ from typing import Any
 
 import pytest
 
-from components import (
-    AlarmArgs,
-    AlarmThresholds,
-    AlarmTopic,
-    AlarmTopicArgs,
-    InvalidInputError,
-    StackSettings,
-)
-from components.alarm_topic import display_name
-from components.alarms import THRESHOLD_LIMITS, api_alarms, function_alarms, queue_alarms, table_alarms
+from components.alarm_topic import AlarmTopic, display_name
+from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms
+from components.checks import InvalidInputError
+from components.common import CommonArgs
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
 from tests.components.programs import common_args, deployed, graph_of, ingest_graph, main_program
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-THRESHOLDS = AlarmThresholds()
+COMMON = CommonArgs(instance="test")
 
 ALL_ALARMS = ("prod", "customer key", "local", "jwt", "two of each")
 """The graphs without `alarms: essential`."""
 
 ALL = [
-    *queue_alarms("queue", "dead-letters", THRESHOLDS).values(),
-    *function_alarms("function", 60, THRESHOLDS).values(),
-    *api_alarms("api", "$default", THRESHOLDS).values(),
-    *table_alarms("table", "index", THRESHOLDS).values(),
+    *queue_alarms("queue", "dead-letters", COMMON).values(),
+    *function_alarms("function", 60, COMMON).values(),
+    *api_alarms("api", "$default", COMMON).values(),
+    *table_alarms("table", "index", COMMON).values(),
 ]
 
 COUNT_METRICS = {
@@ -112,7 +106,7 @@ def test_counts_are_summed_and_levels_are_not(alarm: Any) -> None:
 
 
 def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> None:
-    alarm = queue_alarms("queue", "dead-letters", THRESHOLDS)["dead-letters"]
+    alarm = queue_alarms("queue", "dead-letters", COMMON)["dead-letters"]
     assert (alarm.threshold, alarm.statistic, alarm.periods) == (1, "Maximum", 1)
     assert alarm.missing == "ignore", "SQS stops publishing metrics of a queue that nobody uses"
 
@@ -156,8 +150,6 @@ def test_thresholds_are_those_of_the_settings() -> None:
         "prod",
         alarmOldestMessageSeconds="61",
         alarmFunctionErrors="2",
-        alarmFunctionThrottles="3",
-        alarmTimeoutPercent="50",
         alarmApiErrors="4",
         alarmApiLatencyMilliseconds="5",
         alarmTableThrottles="6",
@@ -170,8 +162,8 @@ def test_thresholds_are_those_of_the_settings() -> None:
         "ApproximateNumberOfMessagesVisible": {1},
         "ApproximateAgeOfOldestMessage": {61},
         "Errors": {2},
-        "Throttles": {3},
-        "Duration": {40_000, 12_500},
+        "Throttles": {1},
+        "Duration": {64_000, 20_000},
         "5xx": {4},
         "Latency": {5},
         "ReadThrottleEvents": {6},
@@ -179,18 +171,31 @@ def test_thresholds_are_those_of_the_settings() -> None:
     }
 
 
-def test_every_threshold_is_a_setting() -> None:
-    assert StackSettings().alarm_thresholds == THRESHOLDS
-    assert {f"alarm_{name}" for name in THRESHOLD_LIMITS} <= set(StackSettings.__dataclass_fields__)
-    assert set(THRESHOLD_LIMITS) == set(AlarmThresholds.__dataclass_fields__)
+def test_thresholds_that_are_no_settings_are_arguments() -> None:
+    alarms = function_alarms(
+        "function", 80, common_args(alarm_function_throttles=3, alarm_timeout_percent=50)
+    )
+    assert (alarms["throttles"].threshold, alarms["duration"].threshold) == (3, 40_000)
 
 
-@pytest.mark.parametrize("name", THRESHOLD_LIMITS)
-def test_a_threshold_out_of_bounds_is_refused(name: str) -> None:
-    low, high = THRESHOLD_LIMITS[name]
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("alarm_oldest_message_seconds", 60, 345_600),
+        ("alarm_function_errors", 1, 1_000_000),
+        ("alarm_function_throttles", 1, 1_000_000),
+        ("alarm_timeout_percent", 1, 100),
+        ("alarm_api_errors", 1, 1_000_000),
+        ("alarm_api_latency_milliseconds", 1, 30_000),
+        ("alarm_table_throttles", 1, 1_000_000),
+    ],
+)
+def test_a_threshold_out_of_bounds_is_refused(name: str, low: int, high: int) -> None:
+    common_args(**{name: low})
+    common_args(**{name: high})
     for value in (low - 1, high + 1):
-        with pytest.raises(InvalidInputError, match=rf"AlarmThresholds:\n  - {name} is {value}; allowed: "):
-            AlarmThresholds(**{name: value})
+        with pytest.raises(InvalidInputError, match=rf"CommonArgs:\n  - {name} is {value}; allowed: "):
+            common_args(**{name: value})
 
 
 def test_alarms_link_to_the_runbook_where_the_settings_say_it_is() -> None:
@@ -202,14 +207,13 @@ def test_alarms_link_to_the_runbook_where_the_settings_say_it_is() -> None:
 
 
 def test_without_a_topic_alarms_tell_nobody() -> None:
-    graph = ingest_graph(common=common_args(alarms=AlarmArgs()))
+    graph = ingest_graph(common=common_args())
     assert all(alarm.inputs["alarmActions"] == [] for alarm in alarms(graph))
 
 
 class TestTopic:
     def graph(self, **changes: Any) -> Graph:
-        args: dict[str, Any] = {"common": common_args()}
-        return run(lambda: AlarmTopic("alarms", AlarmTopicArgs(**(args | changes))))
+        return run(lambda: AlarmTopic("alarms", common_args(**changes)))
 
     def test_only_alarms_of_this_account_and_region_may_publish(self) -> None:
         graph = self.graph()
@@ -255,7 +259,7 @@ class TestTopic:
         )
 
     def test_customer_s_key_makes_no_difference_so_that_giving_it_up_deletes_none(self) -> None:
-        graph = self.graph(common=common_args(key_arn="arn:aws:kms:eu-central-1:123456789012:key/1"))
+        graph = self.graph(key_arn="arn:aws:kms:eu-central-1:123456789012:key/1")
         key = graph.only("aws:kms/key:Key")
         assert graph.named("alarms-topic").inputs["kmsMasterKeyId"] == key.outputs["arn"]
 
@@ -284,4 +288,4 @@ class TestTopic:
     )
     def test_what_is_no_address_is_refused(self, email: str) -> None:
         with pytest.raises(InvalidInputError, match=r"email is .*; allowed: empty, or an e-mail address"):
-            AlarmTopicArgs(common=common_args(), email=email)
+            common_args(alarm_email=email)

@@ -5,8 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import InvalidInputError, LedgerArgs, Throughput
-from components.ledger import refuse_fewer_shards
+from components.checks import InvalidInputError
+from components.ledger import LedgerArgs, refuse_fewer_shards
 from tests.components.mocks import Graph, Registered, run
 from tests.components.programs import common_args, new_ledger
 
@@ -34,7 +34,7 @@ def test_table_has_its_keys_and_one_index_with_whole_entries() -> None:
 
 
 def test_table_is_on_demand_up_to_a_maximum_and_recoverable() -> None:
-    inputs = table(throughput=Throughput(read_units=7, write_units=5)).inputs
+    inputs = table(ledger_max_read_units=7, ledger_max_write_units=5).inputs
     maximum = {"maxReadRequestUnits": 7, "maxWriteRequestUnits": 5}
     assert inputs["billingMode"] == "PAY_PER_REQUEST"
     assert inputs["onDemandThroughput"] == maximum
@@ -51,25 +51,22 @@ def test_table_is_encrypted_with_a_key_that_aws_owns_or_with_the_customers() -> 
     }
 
 
-@pytest.mark.parametrize("units", [0, 40_001])
-def test_throughput_out_of_bounds_is_refused(units: int) -> None:
-    with pytest.raises(
-        InvalidInputError, match=f"write_units is {units}; allowed: a whole number from 1 to 40000"
-    ):
-        Throughput(write_units=units)
-
-
 @pytest.mark.parametrize("protect", [True, False])
 def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) -> None:
-    found = table(common=common_args(protect=protect))
+    found = table(common=common_args(protect_data=protect))
     assert found.inputs["deletionProtectionEnabled"] is protect
     assert found.protect is protect
 
 
-@pytest.mark.parametrize("shards", [0, 65])
-def test_number_of_shards_out_of_bounds_is_refused(shards: int) -> None:
-    with pytest.raises(InvalidInputError, match=f"shards is {shards}; allowed: a whole number from 1 to 64"):
-        LedgerArgs(common=common_args(), shards=shards)
+@pytest.mark.parametrize(
+    ("argument", "most"),
+    [("ledger_shards", 64), ("ledger_max_read_units", 40_000), ("ledger_max_write_units", 40_000)],
+)
+def test_number_out_of_bounds_is_refused(argument: str, most: int) -> None:
+    for number in (0, most + 1):
+        message = f"LedgerArgs:\n  - {argument} is {number}; allowed: a whole number from 1 to {most:,}"
+        with pytest.raises(InvalidInputError, match=message):
+            LedgerArgs(common=common_args(), **{argument: number})
 
 
 def _function(shards: str | None) -> dict[str, Any]:
@@ -103,4 +100,4 @@ def test_other_changes_of_shards_are_let_through(before: str | None, after: str 
 
 
 def test_table_remembers_its_shards() -> None:
-    assert table(shards=8).inputs["tags"]["ledger-shards"] == "8"
+    assert table(ledger_shards=8).inputs["tags"]["ledger-shards"] == "8"

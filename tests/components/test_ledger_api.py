@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from components import InvalidInputError, JwtAuth
+from components.checks import InvalidInputError
+from components.ingest_pipeline import IngestPipeline
 from tests.components.mocks import Graph, run
-from tests.components.programs import JWT, api_args, api_graph, new_ledger
+from tests.components.programs import JWT, api_args, api_graph, ingest_args, new_ledger
 
 ROUTES = {"GET /receipts", "GET /receipts/{fingerprint}", "POST /uploads"}
 
@@ -19,11 +20,17 @@ def graph() -> Graph:
 
 @pytest.fixture(scope="module")
 def jwt() -> Graph:
-    return api_graph(auth=JWT)
+    return api_graph(**JWT)
 
 
 def routes(graph: Graph) -> dict[str, dict[str, Any]]:
     return {r.inputs["routeKey"]: r.inputs for r in graph.of_type("aws:apigatewayv2/route:Route")}
+
+
+def functions(graph: Graph) -> list[dict[str, Any]]:
+    both = [graph.named(f"api-{part}-function").inputs for part in ("reader", "uploads")]
+    assert len(both) + 1 == len(graph.of_type("aws:lambda/function:Function"))  # and the processor
+    return both
 
 
 def function_behind(graph: Graph, route: dict[str, Any]) -> str:
@@ -44,7 +51,7 @@ def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Grap
     authorizer = jwt.only("aws:apigatewayv2/authorizer:Authorizer")
     assert authorizer.inputs["authorizerType"] == "JWT"
     assert authorizer.inputs["identitySources"] == ["$request.header.Authorization"]
-    assert authorizer.inputs["jwtConfiguration"] == {"audiences": ["bill-e"], "issuer": JWT.issuer}
+    assert authorizer.inputs["jwtConfiguration"] == {"audiences": ["bill-e"], "issuer": JWT["jwt_issuer"]}
     assert {route["authorizerId"] for route in routes(jwt).values()} == {f"{authorizer.name}-0a1b2c3"}
     assert {route["authorizationType"] for route in routes(jwt).values()} == {"JWT"}
     assert {key: route["authorizationScopes"] for key, route in routes(jwt).items()} == {
@@ -87,7 +94,8 @@ def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: G
     assert statements["FindReceipt"]["Action"] == "dynamodb:GetItem"
     assert statements["FindReceipt"]["Resource"] == graph.named("ledger-table").outputs["arn"]
     assert statements["SignUploads"]["Action"] == "s3:PutObject"
-    assert statements["SignUploads"]["Resource"] == "arn:aws:s3:::uploads/uploads/*"
+    bucket = graph.named("in-uploads-bucket").outputs["arn"]
+    assert statements["SignUploads"]["Resource"] == f"{bucket}/uploads/*"
 
 
 def test_functions_are_told_what_they_need(graph: Graph) -> None:
@@ -98,7 +106,7 @@ def test_functions_are_told_what_they_need(graph: Graph) -> None:
     }
     assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
-        "UPLOADS_BUCKET": "uploads",
+        "UPLOADS_BUCKET": graph.named("in-uploads-bucket").outputs["bucket"],
         "FORM_PREFIX": "uploads/",
         "MAX_RECEIPT_BYTES": "20971520",
         "FORM_LIFETIME_SECONDS": "900",
@@ -106,7 +114,7 @@ def test_functions_are_told_what_they_need(graph: Graph) -> None:
 
 
 def test_functions_need_no_layer(graph: Graph) -> None:
-    assert not any(f.inputs.get("layers") for f in graph.of_type("aws:lambda/function:Function"))
+    assert not any(function.get("layers") for function in functions(graph))
 
 
 def test_functions_end_before_the_api_stops_waiting(graph: Graph) -> None:
@@ -114,8 +122,8 @@ def test_functions_end_before_the_api_stops_waiting(graph: Graph) -> None:
         assert integration.inputs["integrationType"] == "AWS_PROXY"
         assert integration.inputs["payloadFormatVersion"] == "2.0"
         assert integration.inputs["timeoutMilliseconds"] <= 30_000
-        for function in graph.of_type("aws:lambda/function:Function"):
-            assert function.inputs["timeout"] * 1000 < integration.inputs["timeoutMilliseconds"]
+        for function in functions(graph):
+            assert function["timeout"] * 1000 < integration.inputs["timeoutMilliseconds"]
 
 
 def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
@@ -149,9 +157,8 @@ def test_access_log_is_json_and_says_who_what_and_how_it_ended(graph: Graph) -> 
 
 def test_api_answers_other_origins_only_where_configured() -> None:
     closed = api_graph().only("aws:apigatewayv2/api:Api").inputs
-    opened = (
-        api_graph(allowed_origins=["https://receipts.example.com"]).only("aws:apigatewayv2/api:Api").inputs
-    )
+    origins = {"allowed_origins": ["https://receipts.example.com"]}
+    opened = api_graph(of_ingest=origins).only("aws:apigatewayv2/api:Api").inputs
     assert "corsConfiguration" not in closed
     assert opened["corsConfiguration"]["allowOrigins"] == ["https://receipts.example.com"]
     assert opened["corsConfiguration"]["allowMethods"] == ["GET", "POST"]
@@ -159,29 +166,30 @@ def test_api_answers_other_origins_only_where_configured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "field"),
+    ("changes", "fields"),
     [
-        ({"max_receipt_megabytes": 5121}, "max_receipt_megabytes"),
-        ({"upload_prefix": ""}, "upload_prefix"),
-        ({"upload_prefix": "uploads"}, "upload_prefix"),
-        ({"allowed_origins": ["*"]}, "allowed_origins"),
-        ({"throttle_rate": 0}, "throttle_rate"),
-        ({"throttle_burst": 0}, "throttle_burst"),
-        ({"memory_megabytes": 10_241}, "memory_megabytes"),
+        ({"api_auth": "none"}, ["api_auth"]),
+        ({"throttle_rate": 0}, ["throttle_rate"]),
+        ({"throttle_burst": 0}, ["throttle_burst"]),
+        ({"memory_megabytes": 10_241}, ["memory_megabytes"]),
+        (
+            {
+                "api_auth": "jwt",
+                "jwt_issuer": "http://example.com",
+                "jwt_read_scope": "",
+                "jwt_upload_scope": "a b",
+            },
+            ["jwt_issuer", "jwt_audience", "jwt_read_scope", "jwt_upload_scope"],
+        ),
     ],
 )
-def test_bad_argument_is_refused_before_anything_is_created(changes: dict[str, Any], field: str) -> None:
+def test_bad_arguments_are_refused_all_at_once_before_anything_is_created(
+    changes: dict[str, Any], fields: list[str]
+) -> None:
     def program() -> None:
-        ledger = new_ledger()
-        with pytest.raises(InvalidInputError, match=rf"LedgerApiArgs:\n  - {field} is .*; allowed: "):
-            api_args(ledger, **changes)
+        ingest = IngestPipeline("in", ingest_args(new_ledger()))
+        with pytest.raises(InvalidInputError, match=r"LedgerApiArgs:\n  - .* is .*; allowed: ") as refused:
+            api_args(ingest, **changes)
+        assert [each.name for each in refused.value.values] == fields
 
     assert not any(resource.name.startswith("api") for resource in run(program).resources)
-
-
-def test_all_that_is_wrong_with_an_issuer_is_said_at_once() -> None:
-    with pytest.raises(InvalidInputError) as refused:
-        JwtAuth(issuer="http://example.com", audiences=[], read_scope="", upload_scope="a b")
-    assert [problem.name for problem in refused.value.problems] == [
-        *("issuer", "audiences", "read_scope", "upload_scope")
-    ]

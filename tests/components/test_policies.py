@@ -5,7 +5,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import policies
+from components.policies import keys, people, resources, roles
+from components.policies.documents import resolve, to_json
 from tests.components.mocks import run
 
 BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
@@ -13,7 +14,7 @@ BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789
 
 def test_caller_may_call_the_three_routes_and_upload() -> None:
     api = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3"
-    policy = policies.caller_policy(BUCKET, api, "receipts/")
+    policy = people.caller_policy(BUCKET, api, "receipts/")
     assert [(s["Action"], s["Resource"]) for s in policy["Statement"]] == [
         (
             "execute-api:Invoke",
@@ -25,7 +26,7 @@ def test_caller_may_call_the_three_routes_and_upload() -> None:
 
 def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_no_more() -> None:
     index, queue, dead = f"{TABLE}/index/by_recorded_time", "arn:aws:sqs:r:1:queue", "arn:aws:sqs:r:1:dead"
-    statements = policies.operator_policy(BUCKET, TABLE, index, queue, dead)["Statement"]
+    statements = people.operator_policy(BUCKET, TABLE, index, queue, dead)["Statement"]
 
     allowed = {
         (action, resource)
@@ -54,7 +55,7 @@ def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_n
 
 def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_the_queues() -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/k"
-    statements = policies.operator_policy(BUCKET, TABLE, TABLE, "q", "d", key)["Statement"]
+    statements = people.operator_policy(BUCKET, TABLE, TABLE, "q", "d", key)["Statement"]
 
     used = {
         statement["Action"]: set(statement["Condition"]["StringEquals"]["kms:ViaService"])
@@ -69,7 +70,7 @@ def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_t
 
 def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
     former = ["arn:aws:kms:eu-central-1:1:key/a", "arn:aws:kms:eu-central-1:1:key/b"]
-    statements = policies.operator_policy(BUCKET, TABLE, TABLE, "q", "d", None, former)["Statement"]
+    statements = people.operator_policy(BUCKET, TABLE, TABLE, "q", "d", None, former)["Statement"]
 
     (use,) = (statement for statement in statements if "kms" in str(statement["Action"]))
     assert (use["Action"], use["Resource"]) == ("kms:Decrypt", former)
@@ -81,8 +82,8 @@ def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
 
 
 def test_former_keys_are_for_functions_that_read() -> None:
-    assert policies.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], decrypt_via=[]) == []
-    assert policies.former_key_statements([], decrypt_via=["s3"]) == []
+    assert keys.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], decrypt_via=[]) == []
+    assert keys.former_key_statements([], decrypt_via=["s3"]) == []
 
 
 def _as_list(value: str | list[str]) -> list[str]:
@@ -92,15 +93,17 @@ def _as_list(value: str | list[str]) -> list[str]:
 def test_value_that_turns_out_to_be_missing_is_an_error_that_names_it() -> None:
     def program() -> None:
         missing: pulumi.Output[Any] = pulumi.Output.from_input(None)
-        statements = policies.resolve(policies.reader_statements, table_arn=TABLE, index_arn=missing)
-        pulumi.export("policy", policies.to_json(statements))
+        statements = resolve(roles.reader_statements, table_arn=TABLE, index_arn=missing)
+        pulumi.export("policy", to_json(statements))
 
     with pytest.raises(ValueError, match="reader_statements: no value for index_arn"):
         run(program)
 
 
 def test_objects_that_only_their_uploader_could_read_are_refused() -> None:
-    (refusal,) = [s for s in policies.bucket_statements("arn:aws:s3:::b") if s["Sid"] == "NoKeyOfTheUploader"]
+    (refusal,) = [
+        s for s in resources.bucket_statements("arn:aws:s3:::b") if s["Sid"] == "NoKeyOfTheUploader"
+    ]
     assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:PutObject")
     assert refusal["Resource"] == "arn:aws:s3:::b/*"
     assert refusal["Condition"] == {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}}

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from components import InvalidInputError
+from components.checks import InvalidInputError
 from tests.components.mocks import Graph, run
 from tests.components.programs import deployed, graph_of, main_program
 
@@ -61,6 +61,24 @@ def test_shards_and_size_limit_are_the_same_for_all_who_use_them(prod: Graph) ->
     assert [v["MAX_RECEIPT_BYTES"] for v in variables if "MAX_RECEIPT_BYTES" in v] == [
         str(20 * 1024 * 1024)
     ] * 2
+
+
+def test_settings_reach_the_resources() -> None:
+    graph = deployed(
+        "dev",
+        ledgerMaxReadUnits="7",
+        ledgerMaxWriteUnits="5",
+        objectLockDays="30",
+        objectLockMode="compliance",
+        throttleRate="8",
+        throttleBurst="9",
+    )
+    table = graph.only("aws:dynamodb/table:Table").inputs
+    assert table["onDemandThroughput"] == {"maxReadRequestUnits": 7, "maxWriteRequestUnits": 5}
+    lock = graph.only("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration").inputs
+    assert lock["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "days": 30}}
+    stage = graph.only("aws:apigatewayv2/stage:Stage").inputs
+    assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 8, "throttlingBurstLimit": 9}
 
 
 def test_forms_upload_below_the_prefix_that_makes_events() -> None:

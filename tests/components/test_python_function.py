@@ -6,8 +6,8 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from components import InvalidInputError, PythonFunctionArgs
-from components.python_function import RUNTIME, source_files
+from components.checks import InvalidInputError
+from components.python_function import RUNTIME, PythonFunctionArgs, source_files
 from tests.components.mocks import Graph
 from tests.components.programs import common_args
 
@@ -82,7 +82,7 @@ def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
     ("changes", "field"),
     [
         ({"package": "nowhere"}, "package"),
-        ({"shared": ["nowhere"]}, "package"),
+        ({"shared": ["nowhere"]}, "shared"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         ({"memory_megabytes": 64}, "memory_megabytes"),
     ],

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pulumi
 import pytest
 import yaml
 
-from components import IamAuth, InvalidInputError, JwtAuth, ObjectLock, StackSettings, Throughput
+from components.checks import Checked, InvalidInputError, between, setting
+from components.common import CommonArgs
+from components.ingest_pipeline import IngestPipelineArgs
+from components.ledger import LedgerArgs
+from components.ledger_api import LedgerApiArgs
+from components.settings import StackSettings
 from functions.contract.media_types import ACCEPTABLE
 from functions.processor.media_types import RECOGNISED
 from tests.components.mocks import REPOSITORY
@@ -21,18 +26,22 @@ def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_CONFIG", raising=False)
 
 
-def load(monkeypatch: pytest.MonkeyPatch, **values: str) -> StackSettings:
+def load(
+    monkeypatch: pytest.MonkeyPatch, settings: type[StackSettings] = StackSettings, /, **values: str
+) -> StackSettings:
     """Load settings that are handed over as the Pulumi CLI does it: as texts, in an environment variable."""
     config = {f"bill-e:{key}": value for key, value in values.items()}
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config | {"aws:region": "eu-central-1"}))
-    return StackSettings.load()
+    return settings.load()
 
 
-def problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> dict[str, str]:
+def refusals(
+    monkeypatch: pytest.MonkeyPatch, settings: type[StackSettings] = StackSettings, /, **values: str
+) -> dict[str, str]:
     """What is said to be allowed, by the key that is refused."""
     with pytest.raises(InvalidInputError) as refused:
-        load(monkeypatch, **values)
-    return {problem.name: problem.allowed for problem in refused.value.problems}
+        load(monkeypatch, settings, **values)
+    return {each.name: each.allowed for each in refused.value.values}
 
 
 def test_defaults_are_those_that_the_project_file_declares(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,16 +91,16 @@ def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch:
         )
     message = str(refused.value)
     assert "bill-e:batchSize is 'many'; allowed: a whole number" in message
-    assert "bill-e:maxConcurrency is 1; allowed: a whole number from 2 to 1000" in message
+    assert "bill-e:maxConcurrency is 1; allowed: a whole number from 2 to 1,000" in message
     assert "bill-e:allowedOrigins is '*'; allowed: an origin" in message
     assert "bill-e:logRetentionDays is 31; allowed: 1, 3, 5" in message
     assert "bill-e:batchsize is '5'; allowed: the settings are acceptedTypes" in message
     assert "bill-e:apiAuth is 'none'; allowed: iam, jwt" in message
-    assert len(refused.value.problems) == 6
+    assert len(refused.value.values) == 6
 
 
 def test_a_list_is_explained_in_the_form_that_the_pulumi_cli_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed = problems(monkeypatch, allowedOrigins="https://receipts.example.com")["bill-e:allowedOrigins"]
+    allowed = refusals(monkeypatch, allowedOrigins="https://receipts.example.com")["bill-e:allowedOrigins"]
     assert allowed.endswith("pulumi config set --type string --path 'allowedOrigins[0]' VALUE")
 
 
@@ -111,6 +120,23 @@ def test_what_is_left_of_jwt_is_refused_with_the_commands_that_remove_it(
 
 def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
     assert issubclass(InvalidInputError, pulumi.RunError)
+
+
+@pytest.mark.parametrize(
+    ("key", "threshold"),
+    [
+        ("alarmFunctionThrottles", "at 1 throttled call in five minutes"),
+        ("alarmTimeoutPercent", "when a function uses 80 % of its time-out"),
+    ],
+)
+def test_a_setting_of_the_last_release_is_refused_with_what_holds_now_and_how_to_remove_it(
+    key: str, threshold: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert refusals(monkeypatch, **{key: "5"}, batchSize="0") == {
+        f"bill-e:{key}": f"nothing, since it is no longer a setting: the alarm goes off {threshold}; "
+        f"remove it with `pulumi config rm {key}`",
+        "bill-e:batchSize": "a whole number from 1 to 10,000",
+    }
 
 
 @pytest.mark.parametrize(
@@ -163,7 +189,7 @@ def test_pulumi_shows_a_refusal_without_a_stack_trace() -> None:
     ],
 )
 def test_value_out_of_bounds_is_refused(key: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, **{key: value})) == {f"bill-e:{key}"}
+    assert set(refusals(monkeypatch, **{key: value})) == {f"bill-e:{key}"}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +206,7 @@ def test_value_out_of_bounds_is_refused(key: str, value: str, monkeypatch: pytes
     ],
 )
 def test_what_is_no_origin_is_refused(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, allowedOrigins=json.dumps([origin]))) == {"bill-e:allowedOrigins"}
+    assert set(refusals(monkeypatch, allowedOrigins=json.dumps([origin]))) == {"bill-e:allowedOrigins"}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +218,7 @@ def test_origin_is_accepted(origin: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_jwt_needs_issuer_and_audience(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, apiAuth="jwt")) == {"bill-e:jwtIssuer", "bill-e:jwtAudience"}
+    assert set(refusals(monkeypatch, apiAuth="jwt")) == {"bill-e:jwtIssuer", "bill-e:jwtAudience"}
 
 
 @pytest.mark.parametrize(
@@ -205,7 +231,7 @@ def test_jwt_needs_issuer_and_audience(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_issuer_that_is_no_https_url_is_refused(issuer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, **JWT | {"jwtIssuer": issuer})) == {"bill-e:jwtIssuer"}
+    assert set(refusals(monkeypatch, **JWT | {"jwtIssuer": issuer})) == {"bill-e:jwtIssuer"}
 
 
 def test_issuer_on_this_machine_may_use_http(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,75 +240,79 @@ def test_issuer_on_this_machine_may_use_http(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("scope", ["", "receipts read", 'a"b'])
 def test_scope_that_no_token_can_carry_is_refused(scope: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, **JWT, jwtReadScope=scope)) == {"bill-e:jwtReadScope"}
+    assert set(refusals(monkeypatch, **JWT, jwtReadScope=scope)) == {"bill-e:jwtReadScope"}
 
 
 def test_large_batch_needs_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problems(monkeypatch, batchSize="11", batchWindowSeconds="0") == {
+    assert refusals(monkeypatch, batchSize="11", batchWindowSeconds="0") == {
         "bill-e:batchWindowSeconds": "at least 1 with batches of more than 10 (here 11)"
     }
     assert load(monkeypatch, batchSize="10", batchWindowSeconds="0").batch_window_seconds == 0
 
 
 def test_receipt_larger_than_one_upload_can_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = problems(monkeypatch, maxReceiptMegabytes="5121", functionTimeoutSeconds="900")
-    assert found == {"bill-e:maxReceiptMegabytes": "a whole number from 1 to 5120"}
+    found = refusals(monkeypatch, maxReceiptMegabytes="5121", functionTimeoutSeconds="900")
+    assert found == {"bill-e:maxReceiptMegabytes": "a whole number from 1 to 5,120"}
 
 
 def test_largest_receipt_must_be_readable_before_the_function_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert problems(monkeypatch, maxReceiptMegabytes="351") == {
+    assert refusals(monkeypatch, maxReceiptMegabytes="351") == {
         "bill-e:functionTimeoutSeconds": "at least 61 for receipts of 351 MB at 10 MB/s"
     }
     assert load(monkeypatch, maxReceiptMegabytes="350").max_receipt_megabytes == 350
 
 
 def test_a_value_that_cannot_be_read_raises_no_second_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(problems(monkeypatch, batchSize="5000", batchWindowSeconds="soon")) == {
+    assert set(refusals(monkeypatch, batchSize="5000", batchWindowSeconds="soon")) == {
         "bill-e:batchWindowSeconds"
     }
 
 
-def test_auth_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(monkeypatch).auth == IamAuth()
-    assert load(monkeypatch, **JWT).auth == JwtAuth(
-        issuer="https://login.example.com/",
-        audiences=("bill-e",),
-        read_scope="receipts:read",
-        upload_scope="receipts:write",
-    )
-
-
-def test_uploads_are_locked_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(monkeypatch).object_lock is None
-    assert load(monkeypatch, objectLockDays="30").object_lock == ObjectLock(mode="governance", days=30)
-    locked = load(monkeypatch, objectLockDays="30", objectLockMode="compliance")
-    assert locked.object_lock == ObjectLock(mode="compliance", days=30)
-
-
 def test_compliance_without_days_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problems(monkeypatch, objectLockMode="compliance") == {
+    assert refusals(monkeypatch, objectLockMode="compliance") == {
         "bill-e:objectLockDays": "at least 1 with objectLockMode compliance"
     }
-
-
-def test_throughput_and_key_follow_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not load(monkeypatch).customer_key
-    settings = load(monkeypatch, ledgerMaxReadUnits="7", ledgerMaxWriteUnits="5", encryption="customer-key")
-    assert settings.throughput == Throughput(read_units=7, write_units=5)
-    assert settings.customer_key
-
-
-def test_alarms_are_all_of_them_unless_asked_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not load(monkeypatch).essential_alarms_only
-    assert load(monkeypatch, alarms="essential").essential_alarms_only
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_a_former_key_may_be_of_any_partition(partition: str, monkeypatch: pytest.MonkeyPatch) -> None:
     key = f"arn:{partition}:kms:cn-north-1:123456789012:key/mrk-1234abcd"
     assert load(monkeypatch, formerKeyArns=json.dumps([key])).former_key_arns == (key,)
+
+
+def test_every_setting_is_an_argument_of_a_component_or_decides_whether_there_is_a_key() -> None:
+    args = (CommonArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs)
+    passed_on = {name for each in args for name in StackSettings().of(each)}
+    assert set(StackSettings.names().values()) - passed_on == {"encryption"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawerSettings(Checked):
+    drawers_per_shelf: int = setting(3, "How many drawers a shelf has", between(1, 9))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawerArgs(DrawerSettings):
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FurtherSettings(StackSettings, DrawerSettings):
+    pass
+
+
+def test_a_field_of_a_component_is_all_that_a_new_setting_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert DrawerArgs(name="a", **load(monkeypatch, FurtherSettings).of(DrawerArgs)).drawers_per_shelf == 3
+    given = load(monkeypatch, FurtherSettings, drawersPerShelf="5").of(DrawerArgs)
+    assert DrawerArgs(name="a", **given).drawers_per_shelf == 5
+    assert refusals(monkeypatch, FurtherSettings, drawersPerShelf="10", batchSize="0") == {
+        "bill-e:drawersPerShelf": "a whole number from 1 to 9",
+        "bill-e:batchSize": "a whole number from 1 to 10,000",
+    }
+    with pytest.raises(InvalidInputError, match="DrawerArgs:\n  - drawers_per_shelf is 0; allowed: a whole"):
+        DrawerArgs(name="a", drawers_per_shelf=0)
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -325,11 +355,11 @@ class TestArguments:
     ) -> None:
         with pytest.raises(InvalidInputError) as refusal:
             StackSettings.from_arguments({key: value})
-        (problem,) = refusal.value.problems
-        assert (problem.name, problem.allowed) == (f"bill-e:{key}", allowed)
+        (invalid,) = refusal.value.values
+        assert (invalid.name, invalid.allowed) == (f"bill-e:{key}", allowed)
 
     def test_all_problems_are_told_at_once(self) -> None:
         arguments = {"batchSize": 0, "maxConcurrency": "x", "batchsize": 1}
         with pytest.raises(InvalidInputError) as refusal:
             StackSettings.from_arguments(arguments)
-        assert {problem.name for problem in refusal.value.problems} == {f"bill-e:{key}" for key in arguments}
+        assert {each.name for each in refusal.value.values} == {f"bill-e:{key}" for key in arguments}

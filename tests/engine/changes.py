@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from components import StackSettings
+from components.settings import StackSettings
 from local.emulator.process import running_emulator
 from tests.engine.stacks import REPOSITORY, Engine, Run, Stack, Step, copy_program
 
@@ -112,8 +112,6 @@ CASES: Sequence[Case] = (
     Case(setting="runbookUrl", to="https://wiki.example.com/bill-e"),
     Case(setting="alarmOldestMessageSeconds", to=3600),
     Case(setting="alarmFunctionErrors", to=5),
-    Case(setting="alarmFunctionThrottles", to=5),
-    Case(setting="alarmTimeoutPercent", to=50),
     Case(setting="alarmApiErrors", to=5),
     Case(setting="alarmApiLatencyMilliseconds", to=5000),
     Case(setting="alarmTableThrottles", to=50),

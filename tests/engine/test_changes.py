@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components import StackSettings
+from components.settings import StackSettings
 from tests.engine.changes import BASES, CASES, PAGE, Effect, effects, page
 from tests.engine.stacks import DATA_TYPES, Engine, Step, physical_ids
 from tests.protected_types import GUARD_DATA

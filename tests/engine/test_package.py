@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components import BillE
+from components.bill_e import BillE
 from tests.engine.stacks import REPOSITORY, Engine, Stack
 from tests.local.account import inventory
 from tests.local.eventually import eventually

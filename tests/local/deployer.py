@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from components.policies import deployer_policies
+from components.policies.deployer import deployer_policies
 from local.aws import Credentials
 from local.embedded_stack import create_user
 from local.emulator.process import Emulator

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from components.policies import deployer_policies
+from components.policies.deployer import deployer_policies
 from local import provider
 from local.aws import Aws
 from local.emulator.process import running_emulator

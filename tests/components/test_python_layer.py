@@ -7,8 +7,8 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components import layer_archive
-from components.layer_archive import LayerBuildError, build_layer, write_zip
+from components import python_layer
+from components.python_layer import LayerBuildError, build_layer, write_zip
 from tests.components.mocks import REPOSITORY
 
 REQUIREMENTS = REPOSITORY / "functions" / "requirements.txt"
@@ -61,7 +61,7 @@ def test_changed_builder_builds_again(tmp_path: Path, monkeypatch: pytest.Monkey
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("one==1\n")
     before = build_layer(requirements, tmp_path / "build")
-    monkeypatch.setattr(layer_archive, "BUILDER_VERSION", layer_archive.BUILDER_VERSION + 1)
+    monkeypatch.setattr(python_layer, "BUILDER_VERSION", python_layer.BUILDER_VERSION + 1)
     assert build_layer(requirements, tmp_path / "build") != before
 
 
@@ -102,5 +102,5 @@ def count_installs(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         target.mkdir(parents=True)
         (target / "library.py").write_text(requirements.read_text())
 
-    monkeypatch.setattr(layer_archive, "_install", install)
+    monkeypatch.setattr(python_layer, "_install", install)
     return installs

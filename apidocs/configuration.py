@@ -1,0 +1,139 @@
+"""The settings of a stack in `Pulumi.yaml`, in the schema of the package, and in docs/settings.md."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields
+from typing import Any, get_type_hints
+
+import yaml
+
+from components.bill_e import BillE
+from components.settings import StackSettings, camel_case
+
+PACKAGE = "bill-e"
+DESCRIPTION = "Serverless, event-driven audit pipeline for financial receipts"
+
+SETTINGS: Mapping[str, Field[Any]] = {camel_case(each.name): each for each in fields(StackSettings)}
+
+_STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_TYPES: dict[type, dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+}
+
+PREAMBLE = f"""\
+name: {PACKAGE}
+description: {DESCRIPTION}
+runtime:
+  name: python
+  options:
+    toolchain: pip
+    virtualenv: .venv
+# `make docs` writes what follows. The settings are declared in components/.
+"""
+
+PAGE = """\
+# Settings
+
+`make docs` writes this page from the code. `pulumi config set KEY VALUE --stack NAME` sets a setting, and the
+next `pulumi up` applies it. [What that does to a running stack](changes.md) differs from setting to setting.
+"""
+
+
+def project_file() -> str:
+    """Return `Pulumi.yaml`: how Pulumi runs the program, and every setting with its type and default."""
+    settings = {
+        key: {"description": _described(field), **_type(field), "default": _default(field)}
+        for key, field in SETTINGS.items()
+    }
+    return PREAMBLE + yaml.safe_dump({"config": settings}, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def package_schema() -> dict[str, Any]:
+    """Return the schema of the package for other languages ("Pulumi Package schema").
+
+    Every argument is optional. It is also plain: like a setting, it has to be known before the deployment.
+    """
+    outputs = {camel_case(name): _output(name) for name in BillE.OUTPUTS}
+    return {
+        "name": PACKAGE,
+        "displayName": "Bill-E",
+        "version": BillE.VERSION,
+        "description": DESCRIPTION,
+        "resources": {
+            BillE.TYPE: {
+                "isComponent": True,
+                "description": BillE.DESCRIPTION,
+                "inputProperties": {key: _argument(field) for key, field in SETTINGS.items()},
+                "properties": outputs,
+                "required": sorted(outputs),
+            }
+        },
+        "language": {
+            name: {"respectSchemaVersion": True} for name in ("csharp", "go", "java", "nodejs", "python")
+        },
+    }
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: a table for each class of settings, under the first line of its docstring."""
+    return PAGE + "".join(_tables())
+
+
+def _tables() -> Iterator[str]:
+    titles: dict[str, str] = {}
+    for part in reversed(StackSettings.__mro__):
+        own = [key for key, field in SETTINGS.items() if field.name in vars(part).get("__annotations__", {})]
+        titles |= dict.fromkeys(own, str(part.__doc__).splitlines()[0].rstrip("."))
+    heading = ""
+    for key, field in SETTINGS.items():
+        if titles[key] != heading:
+            heading = titles[key]
+            yield f"\n## {heading}\n\n| setting | default | allowed | what it is |\n|---|---|---|---|\n"
+        description = field.metadata["description"]
+        yield f"| `{key}` | {_shown(_default(field))} | {_allowed(field)} | {description} |\n"
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, int):
+        return f"`{str(default).lower()}`"
+    values = default if isinstance(default, list) else [default]
+    return ", ".join(f"`{each}`" for each in values if each) or "none"
+
+
+def _allowed(field: Field[Any]) -> str:
+    if _type(field) == _TYPES[bool]:
+        return "true, false"
+    return "; ".join(check.allowed for check in field.metadata["checks"])
+
+
+def _argument(field: Field[Any]) -> dict[str, Any]:
+    type_, default = _type(field), _default(field)
+    if isinstance(default, list):
+        # In a schema, lists can't have defaults.
+        listed = ", ".join(default) or "none"
+        return {**type_, "plain": True, "description": f"{_described(field)} (default: {listed})"}
+    return {**type_, "plain": True, "description": _described(field), "default": default}
+
+
+def _output(name: str) -> dict[str, Any]:
+    kind, description = BillE.OUTPUTS[name]
+    type_ = {"type": "object", "additionalProperties": {"type": "string"}} if kind is dict else _TYPES[kind]
+    return {**type_, "description": description}
+
+
+def _described(field: Field[Any]) -> str:
+    """Return the description of a setting, and for a number the limits."""
+    description = str(field.metadata["description"])
+    return f"{description}: {_allowed(field)}" if _type(field) == _TYPES[int] else description
+
+
+def _default(field: Field[Any]) -> Any:
+    return list(field.default) if isinstance(field.default, tuple) else field.default
+
+
+def _type(field: Field[Any]) -> dict[str, Any]:
+    return copy.deepcopy(_TYPES.get(get_type_hints(StackSettings)[field.name], _STRINGS))
