@@ -1,7 +1,7 @@
 """The AWS provider of the Pulumi engine, on the embedded AWS: `local.provider`, served as a plugin.
 
-The engine asks for each resource what it takes (Check), what has changed (Diff), and to create, read, update
-or delete it. Where the emulator is and whose key to use comes from the environment, as AWS's own variables.
+For each resource, the engine asks whether its inputs are valid (Check), what has changed (Diff), and to
+create, read, update or delete it. AWS's own environment variables name the emulator and the key to use.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ _KINDS = {
     "delete": (_PropertyDiff.DELETE, _PropertyDiff.DELETE_REPLACE),
     "update": (_PropertyDiff.UPDATE, _PropertyDiff.UPDATE_REPLACE),
 }
-"""How the engine tells a change: in place, and where it takes another resource."""
+"""What a change is to the engine: in place, and if it replaces the resource."""
 
 
 def embedded_aws(environment: Mapping[str, str], region: str) -> Aws:
     """Return the embedded AWS that the environment names, in one of its regions.
 
     Raises:
-        LocalError: a variable is missing, or the endpoint isn't on this machine: this provider is not made
-            for the real AWS.
+        LocalError: a variable is missing, or the endpoint isn't on this machine. This provider isn't made for
+            the real AWS.
 
     """
     missing = sorted(name for name in VARIABLES if not environment.get(name))
     if missing:
-        raise LocalError(f"the embedded AWS is not known: the environment lacks {', '.join(missing)}")
+        raise LocalError(f"the embedded AWS cannot be reached: the environment lacks {', '.join(missing)}")
     if urlsplit(environment[ENDPOINT]).hostname != HOST:
         raise LocalError(
             f"{ENDPOINT} is {environment[ENDPOINT]!r}; allowed: an address on {HOST}, "
-            "since this provider makes resources on the embedded AWS only"
+            "since this provider makes resources only on the embedded AWS"
         )
     return Aws(
         endpoint_url=environment[ENDPOINT],
@@ -78,7 +78,7 @@ def embedded_aws(environment: Mapping[str, str], region: str) -> Aws:
 
 
 class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
-    """The engine's view of the embedded AWS. Calls come from many threads; the clients are all it keeps."""
+    """The engine's view of the embedded AWS. Calls come from many threads; it keeps only the clients."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -86,7 +86,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     @property
     def aws(self) -> Aws:
-        """The clients; there are none before `Configure`."""
+        """The clients, which `Configure` makes."""
         if self._aws is None:
             raise LocalError("the provider was not configured")
         return self._aws
@@ -159,7 +159,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=made.id, properties=to_struct({**inputs, **made.outputs}))
 
     def create(self, type_: str, name: str, inputs: Properties) -> Created:
-        """Make a resource: what a test replaces to have it fail."""
+        """Make a resource. A test replaces this to make it fail."""
         return provider.create(self.aws, type_, name, inputs)
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -215,14 +215,14 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
 @contextmanager
 def _told(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
-    """Tell the engine of a failure in one sentence, which it prints beside the resource."""
+    """Tell the engine about a failure in one sentence, which it prints beside the resource."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 (the engine would print the stack of anything else)
         known = isinstance(error, LocalError | BotoCoreError | ClientError)
         text = str(error) if known else f"{type(error).__name__}: {error}"
         label = _label(urn) if urn else ""
-        # The provider names the resource by itself.
+        # The provider has named the resource already.
         named = text if text.startswith(label) else f"{label}: {text}"
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, named)
 
@@ -244,7 +244,7 @@ def _existing(id_: str, inputs: Properties, outputs: Properties) -> Existing:
 
 
 def _known(inputs: Properties) -> Properties:
-    """Return plain inputs that are all known, as they are once the preview is over."""
+    """Return plain inputs, all of which are known once the preview is over."""
     values: Properties = plain(public(inputs))
     missing = sorted(unknown_paths(values))
     if missing:
@@ -253,10 +253,10 @@ def _known(inputs: Properties) -> Properties:
 
 
 def _as_they_were(marked: Properties, before: Mapping[str, Any], found: Mapping[str, Any]) -> Properties:
-    """Spell what was found as the engine did, marks and its own properties included, where it is the same."""
+    """Spell what was found as the engine did, with its marks and own properties, wherever it is the same."""
     own = {name: value for name, value in marked.items() if name.startswith("__")}
     return own | {
-        # An archive that is the same is the very object that was handed over.
+        # An unchanged archive is the very object that was handed over.
         name: marked[name] if name in before and (before[name] is now or is_same(before[name], now)) else now
         for name, now in found.items()
     }
@@ -282,7 +282,7 @@ def _label(urn: str) -> str:
 
 
 def main(make: Callable[[Mapping[str, str]], AwsPlugin] = AwsPlugin) -> None:
-    """Serve the provider to the engine that started this process."""
+    """Serve the engine that started this process."""
     plugin.serve(
         lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(make(os.environ), server)
     )

@@ -1,4 +1,4 @@
-"""``python -m local pulumi``: the Pulumi CLI against the embedded AWS that `make local` keeps up."""
+"""``python -m local pulumi``: the Pulumi CLI against the embedded AWS that `make local` runs."""
 
 from __future__ import annotations
 
@@ -25,26 +25,28 @@ PLUGINS = {
     "pulumi-resource-aws": "local.engine.aws_plugin",
     "pulumi-language-python": "local.engine.language_host",
 }
-"""Name of a plugin's executable to the module that it is."""
+"""The name of each plugin's executable, and the module that it runs."""
 
-DESCRIBED = ("endpoint_url", "region", "ca_bundle", "state_folder")
-ADMINISTRATOR = ("administrator_access_key_id", "administrator_secret_access_key")
-"""What is needed of the description that `make local` writes."""
+DESCRIBED = (
+    *("endpoint_url", "region", "ca_bundle", "state_folder"),
+    *("administrator_access_key_id", "administrator_secret_access_key"),
+)
+"""The parts of the description that `make local` writes which the CLI needs."""
 
 KEPT_VARIABLES = ("PULUMI_DEBUG_", "PULUMI_PARALLEL", "PULUMI_DISABLE_", "PULUMI_SKIP_CONFIRMATIONS")
-"""What stays of the caller's ``PULUMI_`` variables; the others would lead to another state or account."""
+"""The user's ``PULUMI_`` variables that are kept; others could lead to another state or account."""
 
 MARK = "embedded-aws"
-"""The file in a state folder that names the run of the embedded AWS that the state is of."""
+"""The file in a state folder that names the run of the embedded AWS to which the state belongs."""
 
 
 def run_pulumi(arguments: Sequence[str], described_in: Path, state: str | None) -> NoReturn:
     """Become the Pulumi CLI with these arguments, on the embedded AWS that the file describes.
 
-    Its state is in the folder ``state``, or beside the emulator's own data, with which it goes.
+    The state is in the folder ``state``, or beside the emulator's own data, which is deleted at the end.
 
     Raises:
-        LocalError: there is no CLI or no embedded AWS, or the state is of something else.
+        LocalError: there is no CLI or no embedded AWS, or the state belongs to something else.
 
     """
     pulumi = tools.find_pulumi()
@@ -64,10 +66,10 @@ def run_pulumi(arguments: Sequence[str], described_in: Path, state: str | None) 
 def pulumi_environment(
     own: Mapping[str, str], pulumi: Path, state: Path, description: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return the environment in which ``pulumi`` uses the embedded AWS and no other account or state.
+    """Return environment variables with which ``pulumi`` uses the embedded AWS and no other account or state.
 
-    Of the caller's environment, the variables of AWS and Pulumi are left out. The plugins' executables and
-    the CLI's home go into the folder ``state``.
+    Of the user's ``own`` variables, those of AWS and Pulumi are left out. The plugins' executables and the
+    CLI's home go into the folder ``state``.
     """
     kept = {
         name: value
@@ -94,9 +96,9 @@ def pulumi_environment(
 
 
 def install_plugins(folder: Path, pulumi: Path, modules: Mapping[str, str] = PLUGINS) -> Path:
-    """Write an executable for each plugin into ``folder``, and return it.
+    """Write an executable for each plugin into ``folder``, and return the folder.
 
-    The host of Python programs is left out where the CLI brings its own.
+    The host of Python programs is left out if the CLI brings its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, module in modules.items():
@@ -110,10 +112,10 @@ def install_plugins(folder: Path, pulumi: Path, modules: Mapping[str, str] = PLU
 
 
 def claim_state(folder: Path, identity: str) -> None:
-    """Make ``folder`` the place of state for an embedded AWS, which ``identity`` names.
+    """Make ``folder`` hold the state of the embedded AWS that ``identity`` names.
 
     Raises:
-        LocalError: it holds the state of another program, of another AWS, or something else altogether.
+        LocalError: it holds the state of another program or another AWS, or something else altogether.
         OSError: it cannot be written.
 
     """
@@ -131,7 +133,7 @@ def claim_state(folder: Path, identity: str) -> None:
         )
     if not mark.is_file() and folder.is_dir() and any(folder.iterdir()):
         raise LocalError(
-            f"--state {folder} is not empty, and no state of an embedded AWS: name another folder"
+            f"--state {folder} is not empty, and holds no state of an embedded AWS: name another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(identity)
@@ -139,9 +141,9 @@ def claim_state(folder: Path, identity: str) -> None:
 
 
 def make_project(folder: Path) -> Path:
-    """Make a project that runs this repository's program, with settings files of its own, and return it.
+    """Make a project that runs this repository's program with its own settings files; return its folder.
 
-    `pulumi config set` writes into a settings file: those of the repository are for other deployments.
+    `pulumi config set` writes to a settings file, and those of the repository are for other deployments.
     """
     folder.mkdir(parents=True, exist_ok=True)
     project = _project()
@@ -155,9 +157,9 @@ def make_project(folder: Path) -> Path:
 
 
 def _mend(folder: Path) -> None:
-    """Remove the files that a killed CLI has begun and not written: it would not get past them again.
+    """Remove the empty files of a killed CLI, which would stop the next one.
 
-    They hold the attributes of the checkpoint beside them, which Pulumi writes anew.
+    They are for the attributes of the checkpoint beside them, which Pulumi writes again.
     """
     for attributes in (folder / ".pulumi").rglob("*.attrs"):
         if attributes.stat().st_size == 0:
@@ -177,7 +179,7 @@ def _project() -> dict[str, Any]:
 
 
 def _identity(description: Mapping[str, Any]) -> str:
-    """Name this run of the embedded AWS: its key is made anew each time."""
+    """Name this run of the embedded AWS, which has a new key each time."""
     return f"{description['endpoint_url']} {description['administrator_access_key_id']}\n"
 
 
@@ -190,7 +192,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise LocalError(f"{path} does not describe an embedded AWS ({error}); {hint}") from error
     given = description if isinstance(description, dict) else {}
-    if not all(isinstance(given.get(name), str) for name in (*DESCRIBED, *ADMINISTRATOR)):
+    if not all(isinstance(given.get(name), str) for name in DESCRIBED):
         raise LocalError(f"{path} does not describe an embedded AWS; {hint}")
     if not Path(given["ca_bundle"]).is_file() or not is_reachable(given["endpoint_url"]):
         raise LocalError(f"the embedded AWS that {path} describes is no longer running; {hint}")
@@ -198,7 +200,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _select_stack(pulumi: Path, environment: Mapping[str, str], project: Path) -> None:
-    """Have the stack of `Pulumi.local.yaml` selected, so that every command has one from the first on."""
+    """Select the stack of `Pulumi.local.yaml`, so that even the first command has one."""
     folder = Path(environment["PULUMI_HOME"], "workspaces")
     if folder.is_dir() and any(folder.iterdir()):
         return

@@ -1,7 +1,7 @@
 """The host of Python programs and plugins, for the engine that is built here from its Go module.
 
-The official CLI comes with a host of its own, which is used where there is one. This one runs a program in
-its own process, with the Python that it runs in.
+The official CLI comes with a host of its own, which is used instead. This one runs a program in its own
+process, with its own Python.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from local.engine import plugin
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """Answers what the engine asks of a language; ``engine`` is the engine's address."""
+    """Answers the engine's questions about Python programs; ``engine`` is the engine's address."""
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version=metadata.version("pulumi"))
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
-        # The one plugin that a program needs is on the PATH: none is to be downloaded.
+        # The only plugin that a program needs is on the PATH, so none has to be downloaded.
         return language_pb2.GetRequiredPackagesResponse()
 
     def About(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -94,7 +94,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
 
 def _run(program: Path, parallel: int) -> bool:
-    """Run a program to its end; what is wrong with it is told to the engine, as its error."""
+    """Run a program to its end, and tell the engine what is wrong with it."""
 
     def body() -> None:
         runpy.run_path(str(program), run_name="__main__")
@@ -116,7 +116,7 @@ def _run(program: Path, parallel: int) -> bool:
 
 
 def _output(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield what a process prints, as it comes: the name of the stream, and some bytes."""
+    """Yield what a process prints, as it comes: the name of the stream and some bytes."""
     printed: SimpleQueue[tuple[str, bytes]] = SimpleQueue()
 
     def pump(name: str, stream: IO[bytes]) -> None:
@@ -137,7 +137,7 @@ def _output(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    """Serve the host to the engine, whose address is the last argument."""
+    """Serve the engine, whose address is the last argument."""
     host = LanguageHost(engine=sys.argv[-1])
     plugin.serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server))
 

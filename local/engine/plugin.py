@@ -1,4 +1,4 @@
-"""A plugin of the Pulumi engine: a gRPC server on a free port that it tells the engine on stdout."""
+"""A plugin of the Pulumi engine: a gRPC server on a free port, which it prints for the engine."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from concurrent import futures
 import grpc
 
 MESSAGE_BYTES = 400 * 1024 * 1024
-"""The largest message, as Pulumi's own SDKs set it."""
+"""The size of the largest message, as in Pulumi's own SDKs."""
 
 WORKERS = 16
-"""How many calls are answered at the same time; the engine makes as many as there are cores, times four."""
+"""How many calls are answered at the same time. The engine makes four for each core."""
 
 PARENT_SECONDS = 0.2
-"""How often a plugin looks whether its engine is still there."""
+"""How often a plugin checks that its engine is still there."""
 
 
 def serve(register: Callable[[grpc.Server], None]) -> None:
-    """Serve what ``register`` adds to the server, until the engine ends this process, or ends itself."""
+    """Serve what ``register`` adds to the server, until the engine ends this process or itself."""
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=WORKERS),
         options=[
@@ -35,7 +35,7 @@ def serve(register: Callable[[grpc.Server], None]) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # At once, without waiting for threads: the engine has every answer that it wants by then.
+        # At once, without waiting for threads: by then, the engine has every answer that it wants.
         signal.signal(number, lambda *_: os._exit(0))
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.stdout.write(f"{port}\n")
@@ -44,7 +44,7 @@ def serve(register: Callable[[grpc.Server], None]) -> None:
 
 
 def _end_with(engine: int) -> None:
-    """End when the engine's process is gone, also of SIGKILL: nobody would take an answer any more."""
+    """End once the engine's process is gone, even if it was killed: nobody is left to answer."""
     while os.getppid() == engine:
         time.sleep(PARENT_SECONDS)
     os._exit(1)

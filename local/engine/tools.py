@@ -1,7 +1,7 @@
 """Finding and building the programs that come from Go modules: ``python -m local.engine.tools``.
 
-Each is built from a module under ``go/``, whose `go.mod` names its version and `go.sum` the hash of all its
-sources. What is on the PATH is taken before what would be built.
+Each is built from a module in ``go/``, whose `go.mod` names its version and whose `go.sum` holds the hashes
+of all its sources. A program on the PATH is used instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUILT = REPOSITORY / ".build" / "engine"
 INSTALL_PULUMI = "https://www.pulumi.com/docs/install/"
 INSTALL_GO = "https://go.dev/doc/install"
 PULUMI_NEEDED = (3, 231)
-"""The release of the SDK that the program needs at least (pyproject.toml). Tried is the one that is built."""
+"""The oldest release that the program's SDK allows (pyproject.toml). The one that is built is tested."""
 
 VERSION_TIMEOUT_SECONDS = 60
 
@@ -55,9 +55,9 @@ TOOLS = (PULUMI, YAML_HOST, ACTIONLINT)
 
 
 def find(tool: Tool) -> Path | None:
-    """Return the program on the PATH, or the one that was built from today's module, if there is one.
+    """Return the program on the PATH, or the one built from the module as it is now, if there is one.
 
-    A Pulumi CLI on the PATH that is too old, or doesn't run, is passed over.
+    A Pulumi CLI on the PATH that is too old or doesn't run is ignored.
     """
     on_path = shutil.which(tool.name)
     if on_path and (tool is not PULUMI or _fault(Path(on_path)) is None):
@@ -83,7 +83,7 @@ def find_pulumi() -> Path:
 
 
 def build(tool: Tool) -> Path:
-    """Return the program, built now if it is neither on the PATH nor built already.
+    """Return the program, and build it if it is neither on the PATH nor built already.
 
     Raises:
         LocalError: there is no Go, it is too old, or it cannot build the program.
@@ -131,7 +131,7 @@ def _digest(tool: Tool) -> str:
 
 
 def _module_version(tool: Tool) -> str:
-    """Return the version of the module that `go.mod` takes the tool from, without its ``v``."""
+    """Return the version of the tool's module in `go.mod`, without the ``v``."""
     text = (MODULES / tool.module / "go.mod").read_text()
     (package,) = re.findall(r"^tool (\S+)$", text, re.MULTILINE)
     versions: dict[str, str] = dict(re.findall(r"^\s(\S+) v(\S+)", text, re.MULTILINE))

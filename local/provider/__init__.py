@@ -1,7 +1,7 @@
 """The provider of the embedded AWS: from a Pulumi resource to the AWS calls that make, change and delete it.
 
-Each module holds the resource types of one service, with the input properties that are applied. Anything else
-is refused: what runs here is what the program says.
+Each module holds the resource types of one service, with the input properties that it applies. Any other type
+or property is refused, so that what runs here is what the program says.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ GONE = {
     "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",
 }
-"""The codes with which AWS says of a resource, or of what it belongs to, that it doesn't exist."""
+"""The error codes for a resource that doesn't exist, or whose parent doesn't."""
 
 
 def check(type_: str, name: str, inputs: Inputs) -> None:
-    """Check the type of a resource and the names of its inputs; their values needn't be known yet.
+    """Check the type of a resource and the names of its inputs, whose values needn't be known yet.
 
     Raises:
         LocalError: the type or one of the inputs is not known here.
@@ -98,22 +98,22 @@ def create(aws: Aws, type_: str, name: str, inputs: Inputs) -> Created:
 
     """
     check(type_, name, inputs)
-    with _told(type_, name), _missing_inputs_told():
+    with _resource_named(type_, name), _missing_inputs_named():
         return _known(type_, name).create(aws, name, inputs)
 
 
 def read(aws: Aws, type_: str, resource: Existing) -> Inputs | None:
-    """Return the inputs of a resource as AWS has them now; ``None`` if it is gone.
+    """Return the inputs of a resource as AWS has them now; ``None`` if the resource is gone.
 
-    What means the same as the inputs that were last applied is spelled as they are. What nobody asked for is
-    left out, unless somebody has switched it on.
+    A value that means the same as the one last applied is spelled like it. Properties that nobody asked for
+    are left out, unless somebody has switched them on.
 
     Raises:
         LocalError: the type is not known here, or AWS refuses the call.
 
     """
     known = _known(type_, resource.id)
-    with _told(type_, resource.id):
+    with _resource_named(type_, resource.id):
         try:
             found = known.read(aws, resource)
         except ClientError as error:
@@ -128,7 +128,7 @@ def read(aws: Aws, type_: str, resource: Existing) -> Inputs | None:
 def update(aws: Aws, type_: str, name: str, resource: Existing, inputs: Inputs) -> Mapping[str, Any]:
     """Change a resource in place to ``inputs``, as far as they differ from those last applied.
 
-    It returns the outputs that AWS decided on, beyond the inputs.
+    Return the outputs that AWS decided on in addition to the inputs.
 
     Raises:
         LocalError: the type or one of the inputs is not known here, or AWS refuses the call.
@@ -137,19 +137,19 @@ def update(aws: Aws, type_: str, name: str, resource: Existing, inputs: Inputs) 
     check(type_, name, inputs)
     known = _known(type_, name)
     different = difference(resource, inputs, known.defaults)
-    with _told(type_, name), _missing_inputs_told():
+    with _resource_named(type_, name), _missing_inputs_named():
         return known.update(aws, Change(name=name, resource=resource, inputs=inputs, different=different))
 
 
 def delete(aws: Aws, type_: str, resource: Existing) -> None:
-    """Delete a resource, as far as AWS lets it; nothing happens if it is gone already.
+    """Delete a resource, as far as AWS allows; if it is gone already, nothing happens.
 
     Raises:
-        LocalError: the type is not known here, or AWS refuses: it still holds something, or is protected.
+        LocalError: the type is not known here, or AWS refuses since the resource is not empty, or protected.
 
     """
     known = _known(type_, resource.id)
-    with _told(type_, resource.id):
+    with _resource_named(type_, resource.id):
         try:
             known.delete(aws, resource)
         except ClientError as error:
@@ -158,7 +158,7 @@ def delete(aws: Aws, type_: str, resource: Existing) -> None:
 
 
 def replaced_by(type_: str, changed: Collection[str]) -> list[str]:
-    """Return which of the changed inputs AWS can't change on an existing resource, sorted.
+    """Return those of the changed inputs that AWS can't change on an existing resource, sorted.
 
     Raises:
         LocalError: the type is not known here.
@@ -182,8 +182,8 @@ def _is_gone(error: ClientError) -> bool:
 
 
 @contextlib.contextmanager
-def _told(type_: str, name: str) -> Iterator[None]:
-    """Tell of a failure in one sentence that names the resource."""
+def _resource_named(type_: str, name: str) -> Iterator[None]:
+    """Name the resource in the error of a failure."""
     try:
         yield
     except (BotoCoreError, ClientError, LocalError) as error:
@@ -191,7 +191,7 @@ def _told(type_: str, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _missing_inputs_told() -> Iterator[None]:
+def _missing_inputs_named() -> Iterator[None]:
     try:
         yield
     except KeyError as error:

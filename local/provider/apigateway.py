@@ -66,7 +66,7 @@ _AUTHORIZER = fields(
 
 
 def endpoint(aws: Aws, api_id: str) -> str:
-    """Where an API is reached: by path, since its own host name doesn't resolve on every machine."""
+    """Return where an API is reached: by path, since its own host name doesn't resolve on every machine."""
     return f"{aws.endpoint_url}/_aws/execute-api/{api_id}"
 
 
@@ -179,7 +179,7 @@ def _read_integration(aws: Aws, resource: Existing) -> Inputs:
 
 def _update_integration(aws: Aws, change: Change) -> Mapping[str, Any]:
     api_id, integration = change.inputs["apiId"], change.resource.id
-    # The type cannot change, and is asked for in every update.
+    # The type cannot change, but every update has to give it.
     request = _integration_request({**change.different, "integrationType": change.inputs["integrationType"]})
     aws.client("apigatewayv2").update_integration(ApiId=api_id, IntegrationId=integration, **request)
     return {}
@@ -236,9 +236,9 @@ def _authorizer_request(inputs: Inputs) -> Any:
 
 
 def _request(inputs: Inputs, properties: Mapping[str, Any]) -> Any:
-    """Spell the inputs as the API does, which has the same names in another case.
+    """Spell the inputs as the API does, whose names differ only in case.
 
-    The ids in the path of a request, which differ, and tags, whose keys are data, are left to the caller.
+    Left out are the id of the API, which is in the path of a request, and tags, whose keys are data.
     """
     return pascal({name: inputs.get(name) for name in properties if name not in ("apiId", "tags")})
 
@@ -309,7 +309,7 @@ RESOURCE_TYPES = {
         defaults={
             "connectionType": "INTERNET",
             "description": "",
-            # POST for a Lambda function, which knows no other.
+            # POST for a Lambda function, which takes no other method.
             "integrationMethod": ANY,
             "payloadFormatVersion": "1.0",
             "timeoutMilliseconds": ANY,

@@ -14,10 +14,10 @@ from local import LocalError
 
 
 def zip_bytes(archive: Any) -> bytes:
-    """Pack an archive; the same content gives the same bytes, whatever its files' dates and owners are.
+    """Pack an archive. The same content gives the same bytes, whatever its files' dates and owners are.
 
     Raises:
-        LocalError: a file is missing, or the archive or an asset in it is of a kind that is not local.
+        LocalError: a file is missing, or the archive or an asset in it isn't on this machine.
 
     """
     if isinstance(archive, pulumi.FileArchive) and Path(archive.path).is_file():
@@ -45,7 +45,7 @@ def _files(item: Any, name: str) -> Iterator[tuple[str, bytes]]:
             yield name, item.text.encode()
         case _:
             raise LocalError(
-                f"cannot pack {type(item).__name__} {name!r}: code comes from files, folders and strings"
+                f"cannot pack {type(item).__name__} {name!r}: code has to be files, folders or strings"
             )
 
 

@@ -41,7 +41,7 @@ _ALARM = {
     "treatMissingData": "TreatMissingData",
     "unit": "Unit",
 }
-"""Input property to parameter."""
+"""Input properties, and the parameters that take them."""
 
 
 def _create_alarm(aws: Aws, name: str, inputs: Inputs) -> Created:
@@ -131,7 +131,7 @@ RESOURCE_TYPES = {
         replaces=frozenset({"name"}),
         defaults={
             "actionsEnabled": True,
-            # The emulator names one beside an extended statistic, too; AWS has one or the other.
+            # The emulator returns one beside an extended statistic; AWS has one or the other.
             "statistic": ANY,
             "treatMissingData": "missing",
         },

@@ -1,7 +1,7 @@
 """What AWS has, in the program's words: a value that means the same keeps the spelling of the program.
 
-AWS writes JSON anew, returns numbers as text, doesn't keep the order of most lists, and adds its defaults.
-None of that is a difference.
+AWS reformats JSON, returns numbers as text, doesn't keep the order of most lists, and adds its defaults. None
+of that is a difference.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 from local.provider.schema import ANY, Inputs, Shape
 
 ORDERED = {"corsRules", "layers"}
-"""The lists whose order has a meaning: the first CORS rule that fits is taken, a later layer overwrites."""
+"""The lists whose order matters: the first matching CORS rule applies, and later layers overwrite."""
 
 
 def as_written(written: Inputs, found: Inputs, shape: Shape, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return what AWS has, as the program would write it.
 
-    Properties that ``found`` doesn't hold cannot be read: they stay as they are written.
+    Properties that are not in ``found`` cannot be read, so they stay as they are written.
     """
     kept = {name: value for name, value in written.items() if name not in found and value is not None}
     merged = {name: _value(name, written.get(name), value, shape, defaults) for name, value in found.items()}
@@ -64,7 +64,7 @@ def _object(
 def _objects(
     name: str, written: list[Inputs], found: list[Inputs], shape: Shape, defaults: Mapping[str, Any]
 ) -> list[Any] | None:
-    """Put what is found beside what is written: at the place of one that means the same, if there is one."""
+    """Order what is found as it is written: each item goes to the place of one that means the same."""
     left = list(found)
     places: list[Any] = []
     for index, one in enumerate(written):
@@ -88,7 +88,7 @@ def _is_same(one: Any, other: Any, *, ordered: bool) -> bool:
 
 
 def _canonical(value: Any, ordered: bool = True) -> str:
-    """Write a value so that equal meanings are equal texts; AWS writes flags and numbers as JSON does."""
+    """Write a value so that equal meanings give equal texts. AWS writes flags and numbers as JSON does."""
     if isinstance(value, str):
         return _canonical_text(value)
     if isinstance(value, Mapping):

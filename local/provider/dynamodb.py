@@ -59,7 +59,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
 
 
 def _undo(aws: Aws, table: str, inputs: Inputs) -> None:
-    """Delete a table whose creation failed. Neither its protection nor its own creation may be in the way."""
+    """Delete a table whose creation failed, once it is active and no longer protected."""
     _wait_until_active(aws, table)
     if inputs.get("deletionProtectionEnabled"):
         aws.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
@@ -103,7 +103,7 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
 
 
 def _table_updates(change: Change) -> Iterator[Any]:
-    """Yield the requests that an update takes: DynamoDB does one thing at a time."""
+    """Yield the requests that make an update: DynamoDB does one thing at a time."""
     different = change.different
     for name, parameter in {
         "billingMode": "BillingMode",
@@ -123,7 +123,7 @@ def _table_updates(change: Change) -> Iterator[Any]:
 
 
 def _index_updates(change: Change) -> Iterator[dict[str, Any]]:
-    """Yield what becomes of each index: its throughput can change in place, for the rest it is built anew."""
+    """Yield the change of each index. Only its throughput can change in place; otherwise it is rebuilt."""
     old, new = (
         {index["name"]: index for index in inputs.get("globalSecondaryIndexes") or []}
         for inputs in (change.resource.inputs, change.inputs)
@@ -173,7 +173,7 @@ def _index(index: Inputs) -> dict[str, Any]:
 
 
 def _index_as_input(index: Any, inputs: Inputs) -> Inputs:
-    """Name the keys of an index as the program does, which can name them in two ways."""
+    """Name the keys of an index in the way that the program does; it has two."""
     written = (one for one in inputs.get("globalSecondaryIndexes") or [] if one["name"] == index["IndexName"])
     if any(one.get("keySchemas") for one in written):
         keys: dict[str, Any] = {"keySchemas": camel(index["KeySchema"], fields("attributeName", "keyType"))}

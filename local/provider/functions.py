@@ -31,7 +31,7 @@ FUNCTION_NAME_LENGTH = 64
 STATEMENT_ID_LENGTH = 100
 
 INVOCATION_PATH = "path/2015-03-31/functions/{arn}/invocations"
-"""Where API Gateway calls a function, within the ARN that it names it by."""
+"""The end of the ARN by which API Gateway calls a function."""
 
 _CONFIGURATION = {
     "description": "Description",
@@ -42,14 +42,14 @@ _CONFIGURATION = {
     "runtime": "Runtime",
     "timeout": "Timeout",
 }
-"""Input property to parameter, as they are."""
+"""Input properties, and the parameters that take them unchanged."""
 
 _BLOCKS = {
     "ephemeralStorage": fields("size"),
     "loggingConfig": fields("logFormat", "logGroup", "applicationLogLevel", "systemLogLevel"),
     "tracingConfig": fields("mode"),
 }
-"""Objects whose properties have the same names in AWS's spelling."""
+"""Objects whose properties AWS names in the same way, in its own spelling."""
 
 _FUNCTION = fields(
     *("name", "architectures", "code", "packageType", "publish", "reservedConcurrentExecutions", "tags"),
@@ -98,7 +98,7 @@ def _read_function(aws: Aws, resource: Existing) -> Inputs:
         "packageType": configuration.get("PackageType"),
         "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         "tags": found.get("Tags"),
-        # What somebody else uploaded has no archive here.
+        # Code that somebody else uploaded has no archive here.
         **({} if configuration["CodeSha256"] == applied else {"code": None}),
     }
 
@@ -143,7 +143,7 @@ def _configuration(inputs: Inputs) -> dict[str, Any]:
 
 
 def _reserve(aws: Aws, function: str, executions: int) -> None:
-    """Reserve concurrent executions; -1 stands for none of its own, 0 for no execution at all."""
+    """Reserve concurrent executions: -1 reserves none, and 0 stops the function."""
     functions = aws.client("lambda")
     if executions >= 0:
         functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=executions)
@@ -152,7 +152,7 @@ def _reserve(aws: Aws, function: str, executions: int) -> None:
 
 
 def _wait_until_updated(aws: Aws, function: str) -> None:
-    """Wait for the last update, during which Lambda refuses another one."""
+    """Wait for the last update to end, since Lambda refuses another one until then."""
     often: Any = {"Delay": 0.1, "MaxAttempts": 600}
     waiter = aws.client("lambda").get_waiter("function_updated_v2")
     waiter.wait(FunctionName=function, WaiterConfig=often)

@@ -23,7 +23,7 @@ from local.provider.schema import (
 
 ALIAS_NAME_LENGTH = 256
 GONE = {"PendingDeletion", "PendingReplicaDeletion"}
-"""The states of a key that was deleted. Until its window is over, its deletion can be cancelled."""
+"""The states of a deleted key. Until the window is over, the deletion can be cancelled."""
 
 
 def _create(aws: Aws, _name: str, inputs: Inputs) -> Created:

@@ -30,7 +30,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     s3 = aws.client("s3")
     bucket = physical_name(inputs, name.lower(), property_name="bucket", max_length=BUCKET_NAME_LENGTH)
     _refuse_if_there(aws, bucket)
-    # The region where S3 began has no name there (S3 API Reference, CreateBucket).
+    # S3's first region has no name here (S3 API Reference, CreateBucket).
     place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
     s3.create_bucket(
         Bucket=bucket,
@@ -46,7 +46,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
 
 
 def _refuse_if_there(aws: Aws, bucket: str) -> None:
-    """Refuse a bucket that this account has already, which us-east-1 would answer as if it had made it."""
+    """Refuse a bucket that this account already has: us-east-1 would answer as if it had made it."""
     try:
         aws.client("s3").head_bucket(Bucket=bucket)
     except ClientError:
@@ -90,11 +90,11 @@ def _tags(aws: Aws, bucket: str) -> dict[str, str]:
 def _empty(aws: Aws, bucket: str) -> None:
     """Delete every version, then every delete marker, as the Terraform provider's ``emptyBucket`` does.
 
-    Under Object Lock that bypasses retention in governance mode, with the right to do so, and ends legal
-    holds. S3 refuses what is retained in compliance mode.
+    Under Object Lock, this bypasses retention in governance mode, which takes a right of its own, and ends
+    legal holds. S3 refuses to delete what is retained in compliance mode.
 
     Raises:
-        LocalError: something is retained; it names the first.
+        LocalError: something is retained; the error names the first such version.
 
     """
     s3 = aws.client("s3")

@@ -1,4 +1,4 @@
-"""What a resource type takes and does: its row in the provider's table, and what the rows are made of."""
+"""Resource types: what a row of the provider's table holds, and what rows are made of."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Inputs = Mapping[str, Any]
 """The inputs of a resource as the program registers them: camelCase keys, values resolved."""
 
 Shape = Mapping[str, "Shape | None"]
-"""The properties that may be present: with their own shape, or ``None`` where any value may be given."""
+"""The properties that may be given, each with its own shape, or ``None`` if it takes any value."""
 
 ANY = object()
-"""As a default: AWS or another resource decides on the property when the program doesn't give it."""
+"""As a default: if the program doesn't give the property, AWS or another resource decides on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """A resource that exists now: its id, and the outputs that AWS decided beyond the inputs."""
+    """A new resource: its id, and the outputs that AWS decided on in addition to the inputs."""
 
     id: str
     outputs: Mapping[str, Any] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """A resource that was made earlier: its id, the inputs as last applied, and its whole state.
+    """A resource that was made earlier: its id, the inputs that were last applied, and its whole state.
 
     ``outputs`` holds inputs and outputs together, as Pulumi's state does.
     """
@@ -50,7 +50,7 @@ class Change:
     """An update in place.
 
     ``different`` holds the properties of ``inputs`` that differ from those last applied. A property that the
-    program no longer gives is there with its default, unless AWS decides that (`ANY`).
+    program no longer gives has its default there, and is left out if AWS decides on it (`ANY`).
     """
 
     name: str
@@ -63,20 +63,20 @@ class Change:
 class ResourceType:
     """One row of the provider's table.
 
-    ``create`` takes the clients, the resource's logical name and its checked inputs. If it fails, nothing is
-    left behind: Pulumi learns of a resource only when its creation has succeeded, and makes another one next
-    time. Where a call can fail after the resource exists, `undone_on_failure` deletes the resource.
+    ``create`` takes the clients, the resource's logical name and its checked inputs. If it fails, it leaves
+    nothing behind: Pulumi only knows of a resource whose creation has succeeded, and otherwise makes another
+    one next time. If a call can fail once the resource exists, `undone_on_failure` deletes the resource.
 
-    ``read`` returns the properties that can be read from AWS, each with what AWS has, or with ``None`` if it
-    has nothing; properties that it doesn't return stay as they are. If the resource is gone, it returns
+    ``read`` returns the properties that can be read from AWS, each with AWS's value, or ``None`` if there is
+    none. Properties that ``read`` doesn't return stay as they are. If the resource is gone, ``read`` returns
     ``None`` or lets AWS's own error through.
 
-    ``defaults`` is what AWS takes for a property that isn't given, at any depth.
+    ``defaults`` holds the values that AWS uses for properties that aren't given, at any depth.
 
     ``replaces`` names the properties that AWS cannot change on an existing resource. pulumi-aws 7 takes them
-    from the schema of the Terraform provider that it is built on (``ForceNew``); its own docstrings speak of
-    replacement for layers alone. These files of hashicorp/terraform-provider-aws, below ``internal/service``,
-    were compared with the table, though not in the very version that pulumi-aws is built on:
+    from the schema of the Terraform provider that it is built on (``ForceNew``); its own docstrings mention
+    replacement for layers only. These files of hashicorp/terraform-provider-aws, below ``internal/service``,
+    were compared with the table, though not in the exact version that pulumi-aws is built on:
 
     - ``apigatewayv2/``: ``api.go``, ``authorizer.go``, ``integration.go``, ``route.go``, ``stage.go``
     - ``dynamodb/table.go``, ``iam/role.go``, ``kms/key.go``, ``logs/group.go``
@@ -105,10 +105,10 @@ def configuration(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> ResourceType:
-    """Build the type of a configuration: one call puts it, however it was before.
+    """Build the type of a configuration, which one call puts as a whole.
 
-    It belongs to the resource that the property ``of`` names, whose id it shares. ``put`` takes the logical
-    name and the inputs; ``get`` that id and the inputs as last applied; ``remove`` the id.
+    It belongs to the resource that the property ``of`` names, and shares its id. ``put`` takes the logical
+    name and the inputs; ``get`` takes that id and the inputs last applied; ``remove`` takes the id.
     """
 
     def create(aws: Aws, name: str, inputs: Inputs) -> Created:
@@ -138,7 +138,7 @@ def configuration(
 
 @contextlib.contextmanager
 def undone_on_failure(undo: Callable[[], object]) -> Iterator[None]:
-    """Call ``undo`` if the rest of a creation fails. The error that is raised is always the first one."""
+    """Call ``undo`` if the rest of a creation fails, and raise the first error in any case."""
     try:
         yield
     except Exception:
@@ -148,7 +148,7 @@ def undone_on_failure(undo: Callable[[], object]) -> Iterator[None]:
 
 
 def never_updated(_aws: Aws, change: Change) -> Mapping[str, Any]:
-    """Update nothing: whatever AWS holds of such a resource forces a replacement."""
+    """Update nothing: a change of anything that AWS holds forces a replacement."""
     del change
     return {}
 
@@ -174,7 +174,7 @@ def _known(default: Any) -> Any:
 
 
 def fields(*names: str, **nested: Shape) -> Shape:
-    """Build a shape: ``names`` take any value, ``nested`` are objects, or lists of objects, of a shape."""
+    """Build a shape: ``names`` take any value; ``nested`` are objects of a shape, or lists of them."""
     return {**dict.fromkeys(names), **nested}
 
 
@@ -197,7 +197,7 @@ def unknown_properties(value: Any, shape: Shape, path: str = "") -> Iterator[str
 def physical_name(inputs: Inputs, logical_name: str, *, property_name: str = "name", max_length: int) -> str:
     """Take the name that the program gives, or make one as Pulumi does: ``<logical name>-<7 hex digits>``.
 
-    With a prefix (``namePrefix``) it is that and the digits, as AWS providers do.
+    If the program gives a prefix (``namePrefix``), the name is the prefix and the digits, as with pulumi-aws.
     """
     given = inputs.get(property_name)
     if given is not None:
@@ -222,7 +222,7 @@ def pascal(value: Any) -> Any:
 
 
 def camel(value: Any, shape: Shape | None) -> Any:
-    """Spell what AWS returns as an input, with the properties of ``shape`` only: the opposite of `pascal`."""
+    """Spell what AWS returns as an input, with only the properties of ``shape``: the opposite of `pascal`."""
     if shape is None:
         return value
     if isinstance(value, Mapping):
@@ -233,7 +233,7 @@ def camel(value: Any, shape: Shape | None) -> Any:
 
 
 def camel_all(value: Any) -> Any:
-    """Spell all of what AWS returns as an input, so that nothing of it is hidden; dates as ISO 8601 text."""
+    """Spell everything that AWS returns as an input, so that nothing is hidden; dates as ISO 8601 text."""
     if isinstance(value, Mapping):
         return {name[0].lower() + name[1:]: camel_all(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -242,7 +242,7 @@ def camel_all(value: Any) -> Any:
 
 
 def key_value_tags(tags: Mapping[str, str] | None) -> Any:
-    """Tags as a list of ``Key`` and ``Value``."""
+    """Return tags as a list of ``Key`` and ``Value``."""
     return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
 
 
@@ -274,10 +274,10 @@ def update_tags(
 
 
 def policy_text(policy: Any) -> str:
-    """Write a policy as JSON; refuse a null in it, which is how an output that nobody set looks."""
+    """Write a policy as JSON; refuse a null in it, since that is an output that nobody set."""
     document = json.loads(policy) if isinstance(policy, str) else policy
     for path in _nulls(document):
-        raise LocalError(f"its policy has no value at {path}: an output that it is made of is missing")
+        raise LocalError(f"its policy has no value at {path}: an output is missing")
     return json.dumps(document)
 
 

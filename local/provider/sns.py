@@ -27,7 +27,7 @@ from local.provider.schema import (
 TOPIC_NAME_LENGTH = 256
 
 _ATTRIBUTES = {"displayName": "DisplayName", "kmsMasterKeyId": "KmsMasterKeyId"}
-"""Input property to topic attribute."""
+"""Input properties, and the topic attributes that they set."""
 
 _DEFAULT_POLICY_ACTIONS = (
     *("AddPermission", "DeleteTopic", "GetTopicAttributes", "ListSubscriptionsByTopic"),
@@ -76,7 +76,7 @@ def _get_policy(aws: Aws, arn: str, _written: Inputs) -> Inputs:
 
 
 def _put_default_policy(aws: Aws, arn: str) -> None:
-    """Put the policy that SNS gives a new topic, as the Terraform provider does: a topic always has one."""
+    """Put the policy of a new topic, as the Terraform provider does, since a topic always has a policy."""
     owner = arn.split(":")[4]
     policy = {
         "Version": "2008-10-17",

@@ -36,18 +36,18 @@ _ATTRIBUTES = {
     "sqsManagedSseEnabled": "SqsManagedSseEnabled",
     "visibilityTimeoutSeconds": "VisibilityTimeout",
 }
-"""Input property to queue attribute."""
+"""Input properties, and the queue attributes that they set."""
 
 _DEFAULTS = {
     "delaySeconds": 0,
     "kmsDataKeyReusePeriodSeconds": ANY,
     "kmsMasterKeyId": "",
-    # 1 MiB since August 2025; the queue knows best.
+    # 1 MiB since August 2025, so it depends on the queue.
     "maxMessageSize": ANY,
     "messageRetentionSeconds": 345600,
     "receiveWaitTimeSeconds": 0,
     "visibilityTimeoutSeconds": 30,
-    # Other resources put these too.
+    # Other resources can set these.
     "policy": ANY,
     "redriveAllowPolicy": ANY,
     "redrivePolicy": ANY,
@@ -86,7 +86,7 @@ def _delete(aws: Aws, resource: Existing) -> None:
 
 
 def _attributes(inputs: Inputs) -> dict[str, str]:
-    """Queue attributes are text; a policy is JSON text, a flag is ``true`` or ``false``."""
+    """Write queue attributes, which are text: a policy is JSON, a flag is ``true`` or ``false``."""
     return {
         attribute: policy_text(inputs[name]) if "olicy" in name else _text(inputs[name])
         for name, attribute in _ATTRIBUTES.items()
@@ -115,7 +115,7 @@ def _value(text: str) -> Any:
 
 
 def _policy(name: str) -> ResourceType:
-    """Build the type of a policy of a queue: the attribute that the queue's own input ``name`` sets too."""
+    """Build the type of a queue's policy: the attribute that the queue's own input ``name`` also sets."""
 
     def put(aws: Aws, _name: str, inputs: Inputs) -> None:
         attributes: Any = _attributes({name: inputs[name]})

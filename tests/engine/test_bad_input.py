@@ -163,7 +163,7 @@ def test_state_of_another_run_of_the_embedded_aws_is_refused(
     [
         ("", "name a folder on this machine"),
         ("s3://bucket", "name a folder on this machine"),
-        ("{folder}", "is not empty, and no state of an embedded AWS"),
+        ("{folder}", "is not empty, and holds no state of an embedded AWS"),
         ("{folder}/notes.txt", "is a file: name a folder"),
         ("/proc/nowhere", "cannot be written"),
     ],
