@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import boto3
-import botocore.loaders
 import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from moto import mock_aws
 from moto.dynamodb.models.table import Table
 
 from functions import log
 from functions.contract import schema
+from functions.processor import processor
+from tests.functions.account import ENVIRONMENT, Account, Calls, Clock, LedgerTable
+from tests.functions.examples import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_s3 import S3Client
 
 REGION: Final = "eu-central-1"
 
-
-SERVICE_MODELS = botocore.loaders.create_loader()
-"""botocore's descriptions of the services, read once for all tests: reading them is what takes long."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerTable:
-    """An empty ledger table in moto."""
-
-    name: str
-    client: DynamoDBClient
-
-
-@dataclass(frozen=True, kw_only=True)
-class UploadsBucket:
-    """An empty, versioned bucket in moto."""
-
-    name: str
-    client: S3Client
+SERVICE_MODELS = create_loader()
+"""botocore's descriptions of the services, read once for all sessions: reading them is what takes long."""
 
 
 @pytest.fixture(autouse=True)
-def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's real credentials or profile are in reach, and a connection that gets past moto is refused."""
 
     def refuse(_: socket.socket, address: object) -> NoReturn:
         raise AssertionError(f"a function test tried to connect to {address!r}")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(botocore.session, "create_loader", lambda *_: SERVICE_MODELS)
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {
@@ -63,24 +46,15 @@ def region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
-        "AWS_CONFIG_FILE": str(tmp_path / "no-config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "no-credentials"),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "SERVICE_NAME": "test",
-        "STACK_NAME": "test",
     }.items():
         monkeypatch.setenv(name, value)
-    return REGION
-
-
-@pytest.fixture(autouse=True)
-def between_invocations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No invocation has begun yet: an id in a line is of one that the test began itself."""
-    monkeypatch.setattr(log._formatter, "aws_request_id", log.JsonFormatter.aws_request_id)
 
 
 @pytest.fixture
-def aws(region: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     """An AWS account of this test's own, empty at first."""
     put_item, lock = Table.put_item, threading.Lock()
 
@@ -91,9 +65,7 @@ def aws(region: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]
 
     monkeypatch.setattr(Table, "put_item", put_item_atomically)
     with mock_aws():
-        core = botocore.session.get_session()
-        core.register_component("data_loader", SERVICE_MODELS)
-        session = boto3.Session(botocore_session=core, region_name=region)
+        session = boto3.Session()
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         yield session
 
@@ -128,9 +100,20 @@ def ledger_table(aws: boto3.Session) -> Iterator[LedgerTable]:
 
 
 @pytest.fixture
-def uploads_bucket(aws: boto3.Session) -> Iterator[UploadsBucket]:
-    """The uploads bucket, versioned as the program makes it."""
-    with contextlib.closing(aws.client("s3")) as client:
-        client.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": REGION})
-        client.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
-        yield UploadsBucket(name="uploads", client=client)
+def account(
+    aws: boto3.Session,
+    ledger_table: LedgerTable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Account]:
+    """A versioned bucket, the ledger, and the functions with their environment, before any invocation."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    calls, clock = Calls(), Clock()
+    monkeypatch.setattr(boto3, "client", calls.watched(boto3.client))
+    monkeypatch.setattr(processor, "datetime", clock)
+    monkeypatch.setattr(log._formatter, "aws_request_id", None)
+    with contextlib.closing(aws.client("s3")) as s3:
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield Account(s3=s3, table=ledger_table, calls=calls, clock=clock, capsys=capsys)

@@ -1,19 +1,19 @@
-"""What the function tests upload: bytes, the events that S3 sends about them, and SQS's batches of those."""
+"""What the function tests upload and record, and what S3, SQS and Lambda tell the functions about it."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote_plus
 
-from functions.contract.entry import ObjectVersion, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from functions.invocation import LambdaContext
 
@@ -22,14 +22,53 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
 PDF = b"%PDF-1.7\n"
 TEXT = b"Total: 12.00 EUR"
 
+BUCKET = "uploads"
+
 
 def upload(key: str = "lunch.png", version_id: str = "v1", uploaded_at: datetime | None = None) -> Upload:
-    """An upload to the bucket "uploads", a minute ago unless told otherwise."""
+    """An upload to the bucket, a minute ago unless told otherwise."""
     return Upload(
-        version=ObjectVersion(bucket="uploads", key=key, version_id=version_id),
+        version=ObjectVersion(bucket=BUCKET, key=key, version_id=version_id),
         uploaded_at=uploaded_at or datetime.now(UTC) - timedelta(minutes=1),
         uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.7"),
     )
+
+
+def entry(key: str, recorded_at: datetime, outcome: Outcome = Outcome.ACCEPTED, **changes: Any) -> Entry:
+    """An entry; those of different keys are of different object versions and fingerprints."""
+    made = upload(key, uploaded_at=recorded_at)
+    plain = Entry(
+        outcome=outcome,
+        upload=made,
+        recorded_at=recorded_at,
+        fingerprint=made.version.object_id,
+        size_bytes=1024,
+        media_type="image/png",
+        reason=Reason.UNSUPPORTED_TYPE if outcome is Outcome.REJECTED else None,
+        duplicate_of=made.version if outcome is Outcome.DUPLICATE else None,
+    )
+    return replace(plain, **changes)
+
+
+@dataclass(kw_only=True)
+class Stored:
+    """An object in storage. Its pieces can be made up while they are read, and are counted."""
+
+    pieces: Iterable[bytes]
+    size_bytes: int
+    sha256: str | None = None
+    pieces_read: int = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.pieces_read += 1
+            yield piece
+
+
+def stored(data: bytes, piece: int = 16, **changes: Any) -> Stored:
+    """An object that is read in pieces of so many bytes."""
+    pieces = [data[at : at + piece] for at in range(0, len(data), piece)]
+    return Stored(**{"pieces": pieces, "size_bytes": len(data), **changes})
 
 
 def s3_record(made: Upload) -> dict[str, Any]:
@@ -65,7 +104,7 @@ def s3_event(*made: Upload) -> str:
 
 
 S3_TEST_EVENT = json.dumps(
-    {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-22T10:00:00.000Z", "Bucket": "uploads"}
+    {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-22T10:00:00.000Z", "Bucket": BUCKET}
 )
 
 

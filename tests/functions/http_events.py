@@ -1,36 +1,30 @@
-"""HTTP API requests as Lambda gets them (payload format 2.0), and the context beside them."""
+"""HTTP API requests as Lambda gets them (payload format 2.0), and answers as clients get them."""
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 REQUEST_ID = "JKJaXmPLvHcESHA="
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a function reads of Lambda's context."""
-
-    aws_request_id: str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 10_000
+JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A function's response as a client sees it."""
+    """A function's response as a client gets it. ``text`` is the body as it was sent."""
 
     status: int
     headers: Mapping[str, str]
-    body: Any
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
 
     @property
     def refused_fields(self) -> list[str]:
@@ -53,8 +47,6 @@ def http_event(
     resource, _, fingerprint = unquote(path).removeprefix("/").partition("/")
     route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
     decoded = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
-    if body is not None and is_base64:
-        body = base64.b64encode(body.encode()).decode()
     return {
         "version": "2.0",
         "routeKey": route,
@@ -89,21 +81,29 @@ def http_event(
     }
 
 
-def send(handle: Callable[..., dict[str, Any]], event: dict[str, Any]) -> Answer:
-    """Let a handler answer an event, and check what holds for every answer."""
-    return sent(handle(event, Context()))
-
-
 def sent(response: Mapping[str, Any]) -> Answer:
-    """Read a response, and check what holds for every answer."""
-    headers = {name.lower(): value for name, value in response["headers"].items()}
-    assert headers["cache-control"] == "no-store"
-    body = json.loads(response["body"])
-    failed = response["statusCode"] >= 400
-    assert headers["content-type"] == ("application/problem+json" if failed else "application/json")
-    if failed:
-        assert body["status"] == response["statusCode"]
-        assert body["type"].startswith("/problems/")
-        assert body["title"]
-        assert body["detail"]
-    return Answer(status=response["statusCode"], headers=headers, body=body)
+    """Read a function's response, and check what holds for every answer to any request."""
+    status, text = response["statusCode"], response["body"]
+    assert isinstance(status, int)
+    assert not response.get("cookies")
+    assert response["isBase64Encoded"] is False
+    # ASCII without control characters: nothing that was sent can steer whatever shows the answer.
+    for shown in (*response["headers"], *response["headers"].values(), text):
+        assert isinstance(shown, str)
+        assert shown.isascii()
+        assert shown.isprintable()
+    answer = Answer(
+        status=status, headers={name.lower(): value for name, value in response["headers"].items()}, text=text
+    )
+    assert isinstance(answer.body, dict)
+    assert answer.headers["cache-control"] == "no-store"
+    if status < 400:
+        assert answer.headers["content-type"] == "application/json"
+    else:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.body["status"] == status
+        assert answer.body["type"].startswith("/problems/")
+        assert all(
+            answer.body[member] and isinstance(answer.body[member], str) for member in ("title", "detail")
+        )
+    return answer

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,51 +11,34 @@ from hypothesis import strategies as st
 
 from functions.contract import schema
 from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
-from functions.ledger.listing import (
-    LARGEST_READ,
-    READ_BUDGET,
-    Filters,
-    IndexRead,
-    Page,
-    list_newest,
-)
+from functions.ledger.listing import LARGEST_READ, READ_BUDGET, Filters, IndexRead, Page, list_newest
 from functions.ledger.store import LedgerStore
 from functions.ledger.time_index import TimeIndex
-from tests.functions.time_indexes import FakeTimeIndex, entry, newest_first
+from tests.functions.examples import entry
+from tests.functions.fake_time_index import FakeTimeIndex, newest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from functions.ledger.listing import ReadIndex
-    from tests.functions.conftest import LedgerTable
+    from tests.functions.account import LedgerTable
 
 NOW = datetime(2027, 3, 15, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 ALL = Filters()
 
 
-def listed(
-    index: FakeTimeIndex,
-    *,
-    filters: Filters = ALL,
-    limit: int = 50,
-    place: str | None = None,
-    read_budget: int = READ_BUDGET,
-) -> Page:
-    return list_newest(
-        index.read,
-        shards=index.shards,
-        filters=filters,
-        limit=limit,
-        place=place,
-        now=NOW,
-        read_budget=read_budget,
-    )
+def listed(index: Any, **options: Any) -> Page:
+    defaults: dict[str, Any] = {"filters": ALL, "limit": 50, "place": None}
+    return list_newest(index.read, shards=index.shards, now=NOW, **defaults | options)
 
 
-def walk(page_at: Callable[[str | None], Page], most_pages: int = 10_000) -> Iterator[Page]:
+def pages_of(index: Any, **options: Any) -> Iterator[Page]:
+    return walk(lambda place: listed(index, place=place, **options))
+
+
+def walk(page_at: Callable[[str | None], Page]) -> Iterator[Page]:
     place = None
-    for _ in range(most_pages):
+    for _ in range(10_000):
         page = page_at(place)
         yield page
         if page.next_place is None:
@@ -127,23 +111,21 @@ class TestWalk:
         filters=FILTERS,
         shards=st.integers(1, 9),
         limit=st.integers(1, 20),
-        read_budget=st.integers(1, 40),
+        read_budget=st.integers(1, 10) | st.integers(11, 40),
     )
-    def test_every_entry_comes_once_and_newest_first(
+    def test_every_entry_comes_once_and_newest_first_in_pages_of_bounded_cost(
         self, entries: list[Entry], filters: Filters, shards: int, limit: int, read_budget: int
     ) -> None:
         index = FakeTimeIndex(shards, entries)
+        shown: list[Entry] = []
 
-        pages = list(
-            walk(
-                lambda place: listed(
-                    index, filters=filters, limit=limit, place=place, read_budget=read_budget
-                )
-            )
-        )
+        for page in pages_of(index, filters=filters, limit=limit, read_budget=read_budget):
+            shown += page.entries
+            assert len(page.entries) <= limit
+            assert len(index.reads) < read_budget + shards, "the budget, and the round under way"
+            index.rounds.clear()
 
-        assert entries_of(iter(pages)) == passing(entries, filters)
-        assert all(len(page.entries) <= limit for page in pages)
+        assert shown == passing(entries, filters)
 
     @given(
         runs=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 40), st.sampled_from(Outcome)), max_size=6),
@@ -152,7 +134,7 @@ class TestWalk:
         limit=st.integers(1, 30),
         read_budget=st.integers(1, 6),
     )
-    def test_every_entry_comes_once_where_shards_are_filled_in_turns(
+    def test_every_entry_comes_once_when_shards_are_filled_in_turns(
         self,
         runs: list[tuple[int, int, Outcome]],
         outcome: Outcome | None,
@@ -161,12 +143,9 @@ class TestWalk:
         read_budget: int,
     ) -> None:
         entries = in_turns(runs, shards)
-        index = FakeTimeIndex(shards, entries)
-        filters = Filters(outcome=outcome)
+        index, filters = FakeTimeIndex(shards, entries), Filters(outcome=outcome)
 
-        pages = walk(
-            lambda place: listed(index, filters=filters, limit=limit, place=place, read_budget=read_budget)
-        )
+        pages = pages_of(index, filters=filters, limit=limit, read_budget=read_budget)
 
         assert entries_of(pages) == passing(entries, filters)
 
@@ -185,7 +164,7 @@ class TestWalk:
         self, entries: list[Entry], limits: list[int], shards: int
     ) -> None:
         index = FakeTimeIndex(shards, entries)
-        sizes = iter(limits * 100)
+        sizes = itertools.cycle(limits)
 
         pages = walk(lambda place: listed(index, limit=next(sizes), place=place))
 
@@ -206,27 +185,7 @@ class TestWalk:
             return listed(index, limit=limit, place=place)
 
         assert entries_of(walk(record_and_list)) == newest_first(entries)
-        assert entries_of(walk(lambda place: listed(index, limit=limit, place=place))) == newest_first(
-            [*entries, *recorded_later]
-        )
-
-    @given(
-        entries=ledgers(),
-        filters=FILTERS,
-        shards=st.integers(1, 9),
-        limit=st.integers(1, 20),
-        read_budget=st.integers(1, 10),
-    )
-    def test_page_never_costs_more_than_its_budget_and_the_round_under_way(
-        self, entries: list[Entry], filters: Filters, shards: int, limit: int, read_budget: int
-    ) -> None:
-        index = FakeTimeIndex(shards, entries)
-
-        for _ in walk(
-            lambda place: listed(index, filters=filters, limit=limit, place=place, read_budget=read_budget)
-        ):
-            assert len(index.reads) < read_budget + shards
-            index.rounds.clear()
+        assert entries_of(pages_of(index, limit=limit)) == newest_first([*entries, *recorded_later])
 
     def test_full_last_page_is_the_last(self) -> None:
         index = FakeTimeIndex(2, [entry(f"receipt-{number}", NOW) for number in range(4)])
@@ -273,15 +232,11 @@ class TestBounds:
             f"{month}#0" for month in ("2027-03", "2027-02", "2027-01", "2026-12", "2026-11")
         ]
 
-    def test_made_up_place_in_the_future_is_the_top(self) -> None:
-        index = FakeTimeIndex(2, [entry("receipt", NOW)])
+    @pytest.mark.parametrize("place", [None, "9999-12-31T23:59:59.999999Z"], ids=["top", "in the future"])
+    def test_entry_of_a_writer_whose_clock_is_ahead_is_listed(self, place: str | None) -> None:
+        ahead = entry("receipt", NOW + CLOCK_SKEW - timedelta(seconds=1))
 
-        assert len(listed(index, place="9999-12-31T23:59:59.999999Z").entries) == 1
-
-    def test_entry_of_a_writer_whose_clock_is_ahead_is_listed(self) -> None:
-        index = FakeTimeIndex(2, [entry("receipt", NOW + CLOCK_SKEW - timedelta(seconds=1))])
-
-        assert len(listed(index).entries) == 1
+        assert listed(FakeTimeIndex(2, [ahead]), place=place).entries == [ahead]
 
 
 def spread(count: int, every: timedelta = timedelta(seconds=1)) -> list[Entry]:
@@ -326,8 +281,7 @@ class TestCost:
 
     def test_rare_outcome_is_searched_in_growing_steps_to_the_budget(self) -> None:
         shards = 4
-        entries = spread(9_000)
-        index = FakeTimeIndex(shards, entries)
+        index = FakeTimeIndex(shards, spread(9_000))
 
         page = listed(index, filters=Filters(outcome=Outcome.REJECTED), limit=10)
 
@@ -366,8 +320,9 @@ class TestInDynamoDB:
         return made
 
     @pytest.fixture
-    def read_index(self, ledger_table: LedgerTable) -> ReadIndex:
-        return TimeIndex(ledger_table.client, ledger_table.name).read
+    def index(self, ledger_table: LedgerTable) -> Any:
+        read = TimeIndex(ledger_table.client, ledger_table.name).read
+        return SimpleNamespace(read=read, shards=self.SHARDS)
 
     @pytest.mark.parametrize(
         "filters",
@@ -379,36 +334,29 @@ class TestInDynamoDB:
         ],
     )
     def test_walk_gives_every_entry_once_and_newest_first(
-        self, read_index: ReadIndex, entries: list[Entry], filters: Filters
+        self, index: Any, entries: list[Entry], filters: Filters
     ) -> None:
-        for limit in (3, 7, 200):
+        for limit in (7, 200):
+            shown = entries_of(pages_of(index, filters=filters, limit=limit))
+            assert shown == passing(entries, filters), limit
 
-            def page_at(place: str | None, limit: int = limit) -> Page:
-                return list_newest(
-                    read_index, shards=self.SHARDS, filters=filters, limit=limit, place=place, now=NOW
+    def test_fake_index_does_what_dynamodb_does(self, index: Any, entries: list[Entry]) -> None:
+        fake = FakeTimeIndex(self.SHARDS, entries)
+        # No partition has exactly as many: DynamoDB would give a last key then, and moto gives none.
+        for limit, outcome in itertools.product([1, 3, 250], [None, Outcome.REJECTED, Outcome.DUPLICATE]):
+            reads = [
+                IndexRead(
+                    partition=schema.month_shard(month, shard),
+                    lower=format_time(NOW - timedelta(days=25)),
+                    upper=format_time(NOW - timedelta(days=5)),
+                    limit=limit,
+                    outcome=outcome,
                 )
+                for month in ("2027-03", "2027-02", "2026-12")
+                for shard in range(self.SHARDS)
+            ]
 
-            assert entries_of(walk(page_at)) == passing(entries, filters), limit
-
-    @pytest.mark.parametrize("outcome", [None, Outcome.REJECTED, Outcome.DUPLICATE])
-    # No partition has exactly as many: DynamoDB would give a last key then, and moto gives none.
-    @pytest.mark.parametrize("limit", [1, 3, 250])
-    def test_fake_index_does_what_dynamodb_does(
-        self, read_index: ReadIndex, entries: list[Entry], limit: int, outcome: Outcome | None
-    ) -> None:
-        reads = [
-            IndexRead(
-                partition=schema.month_shard(month, shard),
-                lower=format_time(NOW - timedelta(days=25)),
-                upper=format_time(NOW - timedelta(days=5)),
-                limit=limit,
-                outcome=outcome,
-            )
-            for month in ("2027-03", "2027-02", "2026-12")
-            for shard in range(self.SHARDS)
-        ]
-
-        assert read_index(reads) == FakeTimeIndex(self.SHARDS, entries).read(reads)
+            assert index.read(reads) == fake.read(reads), (limit, outcome)
 
     def test_error_of_one_query_is_the_error_of_the_page(self, ledger_table: LedgerTable) -> None:
         read_index = TimeIndex(ledger_table.client, "another-table").read

@@ -3,11 +3,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from functions import log
 from functions.contract.entry import parse_time
 from functions.log import StdoutHandler, begin_invocation, logger
 
@@ -30,15 +31,22 @@ def line(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, Any]]:
     return only
 
 
+@pytest.fixture(autouse=True)
+def no_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None has begun, and one that a test begins ends with it."""
+    monkeypatch.setattr(log._formatter, "aws_request_id", None)
+
+
 def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Callable[[], Any]) -> None:
     before = datetime.now(UTC)
     begin_invocation(ID)
     logger.warning("message %s failed", 7, extra={"message_id": "m7", "reason": None})
+    after = datetime.now(UTC)
 
     written = line()
 
-    age = (parse_time(written.pop("timestamp")) - before).total_seconds()
-    assert -0.001 <= age < 60
+    # The timestamp is in whole milliseconds.
+    assert before - timedelta(milliseconds=1) < parse_time(written.pop("timestamp")) <= after
     assert written == {
         "level": "WARNING",
         "message": "message 7 failed",

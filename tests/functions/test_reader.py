@@ -11,21 +11,19 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from functions.api.responses import respond
 from functions.contract.entry import Entry, Outcome, format_time
 from functions.ledger.lookup import History
-from functions.ledger.store import LedgerStore
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
-from tests.functions.examples import entry_point
-from tests.functions.http_events import REQUEST_ID, Answer, Context, http_event, send, sent
-from tests.functions.time_indexes import FakeTimeIndex, entry, newest_first
+from tests.functions.account import LAMBDA_RESPONSE_BYTES
+from tests.functions.examples import context, entry
+from tests.functions.fake_time_index import FakeTimeIndex, newest_first
+from tests.functions.http_events import REQUEST_ID, Answer, http_event, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from functions.ledger.listing import IndexPage, IndexRead
-    from tests.functions.conftest import LedgerTable
+    from tests.functions.account import Account
 
 SHARDS = 3
-FINGERPRINT = "ab" * 32
-LAMBDA_RESPONSE_BYTES = 6_291_556
 START = datetime.now(UTC) - timedelta(hours=1)
 
 
@@ -35,25 +33,6 @@ def spread(count: int) -> list[Entry]:
         entry(f"receipt-{number}", START + timedelta(seconds=number), outcomes[number % 3])
         for number in range(count)
     ]
-
-
-class FakeLookup:
-    """Knows the history of one fingerprint."""
-
-    def __init__(self, *, duplicates: Sequence[Entry] = (), truncated: bool = False) -> None:
-        self.limit = 0
-        self._duplicates = duplicates
-        self._truncated = truncated
-
-    def history(self, fingerprint: str, limit: int) -> History:
-        self.limit = limit
-        known = fingerprint == FINGERPRINT
-        return History(
-            receipt=entry("first", START) if known else None,
-            duplicates=self._duplicates if known else [],
-            rejections=[],
-            truncated=self._truncated,
-        )
 
 
 @pytest.fixture
@@ -66,10 +45,9 @@ def get(index: FakeTimeIndex) -> Callable[..., Answer]:
     return getter(index)
 
 
-def getter(index: FakeTimeIndex, lookup: FakeLookup | None = None) -> Callable[..., Answer]:
-    routes = reader_routes(
-        read_index=index.read, read_history=(lookup or FakeLookup()).history, shards=index.shards
-    )
+def getter(index: FakeTimeIndex) -> Callable[..., Answer]:
+    nothing = History(receipt=None, duplicates=[], rejections=[], truncated=False)
+    routes = reader_routes(read_index=index.read, read_history=lambda *_: nothing, shards=index.shards)
 
     def get(path: str = "/receipts", query: str = "", method: str = "GET", **parameters: object) -> Answer:
         return sent(respond(routes, http_event(method, path, query or urlencode(parameters))))
@@ -124,38 +102,33 @@ class TestListing:
         assert get(**{"from": "0001-01-01T00:00:00Z", "to": time}).status == 200
 
 
-class TestEntryJson:
-    def members(self, outcome: Outcome) -> dict[str, Any]:
-        body = getter(FakeTimeIndex(1, [entry("lunch 1.png", START, outcome)]))().body
-        (only,) = body["entries"]
-        assert isinstance(only, dict)
-        return only
+VERSION = {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
 
-    def test_accepted_entry_has_neither_reason_nor_first_object(self) -> None:
-        assert self.members(Outcome.ACCEPTED) == {
-            "outcome": "ACCEPTED",
-            "fingerprint": entry("lunch 1.png", START).fingerprint,
-            "bucket": "uploads",
-            "key": "lunch 1.png",
-            "version_id": "v1",
-            "size_bytes": 1024,
-            "media_type": "image/png",
-            "uploaded_at": format_time(START),
-            "recorded_at": format_time(START),
-            "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.7"},
-        }
 
-    def test_duplicate_names_the_first_object(self) -> None:
-        members = self.members(Outcome.DUPLICATE)
+@pytest.mark.parametrize(
+    ("outcome", "more"),
+    [
+        (Outcome.ACCEPTED, {}),
+        (Outcome.DUPLICATE, {"duplicate_of": VERSION}),
+        (Outcome.REJECTED, {"reason": "unsupported_type"}),
+    ],
+)
+def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[str, Any]) -> None:
+    made = entry("lunch 1.png", START, outcome)
 
-        assert members["duplicate_of"] == {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
-        assert "reason" not in members
+    (only,) = getter(FakeTimeIndex(1, [made]))().body["entries"]
 
-    def test_rejection_has_its_reason(self) -> None:
-        members = self.members(Outcome.REJECTED)
-
-        assert members["reason"] == "unsupported_type"
-        assert "duplicate_of" not in members
+    assert only == {
+        "outcome": outcome,
+        "fingerprint": made.fingerprint,
+        **VERSION,
+        "size_bytes": 1024,
+        "media_type": "image/png",
+        "uploaded_at": format_time(START),
+        "recorded_at": format_time(START),
+        "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.7"},
+        **more,
+    }
 
 
 class TestBadQuery:
@@ -253,26 +226,26 @@ class TestReceipt:
         assert answer.refused_fields == ["fingerprint"]
 
     def test_longest_history_fits_into_a_lambda_response(self, index: FakeTimeIndex) -> None:
-        duplicates = [entry("\x01" * 1024, START, Outcome.DUPLICATE)] * HISTORY_LIMIT
-        lookup = FakeLookup(duplicates=duplicates, truncated=True)
-        routes = reader_routes(read_index=index.read, read_history=lookup.history, shards=SHARDS)
+        def longest(_: str, limit: int) -> History:
+            duplicates = [entry("\x01" * 1024, START, Outcome.DUPLICATE)] * limit
+            receipt = entry("first", START)
+            return History(receipt=receipt, duplicates=duplicates, rejections=[], truncated=True)
 
-        response = respond(routes, http_event("GET", f"/receipts/{FINGERPRINT}"))
+        routes = reader_routes(read_index=index.read, read_history=longest, shards=SHARDS)
 
-        assert lookup.limit == HISTORY_LIMIT
-        assert json.loads(response["body"])["truncated"]
+        response = respond(routes, http_event("GET", f"/receipts/{'ab' * 32}"))
+
+        body = json.loads(response["body"])
+        assert (len(body["duplicates"]), body["truncated"]) == (HISTORY_LIMIT, True)
         assert len(json.dumps(response).encode()) < LAMBDA_RESPONSE_BYTES
 
 
-class TestRoutes:
-    @pytest.mark.parametrize(("method", "path"), [("GET", "/uploads"), ("POST", "/receipts")])
-    def test_a_route_of_another_function_is_an_error_of_the_deployment(
-        self, get: Callable[..., Answer], capsys: pytest.CaptureFixture[str], method: str, path: str
-    ) -> None:
-        response = get(path, method=method)
-
-        assert response.status == 500
-        assert f"KeyError: '{method} {path}'" in capsys.readouterr().out
+@pytest.mark.parametrize(("method", "path"), [("GET", "/uploads"), ("POST", "/receipts")])
+def test_a_route_of_another_function_is_an_error_of_the_deployment(
+    get: Callable[..., Answer], capsys: pytest.CaptureFixture[str], method: str, path: str
+) -> None:
+    assert get(path, method=method).status == 500
+    assert f"KeyError: '{method} {path}'" in capsys.readouterr().out
 
 
 def client_error(code: str, status: int) -> ClientError:
@@ -287,7 +260,7 @@ class TestFailures:
         def fail(_: Sequence[IndexRead]) -> Sequence[IndexPage]:
             raise error
 
-        routes = reader_routes(read_index=fail, read_history=FakeLookup().history, shards=1)
+        routes = reader_routes(read_index=fail, read_history=lambda *_: pytest.fail("nobody asked"), shards=1)
         return sent(respond(routes, http_event("GET", "/receipts")))
 
     @pytest.mark.parametrize(
@@ -324,7 +297,7 @@ class TestFailures:
         assert answer.status == 500
         assert answer.body["type"] == "/problems/internal-error"
         assert answer.body["request_id"] == REQUEST_ID
-        assert "secret" not in json.dumps(answer.body)
+        assert "secret" not in answer.text
         (logged,) = map(json.loads, capsys.readouterr().out.splitlines())
         assert (logged["level"], logged["api_request_id"]) == ("ERROR", REQUEST_ID)
         assert logged["exception"].startswith("Traceback")
@@ -334,48 +307,31 @@ class TestFailures:
 class TestHandler:
     """The whole function, on DynamoDB."""
 
-    @pytest.fixture
-    def get(self, ledger_table: LedgerTable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
-        monkeypatch.setenv("LEDGER_TABLE", ledger_table.name)
-        monkeypatch.setenv("LEDGER_SHARDS", str(SHARDS))
-        handle = entry_point("reader")
-        return lambda path, **parameters: send(handle, http_event("GET", path, urlencode(parameters)))
+    def test_a_line_has_the_ids_of_its_invocation_and_of_the_api_s_request(self, account: Account) -> None:
+        assert account.get("/no-such-route").status == 500
 
-    @pytest.fixture
-    def entries(self, ledger_table: LedgerTable) -> list[Entry]:
-        store = LedgerStore(ledger_table.client, ledger_table.name, SHARDS)
+        (logged,) = account.log()
+        assert (logged["requestId"], logged["api_request_id"]) == (context().aws_request_id, REQUEST_ID)
+
+    def test_listing_walks_the_ledger(self, account: Account) -> None:
         made = [entry(f"receipt-{number}", START + timedelta(seconds=number)) for number in range(10)]
-        return newest_first(store.record(each).entry for each in made)
+        entries = newest_first(account.store.record(each).entry for each in made)
 
-    def test_a_line_has_the_ids_of_its_invocation_and_of_the_api_s_request(
-        self, get: Callable[..., Answer], capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert get("/no-such-route").status == 500
-
-        (logged,) = map(json.loads, capsys.readouterr().out.splitlines())
-        assert (logged["requestId"], logged["api_request_id"]) == (Context().aws_request_id, REQUEST_ID)
-
-    def test_listing_walks_the_ledger(self, get: Callable[..., Answer], entries: list[Entry]) -> None:
-        first = get("/receipts", limit=6).body
-        second = get("/receipts", limit=6, cursor=first["next_cursor"]).body
+        first = account.get("/receipts", limit=6).body
+        second = account.get("/receipts", limit=6, cursor=first["next_cursor"]).body
 
         keys = [each["key"] for each in first["entries"] + second["entries"]]
         assert keys == [each.upload.version.key for each in entries]
         assert second["next_cursor"] is None
 
-    def test_receipt_shows_its_duplicates(
-        self, get: Callable[..., Answer], entries: list[Entry], ledger_table: LedgerTable
-    ) -> None:
-        receipt = entries[0]
-        again = entry("again", START)
-        LedgerStore(ledger_table.client, ledger_table.name, SHARDS).record(
-            Entry(**{**vars(again), "fingerprint": receipt.fingerprint})
-        )
+    def test_receipt_shows_its_duplicates(self, account: Account) -> None:
+        for key in ("first", "again"):
+            account.store.record(entry(key, START, fingerprint="ab" * 32))
 
-        body = get(f"/receipts/{receipt.fingerprint}").body
+        body = account.get(f"/receipts/{'ab' * 32}").body
 
-        assert body["receipt"]["key"] == receipt.upload.version.key
+        assert body["receipt"]["key"] == "first"
         assert [each["key"] for each in body["duplicates"]] == ["again"]
-        assert body["duplicates"][0]["duplicate_of"]["key"] == receipt.upload.version.key
+        assert body["duplicates"][0]["duplicate_of"]["key"] == "first"
         assert body["rejections"] == []
         assert body["truncated"] is False

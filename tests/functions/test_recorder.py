@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +14,8 @@ from functions.processor.deadline import Deadline, OutOfTimeError
 from functions.processor.examination import Rules
 from functions.processor.objects import ObjectMissingError
 from functions.processor.recorder import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
-from tests.functions.examples import PNG, TEXT, upload
+from tests.functions import examples
+from tests.functions.examples import PNG, TEXT, Stored, stored, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,27 +28,14 @@ SETTLED = SETTLING_INVOCATIONS * ENOUGH.allotted
 
 
 @dataclass
-class MemoryObject:
-    data: bytes
-    sha256: str | None = None
-
-    @property
-    def size_bytes(self) -> int:
-        return len(self.data)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self.data
-
-
-@dataclass
 class MemoryObjects:
     held: dict[ObjectVersion, bytes] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def open(self, version: ObjectVersion) -> Iterator[MemoryObject]:
+    def open(self, version: ObjectVersion) -> Iterator[Stored]:
         if version not in self.held:
             raise ObjectMissingError
-        yield MemoryObject(self.held[version])
+        yield stored(self.held[version])
 
 
 @dataclass
@@ -89,16 +77,9 @@ def recorder(objects: MemoryObjects, ledger: MemoryLedger) -> Recorder:
     return Recorder(objects=cast("Any", objects), ledger=cast("Any", ledger), rules=rules, now=lambda: NOW)
 
 
-def entry(data: bytes, **changes: object) -> Entry:
-    accepted = Entry(
-        outcome=Outcome.ACCEPTED,
-        upload=UPLOAD,
-        recorded_at=NOW,
-        fingerprint=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
-        media_type="image/png",
-    )
-    return replace(accepted, **changes)  # type: ignore[arg-type]
+def entry(data: bytes, **changes: Any) -> Entry:
+    of_the_bytes = {"fingerprint": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    return examples.entry("lunch.png", NOW, **{"upload": UPLOAD, **of_the_bytes, **changes})
 
 
 MISSING = entry(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -23,23 +24,22 @@ def body(record: object) -> str:
 def changed(path: str, value: object) -> dict[str, Any]:
     """A record with one field replaced."""
     record = s3_record(ONE)
-    *parents, name = path.split(".")
-    owner = record
-    for parent in parents:
-        owner = owner[parent]
+    owner, name = owner_of(record, path)
     owner[name] = value
     return record
 
 
 def without(path: str) -> dict[str, Any]:
     """A record with one field left out."""
-    record = changed(path, None)
-    *parents, name = path.split(".")
-    owner = record
-    for parent in parents:
-        owner = owner[parent]
+    record = s3_record(ONE)
+    owner, name = owner_of(record, path)
     del owner[name]
     return record
+
+
+def owner_of(record: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    *parents, name = path.split(".")
+    return reduce(dict.__getitem__, parents, record), name
 
 
 def test_an_event_tells_object_version_time_and_uploader() -> None:
@@ -139,19 +139,17 @@ def test_a_body_that_is_no_s3_event_is_refused(text: str, field: str) -> None:
         parse_body(text)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "eventVersion",
-        "eventName",
-        "eventTime",
-        "s3",
-        "s3.bucket",
-        "s3.bucket.name",
-        "s3.object",
-        "s3.object.key",
-    ],
-)
+FIELDS = [
+    *("eventVersion", "eventName", "eventTime"),
+    *("s3", "s3.bucket", "s3.bucket.name", "s3.object", "s3.object.key"),
+]
+UPLOADER_FIELDS = [
+    *("userIdentity", "userIdentity.principalId"),
+    *("requestParameters", "requestParameters.sourceIPAddress"),
+]
+
+
+@pytest.mark.parametrize("path", FIELDS)
 def test_a_missing_field_is_named(path: str) -> None:
     with pytest.raises(UnreadableMessageError, match=rf"^Records\[0\]\.{path} is missing, but must be "):
         parse_body(body(without(path)))
@@ -174,7 +172,6 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("s3.object.key", ""),
         ("s3.object.key", 7),
         ("s3.object.key", "not%FFutf-8"),
-        ("s3.object.key", "half \ud83e"),
         ("s3.object.versionId", ""),
         ("s3.object.versionId", 7),
     ],
@@ -186,14 +183,17 @@ def test_a_wrong_field_is_named_with_its_value(path: str, value: object) -> None
     assert str(refused.value).startswith(f"Records[0].{path} is {value!r}, but must be ")
 
 
+@pytest.mark.parametrize("path", [*FIELDS, "s3.object.versionId", *UPLOADER_FIELDS])
+@pytest.mark.parametrize("value", ["\ud800", "half \ud83e", ["\ud800"]], ids=ascii)
+def test_half_a_character_is_refused_wherever_it_counts(path: str, value: object) -> None:
+    """JSON can hold half of a surrogate pair, which has no UTF-8 and so no place in S3 or in the ledger."""
+    with pytest.raises(UnreadableMessageError, match=rf"^Records\[0\]\.{path} is "):
+        parse_body(body(changed(path, value)))
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
-    [
-        ("userIdentity", "AIDAEXAMPLE"),
-        ("userIdentity.principalId", ["AIDAEXAMPLE"]),
-        ("requestParameters", ["192.0.2.7"]),
-        ("requestParameters.sourceIPAddress", ["192.0.2.7"]),
-    ],
+    [*zip(UPLOADER_FIELDS, ["AIDAEXAMPLE", ["AIDAEXAMPLE"], ["192.0.2.7"], ["192.0.2.7"]], strict=True)],
 )
 def test_a_wrong_field_about_the_uploader_is_named_without_its_value(path: str, value: object) -> None:
     with pytest.raises(
@@ -204,6 +204,7 @@ def test_a_wrong_field_about_the_uploader_is_named_without_its_value(path: str, 
     assert not any(private in str(refused.value) for private in ("AIDAEXAMPLE", "192.0.2.7"))
 
 
+@pytest.mark.claim("a message that repeats a field is refused as a whole", section="Hostile input")
 @pytest.mark.parametrize(
     "text", ['{"Records": [], "Records": []}', '{"Records": [{"s3": {"object": {"key": "a", "key": "b"}}}]}']
 )
@@ -217,10 +218,3 @@ def test_one_record_that_cannot_be_understood_refuses_the_whole_message() -> Non
 
     with pytest.raises(UnreadableMessageError, match=r"^Records\[1\]\.s3\.object\.key"):
         parse_body(json.dumps({"Records": records}))
-
-
-def test_an_error_shows_only_the_beginning_of_a_long_value() -> None:
-    with pytest.raises(UnreadableMessageError) as refused:
-        parse_body("x" * 100_000)
-
-    assert len(str(refused.value)) < 200

@@ -7,17 +7,15 @@ import pytest
 
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Uploader
-from tests.functions.examples import upload
+from tests.functions.examples import entry, upload
 
 RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
 FIRST = ObjectVersion(bucket="uploads", key="first.png", version_id="v0")
-ACCEPTED = Entry(
-    outcome=Outcome.ACCEPTED,
+ACCEPTED = entry(
+    "lunch.png",
+    RECORDED_AT,
     upload=upload(uploaded_at=datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)),
-    recorded_at=RECORDED_AT,
     fingerprint="a" * 64,
-    size_bytes=1024,
-    media_type="image/png",
 )
 DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
 UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -18,14 +17,14 @@ from functions.contract import schema
 from functions.contract.entry import Entry, Outcome, Reason
 from functions.ledger.lookup import LedgerLookup
 from functions.ledger.store import LedgerStore
-from tests.functions.examples import upload
+from tests.functions.examples import entry, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from tests.functions.conftest import LedgerTable
+    from tests.functions.account import LedgerTable
 
 SHARDS = 4
 FINGERPRINT = "ab" * 32
@@ -44,20 +43,15 @@ def lookup(ledger_table: LedgerTable) -> LedgerLookup:
     return LedgerLookup(ledger_table.client, ledger_table.name)
 
 
-def accepted(key: str = "lunch.png", version_id: str = "v1", fingerprint: str = FINGERPRINT) -> Entry:
-    return Entry(
-        outcome=Outcome.ACCEPTED,
-        upload=upload(key=key, version_id=version_id, uploaded_at=UPLOADED_AT),
-        recorded_at=RECORDED_AT,
-        fingerprint=fingerprint,
-        size_bytes=1024,
-        media_type="image/png",
-    )
+def accepted(key: str = "lunch.png", version_id: str = "v1", **changes: Any) -> Entry:
+    made = upload(key, version_id, UPLOADED_AT)
+    usual: dict[str, Any] = {"upload": made, "recorded_at": RECORDED_AT, "fingerprint": FINGERPRINT}
+    return entry(key, **usual | changes)
 
 
 def rejected(key: str = "lunch.txt", fingerprint: str | None = FINGERPRINT) -> Entry:
     reason = Reason.UNSUPPORTED_TYPE if fingerprint else Reason.OBJECT_MISSING
-    return replace(accepted(key), outcome=Outcome.REJECTED, reason=reason, fingerprint=fingerprint)
+    return accepted(key, outcome=Outcome.REJECTED, reason=reason, fingerprint=fingerprint)
 
 
 def count(table: LedgerTable) -> int:
@@ -79,35 +73,29 @@ class TestRecord:
     ) -> None:
         store.record(accepted())
 
-        again = store.record(replace(accepted(), recorded_at=RECORDED_AT + timedelta(hours=1)))
+        again = store.record(accepted(recorded_at=RECORDED_AT + timedelta(hours=1)))
 
         assert not again.is_new
         assert again.entry == accepted()
         assert count(ledger_table) == 1
 
-    def test_same_bytes_under_new_key_is_recorded_as_duplicate_of_the_first(
-        self, store: LedgerStore, lookup: LedgerLookup
+    @pytest.mark.parametrize(
+        "second", [accepted("second.png"), accepted("first.png", "v2")], ids=["new key", "new version"]
+    )
+    def test_same_bytes_again_are_recorded_as_duplicate_of_the_first(
+        self, second: Entry, store: LedgerStore, lookup: LedgerLookup
     ) -> None:
-        store.record(accepted("first.png"))
+        first = accepted("first.png")
+        store.record(first)
 
-        recorded = store.record(accepted("second.png"))
+        recorded = store.record(second)
 
         assert recorded.is_new
         assert recorded.entry.outcome is Outcome.DUPLICATE
-        assert recorded.entry.duplicate_of == accepted("first.png").upload.version
+        assert recorded.entry.duplicate_of == first.upload.version
         history = lookup.history(FINGERPRINT, limit=1000)
-        assert history.receipt == accepted("first.png")
+        assert history.receipt == first
         assert history.duplicates == [recorded.entry]
-
-    def test_same_bytes_in_a_new_version_of_the_key_is_recorded_as_duplicate(
-        self, store: LedgerStore
-    ) -> None:
-        store.record(accepted(version_id="v1"))
-
-        recorded = store.record(accepted(version_id="v2"))
-
-        assert recorded.is_new
-        assert recorded.entry.outcome is Outcome.DUPLICATE
 
     def test_a_redelivered_duplicate_is_not_recorded_again(
         self, store: LedgerStore, ledger_table: LedgerTable
@@ -115,7 +103,7 @@ class TestRecord:
         store.record(accepted("first.png"))
         duplicate = store.record(accepted("second.png")).entry
 
-        again = store.record(replace(accepted("second.png"), recorded_at=RECORDED_AT + timedelta(hours=1)))
+        again = store.record(accepted("second.png", recorded_at=RECORDED_AT + timedelta(hours=1)))
 
         assert not again.is_new
         assert again.entry == duplicate
@@ -163,9 +151,9 @@ class TestRecord:
 
         assert store.record(accepted()).entry.outcome is Outcome.ACCEPTED
 
-    def test_a_duplicate_is_not_for_the_caller_to_say(self, store: LedgerStore) -> None:
+    def test_only_the_ledger_finds_duplicates(self, store: LedgerStore) -> None:
         with pytest.raises(ValueError, match="ACCEPTED"):
-            store.record(replace(accepted(), outcome=Outcome.DUPLICATE))
+            store.record(accepted(outcome=Outcome.DUPLICATE))
 
 
 class TestRequests:
@@ -179,36 +167,18 @@ class TestRequests:
         )
         return seen
 
-    def test_a_new_receipt_costs_one_put(self, store: LedgerStore, requests: list[str]) -> None:
-        store.record(accepted())
-
-        assert requests == ["PutItem"]
-
-    def test_a_redelivery_costs_one_put(self, store: LedgerStore, requests: list[str]) -> None:
-        store.record(accepted())
-        requests.clear()
-
-        store.record(accepted())
-
-        assert requests == ["PutItem"]
-
-    def test_a_duplicate_costs_two_puts(self, store: LedgerStore, requests: list[str]) -> None:
-        store.record(accepted("first.png"))
-        requests.clear()
-
-        store.record(accepted("second.png"))
-
-        assert requests == ["PutItem", "PutItem"]
-
-    def test_an_ordinary_history_costs_one_query(
+    def test_a_new_receipt_and_a_redelivery_cost_one_put_a_duplicate_two_and_a_history_one_query(
         self, store: LedgerStore, lookup: LedgerLookup, requests: list[str]
     ) -> None:
-        store.record(accepted())
-        requests.clear()
+        def cost(request: Callable[[], object]) -> list[str]:
+            requests.clear()
+            request()
+            return requests
 
-        lookup.history(FINGERPRINT, limit=1000)
-
-        assert requests == ["Query"]
+        assert cost(lambda: store.record(accepted())) == ["PutItem"]
+        assert cost(lambda: store.record(accepted())) == ["PutItem"]
+        assert cost(lambda: store.record(accepted("second.png"))) == ["PutItem", "PutItem"]
+        assert cost(lambda: lookup.history(FINGERPRINT, limit=1000)) == ["Query"]
 
 
 class TestFailures:
@@ -262,40 +232,34 @@ class TestFailures:
 
 
 class TestFind:
-    def find(self, store: LedgerStore, entry: Entry, until: datetime = RECORDED_AT) -> Entry | None:
-        return store.find(entry.upload.version, since=entry.upload.uploaded_at, until=until)
+    def find(self, store: LedgerStore, recorded: Entry, until: datetime = RECORDED_AT) -> Entry | None:
+        return store.find(recorded.upload.version, since=recorded.upload.uploaded_at, until=until)
 
-    @pytest.mark.parametrize("entry", [accepted(), rejected(), rejected(fingerprint=None)])
-    def test_an_object_version_is_found_whatever_its_outcome(self, entry: Entry, store: LedgerStore) -> None:
-        store.record(entry)
+    def test_an_object_version_is_found_whatever_its_outcome(self, store: LedgerStore) -> None:
+        uploads = accepted(), accepted("second.png"), rejected(), rejected("gone.png", fingerprint=None)
+        entries = [store.record(each).entry for each in uploads]
 
-        assert self.find(store, entry) == entry
+        assert [entry.outcome for entry in entries] == ["ACCEPTED", "DUPLICATE", "REJECTED", "REJECTED"]
+        assert [self.find(store, each) for each in uploads] == entries
 
-    def test_a_duplicate_is_found(self, store: LedgerStore) -> None:
-        store.record(accepted("first.png"))
-        duplicate = store.record(accepted("second.png")).entry
-
-        assert self.find(store, accepted("second.png")) == duplicate
-
-    @pytest.mark.parametrize(
-        "other", [accepted(version_id="v2"), accepted(key="other.png"), accepted(key="lunch.PNG")]
-    )
-    def test_another_object_version_is_not_taken_for_it(self, other: Entry, store: LedgerStore) -> None:
-        store.record(other)
+    def test_another_object_version_is_not_taken_for_it(self, store: LedgerStore) -> None:
+        for other in accepted(version_id="v2"), accepted("other.png"), accepted("lunch.PNG"):
+            store.record(other)
 
         assert self.find(store, accepted()) is None
 
-    def test_an_entry_recorded_in_a_later_month_is_found(self, store: LedgerStore) -> None:
-        late = replace(accepted(), recorded_at=datetime(2027, 2, 1, tzinfo=UTC))
-        store.record(late)
+    @pytest.mark.parametrize(
+        "recorded_at",
+        [datetime(2027, 2, 1, tzinfo=UTC), UPLOADED_AT - timedelta(minutes=14)],
+        ids=["in a later month", "before its upload, by the clock of S3"],
+    )
+    def test_an_entry_is_found_whenever_it_was_recorded(
+        self, recorded_at: datetime, store: LedgerStore
+    ) -> None:
+        recorded = accepted(recorded_at=recorded_at)
+        store.record(recorded)
 
-        assert self.find(store, late, until=datetime(2027, 2, 2, tzinfo=UTC)) == late
-
-    def test_an_entry_is_found_where_the_clock_of_s3_is_ahead(self, store: LedgerStore) -> None:
-        early = replace(accepted(), recorded_at=UPLOADED_AT - timedelta(minutes=14))
-        store.record(early)
-
-        assert self.find(store, early, until=early.recorded_at) == early
+        assert self.find(store, recorded, until=recorded_at) == recorded
 
     def test_months_before_the_first_release_are_not_read(
         self, store: LedgerStore, ledger_table: LedgerTable
@@ -317,7 +281,7 @@ class TestFind:
         store = LedgerStore(ledger_table.client, ledger_table.name, shards=1)
         for number in range(5):
             store.record(accepted(f"{number}.png", fingerprint=f"{number:064}"))
-        last = replace(accepted("last.png"), recorded_at=RECORDED_AT + timedelta(seconds=1))
+        last = accepted("last.png", recorded_at=RECORDED_AT + timedelta(seconds=1))
         store.record(last)
         ledger_table.client.meta.events.register(
             "provide-client-params.dynamodb.Query",
@@ -336,14 +300,15 @@ class TestFind:
         assert len(announced) == 6
 
     @pytest.mark.parametrize("raised", [5, 8, 16])
-    @pytest.mark.parametrize("key", ["a.png", "b.png", "c.png", "d.png"])
     def test_an_entry_is_found_after_the_shards_were_raised(
-        self, key: str, raised: int, store: LedgerStore, ledger_table: LedgerTable
+        self, raised: int, store: LedgerStore, ledger_table: LedgerTable
     ) -> None:
-        store.record(accepted(key))
+        entries = [accepted(f"{name}.png", fingerprint=name * 64) for name in "abcd"]
+        for each in entries:
+            store.record(each)
 
         later = LedgerStore(ledger_table.client, ledger_table.name, raised)
-        assert self.find(later, accepted(key)) == accepted(key)
+        assert [self.find(later, each) for each in entries] == entries
 
     def test_the_own_shard_is_asked_first_and_every_one_of_a_month_once(
         self, store: LedgerStore, ledger_table: LedgerTable
@@ -397,10 +362,8 @@ class TestHistory:
     ) -> None:
         store.record(accepted("first.png"))
         duplicates = [
-            store.record(
-                replace(accepted(f"{number}.png"), recorded_at=RECORDED_AT + timedelta(seconds=number))
-            ).entry
-            for number in range(5)
+            store.record(accepted(f"{n}.png", recorded_at=RECORDED_AT + timedelta(seconds=n))).entry
+            for n in range(5)
         ]
         store.record(rejected())
 
@@ -422,14 +385,7 @@ class TestHistory:
         assert history.truncated
         assert history.receipt == accepted("first.png")
         assert len(history.duplicates) == 1
-
-    def test_a_history_of_exactly_the_limit_is_not_truncated(
-        self, store: LedgerStore, lookup: LedgerLookup
-    ) -> None:
-        for key in ("first.png", "a.png"):
-            store.record(accepted(key))
-
-        assert not lookup.history(FINGERPRINT, limit=2).truncated
+        assert not lookup.history(FINGERPRINT, limit=4).truncated
 
     def test_a_fingerprint_that_was_only_rejected_has_no_receipt(
         self, store: LedgerStore, lookup: LedgerLookup

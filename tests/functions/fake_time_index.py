@@ -1,34 +1,19 @@
-"""The time index as a fake in memory, and entries to fill it with."""
+"""The time index in memory, which counts what is read of it."""
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from functions.contract import schema
-from functions.contract.entry import Entry, Outcome, Reason
 from functions.ledger.listing import IndexPage, IndexRead
-from tests.functions.examples import upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-
-def entry(key: str, recorded_at: datetime, outcome: Outcome = Outcome.ACCEPTED) -> Entry:
-    """Make an entry; entries with different keys are of different object versions."""
-    made = upload(key=key, version_id="v1", uploaded_at=recorded_at)
-    return Entry(
-        outcome=outcome,
-        upload=made,
-        recorded_at=recorded_at,
-        fingerprint=made.version.object_id,
-        size_bytes=1024,
-        media_type="image/png",
-        reason=Reason.UNSUPPORTED_TYPE if outcome is Outcome.REJECTED else None,
-        duplicate_of=made.version if outcome is Outcome.DUPLICATE else None,
-    )
+    from functions.contract.entry import Entry
 
 
 def sort_key(entry: Entry) -> str:
@@ -45,7 +30,7 @@ class FakeTimeIndex:
     def __init__(self, shards: int, entries: Iterable[Entry] = ()) -> None:
         self.shards = shards
         self.rounds: list[Sequence[IndexRead]] = []
-        self._partitions: dict[str, list[Entry]] = defaultdict(list)
+        self._partitions: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
         for each in entries:
             self.add(each)
 
@@ -59,7 +44,8 @@ class FakeTimeIndex:
 
     def add(self, added: Entry) -> None:
         shard = schema.shard_of(added.upload.version, self.shards)
-        insort(self._partitions[schema.month_shard(sort_key(added)[:7], shard)], added, key=sort_key)
+        key = sort_key(added)
+        insort(self._partitions[schema.month_shard(key[:7], shard)], (key, added), key=itemgetter(0))
 
     def read(self, reads: Sequence[IndexRead]) -> list[IndexPage]:
         self.rounds.append(reads)
@@ -68,12 +54,10 @@ class FakeTimeIndex:
     def _page(self, read: IndexRead) -> IndexPage:
         assert read.lower <= read.upper, "DynamoDB refuses BETWEEN with its ends the wrong way round"
         assert read.limit >= 1
-        inside = [
-            each for each in self._partitions[read.partition] if read.lower <= sort_key(each) <= read.upper
-        ]
+        inside = [row for row in self._partitions[read.partition] if read.lower <= row[0] <= read.upper]
         examined = inside[::-1][: read.limit]
         return IndexPage(
-            entries=[each for each in examined if read.outcome in (None, each.outcome)],
+            entries=[entry for _, entry in examined if read.outcome in (None, entry.outcome)],
             # Like DynamoDB, it doesn't look whether anything follows the last item that the limit allowed.
-            last_examined=sort_key(examined[-1]) if len(examined) == read.limit else None,
+            last_examined=examined[-1][0] if len(examined) == read.limit else None,
         )
