@@ -33,7 +33,11 @@ from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
 from functions.log import logger
 from functions.processor import batch, processor
-from tests.functions.aws_in_memory import Answer, Table, VersionedBucket, forbidden, server_error, throttled
+from local.in_process.answers import Answer, dynamodb_error, s3_error
+from local.in_process.aws import InProcessAws
+from local.in_process.dynamodb import Table
+from local.in_process.events import sqs_event
+from local.in_process.s3 import StoredObject
 from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, s3_event, upload
 
 if TYPE_CHECKING:
@@ -50,6 +54,12 @@ CALL_TIME = timedelta(milliseconds=10)
 READ_TIMEOUT = timedelta(seconds=5)
 START = datetime(2026, 11, 30, 23, 50, tzinfo=UTC)
 """Ten minutes before a new month, and with it a new partition of the time index."""
+
+INDEX_LAG = timedelta(seconds=30)
+"""How long an entry isn't in the time index yet: mostly milliseconds, but nobody promises any limit."""
+
+INDEX_PAGE = 3
+"""How many items a page of a query examines: few, so that there are several pages."""
 
 BUCKET, TABLE, SHARDS, MAX_BYTES = "uploads", "ledger", 2, 100
 
@@ -95,6 +105,14 @@ class Fault(StrEnum):
         return self is not Fault.ANSWER_CUT or operation == "GetObject"
 
 
+REFUSALS = {
+    Fault.THROTTLED: ((503, "SlowDown"), (400, "ProvisionedThroughputExceededException")),
+    Fault.SERVER_ERROR: ((500, "InternalError"), (500, "InternalServerError")),
+    Fault.FORBIDDEN: ((403, "AccessDenied"), (400, "AccessDeniedException")),
+}
+"""Status and code with which S3 and DynamoDB refuse a call."""
+
+
 class Killed(BaseException):
     """The worker is gone: nothing in it runs on, not even what catches every Exception."""
 
@@ -130,8 +148,14 @@ class Pipeline:
 
     def __init__(self, line: Line) -> None:
         self.now = START
-        self.bucket = VersionedBucket()
-        self.table = Table(lambda: self.now)
+        self.table = Table(
+            keys=(schema.FINGERPRINT, schema.ENTRY),
+            index_keys=(schema.MONTH_SHARD, schema.RECORDED),
+            index_lag=INDEX_LAG,
+            now=lambda: self.now,
+            page_items=INDEX_PAGE,
+        )
+        self.aws = InProcessAws({TABLE: self.table})
         self.messages: list[Message] = []
         self.uploads: dict[ObjectVersion, tuple[Upload, Content]] = {}
         self.deleted: set[ObjectVersion] = set()
@@ -153,7 +177,7 @@ class Pipeline:
             self.wait(CALL_TIME)
             one = upload(key=key, version_id=f"v{len(self.uploads)}", uploaded_at=self._event_time())
             self.uploads[one.version] = (one, content)
-            self.bucket.held[one.version] = content.data
+            self.aws.objects[one.version] = StoredObject(piece=content.data, checksum="SHA256")
             made.append(one)
         self.send(*made)
         return made
@@ -171,7 +195,7 @@ class Pipeline:
 
     def delete(self, version: ObjectVersion) -> None:
         """Delete a version for good."""
-        self.bucket.held.pop(version, None)
+        self.aws.objects.pop(version, None)
         self.deleted.add(version)
 
     def wait(self, time: timedelta) -> None:
@@ -201,7 +225,7 @@ class Pipeline:
         )
         self._deliveries.append(delivery)
         try:
-            response = self.line.handle(_sqs_event(received), _context(self, delivery))
+            response = self.line.handle(_batch(received), _context(self, delivery))
         except Killed:
             return  # the invocation failed: everything comes back
         finally:
@@ -271,13 +295,10 @@ class Pipeline:
 
     def _fail_before(self, fault: Fault, delivery: Delivery, operation: str, url: str) -> Answer | None:
         """Let a call come to nothing: return what refuses it, or raise where nothing comes back at all."""
+        if fault in REFUSALS:
+            of_s3, of_dynamodb = REFUSALS[fault]
+            return s3_error(*of_s3) if operation == "GetObject" else dynamodb_error(*of_dynamodb)
         match fault:
-            case Fault.THROTTLED:
-                return throttled(operation)
-            case Fault.SERVER_ERROR:
-                return server_error(operation)
-            case Fault.FORBIDDEN:
-                return forbidden(operation)
             case Fault.NO_CONNECTION:
                 raise ConnectionClosedError(endpoint_url=url)
             case Fault.TIMED_OUT:
@@ -307,31 +328,24 @@ class Pipeline:
         raise Killed
 
     def _carry_out(self, operation: str, url: str, body: bytes) -> Answer:
-        carriers: dict[str, Callable[[], Answer]] = {
-            "GetObject": lambda: self.bucket.get_object(url),
-            "PutItem": lambda: self.table.put_item(json.loads(body)),
-            "Query": lambda: self.table.query(json.loads(body)),
-        }
         try:
-            return carriers[operation]()
+            return self.aws.answer(operation, url, body)
         except Exception as error:
             # botocore would take it for a broken connection.
-            self.broken.append(f"{operation} cannot be answered in memory: {error!r}")
+            self.broken.append(f"{operation} cannot be answered in this process: {error!r}")
             raise
 
     # What is in the ledger.
 
     def entries(self) -> list[Entry]:
-        return [
-            schema.from_item(stored.item) for stored in self.table.stored.values() if "outcome" in stored.item
-        ]
+        return [schema.from_item(item) for item in self.table.items.values() if "outcome" in item]
 
     def recorded(self) -> set[ObjectVersion]:
         return {entry.upload.version for entry in self.entries()}
 
-    def items(self) -> dict[tuple[str, str], schema.Item]:
+    def items(self) -> dict[tuple[str, ...], schema.Item]:
         """Every item as it stands, for comparing with a later look."""
-        return {key: stored.item for key, stored in self.table.stored.items()}
+        return dict(self.table.items)
 
     def _event_time(self) -> datetime:
         """S3 gives event times in milliseconds."""
@@ -341,22 +355,9 @@ class Pipeline:
 TEST_EVENT = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET})
 
 
-def _sqs_event(messages: Sequence[Message]) -> dict[str, Any]:
-    return {
-        "Records": [
-            {
-                "messageId": message.name,
-                "receiptHandle": f"{message.name}-{message.receives}",
-                "body": message.body,
-                "attributes": {"ApproximateReceiveCount": str(message.receives)},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
-                "awsRegion": "eu-central-1",
-            }
-            for message in messages
-        ]
-    }
+def _batch(messages: Sequence[Message]) -> dict[str, Any]:
+    events = (sqs_event({each.name: each.body}, receives=each.receives) for each in messages)
+    return {"Records": [record for event in events for record in event["Records"]]}
 
 
 def _context(pipeline: Pipeline, delivery: Delivery) -> LambdaContext:
@@ -439,7 +440,7 @@ def processor_on_line() -> Iterator[Line]:
             logger.setLevel(level)
 
 
-def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, str], schema.Item]) -> list[str]:
+def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, ...], schema.Item]) -> list[str]:
     """Say what is wrong at this moment, whatever is still on its way; nothing where all is well.
 
     ``before`` is how the ledger stood at an earlier moment.

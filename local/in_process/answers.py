@@ -1,0 +1,81 @@
+"""What a service answers, and how botocore gets to read it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.awsrequest import AWSResponse, HeadersDict
+from urllib3 import HTTPResponse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A response as it goes over the line, and the capacity units that the call consumed.
+
+    The content is ``body``, as many times as ``repeats`` says.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    repeats: int = 1
+    read_units: float = 0.0
+    write_units: float = 0.0
+
+    def response(self, url: str, *, arrived: int | None = None) -> AWSResponse:
+        """Make botocore's response of it. Only ``arrived`` bytes of the content come, if that is given."""
+        size = len(self.body) * self.repeats
+        headers = {"Content-Length": str(size), **self.headers}
+        raw = HTTPResponse(
+            body=_Content(self.body, size if arrived is None else arrived),
+            headers=headers,
+            status=self.status,
+            preload_content=False,
+            decode_content=False,
+        )
+        return AWSResponse(url, self.status, HeadersDict(headers), raw)  # type: ignore[arg-type]
+
+
+class _Content(io.BufferedIOBase):
+    """Bytes made when they are read, as a socket's are: nobody holds more of them than the reader."""
+
+    def __init__(self, piece: bytes, size: int) -> None:
+        self._piece, self._size, self._at = piece, size, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self._size - self._at
+        amount = left if size is None or size < 0 else min(size, left)
+        if amount == 0:
+            return b""
+        start = self._at % len(self._piece)
+        self._at += amount
+        return (self._piece * -(-(start + amount) // len(self._piece)))[start : start + amount]
+
+
+def s3_error(status: int, code: str) -> Answer:
+    """Make an error of S3."""
+    xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>no</Message></Error>'
+    return Answer(status=status, headers={"Content-Type": "application/xml"}, body=xml.encode())
+
+
+def dynamodb_answer(
+    body: Mapping[str, Any], *, status: int = 200, read_units: float = 0.0, write_units: float = 0.0
+) -> Answer:
+    """Make an answer of DynamoDB."""
+    return Answer(
+        status=status,
+        headers={"Content-Type": "application/x-amz-json-1.0"},
+        body=json.dumps(body).encode(),
+        read_units=read_units,
+        write_units=write_units,
+    )
+
+
+def dynamodb_error(status: int, code: str, *, write_units: float = 0.0, **more: Any) -> Answer:
+    """Make an error of DynamoDB, which may say ``more`` beside its code."""
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code, **more}
+    return dynamodb_answer(body, status=status, write_units=write_units)
