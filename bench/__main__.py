@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
 
-from bench.contestants import Bench, loaded_bench
-from bench.embedded import Field, running_field
+from bench.contestants import loaded_bench
+from bench.embedded.field import running_field
 from bench.measures import (
     billed_time,
     cost,
@@ -22,64 +24,60 @@ from bench.measures import (
     start,
     throughput,
 )
-from bench.packages import REPOSITORY
 from bench.report import terminal_text, write_page
-from bench.results import Result
+from bench.results import Section, section
 from bench.scale import FULL, QUICK, Scale
 
-IN_PROCESS: Mapping[str, Callable[[Bench, Scale], Result]] = {
-    "requests": lambda bench, _: requests.measure(bench),
-    "billed-time": billed_time.measure,
-    "hashing": hashing.measure,
-    "pages": pages.measure,
-    "cost": cost.measure,
-    "idle": lambda _bench, _scale: idle.measure(),
-    "start": start.measure,
-    "memory": lambda _, scale: memory.measure(scale),
-    "program": lambda _, scale: program.measure(scale),
+PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+IN_PROCESS: Mapping[str, ModuleType] = {
+    "requests": requests,
+    "billed-time": billed_time,
+    "hashing": hashing,
+    "pages": pages,
+    "cost": cost,
+    "idle": idle,
+    "start": start,
+    "memory": memory,
+    "program": program,
 }
-EMBEDDED: Mapping[str, Callable[[Field, Scale], Result]] = {
-    "throughput": throughput.measure,
-    "growth": growth.measure,
-}
-NAMES = (*IN_PROCESS, *EMBEDDED)
+EMBEDDED: Mapping[str, ModuleType] = {"throughput": throughput, "growth": growth}
 NOT_QUICK = ("program", "throughput")
-"""Slow, and with no count that the others don't have."""
+"""They are slow, and have no count that the others don't have."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 0 where every count holds, else 1. A missed aim is reported, and is no failure."""
+    """Measure; return 0 if every count holds, else 1. A missed aim is reported, and is no failure."""
     options = _parser().parse_args(arguments)
-    scale = QUICK if options.quick else FULL
-    results = []
-    for result in _measured(scale, options.only):
-        _say(terminal_text(result))
-        results.append(result)
+    scale, sections = QUICK if options.quick else FULL, []
+    for made in _sections(scale, options.only):
+        _say(terminal_text(made))
+        sections.append(made)
     if not options.quick and not options.only:
-        page = write_page(results, REPOSITORY / "docs", f"{datetime.now(UTC):%Y-%m-%d}")
-        _say(f"written: {page.relative_to(REPOSITORY)}")
-    differing = [count for result in results for count in result.counts if not count.holds]
+        write_page(sections, PAGE, f"{datetime.now(UTC):%Y-%m-%d}")
+        _say(f"written: {PAGE}")
+    differing = [count for each in sections for count in each.findings.counts if not count.holds]
     for count in differing:
         sys.stderr.write(f"bench: {count.text}: {count.actual}, expected {count.expected}\n")
     return 1 if differing else 0
 
 
-def _measured(scale: Scale, only: Sequence[str]) -> Iterator[Result]:
+def _sections(scale: Scale, only: Sequence[str]) -> Iterator[Section]:
     """Make the measures that are asked for, one after the other."""
-    wanted = [name for name in NAMES if _is_wanted(name, scale, only)]
+    wanted = only or [name for name in _names() if not (scale is QUICK and name in NOT_QUICK)]
     with loaded_bench() as bench:
-        for name in wanted:
-            if name in IN_PROCESS:
-                yield IN_PROCESS[name](bench, scale)
-    embedded = [name for name in wanted if name in EMBEDDED]
-    if embedded:
-        with running_field(with_baselines="throughput" in embedded) as field:
-            for name in embedded:
-                yield EMBEDDED[name](field, scale)
+        for name, measure in IN_PROCESS.items():
+            if name in wanted:
+                yield section(name, measure, scale, measure.measure(bench, scale))
+    if any(name in EMBEDDED for name in wanted):
+        with running_field(with_baselines="throughput" in wanted) as field:
+            for name, measure in EMBEDDED.items():
+                if name in wanted:
+                    yield section(name, measure, scale, measure.measure(field, scale))
 
 
-def _is_wanted(name: str, scale: Scale, only: Sequence[str]) -> bool:
-    return name in only if only else not (scale.quick and name in NOT_QUICK)
+def _names() -> list[str]:
+    return [*IN_PROCESS, *EMBEDDED]
 
 
 def _say(text: str) -> None:
@@ -88,15 +86,17 @@ def _say(text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Bill-E beside what others deploy.")
-    parser.add_argument("--quick", action="store_true", help="all counts, few repetitions, nothing written")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measures Bill-E beside what people would otherwise deploy."
+    )
+    parser.add_argument("--quick", action="store_true", help="all counts, few repetitions; writes nothing")
     parser.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="NAME",
-        choices=NAMES,
-        help="one measure (may be repeated); nothing is written",
+        choices=_names(),
+        help=f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(_names())}",
     )
     return parser
 

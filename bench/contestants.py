@@ -6,25 +6,23 @@ import contextlib
 import importlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
-from bench.events import UploadedFile
-from bench.receipts import png
-from bench.simulated_aws.dynamodb import Table
-from bench.simulated_aws.s3 import StoredObject
-from bench.simulated_aws.transport import SimulatedAws
-from components import IngestPipelineArgs
+from functions.contract import environment, routes, schema
+from functions.contract.entry import ObjectVersion, Upload, Uploader
+from local.in_process.aws import InProcessAws
+from local.in_process.dynamodb import Table
+from local.in_process.events import s3_event, sqs_event
+from local.in_process.s3 import StoredObject
 
 SHARDS: Final = 4
-MAX_RECEIPT_BYTES: Final = 20 * 1024 * 1024
-ACCEPTED_TYPES: Final = "application/pdf,image/heic,image/jpeg,image/png,image/tiff,image/webp"
-
-MEMORY_MEGABYTES: Final = IngestPipelineArgs.memory_megabytes
-MEGABYTES_OF_A_VCPU: Final = 1769
-"""Lambda gives a full vCPU at 1,769 MB, and less in proportion (developer guide, "Configure memory")."""
+MOST_MESSAGES: Final = 10
+"""How many messages a contestant gets at once, unless it takes fewer."""
 
 LEDGER, NAIVE, IDEMPOTENCY, LIMIT = "ledger", "naive", "idempotency", "limit"
 """Table names."""
@@ -35,17 +33,23 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_SECRET_ACCESS_KEY": "example",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    "SERVICE_NAME": "bench",
-    "STACK_NAME": "bench",
-    "LEDGER_TABLE": LEDGER,
-    "LEDGER_SHARDS": str(SHARDS),
-    "MAX_RECEIPT_BYTES": str(MAX_RECEIPT_BYTES),
-    "ACCEPTED_TYPES": ACCEPTED_TYPES,
+    environment.SERVICE_NAME: "bench",
+    environment.STACK_NAME: "bench",
+    environment.LEDGER_TABLE: LEDGER,
+    environment.LEDGER_SHARDS: str(SHARDS),
+    environment.MAX_RECEIPT_BYTES: str(1024 * 1024 * 1024),
+    environment.ACCEPTED_TYPES: "application/pdf,image/heic,image/jpeg,image/png,image/tiff,image/webp",
+    environment.UPLOADS_BUCKET: "uploads",
+    environment.FORM_PREFIX: "uploads/",
+    environment.FORM_LIFETIME_SECONDS: "900",
     "NAIVE_TABLE": NAIVE,
     "IDEMPOTENCY_TABLE": IDEMPOTENCY,
     "LIMIT_TABLE": LIMIT,
 }
-"""The functions' environment variables."""
+"""The environment variables of all functions."""
+
+UPLOADED_AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -57,87 +61,116 @@ class Contestant:
     name: str
     module: str
     table: str
-    batch_size: int = 10
-
-    def load(self) -> Handler:
-        """Import the handler, as Lambda does once per execution environment."""
-        return _handler(self.module)
+    batch_size: int = MOST_MESSAGES
 
 
 BILL_E = Contestant(name="Bill-E", module="functions.processor.handler", table=LEDGER)
 NAIVE_ONE = Contestant(name="naive", module="bench.baselines.naive", table=NAIVE, batch_size=1)
-NAIVE_BATCH = Contestant(name="naive, batch 10", module="bench.baselines.naive_batch", table=NAIVE)
+NAIVE_BATCH = Contestant(name="naive, batch 10", module="bench.baselines.naive", table=NAIVE)
 POWERTOOLS = Contestant(name="idempotency", module="bench.baselines.idempotency", table=NAIVE)
 THE_LIMIT = Contestant(name="the limit", module="bench.baselines.limit", table=LIMIT)
-
 CONTESTANTS: Final = (NAIVE_ONE, NAIVE_BATCH, POWERTOOLS, BILL_E, THE_LIMIT)
 
 
-def empty_tables() -> dict[str, Table]:
-    """Make the tables that the contestants write to."""
-    indexed: dict[str, Any] = {
-        "keys": ("fingerprint", "entry"),
-        "index_keys": ("month_shard", "recorded"),
-    }
-    return {
-        LEDGER: Table(**indexed),
-        LIMIT: Table(**indexed),
-        NAIVE: Table(keys=("id",)),
-        IDEMPOTENCY: Table(keys=("id",)),
-    }
+class Context:
+    """What a function reads of Lambda's context, in an invocation that has just begun."""
+
+    aws_request_id = "9a5b3c1e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the time-out, which is far."""
+        return 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """The contestants, loaded in one process on one simulated AWS; ``log`` is what they print.
+    """AWS in this process, and what the contestants on it print."""
 
-    ``readers`` are the naive one's handler of HTTP requests, and Bill-E's.
-    """
-
-    aws: SimulatedAws
-    handlers: Mapping[str, Handler]
-    readers: tuple[Handler, Handler]
+    aws: InProcessAws
     log: io.StringIO
 
-    def run(self, contestant: Contestant, event: dict[str, Any], context: object) -> object:
+    def store(self, uploads: Mapping[Upload, StoredObject]) -> None:
+        """Put objects into S3, which has their checksums from the upload."""
+        for upload, stored in uploads.items():
+            _ = stored.digest
+            self.aws.objects[upload.version] = stored
+
+    def store_new(self, seeds: Iterable[int], size_bytes: int) -> list[Upload]:
+        """Put a receipt for each seed into S3."""
+        made = {upload(f"{seed}.png"): StoredObject(piece=png(size_bytes, seed)) for seed in seeds}
+        self.store(made)
+        return [*made]
+
+    def run(self, contestant: Contestant, event: dict[str, Any]) -> None:
         """Invoke a contestant once."""
         with contextlib.redirect_stdout(self.log):
-            return self.handlers[contestant.name](event, context)
+            answer = handler(contestant.module)(event, Context())
+        if answer and answer["batchItemFailures"]:
+            raise RuntimeError(f"{contestant.name} failed: {answer}")
 
-    def store_new(self, number: int, size_bytes: int, seeds: Iterator[int]) -> list[UploadedFile]:
-        """Put receipts that nobody has seen into S3, and return what their events name."""
-        files = []
-        for seed in islice(seeds, number):
-            file = UploadedFile(
-                key=f"receipts/2026/11/21/{seed}.png", version_id=f"3sL4kqtJlcpXroDTDmJ{seed}"
-            )
-            stored = StoredObject(body=png(size_bytes, seed))
-            _ = stored.digest  # S3 has it from the upload
-            self.aws.s3.objects[file.key, file.version_id] = stored
-            files.append(file)
-        return files
+    def get_receipts(self, module: str, query: str) -> dict[str, Any]:
+        """Invoke a reader once, and return its response."""
+        request = {"routeKey": routes.LIST_RECEIPTS, "rawQueryString": query}
+        response: dict[str, Any] = handler(module)(request, Context())
+        return response
+
+    def items(self, contestant: Contestant) -> list[dict[str, Any]]:
+        """Return what a contestant has in its table."""
+        return [*self.aws.tables[contestant.table].items.values()]
 
     def reset(self) -> None:
         """Empty S3, DynamoDB and the log."""
-        self.aws.reset(empty_tables())
+        indexed: dict[str, Any] = {
+            "keys": (schema.FINGERPRINT, schema.ENTRY),
+            "index_keys": (schema.MONTH_SHARD, schema.RECORDED),
+        }
+        by_id = {name: Table(keys=("id",)) for name in (NAIVE, IDEMPOTENCY)}
+        self.aws.reset({LEDGER: Table(**indexed), LIMIT: Table(**indexed), **by_id})
         self.log.seek(0)
         self.log.truncate()
 
 
 @contextlib.contextmanager
 def loaded_bench() -> Iterator[Bench]:
-    """Import every contestant over a simulated AWS, which is there while the context is open."""
+    """Put AWS into this process, with the functions' environment variables, while the context is open."""
     os.environ.update(ENVIRONMENT)
-    aws, log = SimulatedAws(empty_tables()), io.StringIO()
-    with contextlib.redirect_stdout(log):
-        handlers = {contestant.name: contestant.load() for contestant in CONTESTANTS}
-        readers = _handler("bench.baselines.naive_reader"), _handler("functions.reader.handler")
-    try:
-        yield Bench(aws=aws, handlers=handlers, readers=readers, log=log)
-    finally:
-        aws.close()
+    bench = Bench(aws=InProcessAws({}), log=io.StringIO())
+    bench.reset()
+    with bench.aws.in_place_of_the_network():
+        yield bench
 
 
-def _handler(module: str) -> Handler:
-    handler: Handler = importlib.import_module(module).handle
-    return handler
+@cache
+def handler(module: str) -> Handler:
+    """Import a handler, as Lambda does once per execution environment."""
+    found: Handler = importlib.import_module(module).handle
+    return found
+
+
+def batch(*messages: Sequence[Upload]) -> dict[str, Any]:
+    """Make the event with which Lambda delivers messages that tell of uploads, mostly of one each."""
+    return sqs_event({message[0].version.object_id[:32]: s3_event(*message) for message in messages})
+
+
+def upload(key: str) -> Upload:
+    """Make an upload with this key in a folder of receipts."""
+    return Upload(
+        version=ObjectVersion(
+            bucket="bill-e-uploads-1234567",
+            key=f"receipts/2026/11/21/{key}",
+            version_id="3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+        ),
+        uploaded_at=UPLOADED_AT,
+        uploader=Uploader(principal="AWS:AIDAJDPLRKLG7UEXAMPLE", source_ip="192.0.2.7"),
+    )
+
+
+def png(size_bytes: int, seed: int = 0) -> bytes:
+    """Return bytes that start as a PNG does, different for each seed."""
+    head = PNG_HEAD + seed.to_bytes(8)
+    return head + _noise(size_bytes - len(head))
+
+
+@cache
+def _noise(size_bytes: int) -> bytes:
+    return random.Random(size_bytes).randbytes(size_bytes)  # noqa: S311 (not a secret)

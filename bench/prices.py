@@ -27,15 +27,4 @@ class Prices:
     free_per_month: Mapping[str, int]
 
 
-def read_prices() -> Prices:
-    """Read the table beside this module."""
-    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-    return Prices(
-        date=table["date"],
-        region=table["region"],
-        per_million=table["per_million"],
-        gigabyte_second=table["lambda"]["gigabyte_second"],
-        log_gigabyte=table["logs"]["gigabyte"],
-        per_month=table["per_month"],
-        free_per_month=table["free_per_month"],
-    )
+PRICES = Prices(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text()))

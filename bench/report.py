@@ -1,4 +1,4 @@
-"""Results as text: a markdown page with plots, and what the terminal shows."""
+"""Results as text: a markdown page, and what the terminal shows."""
 
 from __future__ import annotations
 
@@ -7,102 +7,84 @@ import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.plots import svg
-from bench.results import Aim, Result, Table
+from bench.results import Aim, Section, Table
 
-PAGE, PLOTS = "benchmarks.md", "benchmarks"
+ABOUT = """# Benchmarks
+
+`make bench` wrote this page. It measures every contestant in turn on one machine, so compare counts and
+ratios: times by the clock are only context. `.venv/bin/python -m bench --only NAME` makes a single measure.
+
+This run: {date}, Python {python}, {cores} cores ({machine}).
+
+The baselines are in `bench/baselines/`.
+
+- *naive* is what public samples do: it takes one message at a time and only the first record in it, makes its
+  clients in each invocation, holds the whole object in memory, overwrites what is there, and answers the API
+  with a scan.
+- *naive, batch 10* is the same function with ten messages in a batch, which it handles one after another.
+- *idempotency* uses the batch and idempotency utilities of AWS Lambda Powertools as documented.
+- *the limit* makes one GET and one write per receipt, all at the same time, and checks and logs nothing."""
 
 
-def write_page(results: Sequence[Result], folder: Path, measured_on: str) -> Path:
-    """Write ``benchmarks.md`` and its plots into a folder; return the page's path."""
-    plots = folder / PLOTS
-    plots.mkdir(parents=True, exist_ok=True)
-    for stale in plots.glob("*.svg"):
-        stale.unlink()
-    for result in results:
-        for plot in result.plots:
-            (plots / f"{plot.name}.svg").write_text(svg(plot), encoding="utf-8")
-    page = folder / PAGE
-    page.write_text("\n\n".join(_page(results, measured_on)) + "\n", encoding="utf-8")
-    return page
+def write_page(sections: Sequence[Section], page: Path, date: str) -> None:
+    """Write all results to a markdown page."""
+    page.write_text("\n\n".join(_page(sections, date)) + "\n", encoding="utf-8")
 
 
-def terminal_text(result: Result) -> str:
+def terminal_text(section: Section) -> str:
     """Return what a measure found as text for a terminal."""
-    parts = [f"== {result.title}"]
-    for table in result.tables:
+    parts = [f"== {section.title}"]
+    for table in section.findings.tables:
         parts += [f"   {table.caption}:"] if table.caption else []
-        parts.append(_columns(table))
-    parts += [f"   {_aim_sentence(aim)}" for aim in result.aims]
-    parts += [
-        f"   {'holds' if count.holds else 'DIFFERS'}: {count.text}: {count.actual}"
-        + ("" if count.holds else f" (expected {count.expected})")
-        for count in result.counts
-    ]
+        parts += _columns(table)
+    for aim in section.findings.aims:
+        is_met = "met" if aim.met else "NOT MET"
+        parts.append(f"   {is_met}: {aim.text}: {_figure(aim)} (aim: {_limit(aim)})")
+    for count in section.findings.counts:
+        found = f"{count.text}: {count.actual}"
+        parts.append(
+            f"   holds: {found}" if count.holds else f"   DIFFERS: {found} (expected {count.expected})"
+        )
     return "\n".join(parts)
 
 
-def _page(results: Sequence[Result], measured_on: str) -> Iterator[str]:
-    yield "# Benchmarks"
-    yield (
-        "Written by `make bench`, which measures everything again, side by side and in turn, on the "
-        "machine that it runs on. Compare counts and ratios: times by the clock are context. "
-        "One measure alone: `.venv/bin/python -m bench --only NAME`."
-    )
-    yield (
-        f"This run: {measured_on}, Python {platform.python_version()}, {os.cpu_count()} cores "
-        f"({platform.machine()})."
-    )
-    yield (
-        "The baselines are in `bench/baselines/`. *naive*: what public samples copy: one message at a "
-        "time, clients made in each invocation, only the first record, the object in memory, an "
-        "unconditional put, a scan behind the API. *naive, batch 10*: the same with ten messages in turn. "
-        "*idempotency*: the batch and idempotency utilities of AWS Lambda Powertools, as its documentation "
-        "shows them. *The limit*: one GET and one write per receipt, all at the same time, nothing checked "
-        "and nothing logged."
+def _page(sections: Sequence[Section], date: str) -> Iterator[str]:
+    yield ABOUT.format(
+        date=date, python=platform.python_version(), cores=os.cpu_count(), machine=platform.machine()
     )
     yield "## Aims"
-    yield _markdown(
-        Table(
-            columns=["", "figure", "aim", "", "measure"],
-            rows=[
-                [aim.text, _figure(aim), _limit(aim), "met" if aim.met else "**not met**", f"`{result.name}`"]
-                for result in results
-                for aim in result.aims
-            ],
-        )
-    )
-    for result in results:
-        yield f"## {result.title}"
-        yield f"`.venv/bin/python -m bench --only {result.name}`"
-        yield result.method
-        for table in result.tables:
-            if table.caption:
-                yield f"{table.caption}:"
+    aims = {
+        aim.text: [_figure(aim), _limit(aim), "met" if aim.met else "**not met**", f"`{each.name}`"]
+        for each in sections
+        for aim in each.findings.aims
+    }
+    yield _markdown(Table(columns=["", "figure", "aim", "", "measure"], rows=aims))
+    for each in sections:
+        yield f"## {each.title}"
+        yield f"`.venv/bin/python -m bench --only {each.name}`"
+        yield each.method
+        for table in each.findings.tables:
+            yield from [f"{table.caption}:"] if table.caption else []
             yield _markdown(table)
-        for plot in result.plots:
-            yield f"![{plot.title}]({PLOTS}/{plot.name}.svg)"
-        if result.counts:
+        if each.findings.counts:
             yield "These counts hold exactly, or the bench fails:"
-            yield "\n".join(f"- {count.text}: {count.actual}" for count in result.counts)
+            yield "\n".join(f"- {count.text}: {count.actual}" for count in each.findings.counts)
 
 
 def _markdown(table: Table) -> str:
-    lines = [list(table.columns), ["---"] + ["---:"] * (len(table.columns) - 1), *map(list, table.rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _columns(table: Table) -> str:
-    lines = [list(table.columns), *map(list, table.rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
+    heads, *rows = table.lines()
     return "\n".join(
-        "   " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        f"| {' | '.join(line)} |" for line in (heads, ["---"] + ["---:"] * (len(heads) - 1), *rows)
     )
 
 
-def _aim_sentence(aim: Aim) -> str:
-    return f"{'met' if aim.met else 'NOT MET'}: {aim.text}: {_figure(aim)} (aim: {_limit(aim)})"
+def _columns(table: Table) -> list[str]:
+    lines = table.lines()
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "   " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
 
 
 def _figure(aim: Aim) -> str:

@@ -1,7 +1,7 @@
 """Powertools' batch and idempotency utilities around the same work.
 
-As in its documentation, "Idempotency", section "Batch integration": keyed by the message id, clients made
-once.
+As its documentation shows them ("Idempotency", section "Batch integration"): the key is the message id, and
+clients are made once.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def record_handler(record: SQSRecord) -> dict[str, str]:
 
 
 def handle(event: dict[str, Any], context: LambdaContext) -> Any:
-    """Process the messages of a batch in turn, each only once."""
+    """Process the messages of a batch one after another, each of them once."""
     config.register_lambda_context(context)
     return process_partial_response(
         event=event, record_handler=record_handler, processor=processor, context=context

@@ -1,6 +1,6 @@
-"""What physics and the service leave: one GET and one indexed write for each receipt, all at the same time.
+"""The least that a ledger could do: one GET and one indexed write per receipt, all at the same time.
 
-It checks nothing and logs nothing. It is no way to run a ledger; it is how far one could get.
+It checks nothing and logs nothing, so nobody could run a ledger on it. It only shows the limit.
 """
 
 from __future__ import annotations

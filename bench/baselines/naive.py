@@ -1,4 +1,4 @@
-"""The pattern that public samples copy: one message, its first record, everything in memory, a plain put."""
+"""The pattern that public samples copy: the first record of a message, all in memory, a plain put."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import boto3
 
 
 def handle(event: dict[str, Any], _context: object) -> None:
-    """Fingerprint the receipt of the first record of the first message."""
+    """Fingerprint the receipt of the first record of each message, one message after another."""
     s3 = boto3.client("s3")
     dynamodb = boto3.client("dynamodb")
-    record = json.loads(event["Records"][0]["body"])["Records"][0]
-    bucket = record["s3"]["bucket"]["name"]
-    key = unquote_plus(record["s3"]["object"]["key"])
-    data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    dynamodb.put_item(
-        TableName=os.environ["NAIVE_TABLE"],
-        Item={
-            "id": {"S": hashlib.sha256(data).hexdigest()},
-            "bucket": {"S": bucket},
-            "key": {"S": key},
-            "size": {"N": str(len(data))},
-            "processed_at": {"S": datetime.now(UTC).isoformat()},
-        },
-    )
+    for message in event["Records"]:
+        record = json.loads(message["body"])["Records"][0]
+        bucket = record["s3"]["bucket"]["name"]
+        key = unquote_plus(record["s3"]["object"]["key"])
+        data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        dynamodb.put_item(
+            TableName=os.environ["NAIVE_TABLE"],
+            Item={
+                "id": {"S": hashlib.sha256(data).hexdigest()},
+                "bucket": {"S": bucket},
+                "key": {"S": key},
+                "size": {"N": str(len(data))},
+                "processed_at": {"S": datetime.now(UTC).isoformat()},
+            },
+        )

@@ -1,1 +1,1 @@
-"""One module per measure: ``measure(scale)`` in, a `bench.results.Result` out."""
+"""The measures: what `measure` of each does is told in its module's docstring, which the page repeats."""

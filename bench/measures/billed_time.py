@@ -1,4 +1,12 @@
-"""The time that Lambda bills for a receipt when every AWS call takes 30 ms."""
+"""Billed time per receipt, when every AWS call takes 30 ms.
+
+Handlers run warm on batches of new receipts of {RECEIPT_KB} KB, in turn, for {scale.rounds} rounds; the
+figures are medians. Opening a connection costs nothing here, which favours contestants that make new clients.
+If a batch is larger than a contestant takes, it becomes several invocations. CPU time is that of all threads.
+A handler has a whole core here, as Lambda gives with {MEGABYTES_OF_A_VCPU:,} MB. With {MEMORY_MEGABYTES} MB
+it has {CORE_SHARE:.0%} of one, and everybody's CPU time takes that much longer: the last two columns are
+computed from the others.
+"""
 
 from __future__ import annotations
 
@@ -6,111 +14,22 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
-from bench.contestants import (
-    BILL_E,
-    CONTESTANTS,
-    MEGABYTES_OF_A_VCPU,
-    MEMORY_MEGABYTES,
-    NAIVE_BATCH,
-    Bench,
-    Contestant,
-)
-from bench.events import Context, sqs_batch
-from bench.results import Aim, Count, Plot, Result, Table
+from bench.contestants import BILL_E, CONTESTANTS, NAIVE_BATCH, Bench, Contestant, batch
+from bench.results import Aim, Count, Findings, table_of
 from bench.scale import CALL_SECONDS, Scale
+from components.ingest_pipeline import IngestPipelineArgs
 
-BATCHES = (1, 5, 10)
-RECEIPT_BYTES = 200_000
+SIZES = (1, 5, 10)
+RECEIPT_KB = 200
+MEMORY_MEGABYTES = IngestPipelineArgs.memory_megabytes
+MEGABYTES_OF_A_VCPU = 1769
+"""Lambda gives a full vCPU at 1,769 MB, and less in proportion (developer guide, "Configure memory")."""
+
+CORE_SHARE = MEMORY_MEGABYTES / MEGABYTES_OF_A_VCPU
 LONG_CALL_SECONDS = 0.3
 """Long enough for all threads to get to their first call."""
-
-
-def measure(bench: Bench, scale: Scale) -> Result:
-    """Time warm invocations of every contestant in turn, round after round."""
-    runs: dict[tuple[str, int], list[Times]] = {}
-    seeds = count()
-    with bench.aws.delayed(CALL_SECONDS):
-        for _ in range(scale.rounds + 1):
-            for contestant in CONTESTANTS:
-                for batch in BATCHES:
-                    taken = time_batch(bench, contestant, batch, seeds)
-                    runs.setdefault((contestant.name, batch), []).append(taken)
-    # The first round warms everything up: caches of botocore, threads, pages of memory.
-    times = {key: median(values[1:]) for key, values in runs.items()}
-    reference = times[NAIVE_BATCH.name, 10]
-    with bench.aws.delayed(LONG_CALL_SECONDS), bench.aws.metered() as asked:
-        time_batch(bench, BILL_E, 10, seeds)
-    return Result(
-        name="billed-time",
-        title="Billed time per receipt, when every AWS call takes 30 ms",
-        method=(
-            f"Handlers run warm on batches of new receipts of {RECEIPT_BYTES // 1000} KB, in turn, "
-            f"{scale.rounds} rounds; medians. Every call to S3 and DynamoDB takes "
-            f"{CALL_SECONDS * 1000:.0f} ms for everybody; opening connections costs nothing, which favours "
-            "those who make clients anew. Batches above what a contestant takes are as many invocations. "
-            "CPU time is all threads'. A handler has a whole core here, as Lambda gives for 1,769 MB; with "
-            f"{MEMORY_MEGABYTES} MB it has {MEMORY_MEGABYTES / MEGABYTES_OF_A_VCPU:.0%} of one, and the CPU "
-            "time of everybody takes so much longer: the last two columns are computed from the others."
-        ),
-        tables=[
-            Table(
-                columns=[
-                    "",
-                    *(f"batch {batch}" for batch in BATCHES),
-                    "of naive, batch 10",
-                    "CPU at batch 10",
-                    f"with {MEMORY_MEGABYTES} MB",
-                    "of naive, batch 10",
-                ],
-                rows=[
-                    [
-                        contestant.name,
-                        *(f"{times[contestant.name, batch].wall * 1000:.1f} ms" for batch in BATCHES),
-                        f"{times[contestant.name, 10].wall / reference.wall:.3f}",
-                        f"{times[contestant.name, 10].cpu * 1000:.1f} ms",
-                        f"{times[contestant.name, 10].with_memory(MEMORY_MEGABYTES) * 1000:.1f} ms",
-                        f"{_share_with_memory(times[contestant.name, 10], reference):.3f}",
-                    ]
-                    for contestant in CONTESTANTS
-                ],
-            )
-        ],
-        plots=[
-            Plot(
-                name="billed-time",
-                title="Billed time per receipt (30 ms per AWS call)",
-                x_label="messages in a batch",
-                y_label="ms per receipt",
-                lines=[
-                    (
-                        contestant.name,
-                        [(batch, times[contestant.name, batch].wall * 1000) for batch in BATCHES],
-                    )
-                    for contestant in CONTESTANTS
-                ],
-            )
-        ],
-        aims=[
-            Aim(
-                text="billed time per receipt at batch 10, of the naive batch of 10",
-                figure=times[BILL_E.name, 10].wall / reference.wall,
-                limit=1 / 7,
-            )
-        ],
-        counts=[
-            Count(
-                text=f"{BILL_E.name}: the most calls at the same time in a batch of 10",
-                actual=str(asked.most_at_once),
-                expected="10",
-            )
-        ],
-    )
-
-
-def _share_with_memory(times: Times, reference: Times) -> float:
-    return times.with_memory(MEMORY_MEGABYTES) / reference.with_memory(MEMORY_MEGABYTES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +44,58 @@ class Times:
         return self.wall + self.cpu * (MEGABYTES_OF_A_VCPU / megabytes - 1)
 
 
+def measure(bench: Bench, scale: Scale) -> Findings:
+    """Time warm invocations of every contestant in turn, round after round."""
+    runs: dict[Contestant, dict[int, list[Times]]] = {
+        contestant: {size: [] for size in SIZES} for contestant in CONTESTANTS
+    }
+    seeds = count()
+    with bench.aws.delayed(CALL_SECONDS):
+        for _ in range(scale.rounds + 1):
+            for contestant, by_size in runs.items():
+                for size, taken in by_size.items():
+                    taken.append(time_batch(bench, contestant, size, RECEIPT_KB, seeds))
+    # The first round warms everything up: caches of botocore, threads, pages of memory.
+    times = {
+        contestant.name: {size: median(taken[1:]) for size, taken in by_size.items()}
+        for contestant, by_size in runs.items()
+    }
+    naive = times[NAIVE_BATCH.name][10]
+    naive_in_memory = naive.with_memory(MEMORY_MEGABYTES)
+    with bench.aws.delayed(LONG_CALL_SECONDS), bench.aws.metered() as asked:
+        time_batch(bench, BILL_E, 10, RECEIPT_KB, seeds)
+    return Findings(
+        tables=[
+            table_of(
+                times,
+                {
+                    "batch 1": lambda of: f"{of[1].wall * 1000:.1f} ms",
+                    "batch 5": lambda of: f"{of[5].wall * 1000:.1f} ms",
+                    "batch 10": lambda of: f"{of[10].wall * 1000:.1f} ms",
+                    "of naive, batch 10": lambda of: f"{of[10].wall / naive.wall:.3f}",
+                    "CPU at batch 10": lambda of: f"{of[10].cpu * 1000:.1f} ms",
+                    f"with {MEMORY_MEGABYTES} MB": lambda of: (
+                        f"{of[10].with_memory(MEMORY_MEGABYTES) * 1000:.1f} ms"
+                    ),
+                    "of naive with as much": lambda of: (
+                        f"{of[10].with_memory(MEMORY_MEGABYTES) / naive_in_memory:.3f}"
+                    ),
+                },
+            )
+        ],
+        aims=[
+            Aim(
+                "billed time per receipt at batch 10, of the naive batch of 10",
+                times[BILL_E.name][10].wall / naive.wall,
+                1 / 7,
+            )
+        ],
+        counts=[
+            Count("Bill-E: the most calls at the same time in a batch of 10", str(asked.most_at_once), "10")
+        ],
+    )
+
+
 def median(runs: Sequence[Times]) -> Times:
     """Return the median of each figure."""
     return Times(
@@ -132,19 +103,16 @@ def median(runs: Sequence[Times]) -> Times:
     )
 
 
-def time_batch(
-    bench: Bench, contestant: Contestant, batch: int, seeds: count[int], size_bytes: int = RECEIPT_BYTES
-) -> Times:
-    """Process new receipts, in as many invocations as the contestant needs, and say what one took."""
+def time_batch(bench: Bench, contestant: Contestant, size: int, receipt_kb: int, seeds: count[int]) -> Times:
+    """Process new receipts, in as many invocations as the contestant needs, and return what one took."""
     bench.reset()
-    files = bench.store_new(batch, size_bytes, seeds)
-    step = batch if contestant is BILL_E else contestant.batch_size
-    events = [sqs_batch(files[start : start + step]) for start in range(0, batch, step)]
+    messages = [[upload] for upload in bench.store_new(islice(seeds, size), receipt_kb * 1000)]
+    step = size if contestant is BILL_E else contestant.batch_size
+    events = [batch(*messages[start : start + step]) for start in range(0, size, step)]
     started, started_cpu = time.perf_counter(), time.process_time()
     for event in events:
-        bench.run(contestant, event, Context())
+        bench.run(contestant, event)
     wall, cpu = time.perf_counter() - started, time.process_time() - started_cpu
-    recorded = len(bench.aws.dynamodb.tables[contestant.table].items)
-    if recorded != batch:
-        raise RuntimeError(f"{contestant.name} recorded {recorded} of {batch} receipts")
-    return Times(wall=wall / batch, cpu=cpu / batch)
+    if (recorded := len(bench.items(contestant))) != size:
+        raise RuntimeError(f"{contestant.name} recorded {recorded} of {size} receipts")
+    return Times(wall=wall / size, cpu=cpu / size)

@@ -1,4 +1,10 @@
-"""Reading the ledger: a page of 50, and a walk of everything, at growing sizes."""
+"""Reading the ledger: a page of 50, and a walk of everything.
+
+The same receipts are in both tables, in a DynamoDB in this process with AWS's rules for units: 0.5 for each 4
+KB that a query or scan examines. Requests go through the readers' own handlers. Times are of one run with 30
+ms a call, for context. The walk follows the cursors in pages of 200, without delay. If a month doesn't fill a
+page, the page goes on into the month before. Any page ends after {MOST_CALLS} calls, full or not.
+"""
 
 from __future__ import annotations
 
@@ -8,38 +14,27 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from unittest import mock
 
-from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, Handler
-from bench.events import BUCKET, Context, http_get
-from bench.results import Aim, Count, Plot, Result, Table
+from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, upload
+from bench.results import Aim, Count, Findings, Table, counted, table_of
 from bench.scale import CALL_SECONDS, Scale
-from bench.simulated_aws.transport import Usage
-from bench.wording import counted
-from functions.ledger import schema
-from functions.ledger.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
+from functions.contract import schema
+from functions.contract.entry import Entry, Outcome
 from functions.ledger.listing import READ_BUDGET
 
 NEWEST = datetime(2026, 11, 21, tzinfo=UTC)
 INTERVAL = timedelta(seconds=15)
 """100,000 entries, one every 15 s, are all of one month."""
 
+MONTH_START = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
 MOST_CALLS = READ_BUDGET + SHARDS - 1
 """What the reader bounds the calls of any page by (`functions.ledger.listing`)."""
 
-MONTH_START = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-PAGE = f"to={_time(NEWEST)}&limit=50"
-WALK = f"to={_time(NEWEST)}&limit=200"
-
 EXPECTED_PAGE = "4 calls, 6 read units"
 """One query for each of four shards, each of 20 entries: 1.5 units."""
+
+READER, NAIVE_READER = "functions.reader.handler", "bench.baselines.naive_reader"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,177 +46,127 @@ class Cost:
     seconds: float
     entries: int
 
+    def __str__(self) -> str:
+        return f"{counted(self.calls, 'call')}, {counted(self.read_units, 'read unit')}"
 
-def measure(bench: Bench, scale: Scale) -> Result:
+    def with_time(self) -> str:
+        """Say how long it took as well."""
+        return f"{self} ({self.seconds * 1000:.0f} ms)"
+
+    def per_thousand(self) -> str:
+        """Say what a thousand entries took."""
+        thousands = self.entries / 1000
+        return f"{self.calls / thousands:.1f} calls, {self.read_units / thousands:.0f} read units"
+
+
+def measure(bench: Bench, scale: Scale) -> Findings:
     """Fill both tables with the same receipts, and read them through both handlers."""
-    naive, bill_e = bench.readers
-    costs: dict[tuple[str, int], Cost] = {}
-    rare: dict[str, Cost] = {}
-    for size in scale.ledger_sizes:
-        bench.reset()
-        bench.aws.dynamodb.load(LEDGER, (schema.to_item(entry, SHARDS) for entry in _entries(size)))
-        bench.aws.dynamodb.load(NAIVE, (_naive_item(entry) for entry in _entries(size)))
-        with bench.aws.delayed(CALL_SECONDS):
-            costs["scan", size] = _page(bench, naive, "")
-            costs["page", size] = _page(bench, bill_e, PAGE)
-        costs["walk", size] = _walk(bench, bill_e)
-        middle = _time(NEWEST - size // 2 * INTERVAL)
-        rare["one in the middle of them"] = _page(bench, bill_e, f"to={middle}&limit=50")
-        rare["rejected ones, where there are none"] = _page(bench, bill_e, f"{PAGE}&outcome=REJECTED")
-        if costs["walk", size].entries != size:
-            raise RuntimeError(f"a walk of {size} entries returned {costs['walk', size].entries}")
-    rare["the first five minutes of a month"] = _page_of_others(bench, MONTH_START, INTERVAL)
-    rare["a ledger with one entry a day"] = _page_of_others(bench, NEWEST, timedelta(days=1))
-    names = {"scan": "naive: any page (a full scan)", "page": "Bill-E: a page of 50"}
     sizes = scale.ledger_sizes
-    newest_pages = [costs["page", size] for size in sizes]
-    return Result(
-        name="pages",
-        title="Reading the ledger: a page of 50, and a walk of everything",
-        method=(
-            "The same receipts in both tables, in the simulated DynamoDB, whose units follow AWS's rules: "
-            "0.5 for each 4 KB that a query or scan examines. Requests go through the readers' own "
-            f"handlers. Times are of one run with {CALL_SECONDS * 1000:.0f} ms per call, for context. The "
-            "walk follows the cursors in pages of 200, without delay. A page that one month doesn't fill "
-            f"goes on into the one before it, and any page ends after {MOST_CALLS} calls, full or not."
-        ),
+    least, most = sizes[0], sizes[-1]
+    scans, pages, walks, others = {}, {}, {}, {}
+    for size in sizes:
+        _fill(bench, size)
+        with bench.aws.delayed(CALL_SECONDS):
+            scans[size], pages[size] = _page(bench, NAIVE_READER, ""), _page(bench, READER, _to(NEWEST))
+        walks[size] = _read(bench, READER, _to(NEWEST, 200), to_the_end=True)
+        if walks[size].entries != size:
+            raise RuntimeError(f"a walk of {size} entries returned {walks[size].entries}")
+    others["one in the middle of them"] = _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL))
+    others["rejected ones, where there are none"] = _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED")
+    for name, newest, interval in (
+        ("the first five minutes of a month", MONTH_START, INTERVAL),
+        ("a ledger with one entry a day", NEWEST, timedelta(days=1)),
+    ):
+        _fill(bench, 1_000, newest, interval)
+        with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
+            others[name] = _page(bench, READER, _to(newest))
+    of_walks = f"read units of a walk, per entry, at {most:,} entries, of those at {least:,}"
+    growth = (walks[most].read_units / most) / (walks[least].read_units / least)
+    return Findings(
         tables=[
             Table(
                 columns=["", *(f"{size:,} entries" for size in sizes)],
-                rows=[
-                    *([names[kind], *(_sentence(costs[kind, size]) for size in sizes)] for kind in names),
-                    [
-                        "Bill-E: a walk, per 1,000 entries",
-                        *(
-                            f"{costs['walk', size].calls / size * 1000:.1f} calls, "
-                            f"{costs['walk', size].read_units / size * 1000:.0f} read units"
-                            for size in sizes
-                        ),
-                    ],
-                ],
+                rows={
+                    "naive: any page (a full scan)": [cost.with_time() for cost in scans.values()],
+                    "Bill-E: a page of 50": [cost.with_time() for cost in pages.values()],
+                    "Bill-E: a walk, per 1,000 entries": [cost.per_thousand() for cost in walks.values()],
+                },
             ),
-            Table(
-                caption=f"Pages of 50 that are not the newest, of {sizes[-1]:,} entries or of another ledger",
-                columns=["", "cost", "entries in the page"],
-                rows=[[name, _asked(cost), str(cost.entries)] for name, cost in rare.items()],
+            table_of(
+                others,
+                {"cost": str, "entries in the page": lambda cost: str(cost.entries)},
+                caption=f"Pages of 50 that are not the newest, of {most:,} entries or of another ledger",
             ),
-        ],
-        plots=[
-            Plot(
-                name="pages",
-                title="Read units for the newest 50 entries",
-                x_label="entries in the ledger",
-                y_label="read units",
-                lines=[
-                    (name.partition(":")[0], [(size, costs[kind, size].read_units) for size in sizes])
-                    for kind, name in names.items()
-                ],
-                log_x=True,
-                log_y=True,
-            )
         ],
         aims=[
             Aim(
-                text=f"read units of a page at {sizes[-1]:,} entries, of those at {sizes[0]:,}",
-                figure=costs["page", sizes[-1]].read_units / costs["page", sizes[0]].read_units,
-                limit=1.0,
+                f"read units of a page at {most:,} entries, of those at {least:,}",
+                pages[most].read_units / pages[least].read_units,
+                1.0,
             ),
+            Aim(of_walks, growth, 1.1),
             Aim(
-                text=f"read units of a walk, per entry, at {sizes[-1]:,} entries, of those at {sizes[0]:,}",
-                figure=(costs["walk", sizes[-1]].read_units / sizes[-1])
-                / (costs["walk", sizes[0]].read_units / sizes[0]),
-                limit=1.1,
-            ),
-            Aim(
-                text="the most calls of any of these pages, which the reader bounds",
-                figure=max(cost.calls for cost in (*newest_pages, *rare.values())),
-                limit=MOST_CALLS,
+                "the most calls of any of these pages, which the reader bounds",
+                max(cost.calls for cost in (*pages.values(), *others.values())),
+                MOST_CALLS,
             ),
         ],
         counts=[
-            Count(
-                text=f"a page of 50 at {size:,} entries",
-                actual=_asked(costs["page", size]),
-                expected=EXPECTED_PAGE,
-            )
-            for size in sizes
+            Count(f"a page of 50 at {size:,} entries", str(page), EXPECTED_PAGE)
+            for size, page in pages.items()
         ],
     )
 
 
-def _page_of_others(bench: Bench, newest: datetime, interval: timedelta) -> Cost:
-    """Ask for a page of a ledger of 1,000 entries that are so far apart, and began long ago."""
+def _fill(bench: Bench, size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> None:
+    """Have both tables hold so many receipts and no others."""
     bench.reset()
-    entries = _entries(1_000, newest, interval)
-    bench.aws.dynamodb.load(LEDGER, (schema.to_item(entry, SHARDS) for entry in entries))
-    with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
-        return _page(bench, bench.readers[1], f"to={_time(newest)}&limit=50")
+    for entry in _entries(size, newest, interval):
+        version = entry.upload.version
+        naive_item = {
+            "id": {"S": entry.fingerprint},
+            "bucket": {"S": version.bucket},
+            "key": {"S": version.key},
+            "size": {"N": str(entry.size_bytes)},
+            "processed_at": {"S": entry.recorded_at.isoformat()},
+        }
+        bench.aws.tables[LEDGER].put(schema.to_item(entry, SHARDS))
+        bench.aws.tables[NAIVE].put(naive_item)
 
 
-def _entries(size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> Iterator[Entry]:
+def _entries(size: int, newest: datetime, interval: timedelta) -> Iterator[Entry]:
     """Make the newest entries first: a larger ledger is the same one with more of the past."""
     for number in range(size):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        moment = newest - (number + 1) * interval
         yield Entry(
             outcome=Outcome.ACCEPTED,
-            upload=Upload(
-                version=ObjectVersion(
-                    bucket=BUCKET,
-                    key=f"uploads/{moment:%Y/%m/%d}/{digest[:36]}/receipt.png",
-                    version_id=digest[-32:],
-                ),
-                uploaded_at=moment - timedelta(seconds=2),
-                uploader=Uploader(principal="AWS:AIDAJDPLRKLG7UEXAMPLE", source_ip="192.0.2.7"),
-            ),
-            recorded_at=moment,
+            upload=upload(f"{digest[:36]}/receipt.png"),
+            recorded_at=newest - (number + 1) * interval,
             fingerprint=digest,
             size_bytes=200_000,
             media_type="image/png",
         )
 
 
-def _naive_item(entry: Entry) -> dict[str, Any]:
-    version = entry.upload.version
-    return {
-        "id": {"S": entry.fingerprint},
-        "bucket": {"S": version.bucket},
-        "key": {"S": version.key},
-        "size": {"N": str(entry.size_bytes)},
-        "processed_at": {"S": entry.recorded_at.isoformat()},
-    }
+def _to(newest: datetime, limit: int = 50) -> str:
+    return f"to={newest:%Y-%m-%dT%H:%M:%SZ}&limit={limit}"
 
 
-def _page(bench: Bench, reader: Handler, query: str) -> Cost:
-    reader(http_get("/receipts", query), Context())  # warm: connections, caches and threads are made
+def _page(bench: Bench, reader: str, query: str) -> Cost:
+    bench.get_receipts(reader, query)  # warm: connections, caches and threads are made
+    return _read(bench, reader, query)
+
+
+def _read(bench: Bench, reader: str, query: str, *, to_the_end: bool = False) -> Cost:
+    """Ask for a page, and follow the cursors from there if that is asked for."""
+    entries, cursor = 0, ""
     with bench.aws.metered() as usage:
         started = time.perf_counter()
-        answer = reader(http_get("/receipts", query), Context())
+        while True:
+            body = json.loads(bench.get_receipts(reader, query + cursor)["body"])
+            entries += len(body["entries"] if isinstance(body, dict) else body)
+            if not to_the_end or not body["next_cursor"]:
+                break
+            cursor = f"&cursor={body['next_cursor']}"
         seconds = time.perf_counter() - started
-    body = json.loads(answer["body"])
-    entries = body["entries"] if isinstance(body, dict) else body
-    return _cost(usage, seconds, len(entries))
-
-
-def _walk(bench: Bench, reader: Handler) -> Cost:
-    entries, query = 0, WALK
-    with bench.aws.metered() as usage:
-        started = time.perf_counter()
-        while query:
-            page = json.loads(reader(http_get("/receipts", query), Context())["body"])
-            entries += len(page["entries"])
-            query = f"{WALK}&cursor={page['next_cursor']}" if page["next_cursor"] else ""
-        seconds = time.perf_counter() - started
-    return _cost(usage, seconds, entries)
-
-
-def _cost(usage: Usage, seconds: float, entries: int) -> Cost:
-    return Cost(calls=usage.requests, read_units=usage.read_units, seconds=seconds, entries=entries)
-
-
-def _sentence(cost: Cost) -> str:
-    return f"{_asked(cost)} ({cost.seconds * 1000:.0f} ms)"
-
-
-def _asked(cost: Cost) -> str:
-    return f"{counted(cost.calls, 'call')}, {counted(cost.read_units, 'read unit')}"
+    return Cost(calls=usage.calls.total(), read_units=usage.read_units, seconds=seconds, entries=entries)

@@ -1,74 +1,34 @@
-"""The program itself: building its graph, deploying it, and the demo, as whole processes."""
+"""The program: from nothing to the demo's ledger.
+
+Seconds by the clock of whole runs of the demo, for context: the cold one in a new copy of the repository,
+without bytecode and without the layer, so that pip fetches the layer's packages too, and the warm one after
+it.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from bench.packages import REPOSITORY
-from bench.program_child import PHASES
-from bench.results import Result, Table
+from bench.contestants import Bench
+from bench.program_graph import REPOSITORY
+from bench.results import Findings, Table
 from bench.scale import Scale
 
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".build", ".local", ".*_cache", "__pycache__", "*.egg-info"
-)
+NOT_COPIED = (".git", ".venv", ".build", ".local", ".*_cache", "__pycache__", "*.egg-info")
 
 
-def measure(scale: Scale) -> Result:
-    """Deploy in new processes, and run the demo in a new copy of the repository, twice."""
-    deployments = [_deploy() for _ in range(scale.deploy_runs)]
-    cold, warm = _demos()
-    phases = {phase: statistics.median(each[phase] for each in deployments) for phase in PHASES}
-    return Result(
-        name="program",
-        title="The program: graph, deployment, demo",
-        method=(
-            f"Seconds by the clock, for context; medians of {scale.deploy_runs} processes. The graph is "
-            "built again, in the same process, with every resource's outputs known: Pulumi's and the "
-            "program's own time. Each demo is one run: the cold one in a new copy of the repository, where "
-            "no bytecode and no layer is there yet, so that pip fetches the layer's packages, too; the warm "
-            "one after it."
-        ),
-        tables=[
-            Table(
-                columns=["", "seconds"],
-                rows=[
-                    ["start the emulator", f"{phases['emulator']:.1f}"],
-                    ["import Pulumi and its AWS provider", f"{phases['imports']:.1f}"],
-                    [f"deploy {deployments[0]['resources']:.0f} resources", f"{phases['deploy']:.1f}"],
-                    ["build the same graph without any call", f"{phases['graph']:.1f}"],
-                    ["the demo, cold", f"{cold:.1f}"],
-                    ["the demo, warm", f"{warm:.1f}"],
-                ],
-            )
-        ],
-    )
-
-
-def _deploy() -> dict[str, float]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench.program_child"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    seconds: dict[str, float] = json.loads(ran.stdout)
-    return seconds
-
-
-def _demos() -> tuple[float, float]:
+def measure(_bench: Bench, _scale: Scale) -> Findings:
+    """Run the demo in a new copy of the repository, twice."""
     with tempfile.TemporaryDirectory(prefix="bench-demo-") as folder:
         copy = Path(folder, "bill-e")
-        shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED)
-        return _demo(copy), _demo(copy)
+        shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        rows = {f"the demo, {state}": [f"{_demo(copy):.1f}"] for state in ("cold", "warm")}
+    return Findings(tables=[Table(columns=["", "seconds"], rows=rows)])
 
 
 def _demo(copy: Path) -> float:

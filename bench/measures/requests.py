@@ -1,112 +1,87 @@
-"""AWS requests and DynamoDB units for one receipt: new, duplicate, rejected, delivered again."""
+"""Requests and units per receipt.
+
+One message tells of one upload of {RECEIPT_KB} KB, or of two. Calls are counted where botocore would send
+them, and units follow DynamoDB's rules for the items written. *Entries* is what a contestant has in its table
+afterwards: with fewer entries than uploads, an upload is lost. Powertools leaves it to its users how items
+are keyed, so *idempotency* has the key of *naive*.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant
-from bench.events import Context, UploadedFile, s3_message, sqs_batch, sqs_event
-from bench.receipts import NOT_A_RECEIPT, png
-from bench.results import Count, Result, Table
-from bench.simulated_aws.s3 import StoredObject
-from bench.simulated_aws.transport import Usage
-from bench.wording import counted
+from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant, batch, png, upload
+from bench.results import Count, Findings, Table, counted
+from bench.scale import Scale
+from functions.contract.entry import Upload
+from local.in_process.aws import Usage
+from local.in_process.s3 import StoredObject
 
-EXPECTED = {
-    "new": "1 GetObject + 1 PutItem, 2 write units",
-    "duplicate": "1 GetObject + 2 PutItem, 3 write units",
-    "rejected": "1 GetObject + 1 PutItem, 2 write units",
-    "redelivered": "1 GetObject + 1 PutItem, 1 write unit",
-    "two in a message": "2 GetObject + 2 PutItem, 4 write units",
+RECEIPT_KB = 200
+RECEIPT, COPY, OTHER, NOTE = (
+    upload(f"{name}.png") for name in ("coffee shop", "coffee shop (copy)", "taxi", "note")
+)
+OBJECTS = {
+    **dict.fromkeys((RECEIPT, COPY), StoredObject(piece=png(RECEIPT_KB * 1000))),
+    OTHER: StoredObject(piece=png(RECEIPT_KB * 1000, seed=1)),
+    NOTE: StoredObject(piece=b"Total: 12.00 EUR"),
 }
-"""What Bill-E asks of AWS. A refused write costs a unit; a write to the table and its index costs two."""
+CASES = {
+    "new": ([], [RECEIPT], "1 GetObject + 1 PutItem, 2 write units"),
+    "duplicate": ([RECEIPT], [COPY], "1 GetObject + 2 PutItem, 3 write units"),
+    "rejected": ([], [NOTE], "1 GetObject + 1 PutItem, 2 write units"),
+    "redelivered": ([RECEIPT], [RECEIPT], "1 GetObject + 1 PutItem, 1 write unit"),
+    "two in a message": ([], [RECEIPT, OTHER], "2 GetObject + 2 PutItem, 4 write units"),
+}
+"""The uploads of an earlier message, those of the one delivered now, and what Bill-E asks of AWS then.
+
+A refused write costs a unit; a write to the table and its index costs two.
+"""
 
 TWO_UPLOADS = ("duplicate", "two in a message")
 
-FILE = UploadedFile(key="receipts/2026/11/21/coffee shop.png")
-COPY = UploadedFile(key="receipts/2026/11/21/coffee shop (copy).png")
 
-OTHER = UploadedFile(key="receipts/2026/11/21/taxi.png")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """What happens: files that were uploaded, those delivered before, and those in the message now."""
-
-    objects: Mapping[UploadedFile, bytes]
-    before: tuple[UploadedFile, ...] = ()
-    now: tuple[UploadedFile, ...] = (FILE,)
-
-
-CASES: Mapping[str, Case] = {
-    "new": Case(objects={FILE: png(200_000)}),
-    "duplicate": Case(objects={FILE: png(200_000), COPY: png(200_000)}, before=(FILE,), now=(COPY,)),
-    "rejected": Case(objects={FILE: NOT_A_RECEIPT}),
-    "redelivered": Case(objects={FILE: png(200_000)}, before=(FILE,)),
-    "two in a message": Case(objects={FILE: png(200_000), OTHER: png(200_000, 1)}, now=(FILE, OTHER)),
-}
-
-
-def measure(bench: Bench) -> Result:
-    """Count each contestant's calls and units in each case."""
+def measure(bench: Bench, _scale: Scale) -> Findings:
+    """Count each contestant's calls, units and entries in each case."""
     seen = {
-        (contestant.name, name): _usage(bench, contestant, case)
+        contestant: {name: _asked(bench, contestant, before, now) for name, (before, now, _) in CASES.items()}
         for contestant in CONTESTANTS
-        for name, case in CASES.items()
     }
-    return Result(
-        name="requests",
-        title="Requests and units per receipt",
-        method=(
-            "One message with one upload of 200 KB, or with two. Calls are counted where botocore would send "
-            "them, units by DynamoDB's rules for the items written. *Entries* is what the contestant's "
-            "table holds afterwards: one that has fewer entries than there were uploads has lost an upload. "
-            "Powertools says nothing about how items are keyed: that of *idempotency* is the naive one's."
-        ),
+    return Findings(
         tables=[
             Table(
                 columns=["", *CASES, *(f"entries, {name}" for name in TWO_UPLOADS)],
-                rows=[
-                    [
-                        contestant.name,
-                        *(_sentence(seen[contestant.name, name][0]) for name in CASES),
-                        *(f"{seen[contestant.name, name][1]} of 2" for name in TWO_UPLOADS),
+                rows={
+                    contestant.name: [
+                        *(asked for asked, _ in cases.values()),
+                        *(f"{cases[name][1]} of 2" for name in TWO_UPLOADS),
                     ]
-                    for contestant in CONTESTANTS
-                ],
+                    for contestant, cases in seen.items()
+                },
             )
         ],
         counts=[
-            Count(
-                text=f"{BILL_E.name}, {name}",
-                actual=_sentence(seen[BILL_E.name, name][0]),
-                expected=EXPECTED[name],
-            )
-            for name in CASES
+            Count(f"Bill-E, {name}", seen[BILL_E][name][0], expected)
+            for name, (_, _, expected) in CASES.items()
         ],
     )
 
 
-def _usage(bench: Bench, contestant: Contestant, case: Case) -> tuple[Usage, int]:
-    """Run a case, and return what its last delivery asked of AWS, and how many entries there are then."""
+def _asked(
+    bench: Bench, contestant: Contestant, before: Sequence[Upload], now: Sequence[Upload]
+) -> tuple[str, int]:
+    """Deliver both messages; return what the second asked of AWS, and how many entries there are then."""
     bench.reset()
-    for file, body in case.objects.items():
-        bench.aws.s3.objects[file.key, file.version_id] = StoredObject(body=body)
-    for file in case.before:
-        bench.run(contestant, sqs_batch([file]), Context())
+    bench.store(OBJECTS)
+    if before:
+        bench.run(contestant, batch(before))
     with bench.aws.metered() as usage:
-        bench.run(contestant, sqs_event([s3_message(*case.now)]), Context())
-    return usage, len(bench.aws.dynamodb.tables[contestant.table].items)
+        bench.run(contestant, batch(now))
+    return _sentence(usage), len(bench.items(contestant))
 
 
 def _sentence(usage: Usage) -> str:
-    calls = " + ".join(
-        f"{times} {call.partition(':')[2]}" for call, times in sorted(usage.calls.items(), key=_order)
-    )
+    in_order = sorted(usage.calls.items(), key=lambda call: (call[0] != "GetObject", call[0]))
+    calls = " + ".join(f"{times} {operation}" for operation, times in in_order)
     read = f", {counted(usage.read_units, 'read unit')}" if usage.read_units else ""
     return f"{calls}, {counted(usage.write_units, 'write unit')}{read}"
-
-
-def _order(call: tuple[str, int]) -> tuple[bool, str]:
-    return not call[0].startswith("s3:"), call[0]

@@ -1,159 +1,100 @@
-"""Receipts per second and latency on the embedded AWS, everybody in turn."""
+"""Receipts per second, and the time from upload to entry.
+
+The whole system on the embedded AWS: {scale.throughput_uploads} uploads of {RECEIPT_KB} KB by
+{MOST_UPLOADERS} uploaders, {scale.throughput_rounds} rounds of all contestants in turn, every other round in
+the opposite order, after {WARM_UP_UPLOADS} uploads each to warm up. Each contestant has a function and a
+table of its own and gets the queue to itself, which gathers batches of 10 for {WINDOW_SECONDS} s, Bill-E's
+default. Calls of functions take 30 ms longer for everybody. The rate is from the first PUT to the last entry,
+the mean of the rounds. A latency is from the start of a PUT to the time in its entry, which is taken before
+the entry is written. *Billed* comes from Lambda's REPORT lines. Emulator, functions and uploaders share the
+cores of this machine, and Bill-E's receipts use them up in both cases. Its limit is the last column of the
+CPU tables, most of which is the emulator's and the uploaders'. With few functions, the others wait for one
+call after another, as they would in Lambda. With many, they wait for the cores as well, and the ratio becomes
+that of all CPU time, whoever uses it. This machine can't show more than that.
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from bench.cpu import PARTS
-from bench.embedded import CONCURRENCY, WINDOW_SECONDS, Deployed, Field
-from bench.load import Run, upload_and_wait
-from bench.results import Aim, Count, Result, Table
-from bench.scale import CALL_SECONDS, Scale
-from bench.wording import counted
-from components import IngestPipelineArgs
+from bench.embedded import load
+from bench.embedded.cpu import PARTS
+from bench.embedded.field import CONCURRENCY, WINDOW_SECONDS, Deployed, Field
+from bench.embedded.load import CALLS_OF_A_RECEIPT, Run, together, upload_and_wait
+from bench.results import Aim, Count, Findings, Table, table_of
+from bench.scale import Scale
+from components.ingest_pipeline import IngestPipelineArgs
 
-RECEIPT_BYTES = 200_000
-UPLOADERS = 8
-WARM_UP_UPLOADS = 100
-"""As many batches of ten as there may be functions at the same time."""
-
-PERCENTILES = (50, 95, 99)
-CALLS_PER_RECEIPT = "GetObject 1, PutItem 1"
-
+RECEIPT_KB, MOST_UPLOADERS, WARM_UP_UPLOADS = load.RECEIPT_KB, load.MOST_UPLOADERS, load.WARM_UP_UPLOADS
+GATHERED_SECONDS = WINDOW_SECONDS
 CONCURRENCIES = (CONCURRENCY, IngestPipelineArgs.max_concurrency)
 """Functions at the same time: a core for each on a small machine, and as many as the product's default."""
 
-Runs = Mapping[str, Sequence[Run]]
 
-
-def measure(field: Field, scale: Scale) -> Result:
+def measure(field: Field, scale: Scale) -> Findings:
     """Upload to every contestant in turn, round after round; each has the machine to itself."""
     runs = {functions: _runs(field, scale, functions) for functions in CONCURRENCIES}
-    return Result(
-        name="throughput",
-        title="Receipts per second, and the time from upload to entry",
-        method=(
-            f"The whole system on the embedded AWS: {scale.throughput_uploads} uploads of "
-            f"{RECEIPT_BYTES // 1000} KB by {UPLOADERS} uploaders, {scale.throughput_rounds} rounds, in "
-            f"turn, who was last being first in the next, after {WARM_UP_UPLOADS} uploads to warm up. Each "
-            "contestant has a bucket, queue, function and table of its own; queues gather batches of 10 for "
-            f"{counted(WINDOW_SECONDS, 'second')}, Bill-E's default. Calls of functions take "
-            f"{CALL_SECONDS * 1000:.0f} ms longer for everybody. The rate is from the first PUT to the last "
-            "entry, its mean over the rounds; a latency is from the beginning of a PUT to the time in its "
-            "entry, which is taken before that is written, over all rounds. *Billed* is Lambda's REPORT "
-            "lines. Emulator, functions and uploaders share this machine's cores, and Bill-E's receipts use "
-            "them up in both cases: what limits it is the last column of the CPU tables, most of which is "
-            "the emulator's and the uploaders'. With few functions, the others wait for one call after the "
-            "other, as they would in Lambda. With many, they wait for the cores as well, and the ratio "
-            "becomes that of all CPU time, whoever uses it; more than that can't be seen on this machine."
-        ),
+    bill_e = together([each["Bill-E"] for each in runs.values()])
+    return Findings(
         tables=[
-            *(
-                _table(f"{functions} functions at the same time", runs[functions])
-                for functions in CONCURRENCIES
-            ),
-            *(
-                _cpu_table(
-                    f"CPU time per receipt with {functions} functions, by where it goes", runs[functions]
-                )
-                for functions in CONCURRENCIES
-            ),
+            *(_table(functions, each) for functions, each in runs.items()),
+            *(_cpu_table(functions, each) for functions, each in runs.items()),
         ],
         aims=[
             Aim(
-                text=f"receipts per second with {functions} functions, of naive",
-                figure=_rate(runs[functions]["Bill-E"]) / _rate(runs[functions]["naive"]),
-                limit=3,
+                f"receipts per second with {functions} functions, of naive",
+                each["Bill-E"].rate / each["naive"].rate,
+                3,
                 at_most=False,
             )
-            for functions in CONCURRENCIES
+            for functions, each in runs.items()
         ],
         counts=[
             Count(
-                text="Bill-E on the embedded AWS: calls per receipt",
-                actual=_calls([run for each in runs.values() for run in each["Bill-E"]]),
-                expected=CALLS_PER_RECEIPT,
+                "Bill-E on the embedded AWS: calls per receipt",
+                bill_e.calls_per_receipt(),
+                CALLS_OF_A_RECEIPT,
             )
         ],
     )
 
 
-def _runs(field: Field, scale: Scale, functions: int) -> Runs:
-    for contestant in field.contestants.values():
-        _run(field, contestant, functions, WARM_UP_UPLOADS)
+def _runs(field: Field, scale: Scale, functions: int) -> Mapping[str, Run]:
+    def run(contestant: Deployed, uploads: int) -> Run:
+        field.only(contestant, functions=functions)
+        return upload_and_wait(field, contestant, uploads=uploads, uploaders=MOST_UPLOADERS)
+
+    order = list(field.contestants.values())
+    for contestant in order:
+        run(contestant, WARM_UP_UPLOADS)
     runs: dict[str, list[Run]] = {name: [] for name in field.contestants}
-    order = list(field.contestants.items())
     for _ in range(scale.throughput_rounds):
-        for name, contestant in order:
-            runs[name].append(_run(field, contestant, functions, scale.throughput_uploads))
+        for contestant in order:
+            runs[contestant.name].append(run(contestant, scale.throughput_uploads))
         order.reverse()
-    return runs
+    return {name: together(each) for name, each in runs.items()}
 
 
-def _run(field: Field, contestant: Deployed, functions: int, uploads: int) -> Run:
-    field.only(contestant, functions)
-    return upload_and_wait(field, contestant, uploads=uploads, uploaders=UPLOADERS, size_bytes=RECEIPT_BYTES)
-
-
-def _table(caption: str, runs: Runs) -> Table:
-    return Table(
-        caption=caption,
-        columns=[
-            "",
-            "of naive",
-            "per second",
-            *(f"{percentile}th percentile" for percentile in PERCENTILES),
-            "calls per receipt",
-            "receipts per invocation",
-            "billed per receipt",
-        ],
-        rows=[
-            [
-                name,
-                f"{_rate(each) / _rate(runs['naive']):.1f}",
-                f"{_rate(each):.0f}",
-                *(f"{latency:.2f} s" for latency in _latencies(each)),
-                _calls(each),
-                f"{_total(each) / sum(run.invocations.count for run in each):.1f}",
-                f"{sum(run.invocations.milliseconds for run in each) / _total(each):.0f} ms",
-            ]
-            for name, each in runs.items()
-        ],
+def _table(functions: int, runs: Mapping[str, Run]) -> Table:
+    return table_of(
+        runs,
+        {
+            "of naive": lambda run: f"{run.rate / runs['naive'].rate:.1f}",
+            "per second": lambda run: f"{run.rate:.0f}",
+            **load.PERCENTILES,
+            "calls per receipt": Run.calls_per_receipt,
+            "receipts per invocation": Run.receipts_per_invocation,
+            "billed per receipt": Run.billed_per_receipt,
+        },
+        caption=f"{functions} functions at the same time",
     )
 
 
-def _cpu_table(caption: str, runs: Runs) -> Table:
+def _cpu_table(functions: int, runs: Mapping[str, Run]) -> Table:
     """Show what the machine was busy with; without rows where it doesn't tell."""
-    milliseconds = {
-        name: {part: sum(run.cpu[part] for run in each) / _total(each) * 1000 for part in PARTS}
-        for name, each in runs.items()
-    }
+    taken = {name: [run.cpu_milliseconds(part) for part in PARTS] for name, run in runs.items()}
     return Table(
-        caption=caption,
+        caption=f"CPU time per receipt with {functions} functions, by where it goes",
         columns=["", *PARTS, "all"],
-        rows=[
-            [name, *(f"{taken[part]:.1f} ms" for part in PARTS), f"{sum(taken.values()):.1f} ms"]
-            for name, taken in milliseconds.items()
-            if any(taken.values())
-        ],
+        rows={name: [f"{each:.1f} ms" for each in (*of, sum(of))] for name, of in taken.items() if any(of)},
     )
-
-
-def _rate(runs: Sequence[Run]) -> float:
-    return statistics.mean(run.rate for run in runs)
-
-
-def _latencies(runs: Sequence[Run]) -> list[float]:
-    cuts = statistics.quantiles((latency for run in runs for latency in run.latencies), n=100)
-    return [cuts[percentile - 1] for percentile in PERCENTILES]
-
-
-def _total(runs: Sequence[Run]) -> int:
-    return sum(run.uploads for run in runs)
-
-
-def _calls(runs: Sequence[Run]) -> str:
-    operations = sorted({operation for run in runs for operation in run.calls})
-    counted = {operation: sum(run.calls[operation] for run in runs) for operation in operations}
-    return ", ".join(f"{operation} {times / _total(runs):g}" for operation, times in counted.items())

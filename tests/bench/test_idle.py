@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from bench.measures import idle
 from bench.measures.idle import CUSTOMER_KEY, DEFAULTS, ESSENTIAL, Idle
-from bench.packages import REPOSITORY
-from bench.prices import Prices, read_prices
+from bench.prices import Prices
+from bench.program_graph import REPOSITORY
 from tests.components.programs import graph_of
 
 PRICES = Prices(
@@ -30,15 +31,14 @@ def stacks() -> Mapping[str, Idle]:
 
 
 def test_page_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
-    prices, default = read_prices(), stacks[DEFAULTS]
-
+    default = stacks[DEFAULTS]
     lines = (REPOSITORY / "docs" / "costs.md").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line.startswith("An idle stack costs about "))
 
     assert re.findall(r"\$(\d+\.\d\d)", line) == [
-        f"{default.dollars(prices):.2f}",
-        f"{stacks[ESSENTIAL].dollars(prices):.2f}",
-        f"{default.metrics_dollars(prices):.2f}",
+        f"{default.dollars():.2f}",
+        f"{stacks[ESSENTIAL].dollars():.2f}",
+        f"{default.metrics_dollars():.2f}",
     ]
     things = default.things
     assert (
@@ -67,20 +67,24 @@ def test_settings_change_what_is_paid_for(stacks: Mapping[str, Idle]) -> None:
     assert stacks[CUSTOMER_KEY].things["kms_key"] == stacks[DEFAULTS].things["kms_key"] + 1
 
 
-def test_free_tier_covers_whole_kinds_and_part_of_them() -> None:
+def test_free_tier_covers_whole_kinds_and_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "PRICES", PRICES)
     stack = Idle(
         things={"alarm_metric": 17, "dashboard": 1, "kms_key": 1}, polls=648_000, custom_metrics=9, unknown=[]
     )
 
-    assert stack.dollars(PRICES) == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592)
-    assert stack.dollars_beyond_free_tier(PRICES) == pytest.approx(0.70 + 1.00)
-    assert stack.metrics_dollars(PRICES) == pytest.approx(2.70)
+    assert stack.dollars() == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592)
+    assert stack.dollars(free=PRICES.free_per_month) == pytest.approx(0.70 + 1.00)
+    assert stack.metrics_dollars() == pytest.approx(2.70)
 
 
 def test_resource_that_the_price_list_lacks_fails_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle, "FREE", [each for each in idle.FREE if "sns" not in each])
+    unused: Any = None
+    monkeypatch.setattr(
+        idle, "FREE", {service: types for service, types in idle.FREE.items() if service != "sns"}
+    )
 
-    (count,) = idle.measure().counts
+    (count,) = idle.measure(unused, unused).counts
 
     assert not count.holds
     assert count.actual == "aws:sns/topic:Topic, aws:sns/topicPolicy:TopicPolicy"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bench.packages import REPOSITORY
-
 READ_BEFORE_WRITE = """
+from functions.ledger.lookup import LedgerLookup
 from functions.ledger.store import LedgerStore
 insert = LedgerStore._insert
 def read_first(self, entry):
-    self.receipt("0" * 64)
+    LedgerLookup(self._client, self._table).receipt("0" * 64)
     return insert(self, entry)
 LedgerStore._insert = read_first
 """
@@ -22,12 +22,12 @@ from functions.processor import batch
 batch.MAX_WORKERS = 1
 """
 TALKATIVE = """
-from functions.processor import handler
-tell = handler.log_receipt
+from functions.processor import processor
+tell = processor.log_entry
 def twice(*args, **kwargs):
     tell(*args, **kwargs)
     tell(*args, **kwargs)
-handler.log_receipt = twice
+processor.log_entry = twice
 """
 WHOLE_LEDGER = """
 from functions.reader import query
@@ -60,13 +60,12 @@ def test_bench_holds_as_the_product_is() -> None:
 
 def bench(preparation: str, measure: str) -> subprocess.CompletedProcess[str]:
     """Run a measure in a process of its own, with something done to the product first."""
-    environment = "import os; from bench.contestants import ENVIRONMENT; os.environ.update(ENVIRONMENT)"
     run = f"from bench.__main__ import main; raise SystemExit(main(['--quick', '--only', '{measure}']))"
     return subprocess.run(
-        [sys.executable, "-c", "\n".join([environment, preparation, run])],
+        [sys.executable, "-c", f"{preparation}\n{run}"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=REPOSITORY,
+        cwd=Path(__file__).parents[2],
         timeout=120,
     )

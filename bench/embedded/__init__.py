@@ -1,0 +1,1 @@
+"""The contestants on one embedded AWS behind a slow network, and what uploading to them takes."""
