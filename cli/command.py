@@ -38,10 +38,9 @@ class Command:
     run: Callable[[Namespace, Terminal], int]
 
 
-def stack_options() -> ArgumentParser:
-    """Make a parent parser with the options that name a stack and its caller."""
-    parent = ArgumentParser(add_help=False)
-    group = parent.add_argument_group("the stack (one of the first two is needed)")
+def add_stack(parser: ArgumentParser) -> None:
+    """Add the options that name a stack and its caller."""
+    group = parser.add_argument_group("the stack (one of the first two is needed)")
     one = group.add_mutually_exclusive_group()
     one.add_argument(
         "--stack", metavar="NAME", help="a Pulumi stack, from within its project's folder (BILL_E_STACK)"
@@ -55,10 +54,9 @@ def stack_options() -> ArgumentParser:
     )
     group.add_argument(
         "--token",
-        help="the bearer token, for a stack with apiAuth jwt; better set BILL_E_TOKEN, which other users of "
-        "this machine can't see",
+        help="the bearer token, for a stack with apiAuth jwt; BILL_E_TOKEN is safer, since other users of "
+        "this machine can't see it",
     )
-    return parent
 
 
 def stack_of(options: Namespace) -> StackAccess:

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli.command import stack_options
+from cli.command import add_stack
 from cli.commands import backfill, dead_letters, receipts, reconcile, restore, show, upload
 from cli.screen.errors import BillEError
 from cli.screen.terminal import Terminal
@@ -77,9 +77,9 @@ def build_parser() -> argparse.ArgumentParser:
             help=command.summary,
             description=command.description,
             epilog="\n  ".join(("examples:", *command.examples)),
-            parents=[stack_options()],
             formatter_class=formatter,
         )
+        add_stack(subparser)
         command.add_options(subparser)
         subparser.set_defaults(run=command.run)
     return parser

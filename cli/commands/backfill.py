@@ -5,7 +5,7 @@ about the time of upload.
 
 It is safe to repeat and to interrupt: object versions that have an entry by then are not sent, so none gets a
 second outcome, even if the stack's settings have changed since. New receipts wait behind these in the same
-queue, so send a large bucket in several ranges of time. When everything is processed, `bill-e reconcile` says
+queue, so backfill a large bucket one period at a time. When everything is processed, `bill-e reconcile` says
 whether anything is missing.
 
 It needs an operator's rights: the stack's output operator_policy.
@@ -86,7 +86,7 @@ def _row(version: StoredVersion) -> dict[str, str]:
 
 COMMAND = Command(
     name="backfill",
-    summary="send what was in the bucket before the pipeline through the queue",
+    summary="send receipts that were in the bucket before the pipeline through the queue",
     description=__doc__,
     examples=(
         "bill-e backfill --dry-run --stack prod",

@@ -3,7 +3,7 @@
   list     (default) list them, each with its reason as far as that can be known, and the object versions that
            it is about
   show ID  show one of them, with its body
-  redrive  move all of them back to the queue, once their cause is fixed; those that fail again come back.
+  redrive  move all of them back to the queue, once their cause is fixed; those that fail again return here.
            SQS moves them, and goes on even if this command is interrupted
 
 Looking takes nothing out of the queue. While this command reads (a minute at most), a message is hidden from
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if (options.action == "show") != (options.id is not None):
         raise UsageError("show needs the ID of a message, and only show takes one")
     if options.dry_run and options.action != "redrive":
-        raise UsageError("--dry-run goes with redrive: anything else changes nothing anyway")
+        raise UsageError("--dry-run goes with redrive: list and show change nothing anyway")
     with open_resources(stack_of(options)) as resources:
         if options.action == "show":
             show(options.id, resources, options.json, terminal)

@@ -51,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fix", action="store_true", help="send what is missing through the queue")
     parser.add_argument("--dry-run", action="store_true", help="with --fix: only say what would be sent")
-    add_json(parser, "write one JSON document to stdout, which lists all of them")
+    add_json(parser, "write one JSON document to stdout, with nothing left out")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

@@ -1,4 +1,4 @@
-"""Copy entries that the ledger lost back from a table that AWS restored.
+"""Copy back entries that the ledger lost, from a table that AWS restored.
 
 AWS restores that table from the ledger's continuous backup (`aws dynamodb restore-table-to-point-in-time`).
 Each entry is inserted under the condition that the ledger has nothing under its key. Nothing is ever updated
@@ -160,7 +160,7 @@ def _row(lost: LostEntry) -> Row:
 
 COMMAND = Command(
     name="restore",
-    summary="copy entries that the ledger lost back from a table that AWS restored",
+    summary="copy back entries that the ledger lost, from a table that AWS restored",
     description=__doc__,
     examples=(
         "bill-e restore --from-table ledger-restored --dry-run --stack prod",

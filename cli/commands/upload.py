@@ -1,10 +1,10 @@
 """Upload files, and all files below folders, to the stack's bucket.
 
-A file's key is its name or, below a folder, its path from there. Below a folder, hidden files (with a leading
-dot) and symbolic links are skipped, and listed with the reason; a file that is named itself is never skipped.
-A file that cannot be read or sent is listed at the end, and the exit code is then 1; the others are uploaded
-all the same. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows the
-outcome of each.
+The key of a file is its name; below a folder, it is the path from that folder. Hidden files (with a leading
+dot) and symbolic links below a folder are skipped, and listed with the reason; to upload one, name it. A file
+that cannot be read or sent is listed at the end, and the exit code is then 1; the others are uploaded all the
+same. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows the outcome of
+each.
 """
 
 from __future__ import annotations

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from cli import start
 from cli.main import COMMANDS
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack, entry
@@ -24,6 +26,8 @@ def test_help_has_examples(bill_e: Run, command: tuple[str, ...]) -> None:
 
     assert ran.code == 0
     assert "examples:\n  bill-e " in ran.out
+    if command:
+        assert "the stack (one of the first two is needed):\n  --stack NAME " in ran.out
 
 
 @pytest.mark.parametrize("arguments", [(), ("unknown",), ("upload",), ("show",), ("receipts", "--limit")])
@@ -61,6 +65,16 @@ def test_missing_aws_credentials_are_reported_with_the_way_out(
     assert ran.code == 1
     assert ran.err.startswith(f"bill-e: {sentence}")
     assert "Traceback" not in ran.err
+
+
+def test_interrupt_while_modules_are_loaded_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loading:
+        def __getattr__(self, _: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "cli.main", cast("Any", Loading()))
+
+    assert start() == 130
 
 
 def _fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cli.outputs import AccessKey, read_outputs_file
+from cli.screen.errors import BillEError
 from tests.cli.conftest import Run
 
 OUTPUTS = {
@@ -50,6 +51,26 @@ def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: 
     assert access.caller_key == AccessKey(id="AKID", secret="very-secret")
     assert access.ca_bundle == ca_bundle
     assert "very-secret" not in repr(access)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [("receipts", "aws"), ("reconcile", "operator"), ("restore --from-table abc", "administrator")],
+)
+def test_command_uses_the_key_of_its_kind_of_user(
+    bill_e: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, kind: str
+) -> None:
+    def session(*, aws_access_key_id: str, aws_secret_access_key: str, **_: str) -> None:
+        raise BillEError(f"{aws_access_key_id} {aws_secret_access_key}")
+
+    monkeypatch.setattr("boto3.Session", session)
+    document: dict[str, Any] = {"outputs": OUTPUTS | {"ledger_table": "t", "dead_letter_queue_url": "d"}}
+    for each in ("aws", "operator", "administrator"):
+        document |= {f"{each}_access_key_id": f"AKID of {each}", f"{each}_secret_access_key": "secret"}
+
+    ran = bill_e(*command.split(), "--outputs", _written(tmp_path, document))
+
+    assert ran.err == f"bill-e: AKID of {kind} secret\n"
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,13 @@ def test_bars_draw_on_a_terminal_and_reach_their_end() -> None:
         add_files(1)
     with count_bar(console, "outcomes", 3) as advance:
         advance(3)
+    with count_bar(console, "entries read") as advance:
+        advance(1234)
 
     assert "uploading 2/2" in stream.getvalue()
     assert "10/10 bytes" in stream.getvalue()
     assert "3/3" in stream.getvalue()
+    assert "entries read: 1,234" in stream.getvalue()
 
 
 def test_progress_without_a_terminal_is_ten_lines_at_most() -> None:
@@ -102,3 +105,14 @@ def test_progress_without_a_terminal_is_ten_lines_at_most() -> None:
     lines = stream.getvalue().splitlines()
     assert len(lines) == 10
     assert lines[-1] == "uploaded: 1234 of 1234"
+
+
+def test_progress_of_unknown_length_is_a_line_at_ten_thousand_and_at_each_doubling() -> None:
+    console, stream = _console(width=80, terminal=False)
+    with count_bar(console, "entries read") as advance:
+        for _ in range(85):
+            advance(999)
+
+    assert [line.split()[2] for line in stream.getvalue().splitlines()] == [
+        *("10,989", "20,979", "40,959", "80,919"),
+    ]
