@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote_plus
 
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from local.in_process.events import sqs_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,38 +71,6 @@ def stored(data: bytes, piece: int = 16, **changes: Any) -> Stored:
     return Stored(**{"pieces": pieces, "size_bytes": len(data), **changes})
 
 
-def s3_record(made: Upload) -> dict[str, Any]:
-    """The event record that S3 sends about an upload; the key in it is form-encoded."""
-    version = made.version
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "awsRegion": "eu-central-1",
-        "eventTime": made.uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "eventName": "ObjectCreated:Put",
-        "userIdentity": {"principalId": made.uploader.principal},
-        "requestParameters": {"sourceIPAddress": made.uploader.source_ip},
-        "responseElements": {"x-amz-request-id": "EXAMPLE123456789"},
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "configurationId": "uploads",
-            "bucket": {"name": version.bucket, "arn": f"arn:aws:s3:::{version.bucket}"},
-            "object": {
-                "key": quote_plus(version.key),
-                "size": 1024,
-                "eTag": "d41d8cd98f00b204e9800998ecf8427e",
-                "versionId": version.version_id,
-                "sequencer": "0055AED6DCD90281E5",
-            },
-        },
-    }
-
-
-def s3_event(*made: Upload) -> str:
-    """The message body in which S3 sends uploads."""
-    return json.dumps({"Records": [s3_record(one) for one in made]})
-
-
 S3_TEST_EVENT = json.dumps(
     {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-11-22T10:00:00.000Z", "Bucket": BUCKET}
 )
@@ -110,21 +78,7 @@ S3_TEST_EVENT = json.dumps(
 
 def sqs_batch(*bodies: str, receive_count: int = 1) -> dict[str, Any]:
     """The event with which Lambda delivers message bodies, numbered "m0", "m1" and so on."""
-    return {
-        "Records": [
-            {
-                "messageId": f"m{index}",
-                "receiptHandle": f"handle-{index}",
-                "body": body,
-                "attributes": {"ApproximateReceiveCount": str(receive_count)},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
-                "awsRegion": "eu-central-1",
-            }
-            for index, body in enumerate(bodies)
-        ]
-    }
+    return sqs_event({f"m{index}": body for index, body in enumerate(bodies)}, receives=receive_count)
 
 
 def failed(response: object) -> list[str]:

@@ -36,9 +36,9 @@ from functions.processor import batch, processor
 from local.in_process.answers import Answer, dynamodb_error, s3_error
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table
-from local.in_process.events import sqs_event
+from local.in_process.events import s3_event, sqs_event
 from local.in_process.s3 import StoredObject
-from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, s3_event, upload
+from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -15,8 +15,9 @@ from functions.ledger.store import Recorded
 from functions.processor import processor
 from functions.processor.batch import process_batch
 from functions.processor.metrics import ReceiptMetrics
+from local.in_process.events import s3_event
 from tests.functions import examples
-from tests.functions.examples import PNG, TEXT, s3_event, upload
+from tests.functions.examples import PNG, TEXT, upload
 
 if TYPE_CHECKING:
     from tests.functions.account import Account

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from functions.contract.entry import Uploader
 from functions.processor.s3_events import UnreadableMessageError, parse_body
-from tests.functions.examples import S3_TEST_EVENT, s3_event, s3_record, upload
+from local.in_process.events import s3_event, s3_record
+from tests.functions.examples import S3_TEST_EVENT, upload
 
 UPLOADED_AT = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
 ONE = upload(uploaded_at=UPLOADED_AT)

@@ -21,7 +21,8 @@ from cli.caller.entries import entry_row
 from cli.screen.terminal import Terminal
 from functions.contract.entry import Outcome
 from functions.upload_forms.request import MAX_KEY_PART_BYTES
-from tests.functions.examples import PNG, s3_event
+from local.in_process.events import s3_event
+from tests.functions.examples import PNG
 
 if TYPE_CHECKING:
     from tests.functions.account import Account

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from local.in_process.events import s3_record
 from tests.components.mocks import REPOSITORY
 from tests.components.programs import graph_of
-from tests.functions.examples import PNG, s3_record
+from tests.functions.examples import PNG
 from tests.functions.http_events import JSON, http_event
 from tests.security.test_supply_chain import FUNCTION, GRAPHS
 

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from functions.contract.entry import ObjectVersion, Upload, Uploader
 from functions.contract.schema import TIME_INDEX
 from local.aws import Aws
-from tests.functions.examples import failed, s3_event, sqs_batch
+from local.in_process.events import s3_event
+from tests.functions.examples import failed, sqs_batch
 from tests.local.stack import DeployedStack, Object, declared, png
 from tests.local.test_access import new_user
 from tests.security.deployed.conftest import WATCHED
