@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
 from typing import Any, get_type_hints
@@ -17,12 +17,7 @@ DESCRIPTION = "Serverless, event-driven audit pipeline for financial receipts"
 
 SETTINGS: Mapping[str, Field[Any]] = {camel_case(each.name): each for each in fields(StackSettings)}
 
-_STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-_TYPES: dict[type, dict[str, Any]] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    bool: {"type": "boolean"},
-}
+_TYPES = {str: "string", int: "integer", bool: "boolean"}
 
 PREAMBLE = f"""\
 name: {PACKAGE}
@@ -84,30 +79,24 @@ def settings_page() -> str:
 
 
 def _tables() -> Iterator[str]:
-    titles: dict[str, str] = {}
     for part in reversed(StackSettings.__mro__):
-        own = [key for key, field in SETTINGS.items() if field.name in vars(part).get("__annotations__", {})]
-        titles |= dict.fromkeys(own, str(part.__doc__).splitlines()[0].rstrip("."))
-    heading = ""
-    for key, field in SETTINGS.items():
-        if titles[key] != heading:
-            heading = titles[key]
-            yield f"\n## {heading}\n\n| setting | default | allowed | what it is |\n|---|---|---|---|\n"
-        description = field.metadata["description"]
-        yield f"| `{key}` | {_shown(_default(field))} | {_allowed(field)} | {description} |\n"
+        own = vars(part).get("__annotations__", ())
+        rows = [_row(key, field) for key, field in SETTINGS.items() if field.name in own]
+        if rows:
+            title = str(part.__doc__).splitlines()[0].rstrip(".")
+            yield f"\n## {title}\n\n| setting | default | allowed | what it is |\n|---|---|---|---|\n"
+            yield from rows
 
 
-def _shown(default: Any) -> str:
-    if isinstance(default, int):
-        return f"`{str(default).lower()}`"
-    values = default if isinstance(default, list) else [default]
-    return ", ".join(f"`{each}`" for each in values if each) or "none"
+def _row(key: str, field: Field[Any]) -> str:
+    values = field.default if isinstance(field.default, tuple) else (field.default,)
+    texts = (json.dumps(value).strip('"') for value in values)
+    shown = ", ".join(f"`{text}`" for text in texts if text)
+    return f"| `{key}` | {shown or 'none'} | {_allowed(field)} | {field.metadata['description']} |\n"
 
 
 def _allowed(field: Field[Any]) -> str:
-    if _type(field) == _TYPES[bool]:
-        return "true, false"
-    return "; ".join(check.allowed for check in field.metadata["checks"])
+    return "; ".join(check.allowed for check in field.metadata["checks"]) or "true, false"
 
 
 def _argument(field: Field[Any]) -> dict[str, Any]:
@@ -121,14 +110,15 @@ def _argument(field: Field[Any]) -> dict[str, Any]:
 
 def _output(name: str) -> dict[str, Any]:
     kind, description = BillE.OUTPUTS[name]
-    type_ = {"type": "object", "additionalProperties": {"type": "string"}} if kind is dict else _TYPES[kind]
-    return {**type_, "description": description}
+    if kind is dict:
+        return {"type": "object", "additionalProperties": {"type": "string"}, "description": description}
+    return {"type": _TYPES[kind], "description": description}
 
 
 def _described(field: Field[Any]) -> str:
     """Return the description of a setting, and for a number the limits."""
     description = str(field.metadata["description"])
-    return f"{description}: {_allowed(field)}" if _type(field) == _TYPES[int] else description
+    return f"{description}: {_allowed(field)}" if _type(field)["type"] == "integer" else description
 
 
 def _default(field: Field[Any]) -> Any:
@@ -136,4 +126,5 @@ def _default(field: Field[Any]) -> Any:
 
 
 def _type(field: Field[Any]) -> dict[str, Any]:
-    return copy.deepcopy(_TYPES.get(get_type_hints(StackSettings)[field.name], _STRINGS))
+    name = _TYPES.get(get_type_hints(StackSettings)[field.name])
+    return {"type": name} if name else {"type": "array", "items": {"type": "string"}}

@@ -77,11 +77,10 @@ class BillE(pulumi.ComponentResource):
         dashboard_args = DashboardArgs(ledger=self.ledger, ingest=self.ingest, api=self.api)
         dashboard = Dashboard(f"{name}-dashboard", dashboard_args, child)
         invoke = pulumi.InvokeOutputOptions(parent=self)
-        partition = aws.get_partition_output(opts=invoke)
         for_people = {
             "bucket_arn": self.ingest.bucket_arn,
             "key_arn": common.key_arn,
-            "dns_suffix": partition.dns_suffix,
+            "dns_suffix": aws.get_partition_output(opts=invoke).dns_suffix,
         }
         self.outputs: dict[str, Any] = {
             "uploads_bucket": self.ingest.bucket_name,
@@ -123,7 +122,7 @@ class BillE(pulumi.ComponentResource):
             common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common, opts).arn)
         if settings.protect_data and not settings.alarm_email:
             pulumi.log.warn(
-                "alarms tell nobody: set bill-e:alarmEmail, or subscribe to the output alarm_topic"
+                "nobody gets the alarms: set bill-e:alarmEmail, or subscribe to the output alarm_topic"
             )
         topic = AlarmTopic(f"{name}-alarms", common, opts)
         instance = topic.arn.apply(functools.partial(_instance, pulumi.get_stack()))

@@ -50,7 +50,7 @@ def refuse(subject: str, values: Iterable[InvalidValue]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a value has to be, as a test and in words. With `of_each`, the items of a list have to be that."""
+    """What a value has to be, as a test and in words. With `of_each`, it is about the items of a list."""
 
     holds: Callable[[Any], bool]
     allowed: str
@@ -68,10 +68,8 @@ def argument(*checks: Check, default: Any = MISSING) -> Any:
     return field(default=default, metadata={"checks": checks})
 
 
-def setting(
-    default: Any, description: str, *checks: Check, when: Callable[[Any], bool] = lambda _args: True
-) -> Any:
-    """Declare an argument that is also a setting of the stack. The checks count only if `when` holds."""
+def setting(default: Any, description: str, *checks: Check, when: Callable[[Any], bool] | None = None) -> Any:
+    """Declare an argument that is also a setting of the stack. Its checks apply only `when` that holds."""
     return field(default=default, metadata={"description": description, "checks": checks, "when": when})
 
 
@@ -85,7 +83,8 @@ class Checked:
     def invalid_values(self) -> Iterator[InvalidValue]:
         """Yield what the fields' checks refuse. Subclasses add values that are not allowed together."""
         for each in fields(self):
-            if each.metadata.get("when", bool)(self):
+            when = each.metadata.get("when")
+            if when is None or when(self):
                 for check in each.metadata.get("checks", ()):
                     yield from check.refused(each.name, getattr(self, each.name))
 

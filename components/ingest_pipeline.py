@@ -45,7 +45,7 @@ MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
 """AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"."""
 
 READ_MEGABYTES_PER_SECOND = 10
-"""The slowest that a receipt is read. S3 is much faster, but the receipts of a batch share the connection."""
+"""The slowest rate at which a receipt is read. S3 is much faster, but a batch shares the connection."""
 
 MIN_TIMEOUT_SECONDS = 60
 """Enough for the two calls of a receipt: with less, a slow receipt would never get its entry."""

@@ -37,7 +37,7 @@ class StackSettings(
     IngestSettings,
     ApiSettings,
 ):
-    """The settings of a stack: those of its components together. Python takes the last class first.
+    """The settings of a stack: those of its components together. The fields of the last class come first.
 
     A field is the setting of the same name in camel case: ``batch_size`` is ``bill-e:batchSize``. Raises
     `InvalidInputError` with every invalid value.

@@ -228,19 +228,16 @@ class _Outputs(pulumi.runtime.Mocks):
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
             return "", {}
-        decided = _DECIDED.get(args.typ)
-        if decided is None:
-            raise AssertionError(f"{args.typ} {args.name!r}: add the outputs of this type to the mocks")
+        module, name = args.typ.removeprefix("aws:").split("/")
+        is_known = args.typ in _DECIDED or name.split(":")[1] in _UNDECIDED.get(module, ())
+        assert is_known, f"{args.typ} {args.name!r}: add the outputs of this type to the mocks"
         given = (args.inputs.get(key) for key in ("name", "layerName", "dashboardName"))
         physical = next(filter(None, given), f"{args.name}-{self._place.digits}")
-        return physical, {**args.inputs, **decided(self._place, physical)}
+        decided = _DECIDED[args.typ](self._place, physical) if args.typ in _DECIDED else {}
+        return physical, {**args.inputs, **decided}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         return _CALLS[args.token](self._place), []
-
-
-def _nothing(_place: Place, _name: str) -> dict[str, Any]:
-    return {}
 
 
 _CALLS: dict[str, Callable[[Place], dict[str, Any]]] = {
@@ -265,13 +262,9 @@ _DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
         "executionArn": at.arn("execute-api", name),
         "apiEndpoint": f"https://{name}.execute-api.{at.region}.{at.dns_suffix}",
     },
-    "aws:apigatewayv2/authorizer:Authorizer": _nothing,
-    "aws:apigatewayv2/integration:Integration": _nothing,
-    "aws:apigatewayv2/route:Route": _nothing,
     "aws:apigatewayv2/stage:Stage": lambda at, name: {
         "invokeUrl": f"https://api-{name.strip('$')}.execute-api.{at.region}.{at.dns_suffix}/",
     },
-    "aws:cloudwatch/dashboard:Dashboard": _nothing,
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda at, name: {
         "name": name,
         "arn": at.arn("cloudwatch", f"alarm:{name}"),
@@ -285,35 +278,33 @@ _DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
         "name": name,
         "arn": f"arn:{at.partition}:iam::{ACCOUNT}:role/{name}",
     },
-    "aws:iam/rolePolicy:RolePolicy": _nothing,
-    "aws:kms/alias:Alias": _nothing,
     "aws:kms/key:Key": lambda at, name: {"keyId": name, "arn": at.arn("kms", f"key/{name}")},
-    "aws:lambda/eventSourceMapping:EventSourceMapping": _nothing,
     "aws:lambda/function:Function": lambda at, name: {
         "name": name,
         "arn": at.arn("lambda", f"function:{name}"),
     },
     "aws:lambda/layerVersion:LayerVersion": lambda at, name: {"arn": at.arn("lambda", f"layer:{name}:1")},
-    "aws:lambda/permission:Permission": _nothing,
     "aws:s3/bucket:Bucket": lambda at, name: {"bucket": name, "arn": f"arn:{at.partition}:s3:::{name}"},
-    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _nothing,
-    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _nothing,
-    "aws:s3/bucketLogging:BucketLogging": _nothing,
-    "aws:s3/bucketNotification:BucketNotification": _nothing,
-    "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": _nothing,
-    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _nothing,
-    "aws:s3/bucketPolicy:BucketPolicy": _nothing,
-    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _nothing,
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": _nothing,
-    "aws:s3/bucketVersioning:BucketVersioning": _nothing,
     "aws:sns/topic:Topic": lambda at, name: {"name": name, "arn": at.arn("sns", name)},
-    "aws:sns/topicPolicy:TopicPolicy": _nothing,
-    "aws:sns/topicSubscription:TopicSubscription": _nothing,
     "aws:sqs/queue:Queue": lambda at, name: {
         "name": name,
         "arn": at.arn("sqs", name),
         "url": f"https://sqs.{at.region}.{at.dns_suffix}/{ACCOUNT}/{name}",
     },
-    "aws:sqs/queuePolicy:QueuePolicy": _nothing,
-    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": _nothing,
 }
+
+_UNDECIDED = {
+    "apigatewayv2": ("Authorizer", "Integration", "Route"),
+    "cloudwatch": ("Dashboard",),
+    "iam": ("RolePolicy",),
+    "kms": ("Alias",),
+    "lambda": ("EventSourceMapping", "Permission"),
+    "s3": (
+        *("BucketCorsConfiguration", "BucketLifecycleConfiguration", "BucketLogging", "BucketNotification"),
+        *("BucketObjectLockConfiguration", "BucketOwnershipControls", "BucketPolicy", "BucketVersioning"),
+        *("BucketPublicAccessBlock", "BucketServerSideEncryptionConfiguration"),
+    ),
+    "sns": ("TopicPolicy", "TopicSubscription"),
+    "sqs": ("QueuePolicy", "RedriveAllowPolicy"),
+}
+"""Types of which AWS decides nothing that a program uses."""

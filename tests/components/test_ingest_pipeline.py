@@ -58,23 +58,9 @@ def test_nobody_is_allowed_to_send_to_the_dead_letter_queue(graph: Graph) -> Non
     assert [s["Effect"] for s in json.loads(policy["policy"])["Statement"]] == ["Deny"]
 
 
-def test_message_is_redriven_after_five_deliveries_and_kept_for_longer_there(graph: Graph) -> None:
-    queue, dead_letters = graph.named("in-queue"), graph.named("in-dead-letters")
-    assert json.loads(queue.inputs["redrivePolicy"]) == {
-        "deadLetterTargetArn": dead_letters.outputs["arn"],
-        "maxReceiveCount": 5,
-    }
-    assert queue.inputs["messageRetentionSeconds"] == 4 * DAY
-    assert dead_letters.inputs["messageRetentionSeconds"] == 14 * DAY
-
-
-def test_dead_letter_queue_is_open_to_its_source_only(graph: Graph) -> None:
-    allowed = graph.only("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy").inputs
-    assert allowed["queueUrl"] == graph.named("in-dead-letters").outputs["url"]
-    assert json.loads(allowed["redriveAllowPolicy"]) == {
-        "redrivePermission": "byQueue",
-        "sourceQueueArns": [graph.named("in-queue").outputs["arn"]],
-    }
+def test_dead_letter_is_kept_for_longer_than_a_message(graph: Graph) -> None:
+    assert graph.named("in-queue").inputs["messageRetentionSeconds"] == 4 * DAY
+    assert graph.named("in-dead-letters").inputs["messageRetentionSeconds"] == 14 * DAY
 
 
 @pytest.mark.parametrize(("timeout", "window", "visibility"), [(60, 1, 361), (60, 0, 360), (900, 300, 5700)])
@@ -134,13 +120,6 @@ def test_processor_has_the_layers_that_all_components_are_given(graph: Graph) ->
 
 def test_bucket_policy_waits_for_the_public_access_block(graph: Graph) -> None:
     assert "in-uploads-public-access" in graph.waits_for(graph.named("in-uploads-policy"))
-
-
-def test_lifecycle_aborts_stale_uploads_and_expires_no_receipt(graph: Graph) -> None:
-    (rule,) = graph.named("in-uploads-lifecycle").inputs["rules"]
-    assert rule.pop("abortIncompleteMultipartUpload") == {"daysAfterInitiation": 7}
-    assert set(rule) == {"id", "status", "filter"}
-    assert rule["status"] == "Enabled"
 
 
 def test_bucket_is_open_to_configured_origins_only() -> None:
@@ -208,16 +187,8 @@ def test_no_bucket_is_replaced_when_a_lock_comes_or_goes(days: int) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"accepted_types": []}, "accepted_types"),
         ({"accepted_types": ["text/html"]}, "accepted_types"),
-        ({"max_receipt_megabytes": 0}, "max_receipt_megabytes"),
-        ({"upload_prefix": "receipts"}, "upload_prefix"),
-        ({"allowed_origins": ["*"]}, "allowed_origins"),
-        ({"batch_size": 10_001}, "batch_size"),
         ({"batch_size": 11, "batch_window_seconds": 0}, "batch_window_seconds"),
-        ({"max_concurrency": 1}, "max_concurrency"),
-        ({"function_timeout_seconds": 901}, "function_timeout_seconds"),
-        ({"function_timeout_seconds": 59}, "function_timeout_seconds"),
         ({"function_timeout_seconds": 60, "max_receipt_megabytes": 351}, "function_timeout_seconds"),
         ({"object_lock_mode": "legal-hold", "object_lock_days": 30}, "object_lock_mode"),
         ({"object_lock_mode": "compliance", "object_lock_days": 0}, "object_lock_days"),

@@ -110,7 +110,7 @@ def test_bad_settings_stop_the_program_before_anything_is_registered() -> None:
 
 
 @pytest.mark.parametrize(("email", "warnings"), [("", 1), ("on-call@example.com", 0)])
-def test_protected_stack_whose_alarms_tell_nobody_is_warned_of(
+def test_protected_stack_warns_if_nobody_gets_its_alarms(
     email: str, warnings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -118,4 +118,4 @@ def test_protected_stack_whose_alarms_tell_nobody_is_warned_of(
 
     deployed("prod", alarmEmail=email)
 
-    assert len([message for message in said if "alarms tell nobody" in message]) == warnings
+    assert len([message for message in said if "nobody gets the alarms" in message]) == warnings

@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pulumi_aws as aws
 import pytest
 
 from components.checks import InvalidInputError
@@ -17,18 +16,6 @@ SHARED_MODULES = {"__init__.py", "environment.py", "invocation.py", "log.py"}
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
     archive: dict[str, Any] = graph.named(name).inputs["code"].assets
     return archive
-
-
-def test_the_aws_provider_knows_no_newer_python_than_the_functions_run_on() -> None:
-    minors = [
-        int(runtime.value.removeprefix("python3."))
-        for runtime in aws.lambda_.Runtime
-        if runtime.value.startswith("python3.")
-    ]
-    newest = f"python3.{max(minors)}"
-    assert newest == RUNTIME, (
-        f"pulumi-aws knows {newest}: try it, and set RUNTIME in python_function.py to it"
-    )
 
 
 def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:

@@ -82,9 +82,9 @@ class Claim:
     """What one test proves. `path` is relative to the repository; `control` and `requires` may be empty."""
 
     text: str
-    section: str
     test: str
     path: str
+    section: str = CONTROLS
     control: str = ""
     requires: str = ""
 

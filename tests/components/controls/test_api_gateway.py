@@ -21,9 +21,8 @@ from tests.components.sabotage import REMOVED, with_input, with_new_input
 
 
 @pytest.mark.claim(
-    "every route asks for `AWS_IAM`, or for a JWT with its scope; methods are explicit, and there is neither "
-    "`ANY` nor a `$default` route",
-    section="Controls",
+    "every route requires `AWS_IAM`, or a JWT with its scope; there is neither an `ANY` nor a "
+    "`$default` route",
     control="APIGateway.8, NAG APIG4",
     requires="every route authorized",
 )
@@ -52,7 +51,6 @@ def test_apigateway_8_nag_apig4_every_route_is_authorized(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "every stage writes JSON to a log group of its own",
-    section="Controls",
     control="APIGateway.9, NAG APIG1",
     requires="access logs",
 )
@@ -72,9 +70,7 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
         assert {"request_id", "route", "status", "source_ip"} <= set(json.loads(access_logs["format"]))
 
 
-@pytest.mark.claim(
-    "every stage has a rate and a burst", section="Controls", control="NAG Serverless", requires="throttling"
-)
+@pytest.mark.claim("every stage limits rate and burst", control="NAG Serverless", requires="throttling")
 @broken_by(
     with_input(STAGE, "defaultRouteSettings", REMOVED),
     with_input(STAGE, "defaultRouteSettings.throttlingRateLimit", REMOVED),
@@ -88,8 +84,7 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "web sites are let in one by one, by the API and by the bucket; never all of them",
-    section="Controls",
+    "the API and the bucket list the web sites that they allow",
     control="CORS",
     requires="no `*`",
 )

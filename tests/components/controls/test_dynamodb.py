@@ -11,7 +11,6 @@ from tests.components.sabotage import REMOVED, with_input
 
 @pytest.mark.claim(
     "on-demand, up to `ledgerMaxReadUnits` and `ledgerMaxWriteUnits`, on the table and on its index",
-    section="Controls",
     control="DynamoDB.1",
     requires="scales with demand",
 )
@@ -34,10 +33,7 @@ def test_dynamodb_1_scales_with_demand_up_to_a_maximum(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "enabled on every table",
-    section="Controls",
-    control="DynamoDB.2, NAG DDB3",
-    requires="point-in-time recovery",
+    "enabled on every table", control="DynamoDB.2, NAG DDB3", requires="point-in-time recovery"
 )
 @broken_by(
     with_input(TABLE, "pointInTimeRecovery", REMOVED), with_input(TABLE, "pointInTimeRecovery.enabled", False)
@@ -48,8 +44,7 @@ def test_dynamodb_2_nag_ddb3_point_in_time_recovery(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "where `protectData` (the default), in AWS and in Pulumi",
-    section="Controls",
+    "with `protectData` (the default), in AWS and in Pulumi",
     control="DynamoDB.6",
     requires="deletion protection",
 )
@@ -65,9 +60,8 @@ def test_dynamodb_6_deletion_protection(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "option: the table, and with it its index and backups, under the customer's key with "
-    "`encryption: customer-key`; under a key of AWS's own otherwise",
-    section="Controls",
+    "option: `encryption: customer-key` encrypts the table, its index and its backups with the "
+    "customer's key; otherwise a key that AWS owns does",
     control="DynamoDB encryption",
     requires="KMS at rest",
 )

@@ -34,8 +34,7 @@ from tests.components.sabotage import (
 
 
 @pytest.mark.claim(
-    "every allowed action is named: in roles, in resource policies, and in those exported for people",
-    section="Controls",
+    "every allowed action is named, in roles, in resource policies, and in the policies for people",
     control="IAM.1, IAM.21",
     requires="no `*` and no `service:*` actions",
 )
@@ -60,10 +59,7 @@ def test_iam_1_iam_21_no_wildcard_actions(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "roles have inline policies of their own only",
-    section="Controls",
-    control="NAG IAM4",
-    requires="no AWS-managed policies",
+    "every role has one inline policy and no other", control="NAG IAM4", requires="no AWS-managed policies"
 )
 @broken_by(
     without(ROLE_POLICY),
@@ -83,9 +79,8 @@ def test_nag_iam4_no_managed_policies(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "a wildcard stands for the streams of one log group, or for the objects of one bucket; `*` alone is for "
-    "X-Ray's put actions only, which know no resources",
-    section="Controls",
+    "a wildcard means the streams of one log group or the objects of one bucket; `*` alone is only for "
+    "X-Ray's put actions, which have no resources",
     control="NAG IAM5",
     requires="wildcards only with a reason",
 )
@@ -116,8 +111,7 @@ def test_nag_iam5_wildcards_with_a_reason_only(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "one role per function, which Lambda alone can take",
-    section="Controls",
+    "every function has its own role, which only Lambda can assume",
     control="NAG Serverless",
     requires="no shared roles",
 )

@@ -45,8 +45,7 @@ KMS_USES = {
 
 
 @pytest.mark.claim(
-    "whoever may use keys may only use named ones, through named services",
-    section="Controls",
+    "roles and people may only use named keys, through named services",
     control="KMS.1, KMS.2",
     requires="named keys only",
 )
@@ -81,10 +80,9 @@ def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "a role may decrypt and encrypt through the services where it reads and writes, and through no other; "
-    "with a former key (`formerKeyArns`), only decrypt (the embedded AWS doesn't ask KMS, so that this rule "
-    "stands in for it)",
-    section="Controls",
+    "a role may only decrypt and encrypt through the services where it reads and writes, and with a "
+    "former key (`formerKeyArns`) only decrypt; the embedded AWS doesn't ask KMS, so this rule stands "
+    "in for it",
     control="KMS, least privilege",
     requires="exactly what AWS asks for",
 )
@@ -127,10 +125,7 @@ def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -
 
 
 @pytest.mark.claim(
-    "every key is rotated, and waits before it is deleted",
-    section="Controls",
-    control="KMS.4",
-    requires="rotation",
+    "every key is rotated, and KMS waits before it deletes a key", control="KMS.4", requires="rotation"
 )
 @broken_by(
     with_input(KEY, "enableKeyRotation", False),
@@ -144,9 +139,8 @@ def test_kms_4_rotation(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "only this account administers a key, and can't encrypt or decrypt with it but through a service; only "
-    "services that act for this account use it; each action is named",
-    section="Controls",
+    "only this account administers a key, and it can only encrypt and decrypt through services; AWS "
+    "services use the key only for this account; each action is named",
     control="KMS.5",
     requires="policy not public",
 )
@@ -188,9 +182,8 @@ def test_kms_5_policy_is_not_public(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the customer's key has an alias, and stays in the account when its stack no longer uses it or is "
-    "destroyed, for what it has encrypted; should somebody delete it, KMS waits for 30 days",
-    section="Controls",
+    "the customer's key has an alias, and it stays in the account when its stack is destroyed or no "
+    "longer uses it; if somebody deletes it, KMS waits 30 days",
     control="KMS.3",
     requires="no deletion by accident",
 )

@@ -25,7 +25,6 @@ from tests.components.sabotage import REMOVED, with_input, with_resource, withou
 
 @pytest.mark.claim(
     "only API Gateway may invoke a function behind the API, for the routes (`source_arn`) that it serves",
-    section="Controls",
     control="Lambda.1",
     requires="no public invoke",
 )
@@ -53,9 +52,8 @@ def test_lambda_1_no_public_invoke(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the newest Python runtime that the AWS provider knows, by name: another version of the provider doesn't "
-    "change it, but fails the test",
-    section="Controls",
+    "the newest Python runtime that the AWS provider knows; the test fails when the provider knows a "
+    "newer one",
     control="Lambda.2, NAG L1",
     requires="supported, latest runtime",
 )
@@ -64,14 +62,13 @@ def test_lambda_2_nag_l1_latest_runtime(graph: Graph) -> None:
     minors = [runtime.value.removeprefix("python3.") for runtime in aws.lambda_.Runtime]
     newest = max(int(minor) for minor in minors if minor.isdecimal())
     for function in some(graph, FUNCTION):
-        assert function.inputs.get("runtime") == f"python3.{newest}", function.name
+        assert function.inputs.get("runtime") == f"python3.{newest}", (
+            f"{function.name}: try python3.{newest}, and set RUNTIME in python_function.py to it"
+        )
 
 
 @pytest.mark.claim(
-    "Active on every function, whose role may put traces",
-    section="Controls",
-    control="Lambda.7",
-    requires="tracing",
+    "active on every function, whose role may write traces", control="Lambda.7", requires="tracing"
 )
 @broken_by(
     with_input(FUNCTION, "tracingConfig.mode", "PassThrough"),
@@ -90,8 +87,7 @@ def test_lambda_7_tracing(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "each is said for every function, and its log group has a retention",
-    section="Controls",
+    "every function declares them, and every log group has a retention",
     control="NAG Serverless",
     requires="memory, time-out, JSON logs, log retention",
 )

@@ -38,9 +38,8 @@ YEAR_DAYS = 365
 
 
 @pytest.mark.claim(
-    "under a customer key, since CloudWatch can't publish under SNS's own; open to CloudWatch alarms of this "
-    "account, over TLS",
-    section="Controls",
+    "encrypted with a key of its own, since CloudWatch can't publish under SNS's key; only CloudWatch "
+    "alarms of this account may publish, over TLS",
     control="SNS.1, NAG SNS3, SNS.4",
     requires="encrypted, TLS, not public",
 )
@@ -68,9 +67,7 @@ def test_sns_1_nag_sns3_sns_4_encrypted_tls_only_and_not_public(graph: Graph) ->
 
 
 @pytest.mark.claim(
-    "`logRetentionDays` is a year or more in prod; every log group that a function or a stage writes to is "
-    "made by the program, none by a function",
-    section="Controls",
+    "`logRetentionDays` is a year or more in prod; the program creates every log group, and no function may",
     control="CloudWatch.16",
     requires="log retention of a year or more",
 )
@@ -92,8 +89,7 @@ def test_cloudwatch_16_logs_are_kept_for_a_year(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "option: every log group under the customer's key with `encryption: customer-key`",
-    section="Controls",
+    "option: with `encryption: customer-key`, the customer's key encrypts every log group",
     control="NAG Serverless",
     requires="encrypted logs",
 )

@@ -41,7 +41,6 @@ from tests.components.sabotage import (
 
 @pytest.mark.claim(
     "all four flags of the public access block, on every bucket",
-    section="Controls",
     control="S3.2, S3.3, S3.8, NAG S2",
     requires="no public read or write",
 )
@@ -61,7 +60,6 @@ def test_s3_2_s3_3_s3_8_nag_s2_no_public_access(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "a Deny in every bucket's policy, on the bucket and on its objects",
-    section="Controls",
     control="S3.5, NAG S10",
     requires="TLS only",
 )
@@ -82,8 +80,7 @@ def test_s3_5_nag_s10_tls_only(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "no policy of a bucket lets anyone in but a service of AWS that acts for this account",
-    section="Controls",
+    "the policy of a bucket lets in only AWS services that act for this account",
     control="S3.6",
     requires="no foreign-account grants",
 )
@@ -104,10 +101,8 @@ def test_s3_6_no_foreign_grants(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "every bucket delivers access logs to another one, except the one that takes them; that one lets S3's "
-    "log delivery in for this bucket of this account only, and is encrypted with S3's own key, since S3 "
-    "delivers to no other",
-    section="Controls",
+    "every bucket has access logs, except the one that they are delivered to; that one lets in only "
+    "S3's log delivery, for this bucket and account, and is encrypted with S3's own key, as S3 requires",
     control="S3.9, NAG S1",
     requires="access logs",
 )
@@ -156,10 +151,7 @@ def test_s3_9_nag_s1_access_logs(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the bucket owner owns every object, and ACLs are off",
-    section="Controls",
-    control="S3.12",
-    requires="no ACLs",
+    "the bucket owner owns every object, and ACLs are off", control="S3.12", requires="no ACLs"
 )
 @broken_by(
     without(BUCKET_OWNERSHIP), with_input(BUCKET_OWNERSHIP, "rule.objectOwnership", "BucketOwnerPreferred")
@@ -172,9 +164,8 @@ def test_s3_12_no_acls(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "stale parts of multipart uploads go after 7 days everywhere; access logs, and their old versions, after "
-    "`logRetentionDays`; uploads never, since an entry of the ledger points to its object version for good",
-    section="Controls",
+    "parts of stale multipart uploads are deleted after 7 days, and access logs with their old versions "
+    "after `logRetentionDays`; uploads never expire, since the ledger points to their object versions",
     control="S3.13",
     requires="lifecycle",
 )
@@ -219,9 +210,7 @@ def test_s3_13_lifecycle(graph: Graph) -> None:
         assert actions == {}, bucket.name
 
 
-@pytest.mark.claim(
-    "every bucket, access logs included", section="Controls", control="S3.14", requires="versioning"
-)
+@pytest.mark.claim("every bucket, access logs included", control="S3.14", requires="versioning")
 @broken_by(
     without(BUCKET_VERSIONING), with_input(BUCKET_VERSIONING, "versioningConfiguration.status", "Suspended")
 )
@@ -232,8 +221,7 @@ def test_s3_14_versioning(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "option: `objectLockDays`, and `objectLockMode` governance or compliance, on the bucket of uploads",
-    section="Controls",
+    "option: `objectLockDays`, with `objectLockMode` governance or compliance",
     control="S3.15",
     requires="Object Lock",
 )
@@ -253,9 +241,8 @@ def test_s3_15_object_lock(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "option: `encryption: customer-key`; uploads under the customer's key, with bucket keys on; an upload "
-    "that asks for something else is denied",
-    section="Controls",
+    "option: `encryption: customer-key` encrypts uploads with the customer's key, with a bucket key; an "
+    "upload that asks for any other encryption is denied",
     control="S3.17",
     requires="KMS at rest",
 )

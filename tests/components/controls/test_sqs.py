@@ -32,7 +32,6 @@ from tests.components.sabotage import (
 
 @pytest.mark.claim(
     "SQS's own key, or the customer's with `encryption: customer-key`, on queue and dead-letter queue",
-    section="Controls",
     control="SQS.1, NAG SQS2",
     requires="encryption",
 )
@@ -55,7 +54,6 @@ def test_sqs_1_nag_sqs2_encryption(graph: Graph) -> None:
 @pytest.mark.claim(
     "only S3 may send, for this bucket (`SourceArn`) of this account (`SourceAccount`); nobody may send to "
     "the dead-letter queue",
-    section="Controls",
     control="SQS.3",
     requires="not public",
 )
@@ -86,9 +84,7 @@ def test_sqs_3_not_public(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "every queue moves a message to its dead-letter queue after 5 deliveries, and that one takes from its "
-    "source only",
-    section="Controls",
+    "a queue moves a message to its dead-letter queue after 5 deliveries, and no other queue can",
     control="NAG SQS3",
     requires="dead-letter queue",
 )
@@ -118,7 +114,6 @@ def test_nag_sqs3_dead_letter_queue(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "a Deny in the policies of the queue and of the dead-letter queue",
-    section="Controls",
     control="NAG SQS4",
     requires="TLS only",
 )
