@@ -7,29 +7,24 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
 from local import provider
-from local.aws import Aws
+from local.aws import Aws, Credentials
 from local.provider.kms import GONE
 from local.provider.schema import Created, Existing
 
-LAMBDA_TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
+NOTHING = Aws(
+    endpoint_url="https://127.0.0.1:1",
+    region="eu-test-1",
+    ca_bundle=Path("/nonexistent"),
+    credentials=Credentials(access_key_id="none", secret_access_key="none"),
 )
-
+"""An AWS that doesn't answer, for what never calls it."""
 
 EVERYTHING = {
     "bill-e:apiAuth": "jwt",
@@ -46,6 +41,9 @@ EVERYTHING = {
 def policy(**statement: Any) -> str:
     """A policy of one statement, which allows by default."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+LAMBDA_TRUST = policy(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole")
 
 
 def code(text: str = "def handler(event, context): return 1") -> pulumi.AssetArchive:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.local.account import policy
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack
 
@@ -21,19 +22,9 @@ def told(stack: DeployedStack) -> Iterator[str]:
     """A queue that hears what the alarms tell."""
     sqs, sns = stack.administrator.client("sqs"), stack.administrator.client("sns")
     url = sqs.create_queue(QueueName="told-by-alarms")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn,
-            }
-        ],
-    }
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    arn = stack.administrator.arn("sqs", "told-by-alarms")
+    rights = policy(Principal={"Service": "sns.amazonaws.com"}, Action="sqs:SendMessage", Resource=arn)
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": rights})
     subscription = sns.subscribe(
         TopicArn=stack.outputs["alarm_topic"],
         Protocol="sqs",

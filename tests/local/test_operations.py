@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,20 @@ class BillE:
 
 
 @pytest.fixture
-def outputs(stack: DeployedStack, tmp_path: Path) -> Path:
-    file = tmp_path / "outputs.json"
-    file.write_text(json.dumps(stack.description()))
-    return file
+def bill_e_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[dict[str, Any]], BillE]:
+    """The command line for a description of a stack."""
+
+    def make(description: dict[str, Any]) -> BillE:
+        file = tmp_path / "outputs.json"
+        file.write_text(json.dumps(description))
+        return BillE(file, capsys)
+
+    return make
 
 
 @pytest.fixture
-def bill_e(outputs: Path, capsys: pytest.CaptureFixture[str]) -> BillE:
-    return BillE(outputs, capsys)
+def bill_e(stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE]) -> BillE:
+    return bill_e_with(stack.description())
 
 
 @pytest.fixture
@@ -161,17 +166,13 @@ def test_lost_entries_come_back_from_a_table_that_was_restored(
 
 
 def test_operator_is_told_which_right_a_restore_takes(
-    stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE]
 ) -> None:
-    description = stack.description()
-    for name in ("administrator_access_key_id", "administrator_secret_access_key"):
-        del description[name]
-    file = tmp_path / "operator.json"
+    description = without_keys_of("administrator", stack)
     description["aws_access_key_id"] = description["operator_access_key_id"]
     description["aws_secret_access_key"] = description["operator_secret_access_key"]
-    file.write_text(json.dumps(description))
 
-    code, out, said = BillE(file, capsys).in_text("restore", "--from-table", "any-table")
+    code, out, said = bill_e_with(description).in_text("restore", "--from-table", "any-table")
 
     assert (code, out) == (1, "")
     assert "(dynamodb:DescribeTable): access denied" in said
@@ -253,13 +254,11 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
     with processor_held(stack):
         for _ in range(40):
             sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
-        arns = [
-            sqs.get_queue_attributes(QueueUrl=urls[name], AttributeNames=["QueueArn"])["Attributes"][
-                "QueueArn"
-            ]
+        source, destination = (
+            stack.administrator.arn("sqs", urls[name].rpartition("/")[2])
             for name in ("dead_letter_queue_url", "queue_url")
-        ]
-        stack.operator.client("sqs").start_message_move_task(SourceArn=arns[0], DestinationArn=arns[1])
+        )
+        stack.operator.client("sqs").start_message_move_task(SourceArn=source, DestinationArn=destination)
 
         code, _, said = bill_e.in_text("dead-letters", "redrive")
 
@@ -270,16 +269,12 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
 
 
 def test_caller_has_none_of_the_operators_rights(
-    stack: DeployedStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE]
 ) -> None:
-    description = stack.description()
-    for name in ("operator_access_key_id", "operator_secret_access_key"):
-        del description[name]
-    file = tmp_path / "caller.json"
-    file.write_text(json.dumps(description))
+    bill_e = bill_e_with(without_keys_of("operator", stack))
 
     for command in (["reconcile"], ["backfill"], ["dead-letters"], ["dead-letters", "redrive"]):
-        code, out, said = BillE(file, capsys).in_text(*command)
+        code, out, said = bill_e.in_text(*command)
         assert (code, out) == (1, "")
         assert "access denied" in said
         assert said.count("\n") == 1
@@ -305,6 +300,11 @@ def test_operator_neither_reads_nor_writes_receipts_nor_scans_who_uploaded_them(
             Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
         )
     )
+
+
+def without_keys_of(role: str, stack: DeployedStack) -> dict[str, Any]:
+    description = stack.description()
+    return {name: value for name, value in description.items() if not name.startswith(f"{role}_")}
 
 
 @contextmanager

@@ -6,16 +6,9 @@ from textwrap import dedent
 import pytest
 
 from local import LocalError
-from local.aws import Aws, Credentials
 from local.program import deploy
+from tests.local.account import NOTHING
 from tests.local.stack import DeployedStack
-
-NOTHING = Aws(
-    endpoint_url="https://127.0.0.1:1",
-    region="eu-test-1",
-    ca_bundle=Path("/nonexistent"),
-    credentials=Credentials(access_key_id="none", secret_access_key="none"),
-)
 
 
 @pytest.fixture

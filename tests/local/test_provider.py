@@ -11,67 +11,42 @@ import pulumi
 import pytest
 
 from local import LocalError, provider
-from local.aws import Aws, Credentials
 from local.provider.archives import zip_bytes
 from local.provider.schema import Existing, physical_name
-
-
-@pytest.fixture
-def nothing() -> Aws:
-    """An AWS that nobody may call: what is refused is refused before."""
-    return Aws(
-        endpoint_url="https://127.0.0.1:1",
-        region="us-east-1",
-        ca_bundle=Path("/nonexistent"),
-        credentials=Credentials(access_key_id="none", secret_access_key="none"),
-    )
-
-
-def test_unknown_type_is_refused_naming_type_and_resource(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match=r"aws:ec2/vpc:Vpc 'network': .* does not know this resource type"):
-        provider.create(nothing, "aws:ec2/vpc:Vpc", "network", {})
+from tests.local.account import NOTHING
 
 
 @pytest.mark.parametrize(
-    ("type_", "inputs", "path"),
+    ("type_", "inputs", "said"),
     [
-        ("aws:s3/bucket:Bucket", {"bucketPrefix": "b-"}, "bucketPrefix"),
+        ("aws:ec2/vpc:Vpc", {}, "does not know this resource type"),
+        ("aws:s3/bucket:Bucket", {"bucketPrefix": "b-"}, "would not apply bucketPrefix;"),
         (
             "aws:s3/bucketNotification:BucketNotification",
             {"bucket": "b", "queues": [{"queueArn": "a"}, {"events": [], "filter": "x"}]},
-            r"queues\[1\].filter",
+            r"would not apply queues\[1\].filter;",
         ),
-        ("aws:lambda/function:Function", {"loggingConfig": {"colour": "red"}}, "loggingConfig.colour"),
-        ("aws:dynamodb/table:Table", {"ttl": {"enabled": False}}, "ttl"),
+        (
+            "aws:lambda/function:Function",
+            {"loggingConfig": {"colour": "red"}},
+            "would not apply loggingConfig.colour;",
+        ),
+        ("aws:dynamodb/table:Table", {"ttl": {"enabled": False}}, "would not apply ttl;"),
+        ("aws:sqs/queue:Queue", {"size": 1, "color": 2, "delaySeconds": 3}, "would not apply color, size;"),
+        (
+            "aws:s3/bucketPolicy:BucketPolicy",
+            {"bucket": "b", "policy": '{"Statement": [{"Resource": ["arn:a", null]}]}'},
+            r"no value at Statement\[0\].Resource\[1\]",
+        ),
+        ("aws:iam/role:Role", {}, "the input property 'assumeRolePolicy' is missing"),
+        ("aws:cloudwatch/logGroup:LogGroup", {"name": "g"}, ""),  # the endpoint does not answer
     ],
 )
-def test_property_that_would_not_be_applied_is_refused_naming_type_and_property(
-    nothing: Aws, type_: str, inputs: dict[str, Any], path: str
+def test_what_cannot_be_made_is_told_with_type_and_name(
+    type_: str, inputs: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(LocalError, match=rf"{type_} 'thing': .* would not apply {path};"):
-        provider.create(nothing, type_, "thing", inputs)
-
-
-def test_all_unknown_properties_are_named_at_once(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match="would not apply color, size;"):
-        provider.create(nothing, "aws:sqs/queue:Queue", "queue", {"size": 1, "color": 2, "delaySeconds": 3})
-
-
-def test_policy_with_a_null_is_refused_naming_where_it_is(nothing: Aws) -> None:
-    policy = '{"Statement": [{"Resource": ["arn:a", null]}]}'
-
-    with pytest.raises(LocalError, match=r"no value at Statement\[0\].Resource\[1\]"):
-        provider.create(nothing, "aws:s3/bucketPolicy:BucketPolicy", "p", {"bucket": "b", "policy": policy})
-
-
-def test_missing_input_is_an_error_that_names_it(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match="the input property 'assumeRolePolicy' is missing"):
-        provider.create(nothing, "aws:iam/role:Role", "role", {})
-
-
-def test_endpoint_that_does_not_answer_is_one_sentence(nothing: Aws) -> None:
-    with pytest.raises(LocalError, match=r"aws:cloudwatch/logGroup:LogGroup 'logs': "):
-        provider.create(nothing, "aws:cloudwatch/logGroup:LogGroup", "logs", {"name": "g"})
+    with pytest.raises(LocalError, match=rf"^{type_} 'thing': .*{said}"):
+        provider.create(NOTHING, type_, "thing", inputs)
 
 
 def test_check_takes_inputs_that_are_missing_or_not_known_yet() -> None:
@@ -85,9 +60,9 @@ def test_check_refuses_what_create_would_refuse() -> None:
         provider.check("aws:sqs/queue:Queue", "queue", {"fifoQueue": True})
 
 
-def test_update_refuses_a_property_that_would_not_be_applied(nothing: Aws) -> None:
+def test_update_refuses_a_property_that_would_not_be_applied() -> None:
     with pytest.raises(LocalError, match=r"aws:sqs/queue:Queue 'queue': .* would not apply fifoQueue;"):
-        provider.update(nothing, "aws:sqs/queue:Queue", "queue", existing({}), {"fifoQueue": True})
+        provider.update(NOTHING, "aws:sqs/queue:Queue", "queue", existing({}), {"fifoQueue": True})
 
 
 @pytest.mark.parametrize("type_", sorted(provider.RESOURCE_TYPES))
@@ -183,27 +158,27 @@ def test_what_aws_cannot_change_is_replaced(type_: str, changed: list[str], repl
     assert provider.replaced_by(type_, changed) == replacing
 
 
-def test_read_and_delete_name_type_and_resource_if_the_endpoint_does_not_answer(nothing: Aws) -> None:
+def test_read_and_delete_name_type_and_resource_if_the_endpoint_does_not_answer() -> None:
     said = r"aws:sqs/queue:Queue 'the-id': "
 
     with pytest.raises(LocalError, match=said):
-        provider.read(nothing, "aws:sqs/queue:Queue", existing({}))
+        provider.read(NOTHING, "aws:sqs/queue:Queue", existing({}))
     with pytest.raises(LocalError, match=said):
-        provider.delete(nothing, "aws:sqs/queue:Queue", existing({}))
+        provider.delete(NOTHING, "aws:sqs/queue:Queue", existing({}))
 
 
 def existing(inputs: dict[str, Any]) -> Existing:
     return Existing(id="the-id", inputs=inputs, outputs=inputs)
 
 
-def test_unknown_data_source_is_refused_naming_it(nothing: Aws) -> None:
+def test_unknown_data_source_is_refused_naming_it() -> None:
     with pytest.raises(LocalError, match=r"aws:ec2/getVpc:getVpc: .* does not know this data source"):
-        provider.call(nothing, "aws:ec2/getVpc:getVpc", {})
+        provider.call(NOTHING, "aws:ec2/getVpc:getVpc", {})
 
 
-def test_argument_of_a_data_source_that_would_not_be_applied_is_refused_naming_both(nothing: Aws) -> None:
+def test_argument_of_a_data_source_that_would_not_be_applied_is_refused_naming_both() -> None:
     with pytest.raises(LocalError, match=r"aws:index/getRegion:getRegion: .* would not apply endpoint"):
-        provider.call(nothing, "aws:index/getRegion:getRegion", {"endpoint": "x", "region": None})
+        provider.call(NOTHING, "aws:index/getRegion:getRegion", {"endpoint": "x", "region": None})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from local import LocalError, provider
 from local.embedded_stack import create_user
-from local.emulator.process import running_emulator
 from local.provider.schema import Existing
 from tests.local.account import Account, code, policy
 
@@ -24,12 +22,6 @@ ROLE = "aws:iam/role:Role"
 TABLE = "aws:dynamodb/table:Table"
 
 TOMORROW = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
-    with running_emulator() as emulator:
-        yield Account(aws=emulator.administrator)
 
 
 def is_there(account: Account, type_: str, resource: Existing) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from local import LocalError, provider
 from local.aws import Aws
-from local.emulator.process import running_emulator
 from local.provider import RESOURCE_TYPES
 from local.provider.archives import zip_bytes
 from local.provider.schema import ANY, Existing
@@ -792,12 +791,6 @@ def _topic_policy(topic: str) -> dict[str, Any]:
 
 
 every_type = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
-    with running_emulator() as emulator:
-        yield Account(aws=emulator.administrator)
 
 
 def read(account: Account, case: Case, resource: Existing) -> dict[str, Any] | None:

@@ -8,8 +8,9 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -18,6 +19,8 @@ from tests.local.eventually import eventually
 from tests.local.processes import processes_naming
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def scratch(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(scratch: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(scratch: Path) -> Iterator[Start]:
     """Start `python -m local` as a user would."""
     started: list[subprocess.Popen[str]] = []
 
@@ -53,7 +56,7 @@ def start(scratch: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
-    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path, number: signal.Signals
+    start: Start, scratch: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     file = tmp_path / "new folder" / "outputs.json"
     process = start("up", "--outputs", str(file))
@@ -87,9 +90,7 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
     assert processes_of(scratch) == []
 
 
-def test_nothing_runs_on_after_up_was_killed(
-    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path
-) -> None:
+def test_nothing_runs_on_after_up_was_killed(start: Start, scratch: Path, tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     process = start("up", "--outputs", str(file))
     wait_until_up(process, file)
@@ -101,9 +102,7 @@ def test_nothing_runs_on_after_up_was_killed(
     eventually("the end of all processes", lambda: not processes_of(scratch))
 
 
-def test_up_ends_with_a_sentence_when_the_emulator_dies(
-    start: Callable[..., subprocess.Popen[str]], scratch: Path, tmp_path: Path
-) -> None:
+def test_up_ends_with_a_sentence_when_the_emulator_dies(start: Start, scratch: Path, tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     process = start("up", "--outputs", str(file))
     wait_until_up(process, file)
@@ -118,9 +117,7 @@ def test_up_ends_with_a_sentence_when_the_emulator_dies(
     assert not file.exists()
 
 
-def test_port_in_use_is_one_sentence_with_the_port(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def test_port_in_use_is_one_sentence_with_the_port(start: Start, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = start("up", "--outputs", str(tmp_path / "o.json"), "--port", str(port))
@@ -141,9 +138,7 @@ def test_port_in_use_is_one_sentence_with_the_port(
         ([], "COMMAND"),
     ],
 )
-def test_wrong_use_is_told_with_what_is_wrong(
-    start: Callable[..., subprocess.Popen[str]], arguments: list[str], said: str
-) -> None:
+def test_wrong_use_is_told_with_what_is_wrong(start: Start, arguments: list[str], said: str) -> None:
     process = start(*arguments)
     _, complaints = process.communicate(timeout=30)
 
@@ -152,7 +147,7 @@ def test_wrong_use_is_told_with_what_is_wrong(
 
 
 def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
 
@@ -165,9 +160,7 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
         assert complaints.count("\n") == 1
 
 
-def test_outputs_file_of_a_running_embedded_aws_is_left_alone(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
-) -> None:
+def test_outputs_file_of_a_running_embedded_aws_is_left_alone(start: Start, tmp_path: Path) -> None:
     file = tmp_path / "outputs.json"
     with socket.create_server(("127.0.0.1", 0)) as server:
         description = json.dumps({"endpoint_url": f"https://127.0.0.1:{server.getsockname()[1]}"})
@@ -180,22 +173,13 @@ def test_outputs_file_of_a_running_embedded_aws_is_left_alone(
     assert file.read_text() == description
 
 
-def test_empty_emulator_tells_settings_that_may_do_everything(
-    start: Callable[..., subprocess.Popen[str]], scratch: Path
-) -> None:
+def test_empty_emulator_tells_settings_that_may_do_everything(start: Start, scratch: Path) -> None:
     process = start("emulator")
     assert process.stdout is not None
     told = "".join(iter(process.stdout.readline, "\n")) + "".join(iter(process.stdout.readline, "\n"))
     settings = dict(re.findall(r"(AWS_\w+)=(\S*)", told))
 
-    sqs = boto3.client(
-        "sqs",
-        endpoint_url=settings["AWS_ENDPOINT_URL"],
-        region_name=settings["AWS_REGION"],
-        aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
-        verify=settings["AWS_CA_BUNDLE"],
-    )
+    sqs = client("sqs", settings)
     try:
         assert not sqs.list_queues().get("QueueUrls")
     finally:
@@ -213,22 +197,26 @@ def wait_until_up(process: subprocess.Popen[str], file: Path) -> None:
         pytest.fail(f"up has ended: {process.communicate()}")
 
 
-def upload_something(described: dict[str, str | dict[str, str]]) -> None:
+def upload_something(described: Mapping[str, Any]) -> None:
     """Be a client that knows nothing but the file."""
-    outputs = described["outputs"]
-    assert isinstance(outputs, dict)
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=str(described["endpoint_url"]),
-        region_name=str(described["region"]),
-        aws_access_key_id=str(described["aws_access_key_id"]),
-        aws_secret_access_key=str(described["aws_secret_access_key"]),
-        verify=str(described["ca_bundle"]),
-    )
+    s3, bucket = client("s3", described), described["outputs"]["uploads_bucket"]
     try:
-        s3.put_object(Bucket=outputs["uploads_bucket"], Key="receipt.png", Body=b"\x89PNG\r\n\x1a\n")
+        s3.put_object(Bucket=bucket, Key="receipt.png", Body=b"\x89PNG\r\n\x1a\n")
     finally:
         s3.close()
+
+
+def client(service: str, settings: Mapping[str, Any]) -> Any:
+    make: Any = boto3.client
+    known = {name.lower().removeprefix("aws_"): value for name, value in settings.items()}
+    return make(
+        service,
+        endpoint_url=known["endpoint_url"],
+        region_name=known["region"],
+        aws_access_key_id=known["access_key_id"],
+        aws_secret_access_key=known["secret_access_key"],
+        verify=known["ca_bundle"],
+    )
 
 
 def processes_of(scratch: Path) -> list[int]:
