@@ -51,11 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     scale, sections = QUICK if options.quick else FULL, []
     for made in _sections(scale, options.only):
-        _say(terminal_text(made))
+        sys.stdout.write(f"{terminal_text(made)}\n\n")
+        sys.stdout.flush()
         sections.append(made)
     if not options.quick and not options.only:
         write_page(sections, PAGE, f"{datetime.now(UTC):%Y-%m-%d}")
-        _say(f"written: {PAGE}")
+        sys.stdout.write(f"written: {PAGE}\n")
     differing = [count for each in sections for count in each.findings.counts if not count.holds]
     for count in differing:
         sys.stderr.write(f"bench: {count.text}: {count.actual}, expected {count.expected}\n")
@@ -80,24 +81,13 @@ def _names() -> list[str]:
     return [*IN_PROCESS, *EMBEDDED]
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n\n")
-    sys.stdout.flush()
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Measures Bill-E beside what people would otherwise deploy."
     )
     parser.add_argument("--quick", action="store_true", help="all counts, few repetitions; writes nothing")
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="NAME",
-        choices=_names(),
-        help=f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(_names())}",
-    )
+    only = f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(_names())}"
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", choices=_names(), help=only)
     return parser
 
 

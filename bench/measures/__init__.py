@@ -1,1 +1,1 @@
-"""The measures: what `measure` of each does is told in its module's docstring, which the page repeats."""
+"""A module for each measure. Its docstring is what the page says of it, with the values filled in."""

@@ -114,7 +114,6 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         if each is not BILL_E:
             name = each.name if each is NAIVE_BATCH else f"{each.name}, batch {each.batch_size}"
             beside[name] = _usage(bench, each, each.batch_size, scale, seeds).dollars()
-    filled = {str(size): usage[size].dollars() for size in FILLED}
     at_rates = {f"{rate:,}": reference.dollars(rate=rate) for rate in RATES}
     place = f"at batch {REFERENCE_BATCH} and {REFERENCE_KB} KB"
     beside_caption = (
@@ -127,16 +126,8 @@ def measure(bench: Bench, scale: Scale) -> Findings:
             _dollar_table(beside, caption=beside_caption),
             Table(
                 caption=f"How full batches are, at {REFERENCE_KB} KB",
-                columns=["messages in a batch", *filled],
-                rows={BEYOND_PUT: [f"{_beyond_put(cost):.2f}" for cost in filled.values()]},
-            ),
-            Table(
-                caption=f"How many receipts there are, {place}",
-                columns=["receipts per second", *at_rates],
-                rows={
-                    "traces": [f"{cost['traces']:.2f}" for cost in at_rates.values()],
-                    BEYOND_PUT: [f"{_beyond_put(cost):.2f}" for cost in at_rates.values()],
-                },
+                columns=["messages in a batch", *map(str, FILLED)],
+                rows={BEYOND_PUT: [f"{_beyond_put(usage[size].dollars()):.2f}" for size in FILLED]},
             ),
             table_of(
                 {f"{memory:,} MB": (memory, reference.billed_seconds(memory)) for memory in MEMORIES},

@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import boto3
 
 from bench.contestants import Bench, png, upload
-from bench.results import Aim, Findings, Table
+from bench.results import Aim, Findings, table_of
 from bench.scale import Scale
 from functions.contract.entry import Upload
 from functions.processor.examination import Rules, StoredObject, examine
@@ -28,25 +29,13 @@ from local.in_process import s3
 HASHLIB = "hashlib alone"
 
 
-@dataclass(frozen=True, kw_only=True)
-class InMemory:
-    """An object whose pieces lie in memory, cut as `S3Object` cuts them."""
-
-    size_bytes: int
-    pieces: Sequence[bytes]
-    sha256: None = None
-
-    def chunks(self) -> Iterator[bytes]:
-        """Hand out the pieces."""
-        return iter(self.pieces)
-
-
 def measure(bench: Bench, scale: Scale) -> Findings:
     """Take the same bytes through every path in turn, round after round."""
     body = png(scale.hashing_megabytes * 1024 * 1024)
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=len(body))
-    starts = range(0, len(body), CHUNK_BYTES)
-    pieces = [body[start : start + CHUNK_BYTES] for start in starts]
+    # Cut as `S3Object` cuts it.
+    pieces = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
+    in_memory: Any = SimpleNamespace(size_bytes=len(body), sha256=None, chunks=lambda: iter(pieces))
     crc32, sha256 = upload("CRC-32"), upload("SHA-256")
     bench.reset()
     bench.store({crc32: s3.StoredObject(piece=body), sha256: s3.StoredObject(piece=body, checksum="SHA256")})
@@ -61,28 +50,21 @@ def measure(bench: Bench, scale: Scale) -> Findings:
 
     paths: dict[str, Callable[[], float]] = {
         HASHLIB: lambda: _seconds(lambda: hashlib.sha256(body).hexdigest()),
-        "fingerprint, size and type of bytes in memory": lambda: examined(
-            InMemory(size_bytes=len(body), pieces=pieces)
-        ),
+        "fingerprint, size and type of bytes in memory": lambda: examined(in_memory),
         "the same from botocore, where S3 has a CRC-32": lambda: opened(crc32),
         "the same from botocore, where S3 has a SHA-256": lambda: opened(sha256),
     }
     runs = [{name: path() for name, path in paths.items()} for _ in range(scale.rounds)]
-    median = {name: statistics.median(run[name] for run in runs) for name in paths}
-    share = {name: median[HASHLIB] / seconds for name, seconds in median.items()}
+    rates = {name: scale.hashing_megabytes / statistics.median(run[name] for run in runs) for name in paths}
+    columns = {
+        "rate": lambda rate: f"{rate:.0f} MB/s",
+        "of hashlib": lambda rate: f"{rate / rates[HASHLIB]:.2f}",
+    }
     return Findings(
-        tables=[
-            Table(
-                columns=["", "rate", "of hashlib"],
-                rows={
-                    name: [f"{scale.hashing_megabytes / median[name]:.0f} MB/s", f"{share[name]:.2f}"]
-                    for name in paths
-                },
-            )
-        ],
+        tables=[table_of(rates, columns)],
         aims=[
-            Aim(text=f"{name}: rate, of hashlib's", figure=share[name], limit=0.9, at_most=False)
-            for name in paths
+            Aim(f"{name}: rate, of hashlib's", rate / rates[HASHLIB], 0.9, at_most=False)
+            for name, rate in rates.items()
             if name != HASHLIB
         ],
     )

@@ -49,15 +49,6 @@ class Cost:
     def __str__(self) -> str:
         return f"{counted(self.calls, 'call')}, {counted(self.read_units, 'read unit')}"
 
-    def with_time(self) -> str:
-        """Say how long it took as well."""
-        return f"{self} ({self.seconds * 1000:.0f} ms)"
-
-    def per_thousand(self) -> str:
-        """Say what a thousand entries took."""
-        thousands = self.entries / 1000
-        return f"{self.calls / thousands:.1f} calls, {self.read_units / thousands:.0f} read units"
-
 
 def measure(bench: Bench, scale: Scale) -> Findings:
     """Fill both tables with the same receipts, and read them through both handlers."""
@@ -87,9 +78,9 @@ def measure(bench: Bench, scale: Scale) -> Findings:
             Table(
                 columns=["", *(f"{size:,} entries" for size in sizes)],
                 rows={
-                    "naive: any page (a full scan)": [cost.with_time() for cost in scans.values()],
-                    "Bill-E: a page of 50": [cost.with_time() for cost in pages.values()],
-                    "Bill-E: a walk, per 1,000 entries": [cost.per_thousand() for cost in walks.values()],
+                    "naive: any page (a full scan)": [_with_time(cost) for cost in scans.values()],
+                    "Bill-E: a page of 50": [_with_time(cost) for cost in pages.values()],
+                    "Bill-E: a walk, per 1,000 entries": [_per_thousand(walk) for walk in walks.values()],
                 },
             ),
             table_of(
@@ -116,6 +107,15 @@ def measure(bench: Bench, scale: Scale) -> Findings:
             for size, page in pages.items()
         ],
     )
+
+
+def _with_time(cost: Cost) -> str:
+    return f"{cost} ({cost.seconds * 1000:.0f} ms)"
+
+
+def _per_thousand(cost: Cost) -> str:
+    thousands = cost.entries / 1000
+    return f"{cost.calls / thousands:.1f} calls, {cost.read_units / thousands:.0f} read units"
 
 
 def _fill(bench: Bench, size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> None:
