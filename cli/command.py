@@ -39,7 +39,7 @@ class Command:
 
 
 def add_stack(parser: ArgumentParser) -> None:
-    """Add the options that name a stack and its caller."""
+    """Add the options that name a stack, and who calls it."""
     group = parser.add_argument_group("the stack (one of the first two is needed)")
     one = group.add_mutually_exclusive_group()
     one.add_argument(

@@ -64,8 +64,8 @@ def refuse_second(move: Move | None) -> None:
 def start_move(sqs: SQSClient, dead_letters: Queue, queue: Queue) -> None:
     """Start moving all dead letters to the queue.
 
-    SQS moves letters to the queues they came from, unless a queue is named, as here: nothing tells where a
-    message came from that was sent straight to the dead-letter queue.
+    Without a named queue, SQS moves each letter back to the queue that it came from, which it can't do with
+    messages that were sent straight to the dead-letter queue.
     """
     try:
         with explained("starting the redrive (sqs:StartMessageMoveTask)"):

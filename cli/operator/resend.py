@@ -65,7 +65,7 @@ class ResendEvents:
 
 
 def events_of(resources: StackResources, source: str) -> ResendEvents:
-    """Make the events of the command that `source` names, on behalf of its caller."""
+    """Make the events of the command that `source` names, in the name of the operator who runs it."""
     return ResendEvents(
         source=source, bucket=resources.bucket, region=resources.region, user_id=resources.user_id()
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +14,7 @@ import boto3
 from moto import mock_aws
 
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -38,24 +38,10 @@ class OperatedStack:
         stored = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
         return ObjectVersion(bucket=BUCKET, key=key, version_id=stored["VersionId"])
 
-    def record(
-        self, version: ObjectVersion, *, fingerprint: str | None = None, reason: Reason | None = None
-    ) -> None:
-        """Put an entry for an object version; of bytes of its own unless a fingerprint is given."""
-        entry = Entry(
-            outcome=Outcome.REJECTED if reason else Outcome.ACCEPTED,
-            upload=Upload(
-                version=version,
-                uploaded_at=LONG_AGO,
-                uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
-            ),
-            recorded_at=LONG_AGO,
-            fingerprint=fingerprint or version.object_id,
-            size_bytes=7,
-            media_type="image/png",
-            reason=reason,
-        )
-        self.dynamodb.put_item(TableName=TABLE, Item=schema.to_item(entry, SHARDS))
+    def record(self, version: ObjectVersion, **changes: Any) -> None:
+        """Put the entry of an object version."""
+        item = schema.to_item(entry_of(version, **changes), SHARDS)
+        self.dynamodb.put_item(TableName=TABLE, Item=item)
 
     def sent(self) -> list[dict[str, Any]]:
         """The records of all messages in the queue, which are taken out."""
@@ -71,6 +57,23 @@ class OperatedStack:
     def rewrite_outputs(self, **changed: str | None) -> None:
         outputs = json.loads(self.outputs.read_text()) | changed
         self.outputs.write_text(json.dumps({name: value for name, value in outputs.items() if value}))
+
+
+def entry_of(version: ObjectVersion, **changes: Any) -> Entry:
+    """The entry of an object version, with bytes of its own; REJECTED if it has a reason."""
+    entry = Entry(
+        outcome=Outcome.REJECTED if "reason" in changes else Outcome.ACCEPTED,
+        upload=Upload(
+            version=version,
+            uploaded_at=LONG_AGO,
+            uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
+        ),
+        recorded_at=LONG_AGO,
+        fingerprint=version.object_id,
+        size_bytes=7,
+        media_type="image/png",
+    )
+    return replace(entry, **changes)
 
 
 @contextmanager
@@ -122,25 +125,21 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
 
 def _create_table(dynamodb: DynamoDBClient) -> None:
     keys = (schema.FINGERPRINT, schema.ENTRY), (schema.MONTH_SHARD, schema.RECORDED)
-    schemas: Any = [
-        [
-            {"AttributeName": name, "KeyType": kind}
-            for name, kind in zip(names, ("HASH", "RANGE"), strict=True)
-        ]
-        for names in keys
-    ]
-    dynamodb.create_table(
+    of_table, of_index = (
+        [{"AttributeName": first, "KeyType": "HASH"}, {"AttributeName": second, "KeyType": "RANGE"}]
+        for first, second in keys
+    )
+    index = {
+        "IndexName": schema.TIME_INDEX,
+        "KeySchema": of_index,
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    cast("Any", dynamodb).create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for names in keys for name in names
+            {"AttributeName": name, "AttributeType": "S"} for pair in keys for name in pair
         ],
-        KeySchema=schemas[0],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": schema.TIME_INDEX,
-                "KeySchema": schemas[1],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
+        KeySchema=of_table,
+        GlobalSecondaryIndexes=[index],
     )

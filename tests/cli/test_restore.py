@@ -16,28 +16,15 @@ from cli.operator.lost_entries import LostEntries, read_entry
 from cli.operator.temporary_database import temporary_database
 from cli.operator.throughput import Pace
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
 from tests.cli.conftest import ChangeCall, Run, denied
-from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
+from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack, entry_of
 
 RESTORED = "ledger-restored"
 
 
-def entry(key: str, **changes: Any) -> Entry:
-    version = ObjectVersion(bucket=changes.pop("bucket", BUCKET), key=key, version_id=f"v-{key}")
-    made = Entry(
-        outcome=Outcome.ACCEPTED,
-        upload=Upload(
-            version=version,
-            uploaded_at=LONG_AGO,
-            uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
-        ),
-        recorded_at=LONG_AGO,
-        fingerprint=version.object_id,
-        size_bytes=7,
-        media_type="image/png",
-    )
-    return replace(made, **changes)
+def entry(key: str, *, bucket: str = BUCKET, **changes: Any) -> Entry:
+    return entry_of(ObjectVersion(bucket=bucket, key=key, version_id=f"v-{key}"), **changes)
 
 
 def put(operated: OperatedStack, table: str, *entries: Entry) -> None:
@@ -76,8 +63,8 @@ ENTRIES = (
     entry("a.png"),
     entry("größe + 1%.png"),
     entry("copy.png", outcome=Outcome.DUPLICATE, duplicate_of=entry("a.png").upload.version),
-    entry("empty.png", outcome=Outcome.REJECTED, reason=Reason.EMPTY, size_bytes=0, media_type=None),
-    entry("gone.png", outcome=Outcome.REJECTED, reason=Reason.OBJECT_MISSING, fingerprint=None),
+    entry("empty.png", reason=Reason.EMPTY, size_bytes=0, media_type=None),
+    entry("gone.png", reason=Reason.OBJECT_MISSING, fingerprint=None),
 )
 
 
