@@ -1,4 +1,4 @@
-"""DynamoDB in this process charges by the rules, and answers the ledger's store as the emulator does.
+"""AWS in this process: DynamoDB charges by the rules and answers as the emulator does, S3 by version.
 
 The rules are in the DynamoDB Developer Guide, "DynamoDB read and write operations" and "DynamoDB item sizes
 and formats".
@@ -17,12 +17,13 @@ import boto3
 import pytest
 
 from functions.contract import schema
-from functions.contract.entry import Outcome, Reason
+from functions.contract.entry import ObjectVersion, Outcome, Reason
 from functions.ledger.store import LedgerStore
 from local.in_process import dynamodb
 from local.in_process.answers import Answer
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table
+from local.in_process.s3 import StoredObject
 from local.in_process.units import item_bytes, read_units, write_units
 from tests.functions.examples import entry
 from tests.local.stack import DeployedStack
@@ -152,10 +153,18 @@ def emulated(stack: DeployedStack) -> Iterator[LedgerStore]:
 
 
 @pytest.fixture
-def in_process() -> Iterator[LedgerStore]:
-    aws = InProcessAws({"ledger": Table(**LEDGER, page_items=3)})
+def aws() -> InProcessAws:
+    return InProcessAws({"ledger": Table(**LEDGER, page_items=3)})
+
+
+@pytest.fixture
+def session(aws: InProcessAws) -> boto3.Session:
     with aws.in_place_of_the_network():
-        session = boto3.Session("AKIAEXAMPLE", "example", region_name="us-east-1")
+        return boto3.Session("AKIAEXAMPLE", "example", region_name="us-east-1")
+
+
+@pytest.fixture
+def in_process(session: boto3.Session) -> Iterator[LedgerStore]:
     with contextlib.closing(session.client("dynamodb")) as client:
         yield LedgerStore(client, "ledger", SHARDS)
 
@@ -224,3 +233,32 @@ def test_the_index_lags_behind_the_table() -> None:
     assert indexed() == []
     now[0] += timedelta(seconds=30)
     assert indexed() == [table.key_of(item)]
+
+
+@pytest.mark.parametrize("checksum", ["CRC32", "SHA256"])
+def test_an_object_is_read_by_version_and_in_pieces_of_any_size(
+    aws: InProcessAws, session: boto3.Session, checksum: Any
+) -> None:
+    for version_id, piece in (("v1", b"old"), ("v2", b"newest+")):
+        version = ObjectVersion(bucket="uploads", key="a +é.png", version_id=version_id)
+        aws.objects[version] = StoredObject(piece=piece, repeats=1000, checksum=checksum)
+
+    with contextlib.closing(session.client("s3")) as client:
+        named: Any = {"Bucket": "uploads", "Key": "a +é.png", "ChecksumMode": "ENABLED"}
+        old = client.get_object(**named, VersionId="v1")["Body"]
+        assert b"".join(old.iter_chunks(11)) == b"old" * 1000
+        assert client.get_object(**named)["Body"].read() == b"newest+" * 1000
+        with pytest.raises(client.exceptions.ClientError) as missing:
+            client.get_object(**named, VersionId="v3")
+
+    assert missing.value.response["Error"]["Code"] == "NoSuchVersion"
+
+
+def test_calls_are_counted_with_what_they_consume(aws: InProcessAws, in_process: LedgerStore) -> None:
+    with aws.metered() as usage:
+        in_process.record(entry("lunch.png", AT))
+        in_process.find(entry("lunch.png", AT).upload.version, since=AT, until=AT)
+
+    assert usage.calls["PutItem"] == 1
+    assert (usage.write_units, usage.read_units) == (2, usage.calls["Query"] / 2)
+    assert usage.most_at_once == 1
