@@ -84,7 +84,7 @@ def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch:
             monkeypatch,
             batchSize="many",
             maxConcurrency="1",
-            allowedOrigins='["*"]',
+            allowedOrigins='["https://a.example", "*", "null"]',
             logRetentionDays="31",
             batchsize="5",
             apiAuth="none",
@@ -93,10 +93,11 @@ def test_all_errors_are_reported_at_once_with_key_value_and_allowed(monkeypatch:
     assert "bill-e:batchSize is 'many'; allowed: a whole number" in message
     assert "bill-e:maxConcurrency is 1; allowed: a whole number from 2 to 1,000" in message
     assert "bill-e:allowedOrigins is '*'; allowed: an origin" in message
+    assert "bill-e:allowedOrigins is 'null'; allowed: an origin" in message
     assert "bill-e:logRetentionDays is 31; allowed: 1, 3, 5" in message
     assert "bill-e:batchsize is '5'; allowed: the settings are acceptedTypes" in message
     assert "bill-e:apiAuth is 'none'; allowed: iam, jwt" in message
-    assert len(refused.value.values) == 6
+    assert len(refused.value.values) == 7
 
 
 def test_a_list_is_explained_in_the_form_that_the_pulumi_cli_takes(monkeypatch: pytest.MonkeyPatch) -> None:
