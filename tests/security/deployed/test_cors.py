@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.local.stack import Answer, DeployedStack
+from tests.local.test_access import ROUTES
 from tests.security.deployed.conftest import ORIGIN
 
-ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
 FOREIGN = [
     *("https://elsewhere.example.com", "http://receipts.example.com", "https://receipts.example.com:8443"),
     *("https://receipts.example.com.evil.example", "https://evil-receipts.example.com", "null", "*"),

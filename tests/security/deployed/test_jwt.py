@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.local.stack import Answer, DeployedStack, declared, png
+from tests.local.test_access import ROUTES
 from tests.security.deployed.conftest import AUDIENCE
 from tests.security.deployed.issuer import Issuer, encode, new_key
 
 READ, UPLOAD = "receipts:read", "receipts:write"
-ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
 HOUR = 3600
 
 

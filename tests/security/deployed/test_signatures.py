@@ -16,9 +16,7 @@ from botocore.credentials import Credentials as SigningKey
 
 from local.aws import Credentials
 from tests.local.stack import Answer, DeployedStack, declared, png
-from tests.local.test_access import new_user
-
-ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
+from tests.local.test_access import ROUTES, new_user
 
 
 def signed(
