@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any, get_type_hints
 
@@ -41,7 +41,11 @@ next `pulumi up` applies it. [What that does to a running stack](changes.md) dif
 def project_file() -> str:
     """Return `Pulumi.yaml`: how Pulumi runs the program, and every setting with its type and default."""
     settings = {
-        key: {"description": _described(field), **_type(field), "default": _default(field)}
+        key: {
+            "description": _described(field),
+            **_type(field),
+            "default": list(field.default) if isinstance(field.default, tuple) else field.default,
+        }
         for key, field in SETTINGS.items()
     }
     return PREAMBLE + yaml.safe_dump({"config": settings}, sort_keys=False, width=1000, allow_unicode=True)
@@ -75,24 +79,21 @@ def package_schema() -> dict[str, Any]:
 
 def settings_page() -> str:
     """Return docs/settings.md: a table for each class of settings, under the first line of its docstring."""
-    return PAGE + "".join(_tables())
-
-
-def _tables() -> Iterator[str]:
+    page = PAGE
     for part in reversed(StackSettings.__mro__):
         own = vars(part).get("__annotations__", ())
-        rows = [_row(key, field) for key, field in SETTINGS.items() if field.name in own]
-        if rows:
+        if rows := [_row(key, field) for key, field in SETTINGS.items() if field.name in own]:
             title = str(part.__doc__).splitlines()[0].rstrip(".")
-            yield f"\n## {title}\n\n| setting | default | allowed | what it is |\n|---|---|---|---|\n"
-            yield from rows
+            head = "| setting | default | allowed | what it is |\n|---|---|---|---|"
+            page += "\n".join(["", f"## {title}", "", head, *rows, ""])
+    return page
 
 
 def _row(key: str, field: Field[Any]) -> str:
     values = field.default if isinstance(field.default, tuple) else (field.default,)
     texts = (json.dumps(value).strip('"') for value in values)
     shown = ", ".join(f"`{text}`" for text in texts if text)
-    return f"| `{key}` | {shown or 'none'} | {_allowed(field)} | {field.metadata['description']} |\n"
+    return f"| `{key}` | {shown or 'none'} | {_allowed(field)} | {field.metadata['description']} |"
 
 
 def _allowed(field: Field[Any]) -> str:
@@ -100,12 +101,11 @@ def _allowed(field: Field[Any]) -> str:
 
 
 def _argument(field: Field[Any]) -> dict[str, Any]:
-    type_, default = _type(field), _default(field)
-    if isinstance(default, list):
+    argument = {**_type(field), "plain": True, "description": _described(field), "default": field.default}
+    if isinstance(field.default, tuple):
         # In a schema, lists can't have defaults.
-        listed = ", ".join(default) or "none"
-        return {**type_, "plain": True, "description": f"{_described(field)} (default: {listed})"}
-    return {**type_, "plain": True, "description": _described(field), "default": default}
+        argument["description"] += f" (default: {', '.join(argument.pop('default')) or 'none'})"
+    return argument
 
 
 def _output(name: str) -> dict[str, Any]:
@@ -119,10 +119,6 @@ def _described(field: Field[Any]) -> str:
     """Return the description of a setting, and for a number the limits."""
     description = str(field.metadata["description"])
     return f"{description}: {_allowed(field)}" if _type(field)["type"] == "integer" else description
-
-
-def _default(field: Field[Any]) -> Any:
-    return list(field.default) if isinstance(field.default, tuple) else field.default
 
 
 def _type(field: Field[Any]) -> dict[str, Any]:

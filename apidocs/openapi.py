@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -12,11 +13,14 @@ from functions.contract.entry import Outcome
 from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
 
 Operation: TypeAlias = dict[str, Any]
+Response: TypeAlias = tuple[HTTPStatus, str, *tuple[str, ...]]
+"""The status, what it means, and the names of the schemas of the body."""
 
 VERSION = "1.0.0"
 """The API's semantic version: a change that could break a caller needs a new major version."""
 
 JSON, PROBLEM = "application/json", "application/problem+json"
+PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 
 
 def openapi_document() -> dict[str, Any]:
@@ -69,20 +73,13 @@ def _security_schemes() -> dict[str, dict[str, str]]:
 
 
 def _list_receipts() -> Operation:
+    time = {"type": "string", "format": "date-time"}
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     parameters = {
         "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
-        "from": (
-            {"type": "string", "format": "date-time"},
-            "Only entries that were recorded at this time or later.",
-        ),
-        "to": (
-            {"type": "string", "format": "date-time"},
-            "Only entries that were recorded before this time.",
-        ),
-        "limit": (
-            {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-            "The maximum number of entries in a page.",
-        ),
+        "from": (time, "Only entries that were recorded at this time or later."),
+        "to": (time, "Only entries that were recorded before this time."),
+        "limit": (limit, "The maximum number of entries in a page."),
         "cursor": (
             {"type": "string"},
             "The `next_cursor` of a page with the same `outcome`, `from` and `to`. `limit` may differ.",
@@ -96,15 +93,10 @@ def _list_receipts() -> Operation:
             {"name": name, "in": "query", "schema": schema, "description": description}
             for name, (schema, description) in ((name, parameters[name]) for name in PARAMETERS)
         ],
-        "responses": {
-            **_answer(HTTPStatus.OK, "A page of entries", "Page"),
-            **_problem(
-                HTTPStatus.BAD_REQUEST,
-                "Some parameters are wrong; all are named",
-                "InvalidParameters",
-            ),
-            **_common_responses(),
-        },
+        "responses": _responses(
+            (HTTPStatus.OK, "A page of entries", "Page"),
+            (HTTPStatus.BAD_REQUEST, "Some parameters are wrong; all are named", "InvalidParameters"),
+        ),
     }
 
 
@@ -113,38 +105,28 @@ def _show_receipt() -> Operation:
         "operationId": "showReceipt",
         "summary": "Show everything the ledger has on a fingerprint",
         "parameters": [{"name": "fingerprint", "in": "path", "required": True, "schema": ref("Fingerprint")}],
-        "responses": {
-            **_answer(HTTPStatus.OK, "The receipt, its duplicates and rejections, newest first", "History"),
-            **_problem(HTTPStatus.BAD_REQUEST, "The path has no valid fingerprint", "InvalidParameters"),
-            **_problem(HTTPStatus.NOT_FOUND, "The ledger has no entry with this fingerprint", "Problem"),
-            **_common_responses(),
-        },
+        "responses": _responses(
+            (HTTPStatus.OK, "The receipt, its duplicates and rejections, newest first", "History"),
+            (HTTPStatus.BAD_REQUEST, "The path has no valid fingerprint", "InvalidParameters"),
+            (HTTPStatus.NOT_FOUND, "The ledger has no entry with this fingerprint", "Problem"),
+        ),
     }
 
 
 def _prepare_upload() -> Operation:
+    body = "The body is not a JSON object, or some members are wrong; the answer names all of them"
+    too_large = "The receipt is larger than the stack accepts, or the body is too long"
     return {
         "operationId": "prepareUpload",
         "summary": "Request an upload form for one receipt",
         "requestBody": {"required": True, "content": {JSON: {"schema": ref("UploadRequest")}}},
-        "responses": {
-            **_answer(HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
-            **_problem(
-                HTTPStatus.BAD_REQUEST,
-                "The body is not a JSON object, or some members are wrong; the answer names all of them",
-                "InvalidParameters",
-                "Problem",
-            ),
-            **_problem(HTTPStatus.CONFLICT, "These bytes have already been accepted", "AlreadyAccepted"),
-            **_problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "The receipt is larger than the stack accepts, or the body is too long",
-                "InvalidParameters",
-                "Problem",
-            ),
-            **_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
-            **_common_responses(),
-        },
+        "responses": _responses(
+            (HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
+            (HTTPStatus.BAD_REQUEST, body, "InvalidParameters", "Problem"),
+            (HTTPStatus.CONFLICT, "These bytes have already been accepted", "AlreadyAccepted"),
+            (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, "InvalidParameters", "Problem"),
+            (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
+        ),
     }
 
 
@@ -154,38 +136,33 @@ _OPERATIONS = {
     routes.REQUEST_FORM: _prepare_upload,
 }
 
+_OF_EVERY_OPERATION: tuple[Response, ...] = (
+    (HTTPStatus.UNAUTHORIZED, "The token is missing or not valid (`apiAuth: jwt`)", "GatewayMessage"),
+    (HTTPStatus.FORBIDDEN, "No valid signature, permission or scope for this request", "GatewayMessage"),
+    (HTTPStatus.TOO_MANY_REQUESTS, "The stack received too many requests; try again later", "GatewayMessage"),
+    (HTTPStatus.INTERNAL_SERVER_ERROR, "An error in the stack", "Failure", "GatewayMessage"),
+    (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "A service behind the API is busy; try again",
+        "Failure",
+        "GatewayMessage",
+    ),
+)
 
-def _common_responses() -> dict[str, Schema]:
-    """Describe the errors of every operation: what API Gateway refuses, and what fails behind it."""
+
+def _responses(*own: Response) -> dict[str, Schema]:
+    """Describe the responses of an operation: its own, and those of API Gateway and of failures behind it."""
     return {
-        **_gateway(HTTPStatus.UNAUTHORIZED, "The token is missing or not valid (`apiAuth: jwt`)"),
-        **_gateway(
-            HTTPStatus.FORBIDDEN,
-            "No valid signature, permission or scope for this request",
-        ),
-        **_gateway(HTTPStatus.TOO_MANY_REQUESTS, "The stack received too many requests; try again later"),
-        **_failure(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in the stack"),
-        **_failure(HTTPStatus.SERVICE_UNAVAILABLE, "A service behind the API is busy; try again"),
+        str(int(status)): {"description": description, "content": _content(names)}
+        for status, description, *names in (*own, *_OF_EVERY_OPERATION)
     }
 
 
-def _answer(status: HTTPStatus, description: str, schema: str) -> dict[str, Schema]:
-    return _response(status, description, {JSON: ref(schema)})
-
-
-def _problem(status: HTTPStatus, description: str, *names: str) -> dict[str, Schema]:
-    schema = ref(names[0]) if len(names) == 1 else {"anyOf": [ref(name) for name in names]}
-    return _response(status, description, {PROBLEM: schema})
-
-
-def _gateway(status: HTTPStatus, description: str) -> dict[str, Schema]:
-    return _response(status, description, {JSON: ref("GatewayMessage")})
-
-
-def _failure(status: HTTPStatus, description: str) -> dict[str, Schema]:
-    return _response(status, description, {PROBLEM: ref("Failure"), JSON: ref("GatewayMessage")})
-
-
-def _response(status: HTTPStatus, description: str, content: dict[str, Schema]) -> dict[str, Schema]:
-    media_types = {media_type: {"schema": schema} for media_type, schema in content.items()}
-    return {str(int(status)): {"description": description, "content": media_types}}
+def _content(names: Sequence[str]) -> dict[str, Schema]:
+    by_type: dict[str, list[Schema]] = {}
+    for name in names:
+        by_type.setdefault(PROBLEM if name in PROBLEMS else JSON, []).append(ref(name))
+    return {
+        media_type: {"schema": refs[0] if len(refs) == 1 else {"anyOf": refs}}
+        for media_type, refs in by_type.items()
+    }
