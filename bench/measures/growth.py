@@ -1,10 +1,10 @@
 """Growth: more uploaders, more uploads.
 
-Bill-E on the embedded AWS with receipts of {RECEIPT_KB} KB: {scale.growth_uploads[1]} uploads by more and
-more uploaders, then more and more uploads by {MOST_UPLOADERS}. The ledger keeps what came before. A receipt
-costs its calls, its share of an invocation, and CPU time of the functions, which the aims are about. Billed
-time is the emulator's. Its one process serves uploaders and functions alike, so billed time grows if both
-want more of it at the same time. AWS isn't like that.
+Bill-E on the embedded AWS with receipts of {load.RECEIPT_KB} KB: {scale.growth_uploads[1]} uploads by more
+and more uploaders, then more and more uploads by {load.MOST_UPLOADERS}. The ledger keeps what came before. A
+receipt costs its calls, its share of an invocation, and CPU time of the functions, which the aims are about.
+Billed time is the emulator's. Its one process serves uploaders and functions alike, so billed time grows if
+both want more of it at the same time. AWS isn't like that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from bench.results import Aim, Count, Findings, table_of
 from bench.scale import Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
-RECEIPT_KB, MOST_UPLOADERS = load.RECEIPT_KB, load.MOST_UPLOADERS
 MOST_GROWTH = 1.25
 """How much more than the least still counts as the same: repeated runs differ by as much."""
 
@@ -31,16 +30,16 @@ def measure(field: Field, scale: Scale) -> Findings:
     def run(uploads: int, uploaders: int) -> Run:
         return upload_and_wait(field, bill_e, uploads=uploads, uploaders=uploaders)
 
-    run(load.WARM_UP_UPLOADS, MOST_UPLOADERS)
+    run(load.WARM_UP_UPLOADS, load.MOST_UPLOADERS)
     middle = scale.growth_uploads[1]
     by_uploaders = {uploaders: run(middle, uploaders) for uploaders in scale.growth_uploaders}
-    by_uploads = {uploads: run(uploads, MOST_UPLOADERS) for uploads in scale.growth_uploads}
+    by_uploads = {uploads: run(uploads, load.MOST_UPLOADERS) for uploads in scale.growth_uploads}
     field.set_window(bill_e, 0)
     by_window = {"0 s": run(middle, 1), f"{WINDOW_SECONDS} s": by_uploaders[1]}
     field.set_window(bill_e, WINDOW_SECONDS)
     runs = {
         **{f"{middle:,} by {uploaders}": each for uploaders, each in by_uploaders.items()},
-        **{f"{uploads:,} by {MOST_UPLOADERS}": each for uploads, each in by_uploads.items()},
+        **{f"{uploads:,} by {load.MOST_UPLOADERS}": each for uploads, each in by_uploads.items()},
     }
     return Findings(
         tables=[

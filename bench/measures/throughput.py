@@ -1,13 +1,13 @@
 """Receipts per second, and the time from upload to entry.
 
-The whole system on the embedded AWS: {scale.throughput_uploads} uploads of {RECEIPT_KB} KB by
-{MOST_UPLOADERS} uploaders, {scale.throughput_rounds} rounds of all contestants in turn, every other round in
-the opposite order, after {WARM_UP_UPLOADS} uploads each to warm up. Each contestant has a function and a
-table of its own and gets the queue to itself, which gathers batches of 10 for {WINDOW_SECONDS} s, Bill-E's
-default. Calls of functions take 30 ms longer for everybody. The rate is from the first PUT to the last entry,
-the mean of the rounds. A latency is from the start of a PUT to the time in its entry, which is taken before
-the entry is written. *Billed* comes from Lambda's REPORT lines. Emulator, functions and uploaders share the
-cores of this machine, and Bill-E's receipts use them up in both cases. Its limit is the last column of the
+The whole system on the embedded AWS: {scale.throughput_uploads} uploads of {load.RECEIPT_KB} KB by
+{load.MOST_UPLOADERS} uploaders, {scale.throughput_rounds} rounds of all contestants in turn, every other
+round in the opposite order, after {load.WARM_UP_UPLOADS} uploads each to warm up. Each contestant has a
+function and a table of its own and gets the queue to itself. The queue gathers batches for as long as it does
+by default. Calls of functions take 30 ms longer for everybody. The rate is from the first PUT to the last
+entry, the mean of the rounds. A latency is from the start of a PUT to the time in its entry, which is taken
+before the entry is written. *Billed* comes from Lambda's REPORT lines. Emulator, functions and uploaders
+share the cores of this machine, and Bill-E uses them up in both cases. Its limit is the last column of the
 CPU tables, most of which is the emulator's and the uploaders'. With few functions, the others wait for one
 call after another, as they would in Lambda. With many, they wait for the cores as well, and the ratio becomes
 that of all CPU time, whoever uses it. This machine can't show more than that.
@@ -19,14 +19,12 @@ from collections.abc import Mapping
 
 from bench.embedded import load
 from bench.embedded.cpu import PARTS
-from bench.embedded.field import CONCURRENCY, WINDOW_SECONDS, Deployed, Field
+from bench.embedded.field import CONCURRENCY, Deployed, Field
 from bench.embedded.load import CALLS_OF_A_RECEIPT, Run, together, upload_and_wait
 from bench.results import Aim, Count, Findings, Table, table_of
 from bench.scale import Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
-RECEIPT_KB, MOST_UPLOADERS, WARM_UP_UPLOADS = load.RECEIPT_KB, load.MOST_UPLOADERS, load.WARM_UP_UPLOADS
-GATHERED_SECONDS = WINDOW_SECONDS
 CONCURRENCIES = (CONCURRENCY, IngestPipelineArgs.max_concurrency)
 """Functions at the same time: a core for each on a small machine, and as many as the product's default."""
 
@@ -62,11 +60,11 @@ def measure(field: Field, scale: Scale) -> Findings:
 def _runs(field: Field, scale: Scale, functions: int) -> Mapping[str, Run]:
     def run(contestant: Deployed, uploads: int) -> Run:
         field.only(contestant, functions=functions)
-        return upload_and_wait(field, contestant, uploads=uploads, uploaders=MOST_UPLOADERS)
+        return upload_and_wait(field, contestant, uploads=uploads, uploaders=load.MOST_UPLOADERS)
 
     order = list(field.contestants.values())
     for contestant in order:
-        run(contestant, WARM_UP_UPLOADS)
+        run(contestant, load.WARM_UP_UPLOADS)
     runs: dict[str, list[Run]] = {name: [] for name in field.contestants}
     for _ in range(scale.throughput_rounds):
         for contestant in order:
