@@ -110,7 +110,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with _told(context):
+        with _failures_reported(context):
             settings = plain(from_struct(request.args))
             if not settings.get("region"):
                 raise LocalError("aws:region is not set: pulumi config set aws:region us-east-1")
@@ -122,7 +122,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Invoke(self, request: Any, context: grpc.ServicerContext) -> Any:
-        with _told(context):
+        with _failures_reported(context):
             answer = provider.call(self.aws, request.tok, plain(public(from_struct(request.args))))
         return provider_pb2.InvokeResponse(**{"return": to_struct(answer)})
 
@@ -136,7 +136,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        with _told(context, request.urn):
+        with _failures_reported(context, request.urn):
             names = changed(old, new)
             replacing = provider.replaced_by(_type(request.urn), names)
         return provider_pb2.DiffResponse(
@@ -154,7 +154,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         inputs = from_struct(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=request.properties)
-        with _told(context, request.urn):
+        with _failures_reported(context, request.urn):
             made = self.create(_type(request.urn), _name(request.urn), _known(inputs))
         return provider_pb2.CreateResponse(id=made.id, properties=to_struct({**inputs, **made.outputs}))
 
@@ -164,7 +164,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         inputs, outputs = from_struct(request.inputs), from_struct(request.properties)
-        with _told(context, request.urn):
+        with _failures_reported(context, request.urn):
             if not inputs:
                 raise LocalError("importing an existing resource is not possible on the embedded AWS")
             existing = _existing(request.id, inputs, outputs)
@@ -184,7 +184,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
         kept = {name: value for name, value in outputs.items() if name in new or name not in old}
         if request.preview:
             return provider_pb2.UpdateResponse(properties=to_struct({**kept, **new}))
-        with _told(context, request.urn):
+        with _failures_reported(context, request.urn):
             decided = provider.update(
                 self.aws,
                 _type(request.urn),
@@ -196,7 +196,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         inputs, outputs = from_struct(request.old_inputs), from_struct(request.properties)
-        with _told(context, request.urn):
+        with _failures_reported(context, request.urn):
             provider.delete(self.aws, _type(request.urn), _existing(request.id, inputs, outputs))
         return empty_pb2.Empty()
 
@@ -214,7 +214,7 @@ class AwsPlugin(provider_pb2_grpc.ResourceProviderServicer):
 
 
 @contextmanager
-def _told(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
+def _failures_reported(context: grpc.ServicerContext, urn: str = "") -> Iterator[None]:
     """Tell the engine about a failure in one sentence, which it prints beside the resource."""
     try:
         yield

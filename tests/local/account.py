@@ -24,7 +24,7 @@ NOTHING = Aws(
     ca_bundle=Path("/nonexistent"),
     credentials=Credentials(access_key_id="none", secret_access_key="none"),
 )
-"""An AWS that doesn't answer, for what never calls it."""
+"""An AWS that doesn't answer, for tests in which nothing may be made."""
 
 EVERYTHING = {
     "bill-e:apiAuth": "jwt",
@@ -56,7 +56,7 @@ class Account:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def make(self, type_: str, inputs: Mapping[str, Any]) -> Existing:
-        """Make a resource, and keep it as Pulumi's state does."""
+        """Make a resource, and return it as Pulumi's state holds it."""
         created = provider.create(self.aws, type_, f"thing-{next(self._numbers)}", inputs)
         return Existing(id=created.id, inputs=inputs, outputs={**inputs, **created.outputs})
 
@@ -107,7 +107,7 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """A resource that a program registered, as it was made."""
+    """A resource that a program has registered, and what was made of it."""
 
     type: str
     name: str
@@ -132,7 +132,7 @@ def creations() -> Iterator[list[Made]]:
 
 
 def inventory(aws: Aws) -> dict[str, list[str]]:
-    """Return the ids of what the account has, sorted, by resource type, without types that it has none of.
+    """Return the sorted ids of all that the account has, by resource type; empty types are left out.
 
     Parts of a resource, such as policies and routes, and keys that are pending deletion aren't listed.
     """

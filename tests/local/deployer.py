@@ -1,4 +1,4 @@
-"""A user who may deploy: with the policies that `docs/deploying-from-ci.md` gives, on the embedded AWS."""
+"""A user of the embedded AWS who may deploy, with the policies of `docs/deploying-from-ci.md`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASKED_WITHOUT_A_RESOURCE = (
     *("lambda:CreateEventSourceMapping", "lambda:CreateFunction", "sns:ListTagsForResource"),
     "sns:TagResource",
 )
-"""What the embedded AWS asks about ``*``: it finds neither a name nor a condition's key in these calls."""
+"""Actions that the embedded AWS checks against ``*``: it finds no name or condition key in these calls."""
 
 ASKED_UNDER_ANOTHER_NAME = {
     "lambda:ListEventSourceMappings": "lambda:GetEventSourceMapping",
@@ -26,11 +26,11 @@ ASKED_UNDER_ANOTHER_NAME = {
 """Actions of the embedded AWS, and what AWS calls them."""
 
 CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
-"""What the embedded provider calls for functions without a reserved concurrency, and AWS's doesn't."""
+"""Called by this repository's provider for functions without reserved concurrency, but not by pulumi-aws."""
 
 
 def create_deployer(emulator: Emulator) -> Credentials:
-    """Make the user, and allow what the embedded AWS asks for otherwise than AWS does."""
+    """Make the user, and allow what the embedded AWS checks in another way than AWS."""
     aws = emulator.administrator
     policies: dict[str, Any] = dict(deployer_policies(aws.account_id(), aws.region))
     gaps = [*ASKED_WITHOUT_A_RESOURCE, *ASKED_UNDER_ANOTHER_NAME, *CALLED_HERE_ONLY]

@@ -11,7 +11,7 @@ PAUSE_SECONDS = 0.05
 
 
 def eventually(what: str, probe: Callable[[], T | None], timeout_seconds: float = TIMEOUT_SECONDS) -> T:
-    """Ask `probe` until it answers with something true, and return that."""
+    """Call `probe` until it returns something true, and return that."""
     deadline = time.monotonic() + timeout_seconds
     while not (answer := probe()):
         assert time.monotonic() < deadline, f"not within {timeout_seconds:.0f} s: {what}"

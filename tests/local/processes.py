@@ -15,7 +15,7 @@ def processes_naming(text: str) -> list[int]:
 
 
 def processes_of_session(session: int) -> list[int]:
-    """The processes that still run in the session of a process, wherever their parents have gone."""
+    """The processes that still run in the session of a process, even if their parents are gone."""
     found = []
     for pid, command in command_lines():
         with contextlib.suppress(OSError):  # it has just ended, or is somebody else's
@@ -45,7 +45,7 @@ def send(number: signal.Signals, pids: Sequence[int]) -> None:
 
 @contextlib.contextmanager
 def frozen(pids: Sequence[int]) -> Iterator[None]:
-    """Stop processes where they are, so that nothing changes while they are looked at."""
+    """Stop processes where they are, so that nothing changes while a test looks at them."""
     send(signal.SIGSTOP, pids)
     try:
         yield

@@ -1,4 +1,4 @@
-"""AWS clients that refuse one call, to see what a creation that is cut short leaves behind."""
+"""AWS clients that refuse one call, to see what a creation leaves behind when it is cut short."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REFUSAL = "refused by the test"
 
 @dataclass(kw_only=True)
 class Countdown:
-    """How many calls are left until the one that is refused."""
+    """How many calls are left up to the one that is refused."""
 
     calls: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RefusingAws(Aws):
-    """AWS as one principal sees it, whose next refused call is ``countdown.calls`` calls away.
+    """AWS as one principal sees it. The call that is refused is ``countdown.calls`` calls away.
 
     All services count together; every call after the refused one goes through.
     """
@@ -30,7 +30,7 @@ class RefusingAws(Aws):
 
     @classmethod
     def like(cls, aws: Aws, calls: int = 0) -> RefusingAws:
-        """Return what sees AWS as ``aws`` does and has the call of that number refused, the first being 1."""
+        """Return the same AWS as ``aws``, which refuses the call of this number; the first call is 1."""
         settings = {one.name: getattr(aws, one.name) for one in fields(Aws) if one.init}
         return cls(**settings, countdown=Countdown(calls=calls))
 

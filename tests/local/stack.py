@@ -1,4 +1,4 @@
-"""A deployed stack as its users have it: S3 and HTTP, and nothing of the code under test in between."""
+"""A deployed stack as its users have it: S3 and HTTP, with none of the code under test in between."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGEST_PAGE = 200
 MAX_RECEIPT_BYTES = 1024 * 1024
 
 CONFIG = {
-    # A receipt that is too large is then quick to make, and few function processes share the machine.
+    # So that a receipt that is too large is quick to make, and few function processes share the machine.
     "bill-e:maxReceiptMegabytes": 1,
     "bill-e:maxConcurrency": 2,
 }
@@ -162,7 +162,7 @@ def deployed_stack(config: Mapping[str, Any] | None = None) -> Iterator[Deployed
 
 
 def png(padding: int = 0) -> bytes:
-    """A picture, as far as its leading bytes tell, that no other test has."""
+    """A picture, judged by its first bytes, that no other test has."""
     return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + uuid.uuid4().bytes + bytes(padding)
 
 

@@ -19,7 +19,7 @@ from tests.local.stack import DeployedStack
 
 @pytest.fixture
 def told(stack: DeployedStack) -> Iterator[str]:
-    """A queue that hears what the alarms tell."""
+    """A queue that receives what the alarms send."""
     sqs, sns = stack.administrator.client("sqs"), stack.administrator.client("sns")
     url = sqs.create_queue(QueueName="told-by-alarms")["QueueUrl"]
     arn = stack.administrator.arn("sqs", "told-by-alarms")
@@ -42,7 +42,7 @@ def alarms(stack: DeployedStack) -> list[Any]:
 
 
 def measure(stack: DeployedStack, alarm: Any, value: float) -> str:
-    """Put a datapoint of the alarm's metric, and return the state that the alarm is in then."""
+    """Put a datapoint of the alarm's metric, and return the alarm's state after that."""
     cloudwatch = stack.administrator.client("cloudwatch")
     cloudwatch.put_metric_data(
         Namespace=alarm["Namespace"],
@@ -59,7 +59,7 @@ def test_every_alarm_goes_off_at_its_threshold_and_not_below(stack: DeployedStac
         if reached in seen:
             continue
         seen.add(reached)
-        # A percentile lies between the values, so that the higher one has to be beyond the threshold.
+        # A percentile lies between the values, so the higher one has to be beyond the threshold.
         factor = 2 if alarm.get("ExtendedStatistic") else 1
         assert measure(stack, alarm, 0) != "ALARM", alarm["AlarmName"]
         assert measure(stack, alarm, alarm["Threshold"] * factor) == "ALARM", alarm["AlarmName"]
@@ -82,7 +82,7 @@ def test_a_dead_letter_tells_the_topic_with_a_link_to_the_runbook(stack: Deploye
                 return told_of
         return None
 
-    heard = eventually("what the alarm tells", message)
+    heard = eventually("a message from the alarm", message)
     assert heard["AlarmName"] == alarm["AlarmName"]
     assert "docs/operations.md#dead-letters" in heard["AlarmDescription"]
 

@@ -1,4 +1,4 @@
-"""The whole pipeline under a key of the customer's, and with uploads that are locked."""
+"""The whole pipeline with a customer key and with locked uploads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A principal with the deployer's policies alone deploys the program, changes it and removes it."""
+"""A user with only the deployer's policies deploys the program, changes it and removes it."""
 
 from __future__ import annotations
 

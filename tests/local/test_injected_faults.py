@@ -15,7 +15,7 @@ FUNCTION, CALLER = "ASIAEXAMPLE", "AKIAEXAMPLE"
 
 
 class Service:
-    """What stands behind: counts what it carries out."""
+    """The service behind the faults, which counts the calls that it carries out."""
 
     def __init__(self) -> None:
         self.carried_out = 0
@@ -28,7 +28,7 @@ class Service:
 
 
 class OnlyFault(random.Random):
-    """Dice that always choose one fault, which lasts or not."""
+    """Dice that always choose one fault, and whether it lasts."""
 
     def __init__(self, fault: Fault, *, lasts: bool) -> None:
         super().__init__()

@@ -13,11 +13,11 @@ from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, Object, png
 
 BATCH_SIZE = 10
 REDELIVERY_SECONDS = 8
-"""Instead of the program's six function time-outs, set by the operator: nobody waits six minutes for a test.
-Longer than the processor works on a batch, so that a message comes back only because it was killed."""
+"""Instead of the program's six function time-outs, which would take minutes. Longer than the processor works
+on a batch, so that a message comes back only because the processor was killed."""
 
 STEP_SECONDS = 0.003
-"""How long the processor may run between two looks at it."""
+"""How long the processor runs between two looks at it."""
 
 TRIES = 5
 
@@ -43,7 +43,7 @@ def test_batch_of_a_killed_processor_ends_in_one_entry_for_each_upload(stack: De
         uploads = kill_in_the_middle_of_a_batch(stack)
         eventually("an empty queue", lambda: depth(stack).total == 0)
 
-    # Which also has no second entry for any of them.
+    # This also checks that none of them has a second entry.
     assert [entry["outcome"] for entry in stack.entries_of(*uploads)] == ["ACCEPTED"] * len(uploads)
 
 
@@ -61,7 +61,7 @@ def kill_in_the_middle_of_a_batch(stack: DeployedStack) -> list[Object]:
             with frozen(processors):
                 if progress_of(stack, batch).is_in_the_middle:
                     send(signal.SIGKILL, processors)
-                    # Unless a call was on its way which has just finished the batch.
+                    # Unless a call that was on its way has just finished the batch.
                     if progress_of(stack, batch).is_in_the_middle:
                         return uploads
                     break
@@ -71,7 +71,7 @@ def kill_in_the_middle_of_a_batch(stack: DeployedStack) -> list[Object]:
 
 
 def upload_batch(stack: DeployedStack) -> list[Object]:
-    """Upload large files, which take the processor some time, and give it all of them at once."""
+    """Upload large files, which take some time, and give the processor all of them at once."""
     with processor_held(stack):
         return [
             stack.upload(f"killed/{number}.png", png(padding=MAX_RECEIPT_BYTES // 2))
@@ -80,7 +80,7 @@ def upload_batch(stack: DeployedStack) -> list[Object]:
 
 
 def processors_of(stack: DeployedStack) -> list[int]:
-    """The processes that run the processor: the emulator starts them in folders which its name is part of."""
+    """The processes that run the processor, which the emulator starts in folders that bear its name."""
     (name,) = (
         function["FunctionName"]
         for function in stack.administrator.client("lambda").list_functions()["Functions"]

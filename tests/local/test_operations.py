@@ -1,4 +1,4 @@
-"""The operator's commands on the whole stack, with the rights of the stack's `operator_policy` alone."""
+"""The operator's commands on the whole stack, with only the rights of the stack's `operator_policy`."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
 def test_lost_entries_come_back_from_a_table_that_was_restored(
     stack: DeployedStack, bill_e: BillE, prefix: str
 ) -> None:
-    """As the runbook says; whether AWS restores as the emulator does isn't shown by this."""
+    """As in the runbook. This doesn't show that AWS restores as the emulator does."""
     content = png()
     first = stack.upload(f"{prefix}Größe 1.png", content)
     stack.entry_of(first)
@@ -309,7 +309,7 @@ def without_keys_of(role: str, stack: DeployedStack) -> dict[str, Any]:
 
 @contextmanager
 def events_lost(stack: DeployedStack) -> Iterator[None]:
-    """Let uploads go unnoticed, as they do where the bucket's notification is missing."""
+    """Let uploads go unnoticed, as if the bucket's notification were missing."""
     s3 = stack.administrator.client("s3")
     usual = s3.get_bucket_notification_configuration(Bucket=stack.bucket)
     s3.put_bucket_notification_configuration(Bucket=stack.bucket, NotificationConfiguration={})

@@ -1,4 +1,4 @@
-"""When a value that AWS returns means what the program wrote."""
+"""Which values from AWS mean the same as what the program wrote."""
 
 from __future__ import annotations
 

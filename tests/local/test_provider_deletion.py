@@ -1,4 +1,4 @@
-"""What AWS refuses to delete, and what stays of what it deletes."""
+"""What AWS refuses to delete, and what stays after a deletion."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_topic_is_left_to_its_owner_as_a_new_one_is(account: Account) -> None:
     provider.delete(account.aws, type_, made)
 
     found = topic_policy(account, arn)
-    # The emulator's own list of actions isn't that of SNS.
+    # The emulator's list of actions differs from that of SNS.
     assert {**found, "Action": None} == {**of_a_new_topic, "Action": None}
     assert found["Condition"] == {"StringEquals": {"AWS:SourceOwner": "000000000000"}}
 

@@ -26,9 +26,9 @@ Drift = Callable[[Aws, Existing], object]
 class Case:
     """A type's inputs, and what happens to them.
 
-    ``changed`` holds other values for some inputs, ``optional`` names inputs that can be taken back.
-    ``drift`` changes by hand what ``drifted`` names; without a name the resource is gone.
-    ``left`` names what AWS has another value of when the resource is deleted, since it always has one.
+    ``changed`` holds other values for some inputs, and ``optional`` names inputs that can be taken back.
+    ``drift`` changes by hand what ``drifted`` names, or deletes the resource if ``drifted`` is empty.
+    ``left`` names the properties that AWS resets when the resource is deleted, since it always has them.
     """
 
     type: str
@@ -660,7 +660,7 @@ CASES = [
             Bucket=bucket.id, VersioningConfiguration={"Status": "Suspended"}
         ),
         drifted=("versioningConfiguration",),
-        # It can be suspended, no more.
+        # It can only be suspended.
         left=("versioningConfiguration",),
     ),
     Case(
@@ -809,14 +809,14 @@ def test_cases_cover_every_type() -> None:
 
 @every_type
 def test_cases_give_every_input(case: Case, account: Account) -> None:
-    """Otherwise an input could be added to the table that nothing here tries."""
+    """Otherwise, an input could be added to the table that no test tries."""
     given = {*case.inputs(account), *case.changed(account)}
 
     assert set(RESOURCE_TYPES[case.type].properties) - given <= NAMES | RETENTION
 
 
 NAMES = {"bucket", "name", "namePrefix", "statementId"}
-"""How a new resource is called, which `test_provider.py` tries."""
+"""The names of new resources, which `test_provider.py` tries."""
 
 RETENTION = {"logGroupClass", "skipDestroy"}
 """What `test_provider_deletion.py` tries."""
@@ -880,7 +880,7 @@ def test_update_in_place_is_applied(case: Case, account: Account) -> None:
     now = updated(account, case, resource, inputs)
 
     assert read(account, case, now) == inputs
-    # It is read from AWS, not repeated: beside the old inputs, it shows as a difference.
+    # What was read comes from AWS: compared with the old inputs, it is a difference.
     beside_old = read(account, case, dataclasses.replace(now, inputs=resource.inputs))
     assert differing(beside_old, resource.inputs) == visible(case, resource, changed)
 
@@ -891,7 +891,7 @@ def differing(found: Inputs | None, written: Inputs) -> set[str]:
 
 
 def visible(case: Case, resource: Existing, changed: Inputs) -> set[str]:
-    """The changed inputs that AWS returns; what it would decide otherwise counts only where it was given."""
+    """The changed inputs that AWS returns. What it would otherwise decide on counts only if it was given."""
     decided = {name for name, default in RESOURCE_TYPES[case.type].defaults.items() if default is ANY}
     kept_here = {"code", "deletionWindowInDays", "forceDestroy"}
     return set(changed) - (decided - set(resource.inputs)) - kept_here
@@ -1029,7 +1029,7 @@ def test_targets_that_somebody_added_to_a_notification_are_read_and_removed(acco
 
 
 def test_bucket_that_the_account_has_already_is_refused_and_stays(account: Account) -> None:
-    """S3 answers a second creation in us-east-1 as it does the first one."""
+    """In us-east-1, S3 answers a second creation as it did the first one."""
     bucket = account.make(BUCKET, {"bucket": "made-once", "tags": TAGS})
 
     with pytest.raises(LocalError, match="the account has a bucket 'made-once'"):
@@ -1050,7 +1050,7 @@ def test_bucket_is_in_the_region_of_the_provider(account: Account) -> None:
 def test_event_source_mapping_that_is_being_deleted_is_gone(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda takes minutes to delete one; the emulator takes no time."""
+    """Lambda takes minutes to delete a mapping; the emulator takes no time."""
     inputs = {"eventSourceArn": account.queue_arn(), "functionName": account.function().id}
     mapping = account.make(MAPPING, inputs)
     functions = account.aws.client("lambda")
@@ -1127,7 +1127,7 @@ def test_update_leaves_alone_what_the_program_did_not_change(account: Account) -
 
 
 def recorded(account: Account, service: str, operation: str) -> list[dict[str, Any]]:
-    """A list that grows with the parameters of every call of an operation."""
+    """A list that grows by the parameters of every call of an operation."""
     requests: list[dict[str, Any]] = []
 
     def record(params: dict[str, Any], **_: object) -> None:

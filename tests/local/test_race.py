@@ -15,7 +15,7 @@ def test_of_the_same_bytes_uploaded_at_once_one_is_accepted_and_the_others_are_i
     stack: DeployedStack,
 ) -> None:
     content = png()
-    # Held back until all are there, the processors start together, each with as many at once as it can take.
+    # Once all are there, the processors start together, each with as many messages as it can take.
     with processor_held(stack), ThreadPoolExecutor(UPLOADERS) as pool:
         uploads = list(pool.map(lambda number: stack.upload(f"race/{number}.png", content), range(UPLOADS)))
     eventually("an empty queue", lambda: depth(stack).total == 0)

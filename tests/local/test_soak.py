@@ -21,7 +21,7 @@ UPLOADS = 60
 def test_soak_ends_well_under_faults_and_not_once_an_entry_is_lost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both in one, since it takes its time."""
+    """Both in one test, since a soak takes some time."""
 
     def compare_and_lose_an_entry(
         stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal

@@ -107,7 +107,7 @@ def test_up_ends_with_a_sentence_when_the_emulator_dies(start: Start, scratch: P
     process = start("up", "--outputs", str(file))
     wait_until_up(process, file)
 
-    # Its functions, one of which may have been started for the bucket's test event, come after it.
+    # The emulator comes before its functions, one of which may run for the bucket's test event.
     os.kill(min(processes_of(scratch)), signal.SIGKILL)
     _, complaints = process.communicate(timeout=30)
 
@@ -198,7 +198,7 @@ def wait_until_up(process: subprocess.Popen[str], file: Path) -> None:
 
 
 def upload_something(described: Mapping[str, Any]) -> None:
-    """Be a client that knows nothing but the file."""
+    """Upload as a client that knows nothing but the file."""
     s3, bucket = client("s3", described), described["outputs"]["uploads_bucket"]
     try:
         s3.put_object(Bucket=bucket, Key="receipt.png", Body=b"\x89PNG\r\n\x1a\n")
@@ -220,5 +220,5 @@ def client(service: str, settings: Mapping[str, Any]) -> Any:
 
 
 def processes_of(scratch: Path) -> list[int]:
-    """The emulator and its functions: what names a file below `scratch` in its command line."""
+    """The emulator and its functions, whose command lines name a file below `scratch`."""
     return processes_naming(f"{scratch}/")
