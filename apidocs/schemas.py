@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from functions.api import fingerprints
-from functions.contract.entry import Outcome, Reason
+from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason
 from functions.reader.query import MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
 from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
@@ -23,8 +22,8 @@ def schemas() -> dict[str, Schema]:
     return {
         "Fingerprint": {
             "type": "string",
-            "pattern": f"^{fingerprints.PATTERN}$",
-            "description": fingerprints.ALLOWED,
+            "pattern": f"^{FINGERPRINT_PATTERN}$",
+            "description": FINGERPRINT_DESCRIPTION,
         },
         "ObjectVersion": _object(**_object_version()),
         "Uploader": _object(principal=_or_null(_text()), source_ip=_or_null(_text())),

@@ -1,9 +1,9 @@
-"""What a stack tells its functions in environment variables."""
+"""What functions are told: by their stack, in environment variables, and by Lambda, at each invocation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from functions.contract import environment as names
 from functions.contract import media_types
@@ -87,3 +87,17 @@ class UploadFormsEnvironment:
     form_prefix: str = _variable(names.FORM_PREFIX)
     form_lifetime_seconds: int = _variable(names.FORM_LIFETIME_SECONDS, _count)
     max_receipt_bytes: int = _variable(names.MAX_RECEIPT_BYTES, _count)
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that the functions use.
+
+    AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python function information".
+    """
+
+    @property
+    def aws_request_id(self) -> str:
+        """The invocation's id, as in Lambda's own log lines."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the invocation."""

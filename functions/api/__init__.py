@@ -1,1 +1,1 @@
-"""What the HTTP functions share: problems (errors), the answers that tell them, entries as JSON."""
+"""What the HTTP functions share: their answers, and errors as problems."""

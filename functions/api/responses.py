@@ -11,16 +11,25 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from functions.api import problems
 from functions.api.problems import Problem, ProblemError
+from functions.contract.entry import Entry, ObjectVersion, format_time
 from functions.log import logger
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
 Routes = Mapping[str, Callable[[Request], Response]]
 """Handlers by route key, such as ``GET /receipts/{fingerprint}``."""
+
+CLIENT_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+"""An HTTP API gives up after 30 s. All attempts of a call end before that, so a problem can be answered."""
 
 THROTTLING_ERRORS = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
@@ -51,6 +60,30 @@ def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
 def problem_response(problem: Problem) -> Response:
     """Answer with a problem."""
     return _response(problem.status, "application/problem+json", problem.to_json(), problem.headers)
+
+
+def entry_to_json(entry: Entry) -> dict[str, object]:
+    """Write an entry as a JSON object: ``reason`` and ``duplicate_of`` only where they mean something.
+
+    Times are RFC 3339 in UTC. What is not known is null.
+    """
+    upload, first = entry.upload, entry.duplicate_of
+    return {
+        "outcome": entry.outcome,
+        **({"reason": entry.reason} if entry.reason is not None else {}),
+        "fingerprint": entry.fingerprint,
+        **_version_to_json(upload.version),
+        "size_bytes": entry.size_bytes,
+        "media_type": entry.media_type,
+        "uploaded_at": format_time(upload.uploaded_at),
+        "recorded_at": format_time(entry.recorded_at),
+        "uploader": {"principal": upload.uploader.principal, "source_ip": upload.uploader.source_ip},
+        **({"duplicate_of": _version_to_json(first)} if first is not None else {}),
+    }
+
+
+def _version_to_json(version: ObjectVersion) -> dict[str, str]:
+    return {"bucket": version.bucket, "key": version.key, "version_id": version.version_id}
 
 
 def _response(

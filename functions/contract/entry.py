@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+FINGERPRINT_PATTERN = "[0-9a-f]{64}"
+FINGERPRINT_DESCRIPTION = "the SHA-256 of the file: 64 hexadecimal digits, lower-case"
 
 CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead of ours the clock of S3, or of another writer, may be: AWS refuses signatures off by more."""
@@ -83,6 +87,16 @@ class Entry:
     media_type: str | None
     reason: Reason | None = None
     duplicate_of: ObjectVersion | None = None
+
+
+def parse_fingerprint(value: object) -> str:
+    """Return a fingerprint as it is, or raise a ValueError that describes one.
+
+    Upper-case digits are refused: with only one spelling, fingerprints can be compared as text.
+    """
+    if isinstance(value, str) and re.fullmatch(FINGERPRINT_PATTERN, value):
+        return value
+    raise ValueError(FINGERPRINT_DESCRIPTION)
 
 
 def format_time(moment: datetime) -> str:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from functions.environment import ProcessorEnvironment, read_environment
+from functions.environment import LambdaContext, ProcessorEnvironment, read_environment
 from functions.log import begin_invocation
 from functions.processor.deadline import Deadline
 from functions.processor.processor import Processor
 
 if TYPE_CHECKING:
-    from functions.invocation import LambdaContext
     from functions.processor.batch import BatchResponse
 
 _processor = Processor.connected(read_environment(ProcessorEnvironment, os.environ))

@@ -7,20 +7,16 @@ than a small function has later.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
-from functions.api.clients import CLIENT_CONFIG
-from functions.api.responses import respond
-from functions.environment import ReaderEnvironment, read_environment
+from functions.api.responses import CLIENT_CONFIG, respond
+from functions.environment import LambdaContext, ReaderEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.ledger.time_index import TimeIndex
 from functions.log import begin_invocation
 from functions.reader.routes import reader_routes
-
-if TYPE_CHECKING:
-    from functions.invocation import LambdaContext
 
 _environment = read_environment(ReaderEnvironment, os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)

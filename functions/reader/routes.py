@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions.api import fingerprints
-from functions.api.entry_json import entry_to_json
 from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
-from functions.api.responses import Request, Response, Routes, json_response
+from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
 from functions.contract import routes
+from functions.contract.entry import parse_fingerprint
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query
@@ -50,9 +49,11 @@ def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: i
 
     def show_receipt(request: Request) -> Response:
         fingerprint = request["pathParameters"]["fingerprint"]
-        if not fingerprints.is_fingerprint(fingerprint):
-            error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=fingerprints.ALLOWED)
-            raise ProblemError(invalid_parameters([error]))
+        try:
+            parse_fingerprint(fingerprint)
+        except ValueError as allowed:
+            error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=str(allowed))
+            raise ProblemError(invalid_parameters([error])) from None
         history = read_history(fingerprint, HISTORY_LIMIT)
         if history.is_empty:
             raise ProblemError(_receipt_not_found(fingerprint))

@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
-from functions.api.clients import CLIENT_CONFIG
-from functions.api.responses import respond
-from functions.environment import UploadFormsEnvironment, read_environment
+from functions.api.responses import CLIENT_CONFIG, respond
+from functions.environment import LambdaContext, UploadFormsEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.log import begin_invocation
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.routes import upload_form_routes
-
-if TYPE_CHECKING:
-    from functions.invocation import LambdaContext
 
 _environment = read_environment(UploadFormsEnvironment, os.environ)
 _routes = upload_form_routes(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from functions.api import fingerprints
 from functions.api.problems import (
     FieldError,
     Problem,
@@ -18,6 +17,7 @@ from functions.api.problems import (
     invalid_parameters,
     shown,
 )
+from functions.contract.entry import parse_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def parse_upload_request(
 
     key_part = parsed("filename", _key_part)
     size_bytes = parsed("size_bytes", _size)
-    fingerprint = parsed("fingerprint", _fingerprint)
+    fingerprint = parsed("fingerprint", parse_fingerprint)
 
     too_large = size_bytes is not None and size_bytes > max_bytes
     if too_large and not errors:
@@ -184,12 +184,6 @@ def _size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("the size of the file in bytes: a whole number from 1")
-
-
-def _fingerprint(value: object) -> str:
-    if fingerprints.is_fingerprint(value):
-        return str(value)
-    raise ValueError(fingerprints.ALLOWED)
 
 
 def _size_error(size_bytes: int | None, max_bytes: int) -> FieldError:

@@ -7,9 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from functions.api.entry_json import entry_to_json
 from functions.api.problems import Problem, ProblemError
-from functions.api.responses import Request, Response, Routes, json_response
+from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
 from functions.contract import routes
 from functions.contract.entry import format_time
 from functions.upload_forms.request import parse_upload_request

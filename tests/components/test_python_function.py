@@ -10,7 +10,7 @@ from components.python_function import RUNTIME, PythonFunctionArgs, source_files
 from tests.components.mocks import Graph
 from tests.components.programs import common_args
 
-SHARED_MODULES = {"__init__.py", "environment.py", "invocation.py", "log.py"}
+SHARED_MODULES = {"__init__.py", "environment.py", "log.py"}
 
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSResponse
 
-    from functions.invocation import LambdaContext
+    from functions.environment import LambdaContext
 
 FUNCTION_TIMEOUT = timedelta(seconds=60)
 VISIBILITY_TIMEOUT = 6 * FUNCTION_TIMEOUT

@@ -98,8 +98,8 @@ def works(situation: Situation, name: str) -> bool:
     return all(check(situation) for check in NOTICED[name])
 
 
-# The emulator doesn't ask IAM about some actions. For each of them, a rule says whether AWS would: it looks at
-# what is deployed.
+# The emulator doesn't ask IAM about some actions. For each, a rule says whether AWS would: it looks at what
+# is deployed.
 
 
 def writes_to_the_group(role: Role, grant: Grant) -> bool:
