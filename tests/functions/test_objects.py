@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
-from urllib3 import HTTPResponse
 
 from functions.processor.examination import DamagedReadError, Rules, examine
 from functions.processor.objects import ObjectMissingError, S3Object, S3Objects
+from local.in_process.answers import Answer, s3_error
 from tests.functions.examples import JPEG, PNG, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.awsrequest import AWSResponse
     from types_boto3_s3 import S3Client
 
 MIB = 1024 * 1024
@@ -56,32 +56,34 @@ class Wire:
     """S3 at the other end of the line: gives every request the same answer, and keeps what was asked."""
 
     def __init__(self) -> None:
+        self.answer = Answer(body=DATA)
+        self.arrived: int | None = None
+        self.breaks = False
         self.requests: list[Any] = []
-        self.raw: HTTPResponse | None = None
-
-    def answer(
-        self,
-        data: bytes | io.RawIOBase,
-        *,
-        status: int = 200,
-        length: int,
-        checksum: dict[str, str] | None = None,
-    ) -> None:
-        self._status = status
-        self._headers = {"Content-Length": str(length), **(checksum or {})}
-        self._body = io.BytesIO(data) if isinstance(data, bytes) else data
+        self.responses: list[AWSResponse] = []
 
     def __call__(self, request: Any, **_: Any) -> AWSResponse:
+        response = self.answer.response(request.url, arrived=self.arrived)
+        if self.breaks:
+            response.raw._fp = BrokenLine()
         self.requests.append(request)
-        self.raw = HTTPResponse(
-            body=self._body,
-            headers=self._headers,
-            status=self._status,
-            preload_content=False,
-            decode_content=False,
-        )
-        headers = HeadersDict(self._headers)
-        return AWSResponse(request.url, self._status, headers, self.raw)  # type: ignore[arg-type]
+        self.responses.append(response)
+        return response
+
+
+class BrokenLine(io.RawIOBase):
+    """A connection that breaks after its first bytes."""
+
+    def __init__(self) -> None:
+        self._pieces = [JPEG]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature of a raw stream
+        if self._pieces:
+            return self._pieces.pop()
+        raise ConnectionResetError("connection reset by peer")
 
 
 @pytest.fixture
@@ -109,8 +111,6 @@ def read(objects: S3Objects) -> tuple[S3Object, bytes]:
 
 
 def test_one_request_asks_for_the_exact_version_with_its_checksum(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(DATA, length=len(DATA))
-
     read(objects)
 
     (request,) = wire.requests
@@ -119,9 +119,8 @@ def test_one_request_asks_for_the_exact_version_with_its_checksum(objects: S3Obj
     assert request.headers["x-amz-checksum-mode"] == b"ENABLED"
 
 
-def test_the_bytes_come_in_pieces_of_bounded_size(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(DATA, length=len(DATA))
-
+@pytest.mark.usefixtures("wire")
+def test_the_bytes_come_in_pieces_of_bounded_size(objects: S3Objects) -> None:
     with objects.open(VERSION) as stored:
         pieces = list(stored.chunks())
 
@@ -131,104 +130,73 @@ def test_the_bytes_come_in_pieces_of_bounded_size(objects: S3Objects, wire: Wire
 
 
 def test_an_object_is_closed_when_it_is_not_read_to_its_end(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(DATA, length=len(DATA))
-
     with objects.open(VERSION) as stored:
         next(stored.chunks())
 
-    assert wire.raw is not None
-    assert wire.raw.closed
+    (response,) = wire.responses
+    assert response.raw.closed
 
 
-@pytest.mark.parametrize("checksum", [sha256, crc32])
-def test_bytes_that_fit_their_checksum_are_read(
-    checksum: Callable[[bytes], dict[str, str]], objects: S3Objects, wire: Wire
+@pytest.mark.parametrize(
+    ("headers", "known"),
+    [
+        ({}, None),
+        (crc32(DATA), None),
+        (composite("sha256"), None),
+        (composite("crc32"), None),
+        (sha256(DATA), hashlib.sha256(DATA).hexdigest()),
+    ],
+    ids=["none", "CRC-32", "SHA-256 of the parts", "CRC-32 of the parts", "SHA-256"],
+)
+def test_bytes_that_fit_their_checksum_are_read_and_only_the_sha256_of_all_of_them_is_known(
+    headers: dict[str, str], known: str | None, objects: S3Objects, wire: Wire
 ) -> None:
-    wire.answer(DATA, length=len(DATA), checksum=checksum(DATA))
+    wire.answer = Answer(body=DATA, headers=headers)
 
-    _, data = read(objects)
+    stored, data = read(objects)
 
     assert data == DATA
+    assert stored.sha256 == known
 
 
 def test_bytes_that_do_not_fit_their_checksum_are_an_error(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(DATA, length=len(DATA), checksum=crc32(b"other bytes"))
+    wire.answer = Answer(body=DATA, headers=crc32(b"other bytes"))
 
     with pytest.raises(FlexibleChecksumError):
         read(objects)
 
 
 @pytest.mark.parametrize("unnamed", [set(), {"x-amz-checksum-type"}])
-def test_a_sha256_is_compared_once_by_who_fingerprints(
+def test_a_sha256_is_compared_once_with_the_fingerprint(
     unnamed: set[str], objects: S3Objects, wire: Wire
 ) -> None:
     checksum = {name: value for name, value in sha256(b"other bytes").items() if name not in unnamed}
-    wire.answer(DATA, length=len(DATA), checksum=checksum)
+    wire.answer = Answer(body=DATA, headers=checksum)
     _, data = read(objects)
     assert data == DATA, "botocore compared it, too"
 
-    wire.answer(DATA, length=len(DATA), checksum=checksum)
     with objects.open(VERSION) as stored, pytest.raises(DamagedReadError, match="SHA-256"):
         examine(stored, Rules(accepted_types=frozenset(), max_bytes=len(DATA)))
 
 
-def test_the_sha256_of_a_whole_object_is_told(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(DATA, length=len(DATA), checksum=sha256(DATA))
-
-    stored, _ = read(objects)
-
-    assert stored.sha256 == hashlib.sha256(DATA).hexdigest()
-
-
-@pytest.mark.parametrize("headers", [{}, crc32(DATA), composite("sha256"), composite("crc32")])
-def test_no_other_checksum_is_taken_for_a_sha256(
-    headers: dict[str, str], objects: S3Objects, wire: Wire
-) -> None:
-    wire.answer(DATA, length=len(DATA), checksum=headers)
-
-    stored, data = read(objects)
-
-    assert stored.sha256 is None
-    assert data == DATA
-
-
-@pytest.mark.parametrize("arrived", [b"", DATA[: 2 * MIB], DATA[:-1]])
-def test_a_body_that_is_cut_off_is_an_error(arrived: bytes, objects: S3Objects, wire: Wire) -> None:
-    wire.answer(arrived, length=len(DATA))
+@pytest.mark.parametrize("arrived", [0, 2 * MIB, len(DATA) - 1])
+def test_a_body_that_is_cut_off_is_an_error(arrived: int, objects: S3Objects, wire: Wire) -> None:
+    wire.arrived = arrived
 
     with pytest.raises(BotoCoreError, match="IncompleteRead"):
         read(objects)
 
 
-class BrokenLine(io.RawIOBase):
-    """A connection that breaks after its first bytes."""
-
-    def __init__(self) -> None:
-        self._pieces = [JPEG]
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 - the signature of a raw stream
-        if self._pieces:
-            return self._pieces.pop()
-        raise ConnectionResetError("connection reset by peer")
-
-
 def test_a_connection_that_breaks_is_an_error_of_botocore(objects: S3Objects, wire: Wire) -> None:
-    wire.answer(BrokenLine(), length=len(DATA))
+    wire.breaks = True
 
     with pytest.raises(BotoCoreError, match="connection reset by peer"):
         read(objects)
 
 
-def error(code: str) -> bytes:
-    return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>no</Message></Error>'.encode()
-
-
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion"])
 def test_a_version_that_is_not_there_is_missing(code: str, objects: S3Objects, wire: Wire) -> None:
-    wire.answer(error(code), status=404, length=len(error(code)))
+    wire.answer = s3_error(404, code)
 
     with pytest.raises(ObjectMissingError):
         read(objects)
@@ -241,30 +209,15 @@ def test_a_version_that_is_not_there_is_missing(code: str, objects: S3Objects, w
 def test_any_other_refusal_is_not_taken_for_missing(
     status: int, code: str, objects: S3Objects, wire: Wire
 ) -> None:
-    wire.answer(error(code), status=status, length=len(error(code)))
+    wire.answer = s3_error(status, code)
 
     with pytest.raises(ClientError, match=code):
         read(objects)
 
 
-class Endless(io.RawIOBase):
-    """Bytes that are made up while they are read."""
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        given = min(self._left, 64 * 1024 if size < 0 else size)
-        self._left -= given
-        return bytes(given)
-
-
 def test_a_200_mb_object_goes_through_the_client_in_constant_memory(objects: S3Objects, wire: Wire) -> None:
     size = 200 * MIB
-    wire.answer(Endless(size), length=size)
+    wire.answer = Answer(body=bytes(64 * 1024), repeats=size // (64 * 1024))
     tracemalloc.start()
     try:
         with objects.open(VERSION) as stored:
