@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     empty = commands.add_parser(
         "emulator",
         parents=[listening],
-        help="stay up likewise without the program, for any AWS client",
+        help="stay up without the program, for any AWS client",
     )
     empty.set_defaults(run=_emulator)
 

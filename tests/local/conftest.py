@@ -6,20 +6,12 @@ from collections.abc import Iterator
 import pulumi_aws as aws
 import pytest
 
-from local.emulator.process import running_emulator
-from tests.local.account import Account
 from tests.local.stack import DeployedStack, deployed_stack
 
 with warnings.catch_warnings():
     # The modules of this package warn about classes of their own when they are loaded, on first use.
     warnings.simplefilter("ignore", DeprecationWarning)
     LOADED = (aws.lambda_.Function, aws.s3.Bucket)
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
-    with running_emulator() as emulator:
-        yield Account(aws=emulator.administrator)
 
 
 @pytest.fixture(scope="session")
