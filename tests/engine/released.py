@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from local import provider
-from local.engine.values import plain
+from local.property_values import plain
 from tests.engine.stacks import Stack
 
 STATES = Path(__file__).parent / "states"
