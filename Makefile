@@ -4,18 +4,18 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Each worker starts its own embedded AWS, so there are only a few, and all tests of a module run in one of them.
+# Each worker starts its own embedded AWS, so there are only a few workers, and each module runs in one of them.
 PARALLEL := -n auto --maxprocesses 4 --dist loadscope
 INSTALLED := .venv/.installed
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Set up .venv from the hashed lists (the other commands do this by themselves)
+install: $(INSTALLED) ## Set up .venv from the hashed lists (the other commands do this when they need it)
 
 $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.13 …")'
-	@echo "setting up .venv: first uv, then the packages of requirements-dev.txt (with pip if uv isn't available)"
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Bill-E needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0] + ". Choose another one: make PYTHON=python3.13 …")'
+	@echo "setting up .venv: first uv, then the packages in requirements-dev.txt (with pip if uv isn't available)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || true
 	@if [ -x $(BIN)/uv ] && VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt; then \
@@ -41,13 +41,13 @@ pulumi: $(INSTALLED) ## Build the Pulumi CLI and the other Go tools that the tes
 engine: pulumi ## Run the tests that need the Pulumi engine
 	BILL_E_ENGINE=required $(BIN)/pytest $(PARALLEL) tests/engine
 
-soak: $(INSTALLED) ## Upload 3,000 files to the embedded AWS under faults and redeliveries, then reconcile
+soak: $(INSTALLED) ## Upload 3,000 files to the embedded AWS, with faults and redeliveries, then reconcile
 	$(BIN)/python -m local soak
 
-bench: $(INSTALLED) ## Measure Bill-E beside the baselines; write docs/benchmarks.md
+bench: $(INSTALLED) ## Measure Bill-E against the baselines, and write docs/benchmarks.md
 	$(BIN)/python -m bench
 
-bench-quick: $(INSTALLED) ## Check the counts of calls and units, which have to match exactly
+bench-quick: $(INSTALLED) ## Check that the counts of calls and units are exactly as expected
 	$(BIN)/python -m bench --quick
 
 lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
@@ -58,11 +58,11 @@ lint: $(INSTALLED) ## Check style (ruff) and types (mypy, strict)
 changes: pulumi ## Write docs/changes.md: what the Pulumi engine plans for each change of a setting
 	$(BIN)/python -m tests.engine.changes
 
-docs: $(INSTALLED) ## Write what is generated from the code: settings, schema, OpenAPI, policies, docs/security.md
+docs: $(INSTALLED) ## Write the files that are generated from the code: settings, schema, OpenAPI, policies, docs/security.md
 	$(BIN)/python -m apidocs
 	$(BIN)/python -m tests.security.document
 
-format: $(INSTALLED) ## Repair the style of the code
+format: $(INSTALLED) ## Fix the style of the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
