@@ -1,4 +1,4 @@
-"""What functions are told: by their stack, in environment variables, and by Lambda, at each invocation."""
+"""What a function is given: environment variables by its stack, and an invocation's context by Lambda."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ E = TypeVar("E")
 
 
 class EnvironmentVariablesError(Exception):
-    """Environment variables cannot be used: names each one that is wrong, its value and what is allowed."""
+    """Names each environment variable that is wrong, its value, and what is allowed."""
 
 
 def read_environment(kind: type[E], variables: Mapping[str, str]) -> E:
-    """Read a function's environment, or raise `EnvironmentVariablesError` about all that is wrong with it."""
+    """Read a function's environment, or raise `EnvironmentVariablesError` with everything that is wrong."""
     values, errors = {}, []
     for each in fields(kind):  # type: ignore[arg-type]
         name, text = each.metadata["name"], variables.get(each.metadata["name"], "").strip()
@@ -60,7 +60,7 @@ def _variable(name: str, parse: Callable[[str], object] = _text) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessorEnvironment:
-    """What the processor is told: itself, for the metrics, its ledger, and which receipts to accept."""
+    """The processor's names in its metrics, its ledger, and which receipts to accept."""
 
     service: str = _variable(names.SERVICE_NAME)
     stack: str = _variable(names.STACK_NAME)
@@ -72,7 +72,7 @@ class ProcessorEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderEnvironment:
-    """What the reader is told: its ledger."""
+    """The reader's ledger."""
 
     ledger_table: str = _variable(names.LEDGER_TABLE)
     ledger_shards: int = _variable(names.LEDGER_SHARDS, _count)
@@ -80,7 +80,7 @@ class ReaderEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadFormsEnvironment:
-    """What the upload-forms function is told: its ledger, and what may be uploaded where with a form."""
+    """The upload-forms function's ledger, and where and how large an upload may be."""
 
     ledger_table: str = _variable(names.LEDGER_TABLE)
     bucket: str = _variable(names.UPLOADS_BUCKET)

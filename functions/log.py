@@ -1,8 +1,8 @@
-"""The functions' log: one JSON object a line, on stdout, where Lambda takes it from as it is.
+"""The functions' log: one JSON object per line, on stdout. Lambda passes the lines on as they are.
 
-`timestamp`, `level`, `message` and `requestId` are called as Lambda's own formatter for Python calls them.
-Levels have Python's names, as there: WARNING and CRITICAL, where a filter is set to WARN or FATAL (AWS Lambda
-Developer Guide, "Log-level filtering"). None is set. The rest of a line is what the caller gave as ``extra``.
+`timestamp`, `level`, `message` and `requestId` have the names that Lambda's own formatter for Python uses. So
+do levels: a line says WARNING or CRITICAL, and a filter would be set to WARN or FATAL (AWS Lambda Developer
+Guide, "Log-level filtering"). No filter is set. The rest of a line is what was given as ``extra``.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({})))
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats records as JSON. ``aws_request_id`` is the invocation's, of which there is one at a time."""
+    """Formats records as JSON. ``aws_request_id`` is that of the invocation; there is one at a time."""
 
     aws_request_id: str | None = None
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return a record's line; an exception is in it with its stack trace."""
+        """Return a record's line. An exception is part of it, with its stack trace."""
         written = datetime.fromtimestamp(record.created, UTC)
         line = {
             "timestamp": written.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -38,10 +38,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class StdoutHandler(logging.Handler):
-    """Writes each record to whatever stdout is at that moment."""
+    """Writes each record to the stdout of that moment, which may have been replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line, or tell stderr why not: what a function does never fails for its log."""
+        """Write one line. If that fails, say so on stderr: no function fails because of its log."""
         try:
             sys.stdout.write(f"{self.format(record)}\n")
         except Exception:  # noqa: BLE001
@@ -55,9 +55,9 @@ _handler.setFormatter(_formatter)
 logger = logging.getLogger("bill-e")
 logger.setLevel(logging.INFO)
 logger.addHandler(_handler)
-logger.propagate = False  # Lambda's own handler, at the root, would write every line again
+logger.propagate = False  # or Lambda's own handler, at the root, would write every line again
 
 
 def begin_invocation(aws_request_id: str) -> None:
-    """Have the lines from here on carry the id that Lambda gave to the invocation."""
+    """Write the id of this invocation into every line from now on."""
     _formatter.aws_request_id = aws_request_id

@@ -1,6 +1,6 @@
-"""The API's errors: problem details as RFC 9457 describes them.
+"""The API's errors, as problem details (RFC 9457).
 
-``type`` is what clients may rely on; titles and details are for people and may be reworded.
+Clients may rely on ``type``. Titles and details are for people, and their wording may change.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from http import HTTPStatus
 from itertools import islice
 
 SHOWN_CHARACTERS = 100
-"""How much of a refused value an error repeats."""
+"""How much of a refused value an error shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """One refused parameter or body member: its name, its value (``None`` where absent), what is allowed."""
+    """A refused parameter or body member: its name, its value (``None`` if it is absent), what is allowed."""
 
     field: str
     value: str | None
@@ -26,7 +26,7 @@ class FieldError:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """An error response. ``members`` are extension members of the problem, ``headers`` go beside it."""
+    """An error response. ``members`` are the problem's extension members; ``headers`` are sent with it."""
 
     status: HTTPStatus
     kind: str
@@ -55,17 +55,17 @@ class ProblemError(Exception):
 
 
 def shown(value: object) -> str:
-    """Return a refused value for a message: text as it is, else JSON; only the start of a long one."""
+    """Return a refused value for a message: text as it is, anything else as JSON. A long value is cut."""
     if isinstance(value, str):
         text = value
     else:
-        # Pieces of at least a character: no more of a value is visited than is shown, however deep it is.
+        # Each piece has at least a character, so no more of a deep value is visited than is shown.
         text = "".join(islice(json.JSONEncoder().iterencode(value), SHOWN_CHARACTERS + 1))
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def invalid_parameters(errors: Sequence[FieldError]) -> Problem:
-    """Name everything that is wrong with a request, all at once."""
+    """Name everything that is wrong with a request."""
     names = ", ".join(dict.fromkeys(error.field for error in errors))
     return Problem(
         status=HTTPStatus.BAD_REQUEST,
@@ -77,12 +77,12 @@ def invalid_parameters(errors: Sequence[FieldError]) -> Problem:
 
 
 def field_errors(errors: Iterable[FieldError]) -> list[dict[str, str | None]]:
-    """Write field errors as they stand in a problem's ``errors`` member."""
+    """Write field errors for a problem's ``errors`` member."""
     return [{"field": error.field, "value": error.value, "allowed": error.allowed} for error in errors]
 
 
 def unavailable(request_id: str) -> Problem:
-    """Answer while a service behind the API is throttling or out of reach: a repeat may well succeed."""
+    """Say that a service behind the API is throttling or out of reach. Another attempt may succeed."""
     return Problem(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         kind="unavailable",
@@ -94,7 +94,7 @@ def unavailable(request_id: str) -> Problem:
 
 
 def internal_error(request_id: str) -> Problem:
-    """Answer an error of our own; the log has the rest under the request id."""
+    """Say that the API itself failed. The log has the error, under the request id."""
     return Problem(
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         kind="internal-error",

@@ -1,7 +1,7 @@
-"""From an HTTP API's request to its response: a handler per route, and every error as a problem.
+"""From an HTTP API's request to its response: a handler for each route, and every error as a problem.
 
-Requests and responses are in payload format 2.0 (Amazon API Gateway Developer Guide, "Create AWS Lambda proxy
-integrations for HTTP APIs in API Gateway"). API Gateway has chosen the route; it answers all others itself.
+Requests and responses have payload format 2.0 (Amazon API Gateway Developer Guide, "Create AWS Lambda proxy
+integrations for HTTP APIs in API Gateway"). API Gateway chooses the route, and answers unknown routes itself.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ CLIENT_CONFIG = Config(
 THROTTLING_ERRORS = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 )
-"""Codes with which DynamoDB, and KMS behind it, refuse too many requests. Their status is 400."""
+"""Codes of DynamoDB, and of KMS behind it, for too many requests. Their status is 400."""
 
 
 def respond(routes: Routes, request: Request) -> Response:
-    """Answer a request with its route's handler; any error becomes an ``application/problem+json``."""
+    """Answer a request with its route's handler. Any error becomes an ``application/problem+json``."""
     try:
         return routes[request["routeKey"]](request)
     except ProblemError as error:
         return problem_response(error.problem)
-    except Exception as error:  # noqa: BLE001 - logged, and told as a problem
+    except Exception as error:  # noqa: BLE001 - logged, and answered as a problem
         request_id = request["requestContext"]["requestId"]
         logger.exception("request failed", extra={"api_request_id": request_id})
         unavailable = _is_transient(error)
@@ -53,19 +53,19 @@ def respond(routes: Routes, request: Request) -> Response:
 
 
 def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Answer with JSON that no cache keeps: the ledger is private, and grows."""
+    """Answer with JSON that no cache keeps, since the ledger is private and grows."""
     return _response(status, "application/json", body, {})
 
 
 def problem_response(problem: Problem) -> Response:
-    """Answer with a problem."""
+    """Answer with a problem, which no cache keeps."""
     return _response(problem.status, "application/problem+json", problem.to_json(), problem.headers)
 
 
 def entry_to_json(entry: Entry) -> dict[str, object]:
-    """Write an entry as a JSON object: ``reason`` and ``duplicate_of`` only where they mean something.
+    """Write an entry as a JSON object, with ``reason`` and ``duplicate_of`` only if the entry has them.
 
-    Times are RFC 3339 in UTC. What is not known is null.
+    Times are RFC 3339 in UTC. Unknown values are null.
     """
     upload, first = entry.upload, entry.duplicate_of
     return {
@@ -92,14 +92,14 @@ def _response(
     return {
         "statusCode": int(status),
         "headers": {"content-type": content_type, "cache-control": "no-store", **headers},
-        # ASCII only: a refused value may hold half a surrogate pair, which has no UTF-8.
+        # ASCII only: a refused value may contain half a surrogate pair, which has no UTF-8.
         "body": json.dumps(body, separators=(",", ":")),
         "isBase64Encoded": False,
     }
 
 
 def _is_transient(error: Exception) -> bool:
-    """Tell whether botocore gave up, after its own retries, on something that tends to pass."""
+    """Say whether botocore gave up, after its own retries, on something that usually passes."""
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]

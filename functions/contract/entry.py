@@ -1,4 +1,4 @@
-"""The ledger's model: one entry for every object version that reached the bucket. Knows no AWS."""
+"""The ledger's model: one entry for every object version that reached the bucket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FINGERPRINT_PATTERN = "[0-9a-f]{64}"
 FINGERPRINT_DESCRIPTION = "the SHA-256 of the file: 64 hexadecimal digits, lower-case"
 
 CLOCK_SKEW = timedelta(minutes=15)
-"""How far ahead of ours the clock of S3, or of another writer, may be: AWS refuses signatures off by more."""
+"""How far ahead of ours another clock may be, such as S3's. AWS refuses signatures that are off by more."""
 
 
 class Outcome(StrEnum):
@@ -34,9 +34,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectVersion:
-    """One S3 object version: the unit that gets an entry.
+    """One S3 object version, which gets one entry.
 
-    ``version_id`` is ``"null"`` for an object written while versioning was off, as S3 itself names it.
+    S3 calls the version of an object that was written while versioning was off ``"null"``.
     """
 
     bucket: str
@@ -45,17 +45,17 @@ class ObjectVersion:
 
     @property
     def object_id(self) -> str:
-        """SHA-256 over bucket, key and version id, hex: the same for every delivery of the same event.
+        """The SHA-256 of bucket, version id and key in hex, the same for every delivery of an event.
 
-        NUL separates the parts, since none of them can contain it where it would make two versions one:
-        bucket names are DNS labels, and version ids are URL-ready.
+        NUL separates the parts. Bucket names and version ids can't contain NUL, so two versions never get the
+        same id.
         """
         return hashlib.sha256(f"{self.bucket}\0{self.version_id}\0{self.key}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Uploader:
-    """Who uploaded, as the S3 event says it; ``None`` where the event doesn't say."""
+    """Who uploaded, according to the S3 event. ``None`` means that the event doesn't say."""
 
     principal: str | None
     source_ip: str | None
@@ -63,7 +63,7 @@ class Uploader:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object version together with what its event tells about it."""
+    """An object version, and what its event says about it."""
 
     version: ObjectVersion
     uploaded_at: datetime
@@ -72,11 +72,11 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One row of the ledger. A fact: inserted once, never updated, never deleted.
+    """One row of the ledger: inserted once, never updated, never deleted.
 
-    ``fingerprint`` is the SHA-256 of the bytes in lower-case hex, ``None`` where they were not read.
-    ``size_bytes`` and ``media_type`` are ``None`` where they could not be known. ``reason`` belongs to
-    REJECTED only, ``duplicate_of`` to DUPLICATE only. Times are UTC.
+    ``fingerprint`` is the SHA-256 of the bytes in lower-case hex, or ``None`` if they were not read.
+    ``size_bytes`` and ``media_type`` are ``None`` if they are unknown. Only a REJECTED entry has a
+    ``reason``, and only a DUPLICATE has a ``duplicate_of``. Times are in UTC.
     """
 
     outcome: Outcome
@@ -100,14 +100,14 @@ def parse_fingerprint(value: object) -> str:
 
 
 def format_time(moment: datetime) -> str:
-    """Write a time as RFC 3339 in UTC with microseconds: fixed width, so that text order is time order."""
+    """Write a time as RFC 3339 in UTC with microseconds. The width is fixed, so text order is time order."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
-    """Read what `format_time` wrote, or any RFC 3339 time.
+    """Read a time that `format_time` wrote, or any other RFC 3339 time.
 
-    Raise ValueError for anything else, for a time without offset, and for one that has no place in UTC.
+    Raise ValueError for anything else, for a time without an offset, and for one that isn't possible in UTC.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

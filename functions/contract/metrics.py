@@ -10,12 +10,12 @@ NAMESPACE: Final = "Bill-E"
 
 STACK: Final = "stack"
 SERVICE: Final = "service"
-"""The dimensions of every metric: the instance of the stack, and the function in it."""
+"""The dimensions of every metric: the stack, and the function in it."""
 
 OUTCOMES: Final = {outcome: f"Receipts{outcome.capitalize()}" for outcome in Outcome}
 REASONS: Final = {reason: f"Rejected{reason.title().replace('_', '')}" for reason in Reason}
-"""How many uploads had an outcome, and a reason: one metric for each, so that few dimensions are needed."""
+"""How many uploads had each outcome and each reason. Each is a metric, so that few dimensions are needed."""
 
 BYTES: Final = "ReceiptBytes"
 SECONDS: Final = "SecondsToEntry"
-"""From the upload, as S3 timed it, to the entry."""
+"""The time from the upload, according to S3, to the entry."""

@@ -1,4 +1,4 @@
-"""The route keys of the HTTP API, by the right that a caller needs."""
+"""The route keys of the HTTP API, grouped by the permission that a caller needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How entries lie in DynamoDB: table keys, the time index, and items to entries and back."""
+"""How entries are stored in DynamoDB: the keys of the table and its time index, and entries as items."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ MONTH_SHARD, RECORDED = "month_shard", "recorded"
 """The time index's partition and sort key."""
 
 FIRST_MONTH = "2026-11"
-"""The month of the first release: nothing can have been recorded before, so no search goes further back."""
+"""The month of the first release. Nothing was recorded before it, so no search goes further back."""
 
 RECEIPT = "RECEIPT"
-"""Sort key of the entry that accepted a fingerprint: there can be only one in a partition."""
+"""The sort key of the entry that accepted a fingerprint, of which a partition can only have one."""
 
 MISSING, NOTICED_AT = "MISSING", "noticed_at"
-"""Sort key and time of a note that an object version was found to be gone. A note is no entry: it has no
-outcome, and it is in no index."""
+"""The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
+outcome and is in no index."""
 
 
 def partition_key(entry: Entry) -> str:
-    """Return the partition of an entry: its fingerprint, or one of its own where the bytes were not read."""
+    """Return the partition of an entry: its fingerprint, or its own partition if its bytes were not read."""
     return entry.fingerprint or unread_partition(entry.upload.version)
 
 
@@ -52,29 +52,29 @@ def unread_partition(version: ObjectVersion) -> str:
 
 
 def sort_key(entry: Entry) -> str:
-    """Return the sort key of an entry: fixed for an accepted receipt, its object's id for anything else."""
+    """Return the sort key of an entry: `RECEIPT` if it was accepted, or its outcome and its object id."""
     if entry.outcome is Outcome.ACCEPTED:
         return RECEIPT
     return f"{entry.outcome}#{entry.upload.version.object_id}"
 
 
 def shard_of(version: ObjectVersion, shards: int) -> int:
-    """Return the time-index shard of an object version, spread evenly by its id."""
+    """Return the shard of an object version. Object ids are evenly spread, and so are their shards."""
     return int(version.object_id[:8], 16) % shards
 
 
 def month_shard(month: str, shard: int) -> str:
-    """Return the time-index partition of a month (``YYYY-MM``) and a shard."""
+    """Return the partition of the time index for a month (``YYYY-MM``) and a shard."""
     return f"{month}#{shard}"
 
 
 def recorded_key(recorded_at: datetime, version: ObjectVersion) -> str:
-    """Return the time-index sort key: time first, the object's id to tell equal times apart."""
+    """Return the sort key in the time index: the time, then the object id to tell equal times apart."""
     return f"{format_time(recorded_at)}#{version.object_id}"
 
 
 def to_item(entry: Entry, shards: int) -> Item:
-    """Write an entry as a DynamoDB item; absent values become absent attributes."""
+    """Write an entry as a DynamoDB item. A value that is ``None`` gets no attribute."""
     version, uploader = entry.upload.version, entry.upload.uploader
     recorded = recorded_key(entry.recorded_at, version)
     texts = {
@@ -132,7 +132,7 @@ def from_item(item: Item) -> Entry:
 
 
 def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:
-    """Write the note that an object version was found to be gone."""
+    """Write a note that an object version is gone."""
     return {
         FINGERPRINT: {"S": unread_partition(version)},
         ENTRY: {"S": MISSING},
@@ -141,5 +141,5 @@ def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:
 
 
 def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
-    """Return the object version that an item, or its ``duplicate_of`` map, names."""
+    """Read the object version from an item, or from its ``duplicate_of`` map."""
     return ObjectVersion(bucket=item["bucket"]["S"], key=item["key"]["S"], version_id=item["version_id"]["S"])

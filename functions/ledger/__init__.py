@@ -1,1 +1,1 @@
-"""The ledger: its model (entry), and the only code that knows its keys and its index (store, listing)."""
+"""The ledger in DynamoDB: recording entries, looking them up by fingerprint, and listing them by time."""

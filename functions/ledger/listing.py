@@ -1,16 +1,17 @@
-"""Listing the ledger newest first, in pages of bounded cost. Pure: the index is read through a function.
+"""Lists the ledger, newest entry first, in pages of bounded cost. Reads the index through a function.
 
-The time index spreads a month over shards (`functions.contract.schema`), and a shard is read newest first. A
-page merges them: every read moves a shard's depth down, and whatever lies above the deepest point that all
-shards have reached, the frontier, is complete and can be given out. Only shards that lag, which could still
-hold one of the entries that are wanted next, are read again. When a month is done, the one before it follows.
+The time index spreads a month over shards (`functions.contract.schema`), and each shard is read newest first.
+A page merges the shards. Every read takes a shard deeper; the frontier is the depth that all shards have
+reached. Everything above the frontier is complete and can be listed. Only shards that lag, because they could
+still have one of the next entries, are read again. After a month comes the month before it.
 
-A place in this order is a piece of text, an exclusive upper bound on the index's sort key: the key of an
-entry, or a time alone. It says nothing of shards or page sizes, so a walk can go on with any ``limit``.
+A place in this order is a text, an exclusive upper bound of the index's sort key: the key of an entry, or
+just a time. It doesn't depend on shards or page sizes, so the next page can have any ``limit``.
 
-A walk shows each entry that the index held when it came by, once. Entries that are recorded meanwhile belong
-before the first page. The index is eventually consistent and clocks differ a little between writers: an entry
-of the last moments may turn up behind a place that a walk has passed, and is then seen by the next walk.
+A walk through the pages shows each entry once, if it was in the index when the walk passed its place. Entries
+that are recorded meanwhile belong before the first page. The index is eventually consistent, and the clocks
+of writers differ a little. So an entry may appear behind a place that a walk has just passed; the next walk
+shows it.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 READ_BUDGET = 32
-"""Index reads after which a page ends, full or not; a round under way is finished: shards - 1 more."""
+"""After so many reads of the index, a page ends, full or not. Its last round may take shards - 1 more."""
 
 LARGEST_READ = 250
-"""The most items that one index read examines: about a quarter of the 1 MB that a query may, at 1 KB each."""
+"""The most items that one read examines. At 1 KB each, that is a quarter of what a query can read."""
 
 FILTERED_READ_FACTOR = 4
-"""How many times more a first read examines where an outcome is asked for, as the others are read in vain."""
+"""How many times larger the first reads are if only one outcome is listed, since the others are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which entries are listed: of one outcome, recorded at or after ``since`` and before ``until``."""
+    """Which entries to list: those with an outcome, recorded at or after ``since`` and before ``until``."""
 
     outcome: Outcome | None = None
     since: datetime | None = None
@@ -47,10 +48,10 @@ class Filters:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexRead:
-    """One bounded read in one partition of the time index, newest first.
+    """One read in one partition of the time index, newest first.
 
-    ``lower`` and ``upper`` bound the sort key, both inclusive. ``limit`` is how many items are examined,
-    before ``outcome`` leaves any out.
+    The sort key is between ``lower`` and ``upper``, inclusive. ``limit`` is how many items are examined,
+    before those without the ``outcome`` are left out.
     """
 
     partition: str
@@ -62,22 +63,21 @@ class IndexRead:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexPage:
-    """What a read found. ``last_examined`` is its deepest sort key, or ``None`` where it reached the end."""
+    """What a read found. ``last_examined`` is its lowest sort key, or ``None`` if it reached the end."""
 
     entries: Sequence[Entry]
     last_examined: str | None
 
 
 ReadIndex = Callable[[Sequence[IndexRead]], Sequence[IndexPage]]
-"""Make several reads, at the same time if that is possible, and return their pages in the same order."""
+"""Makes several reads, at the same time if possible, and returns their pages in the same order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """Entries, newest first, and the place where the next page begins: ``None`` at the end of the ledger.
 
-    A page with a place to go on may hold fewer entries than asked for, even none, where its reads were used
-    up.
+    A page that isn't the last may have fewer entries than requested, or none, if it used up its reads.
     """
 
     entries: Sequence[Entry]
@@ -96,8 +96,8 @@ def list_newest(
 ) -> Page:
     """Return the ``limit`` newest entries that pass the filters, below ``place`` or from the top.
 
-    ``shards`` is the number that the ledger is written with. ``now`` keeps a far ``until``, or a made-up
-    place, from walking months that are yet to come.
+    ``shards`` is how many the ledger is written with. With ``now``, months in the future aren't read,
+    whatever ``until`` and ``place`` say.
     """
     lower = _start_of(schema.FIRST_MONTH)
     if filters.since is not None:
@@ -120,7 +120,7 @@ def list_newest(
             lower=lower,
             upper=upper,
             outcome=filters.outcome,
-            wanted=limit + 1 - len(entries),  # one more than is given out tells whether there is a next page
+            wanted=limit + 1 - len(entries),  # one more than the page, to know whether there is a next one
             read_budget=reads_left,
         )
         entries += scan.entries
@@ -135,7 +135,7 @@ def list_newest(
 
 @dataclass(frozen=True, kw_only=True)
 class _MonthScan:
-    """The newest entries of a month, complete down to the frontier; ``None`` where all of it was read."""
+    """The newest entries of a month, down to the frontier, which is ``None`` if the whole month was read."""
 
     entries: Sequence[Entry]
     frontier: str | None
@@ -152,11 +152,11 @@ def _scan_month(
     wanted: int,
     read_budget: int,
 ) -> _MonthScan:
-    """Merge the shards of a month until ``wanted`` entries are certain, the month ends, or the budget does.
+    """Merge the shards of a month until ``wanted`` entries are certain, or the month or the budget ends.
 
-    At least one round of reads is made, and each round gets deeper, so a walk always moves on.
+    There is at least one round of reads, and each round goes deeper, so a walk always moves on.
     """
-    depths = dict.fromkeys(partitions, upper)  # of the shards not read to their end
+    depths = dict.fromkeys(partitions, upper)  # without the shards that were read to their end
     entries: list[Entry] = []
     reads = 0
     read_size = _first_read_size(wanted, len(partitions), outcome)
@@ -181,7 +181,7 @@ def _scan_month(
             else:
                 depths[partition] = page.last_examined
         entries.sort(key=_sort_key, reverse=True)
-        # An uneven month or a rare outcome shows in a second round: fewer, larger reads from then on.
+        # If there is another round, the month is uneven or the outcome is rare: make fewer but larger reads.
         read_size = min(2 * read_size, LARGEST_READ)
     if not depths:
         return _MonthScan(entries=entries, frontier=None, reads=reads)
@@ -191,7 +191,7 @@ def _scan_month(
 
 
 def _lagging(depths: dict[str, str], entries: Sequence[Entry], wanted: int) -> list[str]:
-    """Return the partitions that could still hold one of the first ``wanted`` entries."""
+    """Return the partitions that could still have one of the first ``wanted`` entries."""
     if len(entries) < wanted:
         return list(depths)
     last_wanted = _sort_key(entries[wanted - 1])
@@ -199,7 +199,7 @@ def _lagging(depths: dict[str, str], entries: Sequence[Entry], wanted: int) -> l
 
 
 def _first_read_size(wanted: int, shards: int, outcome: Outcome | None) -> int:
-    """Return a shard's even share of the entries wanted, and two standard deviations for an uneven spread."""
+    """Return a shard's share of the wanted entries, plus two standard deviations as shards are uneven."""
     share = -(-wanted // shards)
     size = share + 2 * isqrt(share) + 1
     if outcome is not None:
@@ -208,26 +208,26 @@ def _first_read_size(wanted: int, shards: int, outcome: Outcome | None) -> int:
 
 
 def _sort_key(entry: Entry) -> str:
-    """Return an entry's sort key in the time index: unique, and newer is greater."""
+    """Return an entry's sort key in the time index. It is unique, and newer entries have greater keys."""
     return schema.recorded_key(entry.recorded_at, entry.upload.version)
 
 
 def _greatest_below(place: str) -> str:
-    """Turn an exclusive upper bound into an inclusive one, since ``BETWEEN`` includes both its ends.
+    """Turn an exclusive upper bound into an inclusive one, since ``BETWEEN`` includes both ends.
 
-    Sort keys are all of one length, so those below a key are those up to the same text with the last
-    character one less. A time alone is no sort key and can stand as it is.
+    All sort keys have the same length, so a key with its last character lowered by one is a bound for all
+    lower keys. A time alone isn't a sort key, and stays as it is.
     """
     return place if "#" not in place else place[:-1] + chr(ord(place[-1]) - 1)
 
 
 def _start_of(month: str) -> str:
-    """Return the place where a month (``YYYY-MM``) begins, below all of its keys."""
+    """Return the place where a month (``YYYY-MM``) begins, below all its keys."""
     return f"{month}-01T00:00:00.000000Z"
 
 
 def _month_below(place: str) -> str:
-    """Return the month that the keys just below a place belong to."""
+    """Return the month of the keys just below a place."""
     month = place[:7]
     if place != _start_of(month):
         return month

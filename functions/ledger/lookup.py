@@ -1,4 +1,4 @@
-"""Looking up what the ledger in DynamoDB holds about a fingerprint."""
+"""Looks up what the ledger has on a fingerprint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """All that the ledger holds about one fingerprint, newest first; ``truncated`` where there is more."""
+    """What the ledger has on one fingerprint, newest first. ``truncated`` means that there is more."""
 
     receipt: Entry | None
     duplicates: Sequence[Entry]
@@ -31,14 +31,14 @@ class History:
 
 
 class LedgerLookup:
-    """One ledger table, by fingerprint. Methods let botocore's errors through."""
+    """One ledger table, by fingerprint. Methods raise botocore's errors."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def receipt(self, fingerprint: str) -> Entry | None:
-        """Return the entry that accepted a fingerprint; ``None`` where none did. Strongly consistent."""
+        """Return the entry that accepted a fingerprint, if there is one. Strongly consistent."""
         answer = self._client.get_item(
             TableName=self._table,
             Key={schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}},
@@ -47,9 +47,9 @@ class LedgerLookup:
         return schema.from_item(answer["Item"]) if "Item" in answer else None
 
     def history(self, fingerprint: str, limit: int) -> History:
-        """Return what is known about a fingerprint: at most ``limit`` entries and 1 MB of them, in one query.
+        """Return what is known about a fingerprint, at most ``limit`` entries and 1 MB, with one query.
 
-        What is left out are duplicates, unless there are more than ``limit`` rejections. Strongly consistent.
+        Only duplicates are left out, unless there are more than ``limit`` rejections. Strongly consistent.
         """
         query: QueryInputTypeDef = {
             "TableName": self._table,
@@ -57,7 +57,7 @@ class LedgerLookup:
             "ExpressionAttributeNames": {"#fingerprint": schema.FINGERPRINT},
             "ExpressionAttributeValues": {":fingerprint": {"S": fingerprint}},
             "ConsistentRead": True,
-            # Backwards by sort key: rejections, the receipt, duplicates, which alone come in any number.
+            # Backwards by sort key: rejections, the receipt, duplicates. There can be very many duplicates.
             "ScanIndexForward": False,
             "Limit": limit + 1,
         }

@@ -1,7 +1,6 @@
-"""The ledger in DynamoDB as the processor uses it: recording outcomes, and finding those of object versions.
+"""The ledger as the processor uses it: records entries, and finds the entry of an object version.
 
-Entries are inserted under a condition, and the condition alone decides what is new: nothing is read
-before it is written.
+A condition decides whether an entry is new. It is part of the write, and nothing is read first.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ if TYPE_CHECKING:
     from functions.contract.schema import Item
 
 START_OF_TIME = datetime.min.replace(tzinfo=UTC)
-"""Before it there is no time to compute with; a message may claim that an upload is as old."""
+"""The earliest time that can be computed with. A message may claim that an upload is as old."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """An object version's entry as it stands in the ledger; ``is_new`` where this call inserted it."""
+    """An object version's entry in the ledger. ``is_new`` means that this call inserted it."""
 
     entry: Entry
     is_new: bool
 
 
 class LedgerStore:
-    """One ledger table. Safe to use from several threads, as boto3 clients are.
+    """One ledger table. Safe to use from several threads, like boto3 clients. Raises botocore's errors.
 
-    ``shards`` is the number of partitions of a month in the time index: new entries are spread over so many.
-    It may be raised at any time, since an entry stays where it was put and searches ask every shard; lowered,
-    it would put the shards above it out of sight. Methods let botocore's errors through.
+    New entries are spread over ``shards`` partitions of a month in the time index. The number may be raised
+    at any time, since entries stay where they are and every shard is searched. It must not be lowered,
+    because nobody would search the shards above it.
     """
 
     def __init__(self, client: DynamoDBClient, table: str, shards: int) -> None:
@@ -50,10 +49,10 @@ class LedgerStore:
         self._shards = shards
 
     def record(self, entry: Entry) -> Recorded:
-        """Insert the entry of an object version unless it has one, and return the one that stands.
+        """Insert the entry of an object version unless it has one, and return the one in the ledger.
 
-        An ACCEPTED entry becomes a DUPLICATE where another object version was accepted with the same bytes
-        before. A new receipt costs one ``PutItem``, a duplicate two.
+        An ACCEPTED entry becomes a DUPLICATE if another object version was accepted with the same bytes
+        before. A new receipt costs one ``PutItem``, and a duplicate two.
         """
         if entry.outcome is Outcome.DUPLICATE:
             raise ValueError("a duplicate is for the ledger to find: record the entry as ACCEPTED")
@@ -76,12 +75,13 @@ class LedgerStore:
     ) -> Entry | None:
         """Find the entry of an object version that was uploaded at ``since``, whatever its outcome.
 
-        The time index is read from a clock skew before ``since`` up to the month of ``until``, oldest first,
-        since an entry is mostly recorded within seconds of its upload. Every shard of a month is asked, the
-        version's own first: it is another one where ``shards`` was raised after the entry was recorded.
+        This reads the time index from ``since``, minus the clock skew, to the month of ``until``. It begins
+        with the oldest entries, since most are recorded within seconds of the upload. It reads every shard of
+        a month, beginning with the version's own. The entry is in another shard if ``shards`` was raised
+        later.
 
-        The index is eventually consistent: ``None`` means "not as of a moment ago". ``before_page`` is called
-        before each page is read, and may raise to give up.
+        The index is eventually consistent, so ``None`` only means that there was no entry a moment ago.
+        ``before_page`` is called before each page, and may raise to give up.
         """
         earliest = since - min(CLOCK_SKEW, since - START_OF_TIME)
         own = schema.shard_of(version, self._shards)
@@ -113,17 +113,17 @@ class LedgerStore:
         return None
 
     def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
-        """Note that an object version is gone; return when that was first noticed, ``now`` if just now."""
+        """Note that an object version is gone, and return when that was first noted, which may be ``now``."""
         standing = self._put_new(schema.missing_note(version, now))
         return now if standing is None else parse_time(standing[schema.NOTICED_AT]["S"])
 
     def _insert(self, entry: Entry) -> Entry | None:
-        """Put an entry where there is none; return the one that is there already, or ``None``."""
+        """Put an entry if its place is free. If it isn't, return the entry that is there."""
         standing = self._put_new(schema.to_item(entry, self._shards))
         return None if standing is None else schema.from_item(standing)
 
     def _put_new(self, item: Item) -> Item | None:
-        """Put an item where there is none; return the one that is there already, or ``None``."""
+        """Put an item if its place is free. If it isn't, return the item that is there."""
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -137,7 +137,7 @@ class LedgerStore:
         return None
 
     def _pages(self, query: QueryInputTypeDef, before_page: Callable[[], None]) -> Iterator[list[Item]]:
-        """Read a query to its end, page by page. An empty page is not the end: the filter comes after it."""
+        """Read a query to its end, page by page. A page before the end can be empty, due to the filter."""
         start: QueryInputTypeDef = query
         while True:
             before_page()
@@ -149,13 +149,13 @@ class LedgerStore:
 
 
 def _item_in_the_way(refused: ClientError) -> Item:
-    """Return what ``ReturnValuesOnConditionCheckFailure`` puts beside the error."""
+    """Return the item that ``ReturnValuesOnConditionCheckFailure`` adds to the error."""
     answer = cast("dict[str, Item]", refused.response)
     return answer["Item"]
 
 
 def _months(first: datetime, last: datetime) -> Iterator[str]:
-    """Yield the months from ``first`` to ``last``, ``YYYY-MM``, none before the ledger's first."""
+    """Yield the months from ``first`` to ``last`` as ``YYYY-MM``, from the ledger's first month on."""
     text = max(format_time(first)[:7], schema.FIRST_MONTH)
     end = format_time(last)[:7]
     while text <= end:

@@ -1,4 +1,4 @@
-"""Reading the time index in DynamoDB, several partitions at the same time."""
+"""Reads the time index in DynamoDB, several partitions at the same time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 THREADS = 8
-"""Queries under way at once. The client's connection pool (10 by default) should hold as many connections."""
+"""How many queries run at once. The client needs as many connections; its pool has 10 by default."""
 
 
 class TimeIndex:
-    """The time index of one ledger table. Make it once: its threads and connections serve every request."""
+    """The time index of one ledger table. One instance serves all requests with its threads."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -27,9 +27,9 @@ class TimeIndex:
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="time-index")
 
     def read(self, reads: Sequence[IndexRead]) -> list[IndexPage]:
-        """Make each read with one query, and return their pages in the same order.
+        """Make each read with one query, and return the pages in the same order.
 
-        Eventually consistent, as an index always is. The first of botocore's errors goes to the caller.
+        Eventually consistent, as all indexes are. Raises the first of botocore's errors.
         """
         return list(self._threads.map(self._query, reads))
 

@@ -1,1 +1,1 @@
-"""The processor: takes upload events from the queue, reads each object once, and records its outcome."""
+"""The processor: takes upload events from the queue, reads each object once, and records its entry."""

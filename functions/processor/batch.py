@@ -1,4 +1,4 @@
-"""A batch of SQS messages, several at a time, with the failed ones reported one by one.
+"""Processes a batch of SQS messages, several at a time, and reports each one that failed.
 
 AWS Lambda Developer Guide, "Implementing partial batch responses" (``ReportBatchItemFailures``).
 """
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_WORKERS = 10
-"""How many messages of a batch are processed at a time: as many as a batch has by default."""
+"""How many messages are processed at a time: as many as a batch has by default."""
 
 
 class Message(TypedDict):
-    """What is read of an SQS message, as Lambda delivers it."""
+    """The part of an SQS message, as Lambda delivers it, that the processor reads."""
 
     messageId: str
     body: str
@@ -35,11 +35,11 @@ class BatchResponse(TypedDict):
 
 
 class UnreadableBatchError(Exception):
-    """The function was invoked with anything but a batch of SQS messages."""
+    """The event isn't a batch of SQS messages."""
 
 
 def messages_of(event: object) -> Sequence[Message]:
-    """Return an event's messages; raise UnreadableBatchError unless each has an id and a body."""
+    """Return an event's messages. Raise UnreadableBatchError unless each has an id and a body."""
     messages = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(messages, list) or not messages:
         raise UnreadableBatchError("the event has no list of messages in Records")
@@ -52,10 +52,10 @@ def messages_of(event: object) -> Sequence[Message]:
 
 
 def process_batch(messages: Sequence[Message], process: Callable[[Message], None]) -> BatchResponse:
-    """Process messages at the same time, as they mostly wait; report those that ``process`` raises for.
+    """Process messages at the same time, as they mostly wait, and report those that ``process`` raises for.
 
-    A batch that failed as a whole is reported in the same way: an exception would only be counted as an error
-    of the function.
+    If all of them fail, they are reported in the same way. An exception would count as an error of the
+    function.
     """
 
     def fails(message: Message) -> bool:

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 class OutOfTimeError(Exception):
-    """There is too little time left; the message has to come back."""
+    """There is too little time left, so the message has to come back."""
 
 
 class Deadline:
-    """The end of an invocation, told by a function that returns the milliseconds left (Lambda's context).
+    """The end of an invocation. ``remaining_ms`` returns the milliseconds until then (Lambda's context).
 
-    ``allotted`` is the time there was when this was made: made first, it is the function's time-out.
+    ``allotted`` is how much time there was at first, which is the function's time-out.
     """
 
     def __init__(self, remaining_ms: Callable[[], int]) -> None:
@@ -30,7 +30,7 @@ class Deadline:
         self._require(CALL_SECONDS * 1000)
 
     def allow_read(self) -> None:
-        """Raise OutOfTimeError if there is too little time to read on in an open object."""
+        """Raise OutOfTimeError if there is too little time to read more of an open object."""
         self._require(READ_SECONDS * 1000)
 
     def _require(self, margin_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Examines an uploaded object: its fingerprint, and whether it is accepted. Knows no AWS."""
+"""Examines an uploaded object: takes its fingerprint, and decides whether it is accepted."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 class StoredObject(Protocol):
-    """An uploaded object, opened for reading once."""
+    """An uploaded object that is open and can be read once."""
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes the storage says there are."""
+        """The number of bytes, according to the storage."""
 
     @property
     def sha256(self) -> str | None:
-        """The SHA-256 of all the bytes in hex, where the storage has it from the upload."""
+        """The SHA-256 of all bytes in hex, if the storage has it from the upload."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Read the bytes in pieces of bounded size, each of them once."""
+        """Read all bytes once, in pieces of bounded size."""
 
 
 class DamagedReadError(Exception):
-    """The bytes that arrived are not the bytes that are stored; reading again may help."""
+    """The bytes that arrived aren't the bytes in the storage. Reading them again may help."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Which receipts are accepted: media types, and the largest size in bytes."""
+    """The media types and the largest size that are accepted."""
 
     accepted_types: frozenset[str]
     max_bytes: int
@@ -42,10 +42,10 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
-    """What an object turned out to be; ``reason`` is why it is rejected, ``None`` if it is accepted.
+    """What an object is. ``reason`` says why it is rejected, and is ``None`` if it is accepted.
 
-    ``fingerprint`` is ``None`` only where the object is too large to be read, and ``media_type`` also where
-    its bytes are of no known type.
+    ``fingerprint`` is ``None`` if the object is too large to be read. ``media_type`` is ``None`` then, too,
+    and if its type is unknown.
     """
 
     fingerprint: str | None
@@ -55,10 +55,10 @@ class Examination:
 
 
 def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Examination:
-    """Read an object to its end, once, in constant memory, and judge it.
+    """Read an object to its end, once and in constant memory, and decide what it is.
 
-    One that is too large is judged by its stored size and not read. ``keep_going`` is called for every piece,
-    and may raise to give up. Raise DamagedReadError where the bytes don't fit the stored size or SHA-256.
+    An object that is too large isn't read. ``keep_going`` is called for every piece, and may raise to give
+    up. Raise DamagedReadError if the bytes don't match the stored size or SHA-256.
     """
     if stored.size_bytes > rules.max_bytes:
         return Examination(

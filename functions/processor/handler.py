@@ -1,7 +1,7 @@
 """The processor's entry point in Lambda.
 
-The processor and its clients are made on import, once per execution environment: Lambda gives initialisation
-more CPU than a small function has later.
+The processor and its clients are made on import, once for each execution environment, because Lambda gives
+initialisation more CPU than a small function has later.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The processor's metrics, as log lines that CloudWatch reads metrics from.
+"""The processor's metrics, as log lines from which CloudWatch reads them.
 
-CloudWatch User Guide, "Specification: Embedded metric format". They are for watching, not for counting: a
-function that is killed takes the figures of its batch with it, while the ledger has every entry.
+CloudWatch User Guide, "Specification: Embedded metric format". Metrics are for monitoring, not for
+accounting. If a function is killed, the figures of its batch are lost, but the ledger has every entry.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from functions.ledger.store import Recorded
 
 UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds"}
-"""The units of metrics that are no counts."""
+"""The units of the metrics that aren't counts."""
 
 MAX_VALUES: Final = 100
-"""How many values of a metric CloudWatch takes from one line."""
+"""How many values of a metric CloudWatch reads from one line."""
 
 
 class ReceiptMetrics:
-    """What one invocation recorded, until it is written to stdout. Threads may share it.
+    """Collects what one invocation records, and writes it to stdout. Threads may share it.
 
-    ``dimensions`` are the only ones, on every line: nothing of a receipt or its uploader is in it.
+    Every line has these ``dimensions`` and no others, so nothing about a receipt or its uploader.
     """
 
     def __init__(self, dimensions: Mapping[str, str]) -> None:
@@ -38,19 +38,19 @@ class ReceiptMetrics:
         self._new: list[Entry] = []
 
     def add(self, recorded: Recorded) -> None:
-        """Count an entry, unless an earlier delivery of the same upload made it."""
+        """Count an entry, unless an earlier delivery of the upload inserted it."""
         if recorded.is_new:
             self._new.append(recorded.entry)
 
     def write(self) -> None:
-        """Write what was counted, if anything was: a line for as many entries as it can hold."""
+        """Write what was counted, in lines of up to `MAX_VALUES` entries each."""
         for start in range(0, len(self._new), MAX_VALUES):
             line = _line(self._dimensions, _measure(self._new[start : start + MAX_VALUES]))
             sys.stdout.write(f"{line}\n")
 
 
 def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
-    """Return the values of each metric: a sum of those that count, each one of the others."""
+    """Return the value of each metric that is a count, and all values of the others."""
     counts = Counter(OUTCOMES[entry.outcome] for entry in entries)
     counts.update(REASONS[entry.reason] for entry in entries if entry.reason is not None)
     sizes = [entry.size_bytes for entry in entries if entry.size_bytes is not None]
@@ -58,7 +58,7 @@ def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
     return {
         **counts,
         **({BYTES: sizes} if sizes else {}),
-        # S3 says milliseconds, and its clock may be ahead of ours.
+        # S3's times are in milliseconds, and its clock may be ahead of ours.
         SECONDS: [round(max(taken, 0.0), 3) for taken in seconds],
     }
 

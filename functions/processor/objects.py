@@ -1,4 +1,4 @@
-"""Uploaded objects in S3: opening one exact version for reading, once."""
+"""Opens one exact version of an object in S3, to be read once."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1024 * 1024
 
 MISSING = frozenset({"NoSuchKey", "NoSuchVersion"})
-"""S3's errors for an object version that is not there. Without ``s3:ListBucket`` it answers 403 instead."""
+"""S3's errors for an object version that isn't there. Without ``s3:ListBucket``, S3 answers 403 instead."""
 
 
 class ObjectMissingError(Exception):
-    """The object version is not there: it was deleted for good, or never was."""
+    """The object version was deleted for good, or never existed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class S3Object:
-    """One open object version, whose bytes have to be compared with ``sha256`` where S3 has one of them.
+    """One open object version. If S3 has a ``sha256`` of its bytes, the reader has to compare it.
 
-    Where S3 has another checksum, botocore checks them while they are read.
+    If S3 has another checksum, botocore compares it while the bytes are read.
     """
 
     size_bytes: int
@@ -40,12 +40,12 @@ class S3Object:
     body: StreamingBody
 
     def chunks(self) -> Iterator[bytes]:
-        """Read the bytes in pieces; a botocore error where they are cut off or don't fit their checksum."""
+        """Read the bytes in pieces. Raises a botocore error if they are cut off or fail their checksum."""
         return self.body.iter_chunks(CHUNK_BYTES)
 
 
 class S3Objects:
-    """Object versions as S3 holds them. Safe to use from several threads, as boto3 clients are."""
+    """The object versions in S3. Safe to use from several threads, like boto3 clients."""
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
@@ -55,8 +55,8 @@ class S3Objects:
     def open(self, version: ObjectVersion) -> Iterator[S3Object]:
         """Open an object version with one ``GetObject``, and close it at the end.
 
-        Raise ObjectMissingError where S3 says that it isn't there; let every other error through. An object
-        without version is read as version "null", which is what S3 takes it for.
+        Raise ObjectMissingError if S3 says that it isn't there, and botocore's errors otherwise. S3 treats an
+        object without a version as version "null".
         """
         try:
             answer = self._client.get_object(
@@ -74,13 +74,13 @@ class S3Objects:
 
 
 def _leave_sha256_to_the_reader(context: dict[str, Any], **_: object) -> None:
-    """Keep botocore from computing what whoever fingerprints the object computes anyway."""
+    """Keep botocore from computing the SHA-256, since the fingerprint is the same."""
     algorithms = context.get("checksum", {}).get("response_algorithms", [])
     if "sha256" in algorithms:
         algorithms.remove("sha256")
 
 
 def _sha256_of_all(answer: GetObjectOutputTypeDef) -> str | None:
-    """Return S3's SHA-256 of all bytes, in hex; one that ends in a count is of the parts' checksums."""
+    """Return S3's SHA-256 of all bytes in hex. One that ends in a count is of the parts' checksums."""
     checksum = answer.get("ChecksumSHA256", "-")
     return None if "-" in checksum else base64.b64decode(checksum).hex()

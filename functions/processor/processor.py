@@ -1,4 +1,4 @@
-"""The processor: a batch of SQS messages in, the ones that have to come back out."""
+"""Processes a batch of SQS messages, and returns those that have to come back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     max_pool_connections=MAX_WORKERS,
 )
-"""Time-outs in seconds. Three attempts, 21 s with all of them timed out, end before the function does."""
+"""Time-outs in seconds. If three attempts time out, that takes 21 s, less than the function has."""
 
 EXPECTED_FAILURES = (
     BotoCoreError,
@@ -46,20 +46,20 @@ EXPECTED_FAILURES = (
     OutOfTimeError,
     UnreadableMessageError,
 )
-"""Failures that need no stack trace: their message says it all."""
+"""Failures that need no stack trace, because their message says everything."""
 
 
 class Processor:
-    """Records every upload of every message. Made once per execution environment."""
+    """Records every upload of every message. There is one for each execution environment."""
 
     def __init__(self, recorder: Recorder, dimensions: Mapping[str, str]) -> None:
-        """Record with `recorder`, and count what was recorded in metrics with these dimensions."""
+        """Write metrics with these dimensions about what `recorder` records."""
         self._recorder = recorder
         self._dimensions = dimensions
 
     @classmethod
     def connected(cls, environment: ProcessorEnvironment) -> Self:
-        """Make a processor of S3's objects and DynamoDB's ledger."""
+        """Connect a processor to S3 and DynamoDB."""
         recorder = Recorder(
             objects=S3Objects(boto3.client("s3", config=CLIENT_CONFIG)),
             ledger=LedgerStore(
@@ -75,8 +75,8 @@ class Processor:
     def process(self, event: object, deadline: Deadline) -> BatchResponse:
         """Process a batch, and report the messages that have to come back.
 
-        Raise UnreadableBatchError for anything but a batch of SQS messages, so that all of it comes back:
-        Lambda takes any answer without failures for "all done".
+        Raise UnreadableBatchError for anything but a batch of SQS messages, so that everything comes back.
+        Without failures in the answer, Lambda would delete everything.
         """
         messages = messages_of(event)
         metrics = ReceiptMetrics(self._dimensions)
@@ -86,7 +86,7 @@ class Processor:
             metrics.write()
 
     def _process(self, message: Message, *, deadline: Deadline, metrics: ReceiptMetrics) -> None:
-        """Record every upload of a message, or raise. One log line per upload, one for a failed message."""
+        """Record every upload of a message, or raise. Log one line for each, and one if the message fails."""
         try:
             deadline.allow_call()
             self._record_all(parse_body(message["body"]), deadline, metrics)
@@ -95,13 +95,13 @@ class Processor:
             raise
 
     def _record_all(self, uploads: Sequence[Upload], deadline: Deadline, metrics: ReceiptMetrics) -> None:
-        """Record one upload after the other, and raise an ExceptionGroup of all that failed at the end."""
+        """Record one upload after another. At the end, raise an ExceptionGroup if any failed."""
         failures: list[Exception] = []
         for upload in uploads:
             started = time.perf_counter()
             try:
                 recorded = self._recorder.record(upload, deadline=deadline)
-            except Exception as error:  # noqa: BLE001 - raised below, after the next uploads had their turn
+            except Exception as error:  # noqa: BLE001 - raised below, after the other uploads
                 failures.append(error)
             else:
                 metrics.add(recorded)
@@ -111,7 +111,7 @@ class Processor:
 
 
 def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
-    """Write an upload's log line: what it is in the ledger, nothing of its content or its uploader."""
+    """Log what the ledger says about an upload, without its key, its content or its uploader."""
     entry = recorded.entry
     logger.info(
         "receipt recorded" if recorded.is_new else "receipt was recorded before",

@@ -1,4 +1,4 @@
-"""From one upload to its entry in the ledger."""
+"""Records one upload: reads it, decides its outcome, and inserts its entry."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 SETTLING_INVOCATIONS = 2
-"""How many function time-outs after an object was noticed to be gone its entry, if it has one, can be found.
+"""How many function time-outs to wait, after an object is found to be gone, before giving it up.
 
-One is for deliveries that had read it before to end, one for the time index to catch up and for clocks to
-differ. The queue's visibility time-out is six, so that the next delivery of the message comes after it.
+The first is for earlier deliveries that have read the object and may still write its entry. The second is for
+the time index to catch up, and for differences between clocks. The queue's visibility time-out is six
+function time-outs, so the message comes back after that.
 """
 
 
 class MissingTooRecentlyError(Exception):
-    """The object is gone, and it is too early to say that nobody has read it; the message must come back."""
+    """The object is gone, but somebody may have read it just before. The message must come back."""
 
 
 class Recorder:
-    """Records uploads: reads each once, judges it and inserts its entry. Safe to use from several threads."""
+    """Records uploads, and reads each only once. Safe to use from several threads."""
 
     def __init__(
         self, *, objects: S3Objects, ledger: LedgerStore, rules: Rules, now: Callable[[], datetime]
@@ -40,10 +41,10 @@ class Recorder:
         self._now = now
 
     def record(self, upload: Upload, *, deadline: Deadline) -> Recorded:
-        """Give an upload its one entry, and return it; the one it has where it was delivered before.
+        """Insert an upload's entry, or find the one from an earlier delivery, and return it.
 
-        Raise MissingTooRecentlyError, DamagedReadError, OutOfTimeError or a storage error where the upload
-        has no entry yet and has to be tried again.
+        Raise MissingTooRecentlyError, DamagedReadError, OutOfTimeError or a storage error if the upload has
+        no entry yet and has to be tried again.
         """
         try:
             with self._objects.open(upload.version) as stored:
@@ -54,11 +55,11 @@ class Recorder:
         return self._ledger.record(_entry(upload, examination, self._now()))
 
     def _record_missing(self, upload: Upload, deadline: Deadline) -> Recorded:
-        """Record that an object is gone, unless an earlier or a concurrent delivery got its entry in.
+        """Record that an object is gone, unless an earlier or a concurrent delivery has inserted an entry.
 
-        That entry is under a fingerprint that nobody can tell any more, so the time index has to have it. At
-        first it may be too early for that. How often the message was received says nothing about it: earlier
-        deliveries may have failed for other reasons, while the object was still there.
+        Without the object, nobody knows the fingerprint of that entry, so only the time index can find it.
+        The index may not have the entry yet. The number of deliveries doesn't help: earlier ones may have
+        failed for other reasons while the object was still there.
         """
         now = self._now()
         found = self._ledger.find(

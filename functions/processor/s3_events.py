@@ -1,6 +1,6 @@
-"""S3 event notifications, as they arrive in a queue's messages.
+"""Reads S3's events from a queue's messages.
 
-The format is in the S3 user guide, "Event message structure".
+Their format is in the S3 User Guide, "Event message structure".
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 UNVERSIONED = "null"
-"""S3's own name for the version of an object that was written while versioning was off."""
+"""What S3 calls the version of an object that was written while versioning was off."""
 
 MAX_SHOWN = 100
 """How many characters of a bad value an error shows."""
 
 UPLOADER_FIELDS = ("userIdentity", "requestParameters")
-"""Who uploaded, and from where. Errors are logged, and name these fields without their values."""
+"""Who uploaded, and from where. Errors are logged, so they name these fields without the values."""
 
 
 class UnreadableMessageError(Exception):
-    """A message body is not an S3 event about created objects; says which field is wrong and how."""
+    """A message body isn't an S3 event about created objects. Says which field is wrong, and how."""
 
 
 def parse_body(body: str) -> list[Upload]:
-    """Read a message body into its uploads, in order; an ``s3:TestEvent`` has none.
+    """Read the uploads of a message body, in order. An ``s3:TestEvent`` has none.
 
-    Raise UnreadableMessageError for anything else that has no upload in it: whoever acknowledges a message
-    must have understood it.
+    Raise UnreadableMessageError for anything else without an upload, since a message must be understood
+    before it is acknowledged.
     """
     event = _decode(body)
     if "Records" not in event and event.get("Event") == "s3:TestEvent":
@@ -55,7 +55,7 @@ def _decode(body: str) -> dict[str, Any]:
 
 
 def _fields_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Make an object of its fields: of a repeated one, the others would go by unnoticed."""
+    """Make an object of its fields, and refuse a repeated field, of which only the last would be noticed."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         raise UnreadableMessageError("body repeats a field, but must have each field of an object once")
@@ -63,7 +63,7 @@ def _fields_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 class _Fields:
-    """The fields of one object in the event; every error names the field's whole path."""
+    """The fields of one object in the event. Every error names the whole path of the field."""
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):
@@ -92,7 +92,7 @@ class _Fields:
     def _expect_creation(self) -> None:
         version = self.text("eventVersion")
         if version.partition(".")[0] != "2":
-            # Minor versions add fields; a new major version may change what the fields mean.
+            # A minor version adds fields. A new major version may change what fields mean.
             raise self._wrong("eventVersion", "2.x")
         if not self.text("eventName").startswith("ObjectCreated:"):
             raise self._wrong("eventName", "ObjectCreated:*")
@@ -120,7 +120,7 @@ class _Fields:
             raise self._wrong(name, "an RFC 3339 time") from None
 
     def key(self) -> str:
-        """Read the object's key, which S3 writes as a form does: a space as ``+``, other bytes as ``%XX``."""
+        """Read the object's key, which S3 encodes like a form: a space as ``+``, other bytes as ``%XX``."""
         try:
             return unquote_plus(self.text("key"), errors="strict")
         except UnicodeDecodeError:
@@ -131,7 +131,7 @@ class _Fields:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether text can be written in UTF-8: JSON can hold half of a surrogate pair, which cannot."""
+    """Say whether text can be encoded in UTF-8. JSON can contain half of a surrogate pair, which can't."""
     try:
         text.encode()
     except UnicodeEncodeError:

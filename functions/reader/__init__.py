@@ -1,1 +1,1 @@
-"""The reader: GET /receipts and GET /receipts/{fingerprint}."""
+"""The reader answers GET /receipts and GET /receipts/{fingerprint}."""

@@ -1,4 +1,4 @@
-"""The query of ``GET /receipts``: its parameters, all checked, all errors reported at once."""
+"""Reads the query of ``GET /receipts``, and reports everything that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-"""Keeps a page below the 6 MB that Lambda takes as a response; see `HISTORY_LIMIT` in `routes.py`."""
+"""Keeps a page below the 6 MB of a Lambda response; see `HISTORY_LIMIT` in `routes.py`."""
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-"""RFC 3339, section 5.6: far less than what ``datetime.fromisoformat`` takes."""
+"""RFC 3339, section 5.6, which allows far less than ``datetime.fromisoformat`` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListingQuery:
-    """What ``GET /receipts`` was asked for. ``place`` is where the page begins: ``None`` for the newest."""
+    """A query, checked. ``place`` is where the page begins, or ``None`` to begin with the newest entry."""
 
     filters: Filters
     limit: int
@@ -38,15 +38,14 @@ class ListingQuery:
 
 
 def parse_listing_query(raw_query: str) -> ListingQuery:
-    """Read a query string as it was sent, or raise a `ProblemError` that names every parameter at fault.
+    """Read a query string as it was sent, or raise a `ProblemError` that names every wrong parameter.
 
-    It has to be the raw one: in the parsed form of an HTTP API event, a repeated parameter looks like one
-    value with a comma.
+    In the parsed query of an HTTP API event, a repeated parameter would look like one value with a comma.
     """
     given, errors = _known_parameters(raw_query)
 
     def parsed(name: str, parse: Callable[[str], T]) -> T | None:
-        """Return a parameter's value, or ``None`` where it is absent or, with an error noted, wrong."""
+        """Return a parameter's value, or ``None`` if it is absent. If it is wrong, also note an error."""
         if name not in given:
             return None
         try:
@@ -66,7 +65,7 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
         )
     filters = Filters(outcome=outcome, since=since, until=until)
     place = None
-    if len(errors) == errors_before_filters:  # beside wrong filters, a cursor can't be judged
+    if len(errors) == errors_before_filters:  # a cursor can't be checked against wrong filters
         place = parsed("cursor", lambda text: _place(text, filters))
 
     if errors:
@@ -75,7 +74,7 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
 
 
 def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]:
-    """Return the parameters by name, and an error for each one that is unknown or repeated."""
+    """Return the parameters by name, and an error for each parameter that is unknown or repeated."""
     given: dict[str, str] = {}
     errors: list[FieldError] = []
     for name, value in parse_qsl(raw_query, keep_blank_values=True):

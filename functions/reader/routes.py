@@ -1,4 +1,4 @@
-"""The reader's routes: parse, call, translate."""
+"""The reader's routes: read the request, ask the ledger, write the answer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 HISTORY_LIMIT = 300
 """The most entries of one fingerprint in a response.
 
-Lambda takes 6 MB. An S3 key has up to 1,024 bytes, each of which is 7 at most once it is escaped in JSON in
-JSON, and a duplicate holds two keys: 300 of the longest entries are below 5 MB.
+A Lambda response has up to 6 MB. An S3 key has up to 1,024 bytes, and a byte takes up to 7 bytes when it is
+escaped in JSON twice. A duplicate has two keys, so 300 of the longest entries take less than 5 MB.
 """
 
 

@@ -1,1 +1,1 @@
-"""The uploads function: POST /uploads hands out a form that S3 takes one receipt from."""
+"""The upload-forms function answers POST /uploads with a form for uploading one receipt to S3."""

@@ -1,4 +1,4 @@
-"""Upload forms: presigned POSTs that let S3 take exactly one announced receipt."""
+"""Signs upload forms: presigned POSTs, each for exactly one declared receipt."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ if TYPE_CHECKING:
 
 PRESIGNING_CONFIG = Config(
     signature_version="s3v4",
-    # The style "auto" signs for the global endpoint, which redirects outside of us-east-1. With an IP address
-    # as endpoint, as in the embedded AWS, the bucket goes into the path all the same.
+    # The style "auto" would sign for the global endpoint, which redirects outside of us-east-1. If the
+    # endpoint is an IP address, as in the embedded AWS, the bucket is in the path in any case.
     s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
 )
-"""For forms with SigV4 and the bucket's regional endpoint."""
+"""Signs forms with SigV4 for the bucket's regional endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadForm:
-    """A form for an HTTP ``multipart/form-data`` POST to ``url``: all ``fields``, then the file as ``file``.
+    """A form for a ``multipart/form-data`` POST to ``url``: all ``fields``, then the file as ``file``.
 
-    S3 takes it until ``expires_at``, with a file of the announced size and SHA-256, and stores it under
-    ``key``.
+    Until ``expires_at``, S3 accepts a file with the declared size and SHA-256, and stores it under ``key``.
     """
 
     url: str
@@ -42,10 +41,10 @@ class UploadForm:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadForms:
-    """Makes forms for one bucket, under one prefix. Signing is local: it calls no service.
+    """Signs forms for one bucket and the form prefix. Signing is local and calls no service.
 
-    The client's credentials sign, and whoever holds the form acts with their ``s3:PutObject`` and nothing
-    else. A form ends with those credentials where that is before its ``lifetime``.
+    The client's credentials sign, and the form lends their ``s3:PutObject`` to its holder, and nothing else.
+    A form expires after its ``lifetime``, or with those credentials if they expire first.
     """
 
     client: S3Client
@@ -54,7 +53,7 @@ class UploadForms:
     lifetime: timedelta
 
     def form_for(self, request: UploadRequest, *, now: datetime, upload_id: UUID) -> UploadForm:
-        """Make a form with a key of its own: ``<prefix><YYYY>/<MM>/<DD>/<upload id>/<file name>``."""
+        """Sign a form with its own key, ``<prefix><YYYY>/<MM>/<DD>/<upload id>/<file name>``."""
         key = f"{self.prefix}{now:%Y/%m/%d}/{upload_id}/{request.key_part}"
         checksum = {
             "x-amz-checksum-algorithm": "SHA256",
@@ -64,7 +63,7 @@ class UploadForms:
             self.bucket,
             key,
             Fields=dict(checksum),
-            # boto3 adds the conditions on the bucket and the key. S3 refuses a form with any field more.
+            # boto3 adds the conditions for the bucket and the key. S3 refuses a form with other fields.
             Conditions=[
                 ["content-length-range", request.size_bytes, request.size_bytes],
                 *({name: value} for name, value in checksum.items()),

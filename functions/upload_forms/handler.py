@@ -1,7 +1,7 @@
 """The entry point of the upload-forms function in Lambda.
 
-Clients and routes are made on import, once per execution environment: Lambda gives initialisation more CPU
-than a small function has later.
+Clients and routes are made on import, once for each execution environment, because Lambda gives
+initialisation more CPU than a small function has later.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The body of ``POST /uploads``: its members, all checked, all errors reported at once."""
+"""Reads the body of ``POST /uploads``, and reports everything that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ T = TypeVar("T")
 MEMBERS = ("filename", "size_bytes", "fingerprint")
 
 MAX_BODY_CHARACTERS = 16_384
-"""How much of a body is read: four times the longest that can be right, a file name all in escapes.
+"""The longest body that is read: four times the longest valid one, whose file name is all escapes.
 
-It bounds the answer too, which names every member that is wrong: Lambda takes 6 MB.
+The limit also keeps an answer, which names every wrong member, below the 6 MB of a Lambda response.
 """
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_KEY_PART_BYTES = 255
-"""How much of a file name goes into a key, which has 1,024 bytes with the prefix, the date and the UUID."""
+"""How much of a file name is in a key, which has up to 1,024 bytes with the prefix, date and UUID."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UploadRequest:
-    """A receipt that somebody wants to upload. ``key_part`` is its file name, made safe."""
+    """A receipt that a caller wants to upload. ``key_part`` is its file name, made safe."""
 
     key_part: str
     size_bytes: int
@@ -49,10 +49,10 @@ class UploadRequest:
 def parse_upload_request(
     *, content_type: str | None, body: str | None, is_base64: bool, max_bytes: int
 ) -> UploadRequest:
-    """Read the body of a request, or raise a `ProblemError` that names every member at fault.
+    """Read the body of a request, or raise a `ProblemError` that names every wrong member.
 
-    415 unless the content type is JSON; 400 for a body that is no JSON object, or has wrong members; 413 for
-    one that is too long, and where nothing but the size of the receipt is wrong and over ``max_bytes``.
+    The status is 415 unless the content type is JSON. It is 400 if the body isn't a JSON object or has wrong
+    members. It is 413 if the body is too long, or if the only thing wrong is a size over ``max_bytes``.
     """
     _require_json(content_type)
     _require_brevity(body)
@@ -66,7 +66,7 @@ def parse_upload_request(
     ]
 
     def parsed(name: str, parse: Callable[[object], T]) -> T | None:
-        """Return a member's value, or ``None`` with an error noted."""
+        """Return a member's value. If it is wrong, note an error and return ``None``."""
         try:
             return parse(members.get(name))
         except ValueError as allowed:
@@ -89,13 +89,13 @@ def parse_upload_request(
 
 
 def safe_key_part(filename: str) -> str:
-    """Turn a file name into the last part of an object key; "" where nothing is left of it.
+    """Turn a file name into the last part of an object key, which is "" if nothing of the name is left.
 
-    Folders are cut off, in the way of Unix and of Windows. Letters, marks and digits of any script stay, in
-    Unicode normal form C, and so do ``-``, ``_`` and inner dots; all else becomes ``_``. So a key needs no
-    quoting in a shell or a URL's path beyond percent-encoding, holds no ``${filename}`` for S3 to fill in,
-    and has no part ``..``. A name that is too long keeps its end, where the extension is. The key is for
-    people: the media type is always taken from the bytes.
+    Folders are cut off, both those of Unix and of Windows. Letters, marks and digits of any script stay, in
+    Unicode normal form C, and so do ``-``, ``_`` and inner dots. Anything else becomes ``_``. Therefore a key
+    needs no quotes in a shell, and only percent-encoding in a URL's path. It has no ``${filename}`` that S3
+    would replace, and no part ``..``. A name that is too long keeps its end, with the extension. The name
+    only helps people: the bytes decide the media type.
     """
     name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2]).strip(". ")
     safe = "".join(char if char in "-_." or unicodedata.category(char)[0] in "LMN" else "_" for char in name)
@@ -133,9 +133,9 @@ def _require_brevity(body: str | None) -> None:
 
 
 def _json_object(body: str | None, *, is_base64: bool) -> dict[str, object]:
-    """Return the members of the body, which has to be one JSON object (RFC 8259) with each member once."""
+    """Return the members of the body, which has to be a JSON object (RFC 8259) with each member once."""
     try:
-        # HTTP APIs encode a body in base64 unless its content type says that it is text.
+        # An HTTP API encodes a body in base64 unless the content type says that it is text.
         text = base64.b64decode(body or "", validate=True).decode() if is_base64 else body or ""
         members = json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The route of the upload-forms function: parse, call, translate."""
+"""The route of the upload-forms function: reads the request, signs the form, writes the answer."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def upload_form_routes(
 ) -> Routes:
     """Make the handler of ``POST /uploads``.
 
-    The refusal of what was accepted already saves an upload; it is no lock. Two callers who ask at the same
-    time both get a form, and the ledger then records the second upload as a duplicate.
+    A receipt that was already accepted is refused, to save an upload. This isn't a lock: two callers may get
+    a form for the same receipt at the same time. The ledger then records the second upload as a duplicate.
     """
 
     def request_form(request: Request) -> Response:
