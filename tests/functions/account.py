@@ -1,4 +1,4 @@
-"""An AWS account with a bucket, a ledger and the three functions, and all that they say and ask of AWS."""
+"""An AWS account with a bucket, a ledger and the three functions, whose calls and output a test can see."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LedgerTable:
 
 @dataclass(kw_only=True)
 class Clock:
-    """The processor's clock, which can be put ahead."""
+    """The processor's clock, which a test can set ahead."""
 
     ahead: timedelta = timedelta()
 
@@ -61,7 +61,7 @@ class Clock:
 
 
 class Calls:
-    """The functions' calls to AWS, in order, which can be made to fail before or after AWS has them."""
+    """The functions' calls to AWS, in order. A test can make them fail, before or after they take effect."""
 
     def __init__(self) -> None:
         self.clients: list[str] = []
@@ -71,7 +71,7 @@ class Calls:
         self.fail_after: Callable[[str], Exception | None] = lambda _: None
 
     def watched(self, make_client: Callable[..., Any]) -> Callable[..., Any]:
-        """The same maker of clients, of whose calls none goes unnoticed."""
+        """Wrap a function that makes clients, so that no call goes unnoticed."""
 
         def make_watched_client(service: str, **options: Any) -> Any:
             self.clients.append(service)
@@ -99,7 +99,7 @@ class Calls:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What people and AWS do with the functions. A function is loaded when it is first used."""
+    """Does what people and AWS do with the functions. A function is imported when it is first used."""
 
     s3: S3Client
     table: LedgerTable
@@ -151,13 +151,13 @@ class Account:
         return self.ask("upload_forms", http_event("POST", "/uploads", body=body, **event))
 
     def ask(self, function: str, event: dict[str, Any]) -> Answer:
-        """Let a function answer a request, and check what holds for every answer to any request."""
+        """Let a function answer a request, and check what is true of every answer."""
         response = self.handler(function)(event, context())
         assert len(json.dumps(response).encode()) < LAMBDA_RESPONSE_BYTES
         return sent(response)
 
     def output(self) -> str:
-        """What the functions wrote since somebody looked last."""
+        """What the functions have written since the last call."""
         return "".join(self.capsys.readouterr())
 
     def log(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""AWS for the function tests: moto in this process, made-up credentials, and no way out to a network."""
+"""AWS for the function tests: moto in this process, invented credentials, and no network."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 REGION: Final = "eu-central-1"
 
 SERVICE_MODELS = create_loader()
-"""botocore's descriptions of the services, read once for all sessions: reading them is what takes long."""
+"""botocore's descriptions of the services. Reading them takes long, so all sessions share them."""
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's real credentials or profile are in reach, and a connection that gets past moto is refused."""
+    """No real credentials or profiles can be used, and a connection that gets past moto is refused."""
 
     def refuse(_: socket.socket, address: object) -> NoReturn:
         raise AssertionError(f"a function test tried to connect to {address!r}")
@@ -59,7 +59,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     put_item, lock = Table.put_item, threading.Lock()
 
     def put_item_atomically(*args: Any, **kwargs: Any) -> Any:
-        # DynamoDB checks a condition and writes in one step; moto in two, between which threads can come.
+        # DynamoDB checks a condition and writes in one step. In moto, another thread can come in between.
         with lock:
             return put_item(*args, **kwargs)
 

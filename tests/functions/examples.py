@@ -1,4 +1,4 @@
-"""What the function tests upload and record, and what S3, SQS and Lambda tell the functions about it."""
+"""Uploads, entries and stored objects for the tests, and what SQS and Lambda give to the functions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def upload(key: str = "lunch.png", version_id: str = "v1", uploaded_at: datetime
 
 
 def entry(key: str, recorded_at: datetime, outcome: Outcome = Outcome.ACCEPTED, **changes: Any) -> Entry:
-    """An entry; those of different keys are of different object versions and fingerprints."""
+    """An entry. With another key, it has another object version and another fingerprint."""
     made = upload(key, uploaded_at=recorded_at)
     plain = Entry(
         outcome=outcome,
@@ -53,7 +53,7 @@ def entry(key: str, recorded_at: datetime, outcome: Outcome = Outcome.ACCEPTED, 
 
 @dataclass(kw_only=True)
 class Stored:
-    """An object in storage. Its pieces can be made up while they are read, and are counted."""
+    """An object in storage. Its pieces are counted, and can be generated while they are read."""
 
     pieces: Iterable[bytes]
     size_bytes: int
@@ -83,7 +83,7 @@ def sqs_batch(*bodies: str, receive_count: int = 1) -> dict[str, Any]:
 
 
 def failed(response: object) -> list[str]:
-    """The messages that a response gives back, sorted."""
+    """The messages that have to come back, according to a response, sorted."""
     assert isinstance(response, dict)
     return sorted(failure["itemIdentifier"] for failure in response["batchItemFailures"])
 
@@ -98,7 +98,7 @@ def context(remaining_ms: int = 60_000) -> LambdaContext:
 
 
 def entry_point(function: str) -> Callable[..., Any]:
-    """The entry point of a function in a new execution environment: its handler, imported anew."""
+    """The handler of a function, imported again, as in a new execution environment."""
     name = f"functions.{function}.handler"
     sys.modules.pop(name, None)
     handle: Callable[..., Any] = importlib.import_module(name).handle

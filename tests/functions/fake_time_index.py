@@ -1,4 +1,4 @@
-"""The time index in memory, which counts what is read of it."""
+"""A time index in memory that keeps every read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def newest_first(entries: Iterable[Entry]) -> list[Entry]:
 
 
 class FakeTimeIndex:
-    """Does what DynamoDB does with the query of an index: the limit counts before the filter."""
+    """Answers like a query of the index in DynamoDB, where the limit applies before the filter."""
 
     def __init__(self, shards: int, entries: Iterable[Entry] = ()) -> None:
         self.shards = shards
@@ -58,6 +58,6 @@ class FakeTimeIndex:
         examined = inside[::-1][: read.limit]
         return IndexPage(
             entries=[entry for _, entry in examined if read.outcome in (None, entry.outcome)],
-            # Like DynamoDB, it doesn't look whether anything follows the last item that the limit allowed.
+            # Like DynamoDB, it doesn't look for anything behind the last item that the limit allows.
             last_examined=examined[-1][0] if len(examined) == read.limit else None,
         )

@@ -1,4 +1,4 @@
-"""HTTP API requests as Lambda gets them (payload format 2.0), and answers as clients get them."""
+"""HTTP API requests as functions get them (payload format 2.0), and answers as clients get them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def http_event(
     headers: Mapping[str, str] | None = None,
     is_base64: bool = False,
 ) -> dict[str, Any]:
-    """Build the event of a request; ``path`` and ``query`` are as they stand in the URL.
+    """Make the event of a request. ``path`` and ``query`` are as in the URL.
 
-    API Gateway finds the route: ``/receipts/`` and one more part of a path is the one with a parameter.
+    API Gateway chooses the route. ``/receipts/`` with another part is the route with a parameter.
     """
     resource, _, fingerprint = unquote(path).removeprefix("/").partition("/")
     route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
@@ -82,12 +82,12 @@ def http_event(
 
 
 def sent(response: Mapping[str, Any]) -> Answer:
-    """Read a function's response, and check what holds for every answer to any request."""
+    """Read a function's response, and check what is true of every answer."""
     status, text = response["statusCode"], response["body"]
     assert isinstance(status, int)
     assert not response.get("cookies")
     assert response["isBase64Encoded"] is False
-    # ASCII without control characters: nothing that was sent can steer whatever shows the answer.
+    # ASCII without control characters, so nothing in a request can control a terminal that shows the answer.
     for shown in (*response["headers"], *response["headers"].values(), text):
         assert isinstance(shown, str)
         assert shown.isascii()

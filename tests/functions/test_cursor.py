@@ -26,7 +26,7 @@ PLACES = pytest.mark.parametrize("place", [ENTRY_PLACE, TIME_PLACE])
 @pytest.mark.parametrize(
     "filters", [ALL, Filters(outcome=Outcome.ACCEPTED), Filters(since=NOON, until=NOON + timedelta(hours=1))]
 )
-def test_place_survives_the_way_through_a_cursor(place: str, filters: Filters) -> None:
+def test_a_cursor_gives_its_place_back(place: str, filters: Filters) -> None:
     cursor = encode_cursor(place, filters)
 
     assert decode_cursor(cursor, filters) == place

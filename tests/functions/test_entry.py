@@ -61,6 +61,6 @@ def test_a_time_with_another_offset_is_read_as_utc() -> None:
         "0001-01-01T00:00:00+01:00",
     ],
 )
-def test_what_is_no_time_with_an_offset_is_refused(text: str) -> None:
+def test_anything_but_a_time_with_an_offset_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_time(text)

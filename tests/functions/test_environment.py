@@ -56,7 +56,7 @@ def test_it_is_read_from_the_variables(environment: Environment) -> None:
 
 
 @EACH
-def test_all_that_is_missing_is_named_at_once(environment: Environment) -> None:
+def test_everything_that_is_missing_is_named_at_once(environment: Environment) -> None:
     with pytest.raises(EnvironmentVariablesError) as refused:
         read_environment(environment, {})
 
@@ -81,7 +81,7 @@ def test_a_wrong_number_is_named_with_its_value(environment: Environment, name: 
 
 
 @pytest.mark.parametrize("listed", ["image/png,image/jpg", " , "])
-def test_types_that_no_receipt_has_and_lists_of_none_are_refused(listed: str) -> None:
+def test_types_that_no_receipt_has_and_empty_lists_are_refused(listed: str) -> None:
     said = f"^ACCEPTED_TYPES is '{listed.strip()}', but must be a list of these, .*: application/pdf, "
     with pytest.raises(EnvironmentVariablesError, match=said):
         read_environment(ProcessorEnvironment, {**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})

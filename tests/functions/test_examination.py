@@ -60,7 +60,7 @@ def test_a_known_sha256_that_differs_from_the_bytes_is_damaged() -> None:
         examine(stored(PNG, sha256=sha256(JPEG)), RULES)
 
 
-def test_a_known_sha256_that_fits_is_no_obstacle() -> None:
+def test_a_known_sha256_that_matches_the_bytes_is_accepted() -> None:
     assert examine(stored(PNG, sha256=sha256(PNG)), RULES).fingerprint == sha256(PNG)
 
 

@@ -62,7 +62,7 @@ def passing(entries: Sequence[Entry], filters: Filters) -> list[Entry]:
     )
 
 
-# Few different moments, so that many entries share one, and months with a boundary, with and without entries.
+# Few different times, so that many entries share one; also the ends of months, and a month without entries.
 MOMENTS = [
     FIRST,
     datetime(2026, 11, 30, 23, 59, 59, 999999, tzinfo=UTC),
@@ -85,7 +85,7 @@ def ledgers(draw: st.DrawFn) -> list[Entry]:
 
 
 def in_turns(runs: Sequence[tuple[int, int, Outcome]], shards: int) -> list[Entry]:
-    """Make entries a second apart, newest first: so many in one shard, then so many in the next."""
+    """Make entries a second apart, newest first: a number in one shard, then a number in the next."""
     numbers = itertools.count()
     made: list[Entry] = []
     for shard, length, outcome in runs:
@@ -160,7 +160,7 @@ class TestWalk:
         assert page.next_place is not None
 
     @given(entries=ledgers(), limits=st.lists(st.integers(1, 7), min_size=1), shards=st.integers(1, 5))
-    def test_page_size_may_change_on_the_way(
+    def test_page_size_may_change_between_pages(
         self, entries: list[Entry], limits: list[int], shards: int
     ) -> None:
         index = FakeTimeIndex(shards, entries)
@@ -171,7 +171,7 @@ class TestWalk:
         assert entries_of(pages) == newest_first(entries)
 
     @given(entries=ledgers(), limit=st.integers(1, 5))
-    def test_entries_recorded_meanwhile_are_before_the_first_page(
+    def test_entries_recorded_meanwhile_belong_before_the_first_page(
         self, entries: list[Entry], limit: int
     ) -> None:
         index = FakeTimeIndex(3, entries)
@@ -216,7 +216,7 @@ class TestBounds:
             Filters(since=datetime(9999, 12, 31, tzinfo=UTC)),
         ],
     )
-    def test_times_outside_the_ledger_read_nothing(self, filters: Filters) -> None:
+    def test_nothing_is_read_for_times_outside_the_ledger(self, filters: Filters) -> None:
         index = FakeTimeIndex(4, [entry("receipt", NOW)])
 
         assert listed(index, filters=filters) == Page(entries=[], next_place=None)
@@ -244,7 +244,7 @@ def spread(count: int, every: timedelta = timedelta(seconds=1)) -> list[Entry]:
 
 
 class TestCost:
-    """A page costs what it shows, whatever the ledger holds."""
+    """The cost of a page depends on what it shows, and not on the size of the ledger."""
 
     @pytest.mark.parametrize("limit", [1, 50, 200])
     def test_page_of_a_large_ledger_costs_no_more_than_of_a_small_one(self, limit: int) -> None:
@@ -279,7 +279,7 @@ class TestCost:
         assert len(index.rounds[0]) == shards
         assert all([read.partition for read in made] == ["2027-03#2"] for made in index.rounds[1:])
 
-    def test_rare_outcome_is_searched_in_growing_steps_to_the_budget(self) -> None:
+    def test_rare_outcome_is_searched_in_growing_steps_until_the_budget_ends(self) -> None:
         shards = 4
         index = FakeTimeIndex(shards, spread(9_000))
 
@@ -292,7 +292,7 @@ class TestCost:
         assert limits == sorted(limits)
         assert max(limits) == LARGEST_READ
 
-    def test_empty_months_are_passed_within_the_budget(self) -> None:
+    def test_empty_months_are_skipped_within_the_budget(self) -> None:
         old = entry("receipt", FIRST)
         index = FakeTimeIndex(4, [old])
 
@@ -342,7 +342,7 @@ class TestInDynamoDB:
 
     def test_fake_index_does_what_dynamodb_does(self, index: Any, entries: list[Entry]) -> None:
         fake = FakeTimeIndex(self.SHARDS, entries)
-        # No partition has exactly as many: DynamoDB would give a last key then, and moto gives none.
+        # No partition has exactly that many. If one did, DynamoDB would give a last key, and moto gives none.
         for limit, outcome in itertools.product([1, 3, 250], [None, Outcome.REJECTED, Outcome.DUPLICATE]):
             reads = [
                 IndexRead(

@@ -33,11 +33,11 @@ def line(capsys: pytest.CaptureFixture[str]) -> Callable[[], dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def no_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None has begun, and one that a test begins ends with it."""
+    """No invocation has begun before a test, and none outlasts it."""
     monkeypatch.setattr(log._formatter, "aws_request_id", None)
 
 
-def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Callable[[], Any]) -> None:
+def test_a_line_has_time_level_message_invocation_and_extra_fields(line: Callable[[], Any]) -> None:
     before = datetime.now(UTC)
     begin_invocation(ID)
     logger.warning("message %s failed", 7, extra={"message_id": "m7", "reason": None})
@@ -55,7 +55,7 @@ def test_a_line_has_time_level_message_invocation_and_what_was_given(line: Calla
     }
 
 
-def test_a_line_of_no_invocation_has_no_id(line: Callable[[], Any]) -> None:
+def test_a_line_outside_of_an_invocation_has_no_id(line: Callable[[], Any]) -> None:
     logger.info("the function is being loaded")
 
     assert set(line()) == {"timestamp", "level", "message"}
@@ -87,7 +87,7 @@ def test_any_value_is_written_in_ascii(capsys: pytest.CaptureFixture[str], value
     assert "value" in json.loads(out)
 
 
-def test_nothing_fails_for_its_log(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_cannot_be_written_fails_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     record = logging.makeLogRecord({"msg": "too few %s %s", "args": (1,)})
 
     StdoutHandler().handle(record)
@@ -98,7 +98,7 @@ def test_nothing_fails_for_its_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_handler_at_the_root_does_not_write_every_line_again(line: Callable[[], Any]) -> None:
-    """Lambda's runtime has one there."""
+    """Lambda's runtime has a handler there."""
     at_the_root = io.StringIO()
     handler = logging.StreamHandler(at_the_root)
     logging.getLogger().addHandler(handler)

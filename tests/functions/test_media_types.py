@@ -66,5 +66,5 @@ def test_a_file_too_short_for_its_signature_is_not_recognised(head: bytes) -> No
     assert recognise(head) is None
 
 
-def test_compatible_brands_are_looked_for_in_the_file_type_box_only() -> None:
+def test_compatible_brands_are_only_read_from_the_file_type_box() -> None:
     assert recognise(iso_media(b"mif1", b"miaf") + b"heic" * 20) is None

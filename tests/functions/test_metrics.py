@@ -76,20 +76,20 @@ class TestLines:
         assert [name for name in OUTCOMES.values() if name in line] == [f"Receipts{outcome.title()}"]
 
     @pytest.mark.parametrize("reason", Reason)
-    def test_every_reason_has_a_metric_beside_that_of_the_outcome(self, reason: Reason) -> None:
+    def test_every_reason_has_a_metric_as_well_as_the_outcome(self, reason: Reason) -> None:
         line = self.line(entry(outcome=Outcome.REJECTED, reason=reason))
 
         assert line["ReceiptsRejected"] == line[REASONS[reason]] == 1
         assert len([name for name in REASONS.values() if name in line]) == 1
 
-    def test_a_size_that_is_not_known_has_no_value(self) -> None:
+    def test_an_unknown_size_has_no_value(self) -> None:
         assert self.line(entry(size_bytes=None), entry(size_bytes=0))[BYTES] == [0]
 
     def test_seconds_are_never_negative_even_if_the_clock_of_s3_is_ahead(self) -> None:
         assert self.line(entry(recorded_at=UPLOAD.uploaded_at - timedelta(seconds=2)))[SECONDS] == [0.0]
 
     @pytest.mark.parametrize("count", [100, 101, 1000])
-    def test_a_large_batch_is_counted_whole_in_lines_that_cloudwatch_accepts(self, count: int) -> None:
+    def test_a_large_batch_is_counted_completely_in_lines_that_cloudwatch_accepts(self, count: int) -> None:
         lines = self.lines(*[entry(size_bytes=n) for n in range(count)])
 
         for line in lines:

@@ -1,4 +1,4 @@
-"""What botocore makes of S3's answers: no moto here, but answers as S3 sends them, byte for byte."""
+"""Reading objects, with botocore and with answers like those of S3, byte for byte."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def crc32(data: bytes) -> dict[str, str]:
 
 
 def composite(algorithm: str) -> dict[str, str]:
-    """The checksum of a multipart upload: of its parts' checksums, and how many there were."""
+    """The checksum of a multipart upload, which covers its parts' checksums and ends in their number."""
     digest = hashlib.sha256(b"the digests of the parts").digest()
     return {f"x-amz-checksum-{algorithm}": f"{b64(digest)}-2", "x-amz-checksum-type": "COMPOSITE"}
 
 
 class Wire:
-    """S3 at the other end of the line: gives every request the same answer, and keeps what was asked."""
+    """S3 at the other end of the line. Gives every request the same answer, and keeps both."""
 
     def __init__(self) -> None:
         self.answer = Answer(body=DATA)
@@ -95,7 +95,7 @@ def client() -> Iterator[S3Client]:
 @pytest.fixture
 def wire(client: S3Client) -> Wire:
     wire = Wire()
-    # botocore takes a handler's return value for the answer, of which its type stubs don't know.
+    # botocore uses what a handler returns as the answer, which its type stubs don't say.
     client.meta.events.register("before-send.s3.GetObject", cast("Callable[..., None]", wire))
     return wire
 
@@ -167,7 +167,7 @@ def test_bytes_that_do_not_fit_their_checksum_are_an_error(objects: S3Objects, w
 
 
 @pytest.mark.parametrize("unnamed", [set(), {"x-amz-checksum-type"}])
-def test_a_sha256_is_compared_once_with_the_fingerprint(
+def test_only_the_fingerprint_is_compared_with_a_sha256(
     unnamed: set[str], objects: S3Objects, wire: Wire
 ) -> None:
     checksum = {name: value for name, value in sha256(b"other bytes").items() if name not in unnamed}

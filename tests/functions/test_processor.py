@@ -1,4 +1,4 @@
-"""The processor's handler on moto: every row of what can arrive, from the event to the ledger."""
+"""The processor on moto: everything that can arrive, from the event to the ledger."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMED_OUT = ReadTimeoutError(endpoint_url="https://aws")
 
 
 def events(account: Account, count: int) -> list[str]:
-    """Upload so many receipts, and return the message about each."""
+    """Upload a number of receipts, and return a message about each."""
     return [s3_event(account.put(f"{number}.png", PNG + bytes([number]))) for number in range(count)]
 
 
@@ -40,7 +40,7 @@ class TestWhatArrives:
         assert account.process(GARBAGE, s3_event(good)) == ["m0"]
         assert account.outcomes() == {"lunch.png": ACCEPTED}
 
-    def test_a_receipt_is_accepted_with_all_that_is_known_of_it(self, account: Account) -> None:
+    def test_a_receipt_is_accepted_with_everything_known_about_it(self, account: Account) -> None:
         made = account.put("lunch.png", PNG)
 
         assert account.process(s3_event(made)) == []
@@ -129,9 +129,7 @@ class TestOneEntryPerObjectVersion:
         assert account.process(s3_event(*many)) == []
         assert account.outcomes() == {f"{number}.png": ACCEPTED for number in range(5)}
 
-    def test_one_bad_record_fails_its_message_and_the_others_of_it_are_recorded(
-        self, account: Account
-    ) -> None:
+    def test_a_bad_record_fails_its_message_but_the_other_records_get_entries(self, account: Account) -> None:
         gone, good = account.put("gone.png", PDF), account.put("good.png", PNG)
         account.delete(gone)
 
@@ -142,7 +140,7 @@ class TestOneEntryPerObjectVersion:
         assert account.outcomes() == {"good.png": ACCEPTED, "gone.png": REJECTED}
         assert len(account.entries()) == 2
 
-    def test_two_versions_of_one_key_are_read_each_by_its_own_version(self, account: Account) -> None:
+    def test_two_versions_of_one_key_are_not_mixed_up(self, account: Account) -> None:
         old, new = account.put("lunch.png", PNG), account.put("lunch.png", PDF)
 
         assert account.process(s3_event(new), s3_event(old)) == []
@@ -250,7 +248,7 @@ class TestConcurrency:
     def test_as_many_messages_as_there_are_workers_are_processed_at_the_same_time(
         self, account: Account
     ) -> None:
-        all_are_reading = threading.Barrier(MAX_WORKERS, timeout=30)
+        all_are_reading = threading.Barrier(MAX_WORKERS, timeout=300)
 
         def meet(name: str, _: dict[str, Any]) -> None:
             if name == "GetObject":
@@ -296,7 +294,7 @@ class TestOddEvents:
         with pytest.raises(UnreadableBatchError):
             account.handler("processor")(event, context())
 
-    def test_one_message_that_could_not_be_named_keeps_the_whole_batch(self, account: Account) -> None:
+    def test_one_message_without_an_id_brings_back_the_whole_batch(self, account: Account) -> None:
         batch = sqs_batch(s3_event(account.put("lunch.png", PNG)), GARBAGE)
         del batch["Records"][1]["messageId"]
 
@@ -305,7 +303,7 @@ class TestOddEvents:
         assert account.entries() == []
 
     @pytest.mark.parametrize("name", ["LEDGER_TABLE", "SERVICE_NAME", "STACK_NAME"])
-    def test_wrong_environment_variables_keep_the_whole_batch(
+    def test_wrong_environment_variables_bring_back_the_whole_batch(
         self, name: str, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv(name)
@@ -315,7 +313,7 @@ class TestOddEvents:
 
 
 class TestLog:
-    def test_a_receipt_is_one_line_with_these_fields_and_nothing_of_its_uploader(
+    def test_a_receipt_is_one_line_with_these_fields_and_nothing_about_its_uploader(
         self, account: Account
     ) -> None:
         made = account.put("lunch.png", PNG)

@@ -79,7 +79,9 @@ class TestListing:
 
         assert keys == [f"receipt-{number}" for number in range(119, -1, -1)]
 
-    def test_outcome_filters_and_goes_on_with_its_cursor(self, get: Callable[..., Answer]) -> None:
+    def test_a_cursor_continues_with_the_filter_that_it_was_made_with(
+        self, get: Callable[..., Answer]
+    ) -> None:
         first = get(outcome="REJECTED", limit=30).body
         second = get(outcome="REJECTED", limit=30, cursor=first["next_cursor"]).body
 
@@ -98,7 +100,7 @@ class TestListing:
     @pytest.mark.parametrize(
         "time", ["2027-01-01T00:00:00Z", "2027-01-01t01:30:00.5+01:30", "9999-12-31T23:59:59Z"]
     )
-    def test_rfc_3339_times_are_taken(self, get: Callable[..., Answer], time: str) -> None:
+    def test_rfc_3339_times_are_accepted(self, get: Callable[..., Answer], time: str) -> None:
         assert get(**{"from": "0001-01-01T00:00:00Z", "to": time}).status == 200
 
 
@@ -184,7 +186,7 @@ class TestBadQuery:
             answer.body["errors"]
         )
 
-    def test_cursor_beside_wrong_filters_is_not_blamed(self, get: Callable[..., Answer]) -> None:
+    def test_a_cursor_is_not_blamed_for_wrong_filters(self, get: Callable[..., Answer]) -> None:
         cursor = get(limit=1, outcome="ACCEPTED").body["next_cursor"]
 
         assert get(limit=1, outcome="accepted", cursor=cursor).refused_fields == ["outcome"]
@@ -273,7 +275,7 @@ class TestFailures:
             ConnectTimeoutError(endpoint_url="https://dynamodb"),
         ],
     )
-    def test_passing_trouble_asks_to_come_again(self, error: Exception) -> None:
+    def test_temporary_trouble_asks_the_caller_to_try_again(self, error: Exception) -> None:
         answer = self.failing(error)
 
         assert answer.status == 503
@@ -289,7 +291,7 @@ class TestFailures:
             RecursionError(),
         ],
     )
-    def test_error_of_our_own_tells_nothing_but_its_request(
+    def test_an_internal_error_reveals_nothing_but_its_request_id(
         self, error: Exception, capsys: pytest.CaptureFixture[str]
     ) -> None:
         answer = self.failing(error)

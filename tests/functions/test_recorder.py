@@ -40,7 +40,7 @@ class MemoryObjects:
 
 @dataclass
 class MemoryLedger:
-    """A ledger that takes every entry as it comes, and finds the last one of an object version."""
+    """A ledger that takes every entry, and finds the first one of an object version."""
 
     entries: list[Entry] = field(default_factory=list)
     searched: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -158,7 +158,7 @@ def test_an_object_that_has_been_missing_for_long_is_rejected(
 
 
 @pytest.mark.parametrize("noticed_before", [None, SETTLED])
-def test_a_missing_object_that_has_its_entry_already_gets_no_other(
+def test_a_missing_object_that_already_has_an_entry_gets_no_other(
     noticed_before: timedelta | None, recorder: Recorder, ledger: MemoryLedger
 ) -> None:
     ledger.entries.append(entry(PNG))
@@ -176,7 +176,7 @@ def test_a_missing_object_that_has_its_entry_already_gets_no_other(
     [(PNG, 5_999, 6_000), (PNG, 24_999, 25_000), (None, 24_999, 25_000)],
     ids=["while reading", "before recording", "while searching the ledger"],
 )
-def test_what_was_begun_is_given_up_when_the_time_is_over(
+def test_work_in_progress_is_given_up_when_time_runs_out(
     data: bytes | None,
     left_ms: int,
     needed_ms: int,
@@ -193,7 +193,7 @@ def test_what_was_begun_is_given_up_when_the_time_is_over(
     assert ledger.entries == []
 
 
-def test_what_was_begun_goes_on_while_a_call_still_fits_in(
+def test_work_in_progress_continues_if_there_is_time_for_a_call(
     recorder: Recorder, objects: MemoryObjects
 ) -> None:
     objects.held[UPLOAD.version] = PNG

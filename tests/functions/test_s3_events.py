@@ -43,7 +43,7 @@ def owner_of(record: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
     return reduce(dict.__getitem__, parents, record), name
 
 
-def test_an_event_tells_object_version_time_and_uploader() -> None:
+def test_an_event_says_object_version_time_and_uploader() -> None:
     assert parse_body(s3_event(ONE)) == [ONE]
 
 
@@ -86,7 +86,7 @@ def test_an_object_without_version_id_is_the_null_version(record: dict[str, Any]
     assert parsed.version.version_id == "null"
 
 
-def test_who_uploaded_may_be_unknown() -> None:
+def test_the_uploader_may_be_unknown() -> None:
     record = without("userIdentity")
     del record["requestParameters"]["sourceIPAddress"]
 
@@ -135,7 +135,7 @@ def test_the_test_event_of_s3_has_no_uploads() -> None:
         ('{"Records": ["x"]}', r"Records\[0\] is 'x'"),
     ],
 )
-def test_a_body_that_is_no_s3_event_is_refused(text: str, field: str) -> None:
+def test_a_body_that_is_not_an_s3_event_is_refused(text: str, field: str) -> None:
     with pytest.raises(UnreadableMessageError, match=field):
         parse_body(text)
 
@@ -187,7 +187,7 @@ def test_a_wrong_field_is_named_with_its_value(path: str, value: object) -> None
 @pytest.mark.parametrize("path", [*FIELDS, "s3.object.versionId", *UPLOADER_FIELDS])
 @pytest.mark.parametrize("value", ["\ud800", "half \ud83e", ["\ud800"]], ids=ascii)
 def test_half_a_character_is_refused_wherever_it_counts(path: str, value: object) -> None:
-    """JSON can hold half of a surrogate pair, which has no UTF-8 and so no place in S3 or in the ledger."""
+    """JSON can contain half of a surrogate pair, which can't be encoded in UTF-8 for S3 or the ledger."""
     with pytest.raises(UnreadableMessageError, match=rf"^Records\[0\]\.{path} is "):
         parse_body(body(changed(path, value)))
 

@@ -50,19 +50,19 @@ def test_duplicates_and_rejections_have_a_place_per_object_version(entry: Entry,
     assert _table_key(entry) == ("a" * 64, sort_key)
 
 
-def test_what_was_not_read_has_a_partition_of_its_own() -> None:
+def test_an_upload_that_was_not_read_has_its_own_partition() -> None:
     object_id = MISSING.upload.version.object_id
 
     assert _table_key(MISSING) == (f"unread#{object_id}", f"REJECTED#{object_id}")
 
 
-def test_the_month_in_the_index_is_that_of_recording() -> None:
+def test_the_month_in_the_index_is_when_the_entry_was_recorded() -> None:
     item = schema.to_item(replace(ACCEPTED, recorded_at=datetime(2026, 12, 1, tzinfo=UTC)), shards=1)
 
     assert item[schema.MONTH_SHARD]["S"] == "2026-12#0"
 
 
-def test_every_shard_gets_its_part_of_the_objects() -> None:
+def test_objects_are_spread_over_every_shard() -> None:
     versions = [ObjectVersion(bucket="b", key=f"{number}.png", version_id="v") for number in range(400)]
 
     shards = [schema.shard_of(version, 4) for version in versions]
@@ -87,7 +87,7 @@ def _table_key(entry: Entry) -> tuple[str, str]:
 
 
 def _size(value: object) -> int:
-    """Bytes of an item as DynamoDB counts them: names, values, 3 for a map and 1 for each of its members."""
+    """The size of an item as DynamoDB counts it: names, values, 3 for a map and 1 for each of its members."""
     if isinstance(value, str):
         return len(value.encode())
     assert isinstance(value, dict)

@@ -109,10 +109,10 @@ class TestRecord:
         assert again.entry == duplicate
         assert count(ledger_table) == 2
 
-    def test_of_the_same_bytes_recorded_at_once_one_is_accepted_and_the_others_are_its_duplicates(
+    def test_when_the_same_bytes_are_recorded_at_once_one_is_accepted_and_the_rest_are_duplicates(
         self, store: LedgerStore, lookup: LedgerLookup
     ) -> None:
-        together = threading.Barrier(RACERS, timeout=30)
+        together = threading.Barrier(RACERS, timeout=300)
 
         def record(number: int) -> Entry:
             together.wait()
@@ -146,7 +146,7 @@ class TestRecord:
         assert {entry.upload.version.key for entry in entries} == {"a.txt", "b.txt"}
         assert len(lookup.history(FINGERPRINT, limit=1000).rejections) == 2
 
-    def test_a_rejection_does_not_stand_in_the_way_of_a_receipt(self, store: LedgerStore) -> None:
+    def test_a_rejection_does_not_prevent_a_receipt(self, store: LedgerStore) -> None:
         store.record(rejected())
 
         assert store.record(accepted()).entry.outcome is Outcome.ACCEPTED
@@ -157,7 +157,7 @@ class TestRecord:
 
 
 class TestRequests:
-    """What is asked of DynamoDB, counted at the client."""
+    """Requests to DynamoDB, counted at the client."""
 
     @pytest.fixture
     def requests(self, ledger_table: LedgerTable) -> list[str]:
@@ -184,7 +184,7 @@ class TestRequests:
 class TestFailures:
     @pytest.fixture
     def client(self, aws: boto3.Session) -> Iterator[DynamoDBClient]:
-        """A client of its own, so that what is done to its requests ends with the test."""
+        """Another client, so that what a test does to its requests ends with the test."""
         no_retry = Config(retries={"total_max_attempts": 1})
         with contextlib.closing(aws.client("dynamodb", config=no_retry)) as client:
             yield client
@@ -199,7 +199,7 @@ class TestFailures:
             "ValidationException",
         ],
     )
-    def test_only_the_failed_condition_means_known_already(
+    def test_only_a_failed_condition_means_that_there_is_an_entry(
         self, code: str, client: DynamoDBClient, ledger_table: LedgerTable
     ) -> None:
         def refuse(**_: Any) -> tuple[Any, dict[str, Any]]:
@@ -212,7 +212,7 @@ class TestFailures:
             LedgerStore(client, ledger_table.name, SHARDS).record(accepted())
         assert count(ledger_table) == 0
 
-    def test_a_put_whose_answer_was_lost_leaves_one_entry_when_it_comes_again(
+    def test_a_put_whose_answer_was_lost_leaves_one_entry_when_it_is_repeated(
         self, client: DynamoDBClient, ledger_table: LedgerTable
     ) -> None:
         def lose_answer(**_: Any) -> None:
@@ -242,7 +242,7 @@ class TestFind:
         assert [entry.outcome for entry in entries] == ["ACCEPTED", "DUPLICATE", "REJECTED", "REJECTED"]
         assert [self.find(store, each) for each in uploads] == entries
 
-    def test_another_object_version_is_not_taken_for_it(self, store: LedgerStore) -> None:
+    def test_another_object_version_is_not_found_instead(self, store: LedgerStore) -> None:
         for other in accepted(version_id="v2"), accepted("other.png"), accepted("lunch.PNG"):
             store.record(other)
 
@@ -310,7 +310,7 @@ class TestFind:
         later = LedgerStore(ledger_table.client, ledger_table.name, raised)
         assert [self.find(later, each) for each in entries] == entries
 
-    def test_the_own_shard_is_asked_first_and_every_one_of_a_month_once(
+    def test_the_own_shard_is_read_first_and_every_shard_of_a_month_once(
         self, store: LedgerStore, ledger_table: LedgerTable
     ) -> None:
         asked: list[str] = []
@@ -342,7 +342,7 @@ class TestNoteMissing:
         assert store.note_missing(version, later) == RECORDED_AT
         assert store.note_missing(accepted(version_id="v2").upload.version, later) == later
 
-    def test_a_note_is_no_entry(self, store: LedgerStore) -> None:
+    def test_a_note_is_not_an_entry(self, store: LedgerStore) -> None:
         version = accepted().upload.version
         store.note_missing(version, RECORDED_AT)
 
@@ -357,7 +357,7 @@ class TestHistory:
         assert history.is_empty
         assert not history.truncated
 
-    def test_a_history_holds_all_kinds_of_entries_newest_first(
+    def test_a_history_has_all_kinds_of_entries_newest_first(
         self, store: LedgerStore, lookup: LedgerLookup
     ) -> None:
         store.record(accepted("first.png"))

@@ -192,7 +192,7 @@ class TestBody:
         assert answer.status == 400
         assert answer.body["type"] == "/problems/malformed-body"
 
-    def test_body_longer_than_any_right_one_is_not_read(self, post: Callable[..., Answer]) -> None:
+    def test_body_longer_than_any_valid_one_is_not_read(self, post: Callable[..., Answer]) -> None:
         longest = post(json.dumps({**BODY, "filename": "🧾" * 255}).ljust(MAX_BODY_CHARACTERS))
         longer = post(json.dumps(BODY).ljust(MAX_BODY_CHARACTERS + 1))
 
@@ -263,7 +263,7 @@ class TestMembers:
             "fingerprint": "abc",
         }
 
-    def test_largest_receipt_is_taken_and_one_byte_more_is_not(self, post: Callable[..., Answer]) -> None:
+    def test_largest_receipt_is_accepted_and_one_byte_more_is_not(self, post: Callable[..., Answer]) -> None:
         largest = post({**BODY, "size_bytes": MAX_BYTES})
         larger = post({**BODY, "size_bytes": MAX_BYTES + 1})
 

@@ -1,4 +1,4 @@
-"""The functions on a moto account of their own."""
+"""The functions on moto, as in the tests of the functions."""
 
 from tests.functions.conftest import account, aws, ledger_table, offline
 

@@ -90,11 +90,11 @@ class Claim:
 
 
 class UnreadableClaimError(Exception):
-    """A marker that can't be written down: says where it is, and what is wrong with it."""
+    """A marker is wrong. Says where it is, and what is wrong with it."""
 
 
 def read_claims(tests: Path = TESTS) -> list[Claim]:
-    """Return the claims of all tests, in the order of files and lines; raise UnreadableClaimError."""
+    """Return the claims of all tests, in the order of files and lines, or raise UnreadableClaimError."""
     return [claim for path in sorted(tests.rglob("test_*.py")) for claim in _claims_of(path, tests.parent)]
 
 
@@ -125,7 +125,7 @@ def _table(claims: Sequence[Claim]) -> str:
 
 
 def _with_tests(claims: Sequence[Claim]) -> Iterator[tuple[Claim, str]]:
-    """Put claims that are the same together, and give each the links to its tests."""
+    """Group equal claims, and give each the links to its tests."""
     texts = list(dict.fromkeys((claim.control, claim.text) for claim in claims))
     ordered = sorted(claims, key=lambda claim: texts.index((claim.control, claim.text)))
     for _, same in groupby(ordered, key=lambda claim: (claim.control, claim.text)):

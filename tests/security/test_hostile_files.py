@@ -35,7 +35,7 @@ MEBIBYTE = 1024 * 1024
 RULES = Rules(accepted_types=frozenset({"image/png", "application/pdf"}), max_bytes=100 * MEBIBYTE)
 
 SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18" + bytes(4)
-"""Zstandard's, RFC 8878, section 3.1.2: an empty one, after which another may follow."""
+"""An empty one of Zstandard (RFC 8878, section 3.1.2). Another may follow it."""
 
 FTYP = b"\xff\xff\xff\xffftyp"
 SIGNATURES = [
@@ -57,7 +57,7 @@ CONNECT = socket.socket.connect
 @pytest.mark.claim(
     "only the leading bytes of a file decide its type, whatever follows", section="Hostile input"
 )
-def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: bytes, size: int) -> None:
+def test_only_the_leading_bytes_of_any_file_decide_its_type(start: bytes, size: int) -> None:
     repeated = (start * (size // max(len(start), 1) + 1))[:size]
     for data in (start, repeated, start + repeated):
         media_type = recognise(data)
@@ -70,20 +70,20 @@ def test_any_file_has_one_known_type_or_none_and_only_its_head_tells(start: byte
 @pytest.mark.claim("recognising the type of a larger file takes no longer", section="Hostile input")
 def test_recognising_the_type_of_a_larger_file_takes_no_longer(unit: bytes) -> None:
     head = unit * (2 * HEAD_BYTES // len(unit))
-    recognise(head)  # whatever is done once only
+    recognise(head)  # does what is only done once
 
     assert calls_to_recognise(head * 100) == calls_to_recognise(head) < 20_000
 
 
 def calls_to_recognise(data: bytes) -> int:
-    """Count the calls, of Python and C functions, that it takes to look for a type."""
+    """Count the calls of Python and C functions that it takes to recognise a type."""
     count = 0
 
     def profile(_frame: object, event: str, _argument: object) -> None:
         nonlocal count
         count += event in {"call", "c_call"}
 
-    gc.disable()  # or what it calls would count
+    gc.disable()  # or its calls would count
     sys.setprofile(profile)
     try:
         recognise(data)
@@ -105,7 +105,7 @@ def test_a_file_of_frames_in_frames_is_judged_in_the_processor(account: Account)
 
 @contextmanager
 def peak_below(bytes_: int) -> Iterator[None]:
-    """Hold that no more memory than this is taken at a time."""
+    """Check that no more memory is used at any time."""
     tracemalloc.start()
     try:
         yield
@@ -155,7 +155,7 @@ def test_a_compressed_upload_is_read_as_it_is_stored_and_never_unpacked(
 
 @contextmanager
 def storage_with(data: bytes, headers: dict[str, str]) -> Iterator[str]:
-    """Serve one object on a loopback port, whatever is asked for; gives the endpoint's URL."""
+    """Serve one object on a loopback port, whatever the request, and yield the endpoint's URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,7 +1,7 @@
 """Keys and file names that try to be something else: a path, a command, a picture, another name.
 
-S3 takes nearly any UTF-8 as a key. The ledger and the API's JSON keep a key exactly as it is; the terminal
-shows it without obeying it; and the key of a form is made of the harmless parts of a file's name.
+S3 accepts almost any UTF-8 as a key. The ledger and the API's JSON keep a key exactly as it is. The terminal
+shows it, but isn't controlled by it. The key of a form has only the harmless characters of a file's name.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HOSTILE_KEYS = [
     *('{"a": "b"}', '"', "'; DROP TABLE", "<script>", "[red]x[/red]", ":smile:", "[link=file:///x]y", "-rf"),
     *("x" * MAX_KEY_BYTES, "é" * 512, "\x01" * MAX_KEY_BYTES, "🧾" * 256, "\ufffe\uffff", "\u0300" * 100),
 ]
-"""Half surrogates are missing: they have no UTF-8, and S3 has no such key."""
+"""Half surrogates are missing, since a key of S3 is UTF-8, in which they can't be encoded."""
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=400).filter(
     lambda key: len(key.encode()) <= MAX_KEY_BYTES
@@ -108,7 +108,7 @@ def test_keys_that_look_alike_stay_apart(account: Account) -> None:
 
 
 def entry_with(text: str) -> dict[str, Any]:
-    """An entry of the API with a text wherever one of its members can hold what somebody else chose."""
+    """An entry of the API, with a text in every member whose value somebody else can choose."""
     version = {"bucket": "uploads", "key": text, "version_id": text}
     return {
         "outcome": "DUPLICATE",
@@ -124,7 +124,7 @@ def entry_with(text: str) -> dict[str, Any]:
 
 
 def shown_on(kind: str, text: str) -> str:
-    """Show a text in every way the terminal module has, with lines between them, and return what came out."""
+    """Show a text in every way that the terminal module has, and return what it wrote."""
     stream = io.StringIO()
     plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
     width = {"wide": 200, "narrow": 60, "pipe": 80}[kind]
@@ -148,7 +148,7 @@ def shown_on(kind: str, text: str) -> str:
 @pytest.mark.claim(
     "the command line shows any text, and no text can control the terminal", section="Hostile input"
 )
-def test_terminal_shows_any_text_and_obeys_none(kind: str, text: str) -> None:
+def test_any_text_is_shown_and_no_text_controls_the_terminal(kind: str, text: str) -> None:
     shown = COLOUR.sub("", shown_on(kind, text)) if kind != "pipe" else shown_on(kind, text)
 
     for character in shown.replace("\n", ""):
@@ -162,15 +162,15 @@ def test_a_key_adds_no_line_to_a_pipe(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", HOSTILE_KEYS, ids=lambda key: ascii(key)[:20])
-def test_what_a_key_brings_along_is_not_a_colour(key: str) -> None:
-    """The colours on a terminal are those of the outcomes, whatever stands in a cell."""
+def test_a_key_adds_no_colour_to_a_terminal(key: str) -> None:
+    """Whatever is in a cell, the only colours on a terminal are those of the outcomes."""
     assert set(COLOUR.findall(shown_on("wide", key))) <= set(COLOUR.findall(shown_on("wide", "lunch.png")))
 
 
 @given(KEYS | st.text(st.characters(), max_size=40))
 @example("\x7f\x80\x9b\u2028")
 @pytest.mark.claim("JSON for a terminal is printable ASCII with the same content", section="Hostile input")
-def test_json_for_a_terminal_is_printable_ascii_and_says_the_same(text: str) -> None:
+def test_json_for_a_terminal_is_printable_ascii_with_the_same_content(text: str) -> None:
     stream = io.StringIO()
     console = Console(file=stream)
     Terminal(out=console, err=console).json({"key": text})

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LONGEST_LOG_LINE = 8_000
 HUGE_NUMBER, HUGE_DIGITS = "the number", "9" * 5_000
-"""A number over Python's limit can't be dumped, so it is put in for a text that stands for it."""
+"""A number over Python's limit can't be dumped, so a text stands for it until then."""
 
 ALMOST_ANY_TEXT = st.text(st.characters(), max_size=40)  # half surrogates and NUL included
 SCALARS = st.one_of(
@@ -73,7 +73,7 @@ UPLOADED_AT = datetime.now(UTC).replace(microsecond=0)
 
 
 class Uploaded:
-    """What was uploaded, and is still in the bucket: the ground on which entries are true or not."""
+    """What was uploaded, and what of it is still in the bucket. Entries have to agree with it."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -104,7 +104,7 @@ def dumped(event: object) -> str:
 
 @st.composite
 def s3_records(draw: st.DrawFn, made: list[Upload]) -> object:
-    """A record about one of some uploads, sound or with a field or two replaced or left out."""
+    """A record about one of the uploads. Up to two of its fields are replaced or left out."""
     record: dict[str, Any] = copy.deepcopy(s3_record(draw(st.sampled_from(made))))
     for _ in range(draw(st.integers(0, 2))):
         *parents, name = draw(st.sampled_from(PATHS))
@@ -122,7 +122,7 @@ def s3_records(draw: st.DrawFn, made: list[Upload]) -> object:
 
 @st.composite
 def bodies(draw: st.DrawFn, made: list[Upload]) -> str:
-    """A message body: an event of S3 with something done to it, or nothing of the kind."""
+    """A message body: an event of S3, intact or damaged, or something else."""
     records = st.lists(s3_records(made), min_size=1, max_size=4)
     match draw(st.integers(0, 9)):
         case 0:
@@ -151,7 +151,7 @@ def bodies(draw: st.DrawFn, made: list[Upload]) -> str:
 
 
 class Told:
-    """What a body tells of, read without the code under test."""
+    """What a body says, read without the code under test."""
 
     def __init__(self, body: str) -> None:
         self.records: list[dict[str, Any]] = []
@@ -194,7 +194,7 @@ class Told:
 
 
 def why_untrue(entry: Entry, uploaded: Uploaded, told: list[Upload]) -> str | None:
-    """Say what an entry claims that is not so; ``None`` where all of it is true."""
+    """Say what is wrong with an entry, or ``None`` if nothing is."""
     version = entry.upload.version
     if entry.upload not in told:
         return "no message told of this upload"
@@ -244,7 +244,7 @@ def uploaded(account: Account) -> Uploaded:
     "stack trace, whatever is in the batch",
     section="Hostile input",
 )
-def test_whatever_a_batch_holds_what_is_acknowledged_has_a_true_entry(
+def test_every_acknowledged_upload_has_a_correct_entry_whatever_is_in_the_batch(
     uploaded: Uploaded, data: st.DataObject
 ) -> None:
     account = uploaded.account
@@ -262,7 +262,7 @@ def test_whatever_a_batch_holds_what_is_acknowledged_has_a_true_entry(
 
 
 def deliver(batch: list[str], uploaded: Uploaded, *, receive_count: int) -> list[Entry]:
-    """Let the processor have a batch whose last message is good, check all that holds, return the ledger."""
+    """Deliver a batch whose last message is good, check what is always true, and return the ledger."""
     came_back = uploaded.account.process(*batch, receive_count=receive_count)
 
     entries = uploaded.account.entries()
@@ -314,9 +314,7 @@ def test_a_body_is_read_or_refused_in_one_short_sentence(body: str) -> None:
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"])
 @pytest.mark.claim("an upload is recorded whatever time its event claims", section="Hostile input")
-def test_a_missing_object_from_the_ends_of_time_is_recorded_like_any_other(
-    uploaded: Uploaded, time: str
-) -> None:
+def test_an_upload_is_recorded_whatever_time_its_event_claims(uploaded: Uploaded, time: str) -> None:
     record = s3_record(uploaded.made[0])
     record["s3"]["object"]["versionId"] = "no-such-version"
     record["eventTime"] = time

@@ -1,7 +1,7 @@
 """The API's functions against requests that our clients would never send.
 
-Whatever is in a request: the answer is well-formed and small enough for Lambda, an error is a problem with a
-status below 500, and the work behind it has a bound. `Account.ask` checks each answer.
+Whatever is in a request, the answer is well-formed and small enough for Lambda, an error is a problem with a
+status below 500, and the work for it is bounded. `Account.ask` checks each answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_QUERIES = {
 }
 FINGERPRINT = "ab" * 32
 REQUEST_LINE = 10_240
-"""Amazon API Gateway Developer Guide, "Quotas for HTTP APIs": request line and headers together, in bytes."""
+"""The most bytes of the request line and headers (API Gateway Developer Guide, "Quotas for HTTP APIs")."""
 BODY = {"filename": "lunch.png", "size_bytes": 1234, "fingerprint": FINGERPRINT}
 
 any_settings = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,7 +56,7 @@ TIMES = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat
 
 @st.composite
 def cursors(draw: st.DrawFn) -> str:
-    """A cursor: made up, damaged, or with a true checksum over a place that was never given out."""
+    """A cursor: random, damaged, or with the right checksum of a place that no answer has named."""
     place = draw(
         st.sampled_from(
             [
@@ -87,7 +87,7 @@ def cursors(draw: st.DrawFn) -> str:
 
 @st.composite
 def queries(draw: st.DrawFn) -> str:
-    """A query string, as it stands in a URL."""
+    """A query string, as in a URL."""
     if draw(st.integers(0, 3)) == 0:
         return draw(URL_TEXT)
     names = st.sampled_from(["outcome", "from", "to", "limit", "cursor"]) | ODD_TEXT
@@ -104,7 +104,7 @@ FINGERPRINTS = st.one_of(
     st.just("a" * 8_000),
 )
 PATHS = st.just("/receipts") | FINGERPRINTS.map(lambda text: f"/receipts/{quote(text, safe='')}")
-"""What API Gateway gives to the reader; it answers every other path and method itself."""
+"""What API Gateway passes on to the reader. It answers other paths and methods itself."""
 HEADERS = st.dictionaries(
     st.sampled_from(
         ["content-type", "accept", "cookie", "host", "x-forwarded-for", "authorization", "origin"]
@@ -123,7 +123,7 @@ VALUES = st.recursive(
 
 @st.composite
 def request_bodies(draw: st.DrawFn) -> str | None:
-    """The body of a request: a sound one with something done to it, or nothing of the kind."""
+    """The body of a request: a valid one, intact or damaged, or something else."""
     match draw(st.integers(0, 5)):
         case 0:
             return draw(st.none() | st.text(st.characters()))
@@ -146,7 +146,7 @@ def request_bodies(draw: st.DrawFn) -> str | None:
 
 @pytest.fixture
 def filled(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """An account whose ledger has a few entries, and many months without any before them."""
+    """An account whose ledger has a few entries, and before them many empty months."""
     monkeypatch.setattr(schema, "FIRST_MONTH", "2000-01")
     now = datetime.now(UTC)
     for number in range(12):
@@ -155,7 +155,7 @@ def filled(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 
 def ask_bounded(account: Account, function: str, event: dict[str, Any]) -> None:
-    """Let a function answer, and check its answer, the work that it takes and what it logs."""
+    """Let a function answer, and check the answer, the work for it, and that nothing is logged."""
     account.calls.made.clear()
     response = account.ask(function, event)
 
@@ -204,7 +204,7 @@ def test_listing_answers_any_odd_value_of_any_parameter(filled: Account) -> None
     ],
 )
 @pytest.mark.claim("an invented cursor is refused, even with the right checksum", section="Hostile input")
-def test_a_cursor_to_no_place_is_refused_though_its_checksum_is_right(account: Account, place: str) -> None:
+def test_an_invented_cursor_is_refused_even_with_the_right_checksum(account: Account, place: str) -> None:
     response = account.get("/receipts", f"cursor={encode_cursor(place, Filters())}")
 
     assert response.status == 400
@@ -221,8 +221,12 @@ def test_a_cursor_to_no_place_is_refused_though_its_checksum_is_right(account: A
     is_base64=st.booleans(),
     is_really_base64=st.booleans(),
 )
-@pytest.mark.claim("the upload-forms function answers any request in the same way", section="Hostile input")
-def test_uploads_answers_any_request(
+@pytest.mark.claim(
+    "the upload-forms function answers any request with less than 6 MB, never with a 5xx, and errors as problem "
+    "documents",
+    section="Hostile input",
+)
+def test_upload_forms_answers_any_request(
     filled: Account,
     headers: dict[str, str],
     body: str | None,

@@ -44,7 +44,7 @@ SECRET = re.compile(
     )
 )
 EXAMPLES = ("AKIAIOSFODNN7EXAMPLE",)
-"""From the documentation of AWS, made to be shown."""
+"""From the documentation of AWS, so it isn't a secret."""
 
 
 def secrets_in(text: str) -> list[str]:
@@ -65,7 +65,7 @@ PLANTED = [
     "eyJ" + "a" * 20 + ".eyJ" + "b" * 20 + ".c",
     "postgres://user:" + "hunter2@db/x",
 ]
-"""In pieces, or this file would hold what it looks for."""
+"""In pieces, or these tests would find this file."""
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted[:12])
@@ -98,7 +98,7 @@ class TestNothingSecretIsDeployed:
 
 
 def secretive(named: Mapping[str, object]) -> list[str]:
-    """Return the names that say that their value is secret, or whose value looks like it."""
+    """Return the names that suggest a secret, or whose value looks like one."""
     return [name for name, value in named.items() if SECRET_NAME.search(name) or secrets_in(str(value))]
 
 
@@ -115,7 +115,7 @@ GOOD = json.dumps({"filename": "lunch.png", "size_bytes": 1, "fingerprint": "ab"
 
 
 class TestNothingSecretIsTold:
-    """Neither in a log line nor in an error: no content, no key, no uploader, no caller, no credentials."""
+    """No log line and no error has a receipt's content or key, its uploader, a caller, or credentials."""
 
     @pytest.fixture(autouse=True)
     def session_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,8 @@ class TestNothingSecretIsTold:
         assert self.told(output) == []
 
     @pytest.mark.claim(
-        "the logs and the answers of the API have none of that, either", section="Supply chain"
+        "the API's logs and answers have nothing about a receipt's content, credentials, tokens or callers",
+        section="Supply chain",
     )
     def test_api_on_good_and_bad_requests(self, account: Account) -> None:
         queries, names = ("", "limit=0", "a=b&cursor=x"), ("ab" * 32, "x", "x/y")
@@ -256,11 +257,11 @@ class TestNothingSecretIsKept:
         r"|\.(pem|key|p12|pfx|jks|keystore|kdbx|tfstate|pyc)$|(^|/)(__pycache__|\.venv|\.local|\.build)/"
     )
 
-    def test_no_file_of_the_repository_is_of_a_kind_that_holds_keys(self) -> None:
+    def test_no_file_of_the_repository_has_a_name_that_is_used_for_keys(self) -> None:
         assert [name for name in repository_files() if self.UNWANTED_NAMES.search(name)] == []
 
     @pytest.mark.claim("no file of the repository has anything that looks like a key", section="Supply chain")
-    def test_no_file_of_the_repository_holds_what_looks_like_a_key(self) -> None:
+    def test_no_file_of_the_repository_has_anything_that_looks_like_a_key(self) -> None:
         texts = ((name, (REPOSITORY / name).read_bytes().decode("latin-1")) for name in repository_files())
 
         assert {name: found for name, text in texts if (found := secrets_in(text))} == {}
@@ -282,7 +283,7 @@ class TestNothingSecretIsKept:
 
 
 def repository_files() -> list[str]:
-    """Return the files that are in git, or would be with the next ``git add``; skip where there is no git."""
+    """Return the files that are in git, or that ``git add`` would add. Skip if there is no git."""
     git = shutil.which("git")
     if git is None or not (REPOSITORY / ".git").exists():
         pytest.skip("not in a git checkout")

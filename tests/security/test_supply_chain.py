@@ -1,4 +1,4 @@
-"""What is shipped, and what it tells: nothing that is not listed, and nothing that is secret."""
+"""Nothing gets into a function that isn't one of its modules or of the listed packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GRAPHS = ["dev", "prod", "local", "jwt", "two of each"]
 
 
 class TestPinnedAndHashed:
-    """Every package is named with its one version and the hashes of its files, and comes from PyPI alone."""
+    """Every package has one version and the hashes of its files, and only comes from PyPI."""
 
     LISTS = ("requirements.txt", "requirements-dev.txt", "functions/requirements.txt")
 
@@ -68,15 +68,15 @@ class TestPinnedAndHashed:
     @pytest.mark.claim(
         "the functions are tested with the same versions that are deployed", section="Supply chain"
     )
-    def test_functions_run_in_the_tests_with_the_versions_of_their_layer(self) -> None:
+    def test_functions_are_tested_with_the_versions_of_their_layer(self) -> None:
         pins = pins_of("functions/requirements.txt")
 
         assert {name: importlib.metadata.version(name) for name in pins} == {
             name: pin.version for name, pin in pins.items()
         }
 
-    def test_layer_list_has_all_that_its_packages_need(self) -> None:
-        """The layer is installed with ``--no-deps``: what is not listed would not be there."""
+    def test_layer_list_has_everything_that_its_packages_need(self) -> None:
+        """The layer is installed with ``--no-deps``, so anything that isn't listed would be missing."""
         pins = pins_of("functions/requirements.txt")
         needed = {
             canonical(re.split(r"[^A-Za-z0-9._-]", requirement)[0])
@@ -104,7 +104,7 @@ def pins_of(name: str) -> dict[str, Pin]:
 
 
 def parse_pins(text: str) -> dict[str, Pin]:
-    """Read a list of requirements; AssertionError about a line that is anything but a hashed pin."""
+    """Read a list of requirements. A line that is anything but a hashed pin is an AssertionError."""
     pins: dict[str, Pin] = {}
     for line in re.sub(r" *\\\n +", " ", text).splitlines():
         match = PIN.fullmatch(line)
@@ -119,7 +119,7 @@ def canonical(name: str) -> str:
 
 
 class TestFunctionArchives:
-    """An archive has the modules that a handler runs, and nothing that only lay beside them."""
+    """An archive has the modules that a handler runs, and no other files from their folders."""
 
     UNWANTED = (
         *("reader/.env", "reader/credentials", "reader/credentials.json", "reader/private.pem", ".env"),
@@ -133,7 +133,7 @@ class TestFunctionArchives:
     @pytest.mark.claim(
         "an archive holds the modules that its function imports, and nothing else", section="Supply chain"
     )
-    def test_archive_has_all_that_its_handler_imports_and_only_modules_that_some_handler_does(
+    def test_archive_has_everything_that_its_handler_imports_and_nothing_that_no_handler_imports(
         self, name: str
     ) -> None:
         functions = graph_of(name).of_type(FUNCTION)
@@ -151,7 +151,7 @@ class TestFunctionArchives:
     @pytest.mark.claim(
         "caches, tests, credentials and copies don't get into an archive", section="Supply chain"
     )
-    def test_what_is_no_module_of_a_function_is_left_out(self, unwanted: str, copied: Path) -> None:
+    def test_anything_but_a_module_of_a_function_is_left_out(self, unwanted: str, copied: Path) -> None:
         before = source_files(["reader", "api", "ledger"], root=copied)
         planted = copied / unwanted
         planted.parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +184,7 @@ def handler_file(function: Mapping[str, Any]) -> Path:
 
 
 def imported_from(handler: Path) -> set[str]:
-    """Return the files under ``functions/`` that a handler imports, directly or not, with its own."""
+    """Return the handler's file and those under ``functions/`` that it imports, directly or not."""
     root = handler.parents[2]
     seen: set[Path] = set()
     todo = [handler]
@@ -215,13 +215,13 @@ def _imports(path: Path, root: Path) -> Iterator[Path]:
 
 
 class TestLayer:
-    """The layer has the files of the listed packages, byte for byte as their wheels have them."""
+    """The layer has the files of the listed packages, byte for byte as in their wheels."""
 
     @pytest.mark.parametrize("name", GRAPHS)
     @pytest.mark.claim(
         "every file of the layer comes from a listed package, byte for byte", section="Supply chain"
     )
-    def test_every_file_is_of_a_listed_package(self, name: str) -> None:
+    def test_every_file_comes_from_a_listed_package(self, name: str) -> None:
         for layer in graph_of(name).of_type(LAYER):
             assert foreign_files(Path(layer.inputs["code"].path)) == []
 
@@ -242,7 +242,7 @@ class TestLayer:
 
 
 def foreign_files(archive: Path) -> list[str]:
-    """Return the files of a layer that are not, with these bytes, in the listed packages."""
+    """Return the files of a layer that aren't in the listed packages with the same bytes."""
     hashes = {
         f"python/{file.as_posix()}": file.hash.value
         for name in pins_of("functions/requirements.txt")
@@ -254,12 +254,12 @@ def foreign_files(archive: Path) -> list[str]:
 
 
 def wheel_hash(data: bytes) -> str:
-    """Hash as a wheel's RECORD does (binary distribution format, "Signed wheel files")."""
+    """Hash like a wheel's RECORD (binary distribution format, "Signed wheel files")."""
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
 def repacked_with(name: str, content: str, folder: Path) -> Path:
-    """Build the program's layer anew after somebody put a file into its folder."""
+    """Build the program's layer again, with another file in its folder."""
     unpacked, archive = folder / "unpacked", folder / "layer.zip"
     with zipfile.ZipFile(graph_of("dev").only(LAYER).inputs["code"].path) as layer:
         layer.extractall(unpacked)

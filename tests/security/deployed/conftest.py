@@ -13,7 +13,7 @@ ORIGIN = "https://receipts.example.com"
 AUDIENCE = "bill-e"
 FORMER_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000"
 WATCHED = "receipts/"
-"""Where uploads are receipts; beside it, a test can hand them to the processor itself."""
+"""The upload prefix. About uploads elsewhere, a test can tell the processor itself."""
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def offline() -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[DeployedStack]:
-    """The program as its callers sign for it, with the options that give its roles the most to do."""
+    """The program with signatures, and with the settings that give its roles the most permissions."""
     options = {
         "bill-e:allowedOrigins": [ORIGIN],
         "bill-e:encryption": "customer-key",
@@ -36,7 +36,7 @@ def stack() -> Iterator[DeployedStack]:
 
 @pytest.fixture(scope="session")
 def neighbour(stack: DeployedStack) -> DeployedStack:
-    """Another stack in the same account, without CORS; the caller is not one of its own."""
+    """Another stack in the same account, without CORS. The caller isn't one of its callers."""
     outputs = deploy(stack.administrator, config=CONFIG)
     return replace(stack, outputs=outputs)
 
@@ -49,7 +49,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="session")
 def token_stack(issuer: Issuer) -> Iterator[DeployedStack]:
-    """The program as its callers show tokens of the issuer."""
+    """The program with tokens of the issuer."""
     options = {
         "bill-e:apiAuth": "jwt",
         "bill-e:jwtIssuer": issuer.url,

@@ -1,4 +1,4 @@
-"""A token issuer on this machine: OpenID Connect discovery, its public key, and tokens of any make."""
+"""A token issuer on this machine: OpenID Connect discovery, a public key, and tokens of any kind."""
 
 from __future__ import annotations
 

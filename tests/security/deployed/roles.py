@@ -1,4 +1,4 @@
-"""The functions of a deployed stack and their roles: what they are granted, and sessions under them."""
+"""The roles of a deployed stack's functions: their grants, and sessions under them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FUNCTIONS = ("processor", "reader", "upload_forms")
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One action on one resource, as a role's policy allows it under a statement's `condition`."""
+    """One action on one resource that a role's policy allows, under a statement's `condition`."""
 
     action: str
     resource: str
@@ -29,7 +29,7 @@ class Grant:
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """The role of a function. `configuration` is the function's, as Lambda tells it."""
+    """The role of a function. `configuration` is the function's, from Lambda."""
 
     aws: Aws
     configuration: Mapping[str, Any]
@@ -64,7 +64,7 @@ class Role:
 
     @property
     def grants(self) -> list[Grant]:
-        """All that its policy allows, taken apart."""
+        """Everything that its policy allows, one by one."""
         return [
             Grant(
                 action=action,
@@ -78,7 +78,7 @@ class Role:
 
     @contextlib.contextmanager
     def holding_only(self, grants: Sequence[Grant]) -> Iterator[None]:
-        """Let the role do no more than this for a while."""
+        """Replace the policy of the role for a while."""
         before = self.policy
         self._put({"Version": "2012-10-17", "Statement": [grant.statement() for grant in grants]})
         try:
@@ -87,7 +87,7 @@ class Role:
             self._put(before)
 
     def session(self) -> Credentials:
-        """A session under the role, as Lambda has one. The root of the emulator may take any role."""
+        """A session under the role, like Lambda's. The emulator's administrator may assume any role."""
         taken = self.aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="test")["Credentials"]
         return Credentials(
             access_key_id=taken["AccessKeyId"],
@@ -102,7 +102,7 @@ class Role:
 
 
 def roles_of(stack: DeployedStack) -> dict[str, Role]:
-    """The roles of a stack's functions by the names of their packages."""
+    """The roles of a stack's functions, by the functions' names."""
     table = stack.outputs["ledger_table"]
     found = {
         configuration["Handler"].split(".")[1]: Role(aws=stack.administrator, configuration=configuration)

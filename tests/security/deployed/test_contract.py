@@ -1,4 +1,4 @@
-"""The deployed API against docs/openapi.json: what it does is what the document says."""
+"""The deployed API does what docs/openapi.json says."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.security.deployed.roles import Grant, roles_of
 
 
 def closed(value: Any) -> Any:
-    """The document with objects that have no members but those that it names."""
+    """The document, in which no object has other members than those that are named."""
     if isinstance(value, list):
         return [closed(item) for item in value]
     if not isinstance(value, dict):
@@ -52,7 +52,7 @@ class Signature:
 
     def __call__(self, prepared: Any) -> Any:
         caller = self.stack.caller
-        # Signature Version 4 knows one spelling of a space.
+        # Signature Version 4 only allows this spelling of a space.
         prepared.url = prepared.url.replace("+", "%20")
         request = AWSRequest(method=prepared.method, url=prepared.url, data=prepared.body)
         key = SigningKey(caller.credentials.access_key_id, caller.credentials.secret_access_key)
@@ -62,7 +62,7 @@ class Signature:
 
 
 def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> Any:
-    """Send a request, and hold the response against the document."""
+    """Send a request, and compare the response with the document."""
     return case.call_and_validate(
         base_url=stack.outputs["api_url"],
         **{
@@ -82,14 +82,14 @@ def send(stack: DeployedStack, case: schemathesis.Case[Any], **changes: Any) -> 
 @API.parametrize()
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 def test_any_request_is_answered_as_documented(stack: DeployedStack, case: schemathesis.Case[Any]) -> None:
-    # The emulator's IAM has no wildcard for a line break, and denies a path that has one.
+    # In the emulator's IAM, no wildcard matches a line break, so a path with one is denied.
     assume(not any("\n" in str(part) for part in (case.path_parameters or {}).values()))
     send(stack, case)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """A stack with an entry of each outcome."""
+    """A stack that has an entry with each outcome."""
 
     stack: DeployedStack
     receipt: Object
@@ -138,7 +138,7 @@ SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
 ]
 
 DESCRIBED = [*CHECKS[1:-1]]
-"""The checks that hold whatever was asked, and also for a failure."""
+"""The checks for any request, and also for failures."""
 
 
 def new_case(operation: tuple[str, str], request: Mapping[str, Any]) -> schemathesis.Case[Any]:
@@ -195,7 +195,7 @@ def test_every_documented_answer_was_seen() -> None:
         for status in operation["responses"]
     }
     seen = {(*operation, status) for operation, status, _ in SITUATIONS}
-    # Refusals and failures, seen above, and what the emulator never gets to: throttling, and a busy AWS.
+    # Refusals and failures, seen above, and what the emulator doesn't do: throttling, and a busy AWS.
     seen |= {(*operation, status) for operation in REFUSALS for status in (401, 403, 500, 429, 503)}
 
     assert documented == seen

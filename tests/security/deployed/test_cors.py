@@ -1,4 +1,4 @@
-"""What browsers let the pages of other sites do with the API and the uploads."""
+"""What pages of other sites may do, in a browser, with the API and the bucket."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SIGNING_HEADERS = [
 
 
 @pytest.fixture(params=["stack", "token_stack"])
-def door(request: pytest.FixtureRequest) -> DeployedStack:
-    """The API with either way in."""
+def either_stack(request: pytest.FixtureRequest) -> DeployedStack:
+    """The program with signatures, and with tokens."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, DeployedStack)
     return found
@@ -47,8 +47,8 @@ def cors_headers(answer: Answer) -> dict[str, str]:
     section="Access to the API",
 )
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_preflight_of_an_allowed_origin_passes(door: DeployedStack, method: str, path: str) -> None:
-    answer = preflight(door, method, path, ORIGIN)
+def test_preflight_of_an_allowed_origin_passes(either_stack: DeployedStack, method: str, path: str) -> None:
+    answer = preflight(either_stack, method, path, ORIGIN)
 
     assert answer.status == 204
     allowed = cors_headers(answer)
@@ -60,8 +60,8 @@ def test_preflight_of_an_allowed_origin_passes(door: DeployedStack, method: str,
 
 @pytest.mark.claim("pages of other origins get no CORS headers", section="Access to the API")
 @pytest.mark.parametrize("origin", FOREIGN)
-def test_preflight_of_another_origin_gets_no_header(door: DeployedStack, origin: str) -> None:
-    assert cors_headers(preflight(door, "GET", "/receipts", origin)) == {}
+def test_preflight_of_another_origin_gets_no_header(either_stack: DeployedStack, origin: str) -> None:
+    assert cors_headers(preflight(either_stack, "GET", "/receipts", origin)) == {}
 
 
 @pytest.mark.parametrize(("origin", "header"), [(ORIGIN, ORIGIN), *((origin, None) for origin in FOREIGN)])
@@ -76,8 +76,8 @@ def test_answer_names_an_allowed_origin_only(stack: DeployedStack, origin: str, 
     "after the preflight, the request itself still needs its authorization",
     section="Access to the API",
 )
-def test_origin_does_not_stand_in_for_authorization(door: DeployedStack) -> None:
-    answer = door.send("GET", f"{door.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
+def test_allowed_origin_still_needs_authorization(either_stack: DeployedStack) -> None:
+    answer = either_stack.send("GET", f"{either_stack.outputs['api_url']}/receipts", {"Origin": ORIGIN}, None)
 
     assert answer.status in {401, 403}
 

@@ -1,4 +1,4 @@
-"""What a form that the API signed can be used for, beyond `tests/local/test_uploads.py`."""
+"""What a form can be used for, in addition to `tests/local/test_uploads.py`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def versions(stack: DeployedStack, key: str) -> list[str]:
 
 
 def sent(stack: DeployedStack, form: Form) -> bytes:
-    """Send a form with its file, and return that."""
+    """Get a form and send it with its file. Return the file, and update the form."""
     content = png()
     form.update(new_form(stack, content))
     assert stack.post_form(form, content).status == 204
@@ -49,7 +49,7 @@ def sent(stack: DeployedStack, form: Form) -> bytes:
     section="Access to the API",
 )
 def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
-    """The emulator holds S3's forms to their conditions, but doesn't hash the file, as S3 does."""
+    """The emulator checks the conditions of a form, but doesn't hash the file, as S3 does."""
     content = png()
     form = new_form(stack, content)
 
@@ -66,7 +66,7 @@ def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
     "an entry has the fingerprint of the bytes that were stored, whatever was declared",
     section="Access to the API",
 )
-def test_entry_tells_what_was_stored_and_not_what_was_announced(stack: DeployedStack) -> None:
+def test_entry_says_what_was_stored_and_not_what_was_declared(stack: DeployedStack) -> None:
     announced, content = png(), png()
     form = new_form(stack, announced)
 
@@ -82,7 +82,7 @@ def policy_of(form: Form) -> dict[str, Any]:
 
 
 def with_policy(form: Form, **changes: Any) -> Form:
-    """The form with a policy that says something else than was signed."""
+    """The form with another policy than the one that was signed."""
     policy = policy_of(form) | changes
     encoded = base64.b64encode(json.dumps(policy).encode()).decode()
     return {**form, "fields": {**form["fields"], "policy": encoded}}
@@ -116,7 +116,7 @@ CHANGES: dict[str, Callable[[Form], Form]] = {
     section="Access to the API",
 )
 @pytest.mark.parametrize("change", CHANGES)
-def test_form_with_a_change_is_refused_by_s3(stack: DeployedStack, change: str) -> None:
+def test_changed_form_is_refused_by_s3(stack: DeployedStack, change: str) -> None:
     content = png()
     form = new_form(stack, content)
 
@@ -127,7 +127,7 @@ def test_form_with_a_change_is_refused_by_s3(stack: DeployedStack, change: str) 
 @pytest.mark.claim(
     "a form can't overwrite anybody's object, because each form has its own key", section="Access to the API"
 )
-def test_form_cannot_be_sent_to_the_key_of_another(stack: DeployedStack) -> None:
+def test_form_cannot_be_used_for_the_key_of_another_form(stack: DeployedStack) -> None:
     content = png()
     theirs: Form = {}
     kept = sent(stack, theirs)
@@ -176,7 +176,7 @@ def test_form_is_refused_by_another_bucket(stack: DeployedStack, neighbour: Depl
 
 @pytest.fixture
 def role_client(stack: DeployedStack) -> Iterator[S3Client]:
-    """S3 as the upload-forms function signs for it."""
+    """A client with the credentials of the upload-forms function."""
     key, aws = roles_of(stack)["upload_forms"].session(), stack.administrator
     client = boto3.client(
         "s3",
@@ -194,7 +194,7 @@ def role_client(stack: DeployedStack) -> Iterator[S3Client]:
 
 @pytest.mark.claim("S3 refuses a form that has expired", section="Access to the API")
 @pytest.mark.parametrize(("minutes", "status"), [(5, 204), (-5, 403)])
-def test_form_is_taken_until_its_end(
+def test_form_is_accepted_until_it_expires(
     stack: DeployedStack, role_client: S3Client, minutes: int, status: int
 ) -> None:
     assert signed_form_status(stack, role_client, timedelta(minutes=minutes), "uploads/") == status

@@ -1,4 +1,4 @@
-"""Bearer tokens at the API's door, against an issuer of our own."""
+"""Which tokens the API accepts. Their issuer is on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR = 3600
 
 
 def claims(issuer: Issuer, **changes: Any) -> dict[str, Any]:
-    """What a right access token says; a change to None leaves that out."""
+    """The claims of a right access token. A claim that is changed to None is left out."""
     now = int(time.time())
     right = {
         "iss": issuer.url,
@@ -48,16 +48,16 @@ def ask(stack: DeployedStack, method: str, path: str, authorization: str | None)
     "with apiAuth jwt, a token from the issuer with the right audience and scopes is accepted on every route",
     section="Access to the API",
 )
-def test_right_token_opens_every_route(token_stack: DeployedStack, issuer: Issuer) -> None:
+def test_right_token_is_accepted_on_every_route(token_stack: DeployedStack, issuer: Issuer) -> None:
     bearer = f"Bearer {token(issuer)}"
 
     answers = [ask(token_stack, method, path, bearer) for method, path in ROUTES]
 
-    # The last one got as far as the function, which refuses a body that is not announced as JSON.
+    # The last request gets to the function, which refuses a body whose content type isn't JSON.
     assert [answer.status for answer in answers] == [200, 404, 415]
 
 
-def test_token_for_several_audiences_is_good_for_each(token_stack: DeployedStack, issuer: Issuer) -> None:
+def test_token_for_several_audiences_is_valid_for_each(token_stack: DeployedStack, issuer: Issuer) -> None:
     several = token(issuer, aud=["another", AUDIENCE])
 
     assert ask(token_stack, "GET", "/receipts", f"Bearer {several}").status == 200
@@ -87,7 +87,7 @@ UNAUTHENTIC: dict[str, Callable[[Issuer], str]] = {
 
 
 def spliced(issuer: Issuer) -> str:
-    """The signature of one token under the claims of another."""
+    """The claims of one token with the signature of another."""
     header, _, signature = token(issuer, scope=READ).split(".")
     return ".".join([header, token(issuer, sub="somebody else").split(".")[1], signature])
 
@@ -151,7 +151,7 @@ def test_token_without_the_scope_is_refused(
     "with apiAuth jwt, the scope for reading doesn't allow uploads, and the scope for uploads no reading",
     section="Access to the API",
 )
-def test_scope_opens_its_own_routes_only(token_stack: DeployedStack, issuer: Issuer) -> None:
+def test_scope_only_allows_its_own_routes(token_stack: DeployedStack, issuer: Issuer) -> None:
     def statuses(scope: str) -> list[int]:
         bearer = f"Bearer {token(issuer, scope=scope)}"
         return [ask(token_stack, method, path, bearer).status for method, path in ROUTES]

@@ -23,14 +23,14 @@ from tests.security.deployed.roles import FUNCTIONS, Grant, Role, roles_of
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """A stack with one receipt in its ledger, which then was deleted from its bucket."""
+    """A stack with one receipt in its ledger that was then deleted from its bucket."""
 
     stack: DeployedStack
     roles: dict[str, Role]
     deleted: Object
 
     def settled(self, uploaded: Object) -> bool:
-        """Hand an event to the processor, as the queue does; say whether the message is done."""
+        """Deliver an event to the processor, as the queue does. Say whether the message is done."""
         made = upload(uploaded.key, uploaded.version_id)
         made = replace(made, version=replace(made.version, bucket=self.stack.bucket))
         answer = self.stack.administrator.client("lambda").invoke(
@@ -40,7 +40,7 @@ class Situation:
         return failed(json.loads(answer["Payload"].read())) == []
 
     def upload_unwatched(self) -> Object:
-        """Upload where no event tells the processor."""
+        """Upload an object outside of the upload prefix, so that the processor gets no event."""
         key, content = f"unwatched/{uuid.uuid4()}.png", png()
         stored = self.stack.administrator.client("s3").put_object(
             Bucket=self.stack.bucket, Key=key, Body=content
@@ -132,7 +132,7 @@ def encrypts_what_it_uploads(role: Role, grant: Grant) -> bool:
 
 
 def own_actions(role: Role) -> list[str]:
-    """The actions on what the stack keeps."""
+    """The actions on the stack's bucket, ledger and queue."""
     kept = ("dynamodb:", "s3:", "sqs:")
     return [grant.action for grant in role.grants if grant.action.startswith(kept)]
 
@@ -173,7 +173,7 @@ def test_every_grant_is_needed(situation: Situation, name: str) -> None:
                 unnoticed.append(grant)
     assert works(situation, name)
 
-    # A stand-in that is no longer needed is as wrong as a grant.
+    # A stand-in that isn't needed is as wrong as a grant that isn't.
     assert unnoticed == [grant for grant in grants if grant.action in STAND_INS]
     assert [grant for grant in unnoticed if not STAND_INS[grant.action](role, grant)] == []
 
@@ -259,7 +259,7 @@ def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
 
 
 FINGERPRINT = uuid.uuid4().hex * 2
-"""No receipt of other tests on the same stack has it: what is put under it can't be shown as an entry."""
+"""No receipt of other tests on the stack has it, since items under it can't be read as entries."""
 
 KEY = {"fingerprint": {"S": FINGERPRINT}, "entry": {"S": "RECEIPT"}}
 BY_FINGERPRINT: dict[str, Any] = {
@@ -418,7 +418,7 @@ def test_function_can_do_nothing_to_another_stack(
     "no user can assume a function's role, not even an administrator", section="Least privilege"
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_user_cannot_take_a_role(own: Target, name: str) -> None:
+def test_user_cannot_assume_a_role(own: Target, name: str) -> None:
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     user = new_user(own.stack, {"Version": "2012-10-17", "Statement": [everything]})
     administrator = own.stack.emulator.seen_by(user)

@@ -1,4 +1,4 @@
-"""Signed requests at the API's door: what a signature is good for, and until when."""
+"""Which signed requests the API accepts, and until when."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def signed(
     region: str | None = None,
     credentials: Credentials | None = None,
 ) -> dict[str, str]:
-    """The headers of a request, signed by the caller unless said otherwise."""
+    """The headers of a request that is signed, by the caller unless there are other credentials."""
     caller, key = stack.caller, credentials or stack.caller.credentials
     headers = {"Content-Type": "application/json"} if body else {}
     request = AWSRequest(method=method, url=url(stack, path), headers=headers, data=body)
@@ -76,7 +76,7 @@ OTHER_REQUESTS: dict[str, tuple[str, str, str | None]] = {
     "with apiAuth iam, a signature is only valid for its own request", section="Access to the API"
 )
 @pytest.mark.parametrize("other", OTHER_REQUESTS)
-def test_signature_does_not_fit_another_request(stack: DeployedStack, other: str) -> None:
+def test_signature_is_not_valid_for_another_request(stack: DeployedStack, other: str) -> None:
     method, path, body = OTHER_REQUESTS[other]
     headers = signed(stack, "GET", "/receipts?limit=1")
     assert send(stack, "GET", "/receipts?limit=1", headers).status == 200
@@ -84,7 +84,7 @@ def test_signature_does_not_fit_another_request(stack: DeployedStack, other: str
     assert send(stack, method, path, headers, body).status in {403, 404}
 
 
-def test_signature_does_not_fit_another_body(stack: DeployedStack) -> None:
+def test_signature_is_not_valid_for_another_body(stack: DeployedStack) -> None:
     headers = signed(stack, "POST", "/uploads", json.dumps(declared(png())))
 
     assert send(stack, "POST", "/uploads", headers, json.dumps(declared(png()))).status == 403
@@ -156,6 +156,6 @@ def test_caller_of_one_stack_is_refused_by_another(stack: DeployedStack, neighbo
     section="Access to the API",
 )
 @pytest.mark.parametrize("path", ["/", "/uploads/x", "/receipts/a/b", "/health"])
-def test_other_paths_are_not_there(stack: DeployedStack, path: str) -> None:
+def test_other_paths_are_not_found(stack: DeployedStack, path: str) -> None:
     assert send(stack, "GET", path, {}).status in {403, 404}
     assert stack.get(path).status in {403, 404}
