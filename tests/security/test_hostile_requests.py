@@ -222,8 +222,8 @@ def test_an_invented_cursor_is_refused_even_with_the_right_checksum(account: Acc
     is_really_base64=st.booleans(),
 )
 @pytest.mark.claim(
-    "the upload-forms function answers any request with less than 6 MB, never with a 5xx, and errors as problem "
-    "documents",
+    "the upload-forms function answers any request with less than 6 MB, never with a 5xx, and errors as "
+    "problem documents",
     section="Hostile input",
 )
 def test_upload_forms_answers_any_request(
