@@ -1,4 +1,4 @@
-"""The `bill-e` command: uploads receipts to a stack, reads its ledger, and helps to operate it."""
+"""The `bill-e` command: uploads receipts to a stack, reads its ledger, and helps to keep it running."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 def start() -> int:
     """Run the command line and return its exit code.
 
-    Modules are loaded here, since that takes long enough to be interrupted.
+    Modules are imported here, because that takes long enough for somebody to press Ctrl-C.
     """
     try:
         from cli.main import main

@@ -1,4 +1,4 @@
-"""AWS sessions and clients for a stack, whether it is on AWS or on an embedded one."""
+"""AWS sessions and clients for a stack on AWS or on an embedded AWS."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a subcommand is, and the options that several of them take.
 
-A new one is a module in `cli.commands` with a `COMMAND`, and a line in `main.COMMANDS`.
+To add a subcommand, write a module in `cli.commands` with a `COMMAND`, and list it in `main.COMMANDS`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MINUTES_AT_MOST = 366 * 24 * 60
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A subcommand: its help, its options besides those that name the stack, and what it does.
+    """A subcommand: its help, its options besides those that name the stack, and the function that runs it.
 
-    `run` returns the exit code, and raises BillEError for what a user can act on.
+    `run` returns the exit code. It raises BillEError if something fails that the user can act on.
     """
 
     name: str
@@ -39,18 +39,18 @@ class Command:
 
 
 def add_stack(parser: ArgumentParser) -> None:
-    """Add the options that name a stack, and who calls it."""
-    group = parser.add_argument_group("the stack (one of the first two is needed)")
+    """Add the options that name a stack and identify the caller."""
+    group = parser.add_argument_group("the stack (--stack or --outputs is required)")
     one = group.add_mutually_exclusive_group()
     one.add_argument(
-        "--stack", metavar="NAME", help="a Pulumi stack, from within its project's folder (BILL_E_STACK)"
+        "--stack", metavar="NAME", help="a Pulumi stack of the project in this folder (or set BILL_E_STACK)"
     )
     one.add_argument(
         "--outputs",
         type=Path,
         metavar="FILE",
         help="a file with the output of `pulumi stack output --json`, or the one that `python -m local up` "
-        "wrote (BILL_E_OUTPUTS)",
+        "wrote (or set BILL_E_OUTPUTS)",
     )
     group.add_argument(
         "--token",
@@ -71,12 +71,12 @@ def token_of(options: Namespace) -> str | None:
 
 
 def add_json(parser: ArgumentParser, help_text: str = "write one JSON document to stdout") -> None:
-    """Add the option for output that programs read."""
+    """Add the option for output that programs can read."""
     parser.add_argument("--json", action="store_true", help=help_text)
 
 
 def add_key_prefix(parser: ArgumentParser) -> None:
-    """Add the option that chooses object versions by their keys."""
+    """Add the option that selects object versions by their keys."""
     parser.add_argument(
         "--prefix",
         default="",
@@ -91,9 +91,9 @@ def add_time_range(parser: ArgumentParser) -> None:
         dest="start",
         type=moment,
         metavar="TIME",
-        help="RFC 3339, or YYYY-MM-DD for midnight in UTC on that day",
+        help="an RFC 3339 time, or YYYY-MM-DD for midnight UTC on that day",
     )
-    parser.add_argument("--to", dest="end", type=moment, metavar="TIME", help="in the same form")
+    parser.add_argument("--to", dest="end", type=moment, metavar="TIME", help="in the same format")
 
 
 def refuse_empty_range(options: Namespace) -> None:
@@ -103,9 +103,9 @@ def refuse_empty_range(options: Namespace) -> None:
 
 
 def positive_integer(text: str) -> int:
-    """Read a whole number from 1 up."""
+    """Read a whole number of 1 or more."""
     if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        raise ArgumentTypeError(f"{text!r} is not allowed: give a whole number from 1 up")
+        raise ArgumentTypeError(f"{text!r} is not allowed: give a whole number, 1 or more")
     return int(text)
 
 
@@ -118,7 +118,7 @@ def positive_number(text: str) -> float:
 
 
 def minutes(text: str) -> timedelta:
-    """Read a number of minutes, from 0 up."""
+    """Read a number of minutes, 0 or more."""
     number = _number(text)
     if not 0 <= number <= MINUTES_AT_MOST:
         raise ArgumentTypeError(

@@ -1,4 +1,4 @@
-"""The `bill-e` command line: its parser, and errors as a sentence and an exit code."""
+"""The `bill-e` command line: its parser, and how an error becomes a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ With BILL_E_DEBUG=1, an error also shows where in the code it was raised.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit code; nothing that goes wrong ends in a stack trace."""
+    """Run one command line and return its exit code. No error ends in a stack trace."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Characters that the terminal's encoding lacks are shown escaped.

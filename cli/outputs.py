@@ -1,4 +1,4 @@
-"""Where a stack is: its outputs, from `pulumi stack output` or from a file."""
+"""A stack's outputs, from `pulumi stack output` or from a file: where the stack is and how to reach it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AccessKey:
 
 @dataclass(frozen=True, kw_only=True)
 class StackAccess:
-    """What it takes to talk to a stack.
+    """Everything that is needed to reach a stack.
 
     `upload_prefix` is "" for a stack that takes receipts anywhere in its bucket. Only operators need the
     ledger and the queues. From `endpoint_url` on, members are None for a stack on AWS, where the SDK finds
@@ -122,7 +122,7 @@ def parse_access(document: object, source: str) -> StackAccess:
     An embedded AWS puts the outputs into a member ``outputs``. `source` is where the document came from.
     """
     if not isinstance(document, dict):
-        raise BillEError(f"{source} holds no JSON object, so it has no stack outputs")
+        raise BillEError(f"{source} is not a JSON object, so it has no stack outputs")
     around: Mapping[str, object] = document if isinstance(document.get("outputs"), dict) else {}
     beside, outputs = _Members(around), _Members(document["outputs"] if around else document)
     access = StackAccess(
@@ -147,7 +147,7 @@ def parse_access(document: object, source: str) -> StackAccess:
 
 
 class _Members:
-    """The members of a JSON object; a faulty one is added to `faults`, and read as if it were missing."""
+    """The members of a JSON object. A faulty one is added to `faults`, and counts as missing."""
 
     def __init__(self, members: Mapping[str, object]) -> None:
         self._members = members
@@ -182,7 +182,7 @@ class _Members:
         if isinstance(value, int | float) and value >= 1 and value == int(value):
             return int(value)
         if value is not None:
-            self.faults.append(f"has {name!r} as {value!r}, which is not a whole number from 1 up")
+            self.faults.append(f"has {name!r} as {value!r}, which is not a whole number, 1 or more")
         return None
 
     def file(self, name: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The client of the ledger's API: returns what the API answers, or raises one clear error."""
+"""A client for the ledger's API. Each call returns the API's answer or raises one clear error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNKNOWN_FINGERPRINT = "/problems/receipt-not-found"
 """The type of the problem that means "no such receipt", where a gateway's 404 means "no such route"."""
 
 Sign = Callable[[AWSRequest], None]
-"""Adds to a request the proof of who sends it."""
+"""Adds a signature or a token to a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class EntryFilter:
     end: datetime | None = None
 
     def parameters(self) -> dict[str, str]:
-        """Return the API's query parameters for it."""
+        """Return the API's query parameters for this filter."""
         values = {
             "outcome": self.outcome,
             "from": format_time(self.start) if self.start else None,
@@ -95,12 +95,12 @@ class ApiClient:
                 return
             if page["next_cursor"] == cursor:
                 raise BillEError(
-                    f"{self._base_url}/receipts returned the same cursor twice: the listing cannot go on"
+                    f"{self._base_url}/receipts returned the same cursor twice: the listing cannot continue"
                 )
             cursor = page["next_cursor"]
 
     def history(self, fingerprint: str) -> ApiHistory | None:
-        """Return all that the ledger holds about a fingerprint; None if it holds nothing."""
+        """Return everything that the ledger has about a fingerprint; None if it has nothing."""
         route = routes.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
         response = self._call(route)
         problem = _problem(response) if response.status_code == 404 else None
@@ -139,7 +139,7 @@ class ApiClient:
         document = _object(response)
         if document is None or any(member not in document for member in members):
             raise BillEError(
-                f"{route} at {self._base_url} was not answered by a ledger: is the stack's api_url right?"
+                f"{route} at {self._base_url}: the answer is not a ledger's: is the stack's api_url right?"
             )
         return document
 
@@ -168,7 +168,7 @@ def _object(response: AWSResponse) -> dict[str, Any] | None:
 
 
 def _problem(response: AWSResponse) -> dict[str, Any] | None:
-    """Read the RFC 9457 problem in an answer; None if it has none, as a gateway's own errors."""
+    """Read the RFC 9457 problem in an answer; None if there is none, as in a gateway's own errors."""
     is_problem = response.headers.get("Content-Type", "").startswith("application/problem+json")
     return _object(response) if is_problem else None
 

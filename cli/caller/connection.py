@@ -42,8 +42,7 @@ def connect(
     Args:
         access: the stack.
         token: the bearer token, if the stack's API takes one.
-        prefix: put before the keys of uploads. Only callers who write to S3 themselves can have one, since
-            the API chooses the keys of forms.
+        prefix: put before the keys of uploads. Only possible without forms, whose keys the API chooses.
         concurrency: how many requests may run at the same time.
 
     """
@@ -68,7 +67,7 @@ def _bearer_of(token: str | None) -> Sign:
     if not token:
         raise UsageError("the stack's API takes a bearer token: give --token TOKEN or set BILL_E_TOKEN")
     if not BEARER_TOKEN.fullmatch(token):
-        raise UsageError("the bearer token has characters that no token has: was it cut off or quoted?")
+        raise UsageError("the bearer token has characters that a token can't have: was it cut off or quoted?")
     return bearer(token)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger's API answers with, and how an entry looks as a row."""
+"""The JSON that the ledger's API returns, and an entry as a row of a table."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ApiPage(TypedDict):
 
 
 class ApiHistory(TypedDict):
-    """Everything that the ledger holds about one fingerprint."""
+    """Everything that the ledger has about one fingerprint."""
 
     receipt: ApiEntry | None
     duplicates: list[ApiEntry]
@@ -67,7 +67,7 @@ class ApiForm(TypedDict):
 
 
 def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
-    """Write an entry as a row: when, its outcome, which bytes, which object."""
+    """Write an entry as a row of a table."""
     fingerprint = entry["fingerprint"] or ABSENT
     return {
         "RECORDED": second_of(entry["recorded_at"]),

@@ -1,4 +1,4 @@
-"""Files on this machine: those that a command line names, and their fingerprints."""
+"""Files on this machine: finding those that a command line names, and their fingerprints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class LocalFile:
-    """A file to upload. `name` is its path below the folder that was given, with `/`: the end of its key."""
+    """A file to upload. `name` is its path within the folder that was given, with `/`: the end of its key."""
 
     path: Path
     name: str
@@ -32,7 +32,7 @@ class NotTaken:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What paths lead to: `files` to upload, what is `skipped` by rule, and what is `unreadable`."""
+    """The `files` to upload, and the paths that are `skipped` by rule or `unreadable`."""
 
     files: tuple[LocalFile, ...]
     skipped: tuple[NotTaken, ...]
@@ -40,11 +40,11 @@ class Found:
 
 
 def find_files(paths: Sequence[Path]) -> Found:
-    """Find the files that `paths` name, in their order, and all files below folders, sorted.
+    """Find the files that `paths` name, in that order, and all files in folders, sorted.
 
-    A file that is named itself is taken, even if it is hidden or a symbolic link. Below a folder, hidden
-    names and symbolic links are skipped: the first are rarely receipts, and the second can lead outside the
-    folder or in circles. A file that comes up again is skipped too.
+    A file that is named itself is taken, even if it is hidden or a symbolic link. In a folder, hidden names
+    and symbolic links are skipped: hidden files are rarely receipts, and links can lead outside the folder or
+    in circles. A file that comes up again is skipped, too.
     """
     files: dict[str, LocalFile] = {}
     skipped: list[NotTaken] = []

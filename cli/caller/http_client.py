@@ -1,4 +1,4 @@
-"""HTTP to the ledger's API and to presigned addresses: connections, trust, retries. Knows no route."""
+"""HTTP for the ledger's API and for upload forms: connections, trust and retries. Knows no routes."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class HttpClient:
         self._sleep = sleep
 
     def send(self, make_request: Callable[[], AWSRequest], doing: str) -> AWSResponse:
-        """Send a request, again while the answer is 429 or 503, and return the last answer.
+        """Send a request, repeat it while the answer is 429 or 503, and return the last answer.
 
         Args:
             make_request: makes a new, signed request with its body at the start; called for each attempt.
             doing: what the request is for; the error begins with it.
 
         Raises:
-            BillEError: no answer came; UnavailableError if a later attempt may get one.
+            BillEError: there was no answer; UnavailableError if a later attempt may get one.
 
         """
         attempt = 1
@@ -68,7 +68,7 @@ class HttpClient:
 
 
 def pause_seconds(retry_after: str | None, attempt: int) -> float:
-    """Return how long to wait after an attempt: as Retry-After says in seconds, else a jittered back-off."""
+    """Return how long to wait after an attempt: the seconds in Retry-After, or else a jittered back-off."""
     if retry_after is not None and retry_after.isdecimal():
         return min(float(retry_after), LONGEST_PAUSE_SECONDS)
     ceiling = min(0.5 * 2**attempt, LONGEST_PAUSE_SECONDS)

@@ -53,8 +53,8 @@ def wait_for_outcomes(
 ) -> Iterator[tuple[Uploaded, ApiEntry]]:
     """Poll the ledger, and yield each upload with its entry as soon as that is found.
 
-    This ends when every upload has its entry, or after `timeout_seconds`: uploads that were not yielded have
-    none so far. An API that cannot answer at the moment is asked again within that time.
+    This ends when every upload has its entry, or after `timeout_seconds`: uploads that were not yielded by
+    then have no entry yet. Within that time, an API that is unavailable is asked again.
     """
     waiting = {_identity(upload): upload for upload in uploads}
     since = _earliest(waiting.values())
@@ -81,7 +81,7 @@ def wait_for_outcomes(
 
 
 def summarise(results: Sequence[Result], outcomes: Mapping[Uploaded, ApiEntry]) -> UploadTotals:
-    """Count results, and the outcomes that are known."""
+    """Count the results, and the outcomes that are known."""
     kinds = Counter(type(result) for result in results)
     ended = Counter(entry["outcome"] for entry in outcomes.values())
     return UploadTotals(

@@ -72,7 +72,7 @@ class Failed:
 Result = Uploaded | AlreadyAccepted | Failed
 
 CountBytes = Callable[[int], None]
-"""Counts bytes of a file that were handed to the network. May raise to stop the transfer."""
+"""Counts bytes of a file that were handed to the network. It can raise to stop the transfer."""
 
 SendFile = Callable[["LocalFile", CountBytes], Uploaded | AlreadyAccepted]
 """Sends one file. Raises BillEError, or OSError if the file can't be read."""
@@ -120,7 +120,7 @@ def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
             size = os.fstat(stream.fileno()).st_size
             if size > LARGEST_PUT_BYTES:
                 raise BillEError(
-                    f"{size} bytes are too many for one upload: {LARGEST_PUT_BYTES} (5 GiB) are allowed"
+                    f"{size} bytes are too many for one upload: {LARGEST_PUT_BYTES} (5 GiB) at most"
                 )
             fingerprint = fingerprint_of(stream)
             stream.seek(0)
@@ -205,7 +205,7 @@ def form_request(url: str, fields: dict[str, str], file: _CountedFile, size_byte
 
 
 class _BecameShorterError(CancelledError):
-    """A file ends before its announced size. botocore retries all that fails, except what is cancelled."""
+    """A file ends before its announced size. botocore retries every failure except a cancellation."""
 
 
 class _CountedFile:
@@ -256,13 +256,13 @@ def _result_of(file: LocalFile, send_file: SendFile, count: CountBytes) -> Resul
     except BillEError as error:
         return Failed(path=file.path, reason=str(error))
     except _BecameShorterError:
-        return Failed(path=file.path, reason="the file became shorter while it was being read")
+        return Failed(path=file.path, reason="the file got shorter while it was being read")
     except OSError as error:
         return Failed(path=file.path, reason=error.strerror or str(error))
 
 
 def _stop(pool: ThreadPoolExecutor, stopped: threading.Event) -> None:
-    """End running transfers at their next chunk, and begin no others."""
+    """End running transfers at their next chunk, and start no others."""
     stopped.set()
     pool.shutdown(wait=False, cancel_futures=True)
 
@@ -271,14 +271,14 @@ def _key_of(name: str) -> str:
     try:
         encoded = name.encode()
     except UnicodeEncodeError as error:
-        raise BillEError("its name is not UTF-8, as a key must be: rename the file") from error
+        raise BillEError("its name is not UTF-8, which a key has to be: rename the file") from error
     if len(encoded) > LONGEST_KEY_BYTES:
-        raise BillEError(f"its key has {len(encoded)} bytes: {LONGEST_KEY_BYTES} are allowed")
+        raise BillEError(f"its key has {len(encoded)} bytes: {LONGEST_KEY_BYTES} at most")
     return name
 
 
 def _form_error(response: AWSResponse) -> BillEError:
-    """Read the code and the message in the XML that S3 answers with, as far as they are there."""
+    """Read the code and the message in the XML of S3's answer, as far as they are there."""
     text = response.content.decode(errors="replace")
     said = {
         name: html.unescape(found[1])

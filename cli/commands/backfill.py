@@ -1,14 +1,14 @@
 """Send object versions without an entry through the queue, oldest first, so that the processor records them.
 
-This is for a bucket that had receipts before the pipeline. --from is inclusive, --to exclusive; both are
-about the time of upload.
+Use it for a bucket that had receipts in it before the pipeline existed. --from is inclusive, --to is
+exclusive; both select by the time of upload.
 
-It is safe to repeat and to interrupt: object versions that have an entry by then are not sent, so none gets a
-second outcome, even if the stack's settings have changed since. New receipts wait behind these in the same
-queue, so backfill a large bucket one period at a time. When everything is processed, `bill-e reconcile` says
-whether anything is missing.
+You can safely interrupt or repeat it: object versions that have an entry by then are not sent, so none gets a
+second outcome, even if the stack's settings have changed since then. New receipts wait behind these in the
+same queue, so backfill a large bucket one period at a time. When everything has been processed, run
+`bill-e reconcile` to see whether anything is missing.
 
-It needs an operator's rights: the stack's output operator_policy.
+It needs an operator's permissions: the stack's output operator_policy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Send what has no entry, and report how much that was."""
+    """Send the object versions that have no entry, and report how many those were."""
     refuse_empty_range(options)
     start = format_time(options.start) if options.start else ""
     end = format_time(options.end) if options.end else NO_END
@@ -86,7 +86,7 @@ def _row(version: StoredVersion) -> dict[str, str]:
 
 COMMAND = Command(
     name="backfill",
-    summary="send receipts that were in the bucket before the pipeline through the queue",
+    summary="record receipts that were in the bucket before the pipeline existed",
     description=__doc__,
     examples=(
         "bill-e backfill --dry-run --stack prod",

@@ -1,17 +1,17 @@
 """Look at the messages that the processor gave up on after five deliveries, or send them back.
 
-  list     (default) list them, each with its reason as far as that can be known, and the object versions that
-           it is about
+  list     (default) list them, each with its reason, as far as that is known, and the object versions that it
+           is about
   show ID  show one of them, with its body
-  redrive  move all of them back to the queue, once their cause is fixed; those that fail again return here.
-           SQS moves them, and goes on even if this command is interrupted
+  redrive  move all of them back to the queue, once their cause is fixed; those that fail again come back
+           here. SQS moves them, and continues even if this command is interrupted
 
-Looking takes nothing out of the queue. While this command reads (a minute at most), a message is hidden from
-others, which shows for a moment in the queue's metrics. Its receive count rises by one, which has no effect
-here. A message that another reader is hiding is not listed. SQS deletes a dead letter 14 days after it was
-first sent.
+list and show take nothing out of the queue. While they read (for a minute at most), a message is hidden from
+others, which shows in the queue's metrics for a moment. Its receive count rises by one, which has no effect
+here. A message that another reader is looking at is not listed. SQS deletes a dead letter 14 days after it
+was first sent.
 
-It needs an operator's rights: the stack's output operator_policy.
+It needs an operator's permissions: the stack's output operator_policy.
 """
 
 from __future__ import annotations
@@ -37,9 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", nargs="?", choices=("list", "show", "redrive"), default="list", help="see above"
     )
-    parser.add_argument(
-        "id", metavar="ID", nargs="?", help="with show: the id of a message, as the list has it"
-    )
+    parser.add_argument("id", metavar="ID", nargs="?", help="with show: the id of a message, from the list")
     parser.add_argument(
         "--limit",
         type=positive_integer,
@@ -122,7 +120,7 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
 
 
 def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
-    """Move all letters back to the queue, and wait until that has ended."""
+    """Move all letters back to the queue, and wait until SQS has done so."""
     dead_letters, queue = resources.dead_letter_queue(), resources.queue()
     refuse_second(latest_move(resources.sqs, dead_letters))
     if not dead_letters.waiting and dead_letters.hidden:
@@ -162,10 +160,10 @@ def _follow(resources: StackResources, dead_letters: Queue, terminal: Terminal) 
                 advance(end.moved - shown)
                 shown = end.moved
     except KeyboardInterrupt:
-        terminal.complain("SQS goes on with the redrive: `bill-e dead-letters redrive` shows its progress")
+        terminal.complain("SQS continues the redrive: `bill-e dead-letters redrive` shows its progress")
         raise
     if end is None:
-        raise BillEError("the redrive was started, but SQS says nothing about it")
+        raise BillEError("the redrive was started, but SQS doesn't list it")
     return end
 
 
@@ -174,7 +172,7 @@ def _redrive_sentence(status: str, moved: int, dead_letters: Queue, queue: Queue
     if status == "NOTHING_TO_MOVE":
         return "no dead letters: nothing to redrive"
     if status == "DRY_RUN":
-        return f"dry run: about {dead_letters.waiting:,} would be moved to {name}, nothing was"
+        return f"dry run: about {dead_letters.waiting:,} would be moved to {name}; nothing was moved"
     return f"{status.lower()}: {moved:,} moved to {name}"
 
 

@@ -1,7 +1,7 @@
 """List the ledger's entries, newest recorded first: one for each upload.
 
---from is inclusive, --to exclusive; both are about the time when an entry was recorded. If the table shows
-only the start of each fingerprint, --json has all of it.
+--from is inclusive, --to is exclusive; both select by the time when an entry was recorded. If the table shows
+only the start of each fingerprint, use --json to see all of it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--outcome",
         type=str.upper,
         choices=[*map(str, Outcome)],
-        help="only these: ACCEPTED, DUPLICATE or REJECTED",
+        help="list only entries with this outcome",
     )
     add_time_range(parser)
     count = parser.add_mutually_exclusive_group()
     count.add_argument(
-        "--limit", type=positive_integer, default=50, metavar="N", help="at most this many (default: 50)"
+        "--limit", type=positive_integer, default=50, metavar="N", help="list at most this many (default: 50)"
     )
-    count.add_argument("--all", action="store_true", help="all of them")
+    count.add_argument("--all", action="store_true", help="list all of them")
     add_json(parser, 'write {"entries": […], "next_cursor": …} to stdout, like the API')
 
 

@@ -6,16 +6,16 @@ The exit code is 0 only if the ledger is complete: each version older than --age
   repeated   an object version with more than one entry, which must never happen: exit code 1
   in flight  an object version without an entry that is younger than --age: its event may be on its way
   unknown    an entry whose object version is no longer in the bucket, because somebody deleted it for good;
-             the ledger is complete all the same. Entries with the reason object_missing are not listed
+             the ledger is still complete. Entries with the reason object_missing are not listed
 
-Both sides are compared in a temporary file, which is gone at the end. It takes less than 1 kB for each
-version with a key of usual length, in SQLITE_TMPDIR or else where temporary files go.
+The comparison uses a temporary file, which is deleted at the end. The file takes less than 1 kB for each
+version with a key of usual length, in SQLITE_TMPDIR or else in the usual folder for temporary files.
 
 --fix sends what is missing through the queue, so that the processor records it like any upload. Messages that
 turn out to be unnecessary do no harm. What was just sent has no entry yet, so the exit code is still 1: run
-the command again, without --fix.
+the command again later, without --fix.
 
-It needs an operator's rights: the stack's output operator_policy.
+It needs an operator's permissions: the stack's output operator_policy.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 
 def write_report(report: ReconcileReport, dead_letters: Queue, terminal: Terminal) -> None:
-    """Write the first things of each kind that need attention, the totals, and what the queues hold."""
+    """Write the first findings of each kind, the totals, and how many messages the queues hold."""
     comparison, totals = report.compared.comparison, report.totals
     unknown = comparison.unknown(end=report.judged_before)
     terminal.excerpt(
@@ -100,7 +100,7 @@ def write_report(report: ReconcileReport, dead_letters: Queue, terminal: Termina
     terminal.write("; ".join([line, *(f"{count:,} {what}" for what, count in besides.items() if count)]))
     queue = report.compared.queue
     terminal.write(
-        f"messages, about: {queue.waiting:,} waiting in the queue, {queue.hidden:,} in work, "
+        f"about {queue.waiting:,} messages waiting in the queue, {queue.hidden:,} being processed, "
         f"{dead_letters.messages:,} dead letters"
     )
 
@@ -144,18 +144,18 @@ def _write_next_step(
     totals = report.totals
     if sent:
         terminal.write(
-            f"{sent:,} sent through the queue: when they are processed, run it again without --fix"
+            f"{sent:,} sent through the queue: when they have been processed, run this again without --fix"
         )
     elif options.dry_run:
-        terminal.write(f"dry run: {totals.missing:,} would be sent through the queue, nothing was")
+        terminal.write(f"dry run: {totals.missing:,} would be sent through the queue; nothing was sent")
     elif totals.missing and dead_letters.waiting:
         terminal.complain(
-            "look at the dead letters first (`bill-e dead-letters`): they may be what is missing"
+            "look at the dead letters first (`bill-e dead-letters`): they may be the missing uploads"
         )
     elif totals.missing:
         terminal.complain("`bill-e reconcile --fix` sends what is missing through the queue")
     if totals.repeated:
-        terminal.complain("more than one entry for an object version: the ledger is wrong there", style="red")
+        terminal.complain("an object version has more than one entry: the ledger is wrong there", style="red")
 
 
 def _missing_row(version: StoredVersion) -> Row:

@@ -1,8 +1,7 @@
 """Copy back entries that the ledger lost, from a table that AWS restored.
 
 AWS restores that table from the ledger's continuous backup (`aws dynamodb restore-table-to-point-in-time`).
-Each entry is inserted under the condition that the ledger has nothing under its key. Nothing is ever updated
-or deleted.
+An entry is only inserted if the ledger has nothing under its key. Nothing is ever updated or deleted.
 
   copied   the ledger had nothing about the object version
   present  the ledger has the same entry
@@ -10,13 +9,13 @@ or deleted.
            keeps what it has: exit code 1
 
 The whole table is read and checked before anything is written; a table that isn't a ledger of this stack is
-refused. Stop the processor first, so that it doesn't record the same uploads anew in the meantime. It is safe
-to interrupt this command, and to repeat it: the next run copies what is still missing.
+refused. Stop the processor first, so that it doesn't record the same uploads again in the meantime. You can
+safely interrupt or repeat this command: the next run copies what is still missing.
 
-The tables are compared in a temporary file, which is gone at the end. It takes about 1 kB for each entry of
-the ledger and each entry to copy, in SQLITE_TMPDIR or else where temporary files go.
+The comparison uses a temporary file, which is deleted at the end. The file takes about 1 kB for each entry of
+the ledger and each entry to copy, in SQLITE_TMPDIR or else in the usual folder for temporary files.
 
-Operators may not write to the ledger, so this takes an administrator's credentials: dynamodb:DescribeTable
+Operators may not write to the ledger, so this needs an administrator's credentials: dynamodb:DescribeTable
 and dynamodb:Scan on both tables, and dynamodb:PutItem on the ledger.
 """
 
@@ -42,7 +41,7 @@ TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreTotals:
-    """What was found: ``entries = lacking + present + differing``. `lacking` were copied, or would be."""
+    """How many entries: ``entries = lacking + present + differing``. `lacking` were copied, or would be."""
 
     entries: int
     lacking: int
@@ -60,7 +59,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="also copy entries about this bucket, which the stack had before; may be given several times",
+        help="also copy entries about this bucket, which the stack had before; can be given several times",
     )
     parser.add_argument(
         "--write-units",

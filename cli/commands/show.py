@@ -1,7 +1,7 @@
 """Show the receipt with a fingerprint, and its duplicates and rejections.
 
 A fingerprint is the SHA-256 of the bytes, as 64 hexadecimal digits; for a file, the command computes it. An
-argument that is both a fingerprint and the name of a file is taken as the file.
+argument that is both a fingerprint and the name of a file is taken to be the file.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("subject", metavar="FINGERPRINT|FILE", help="64 hexadecimal digits, or a file")
-    add_json(parser, "write what the API answers to stdout")
+    add_json(parser, "write the API's answer to stdout")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Show what the ledger knows; fail if it doesn't know the fingerprint."""
+    """Show the entries of a fingerprint; fail if the ledger has none."""
     access = stack_of(options)
     fingerprint = fingerprint_from(options.subject, terminal)
     with connect(access, token=token_of(options)) as stack:
         history = stack.api.history(fingerprint)
     if history is None:
         named = "" if options.subject.lower() == fingerprint else f" ({options.subject})"
-        raise BillEError(f"the ledger of {access.api_url} has no entry for {fingerprint}{named}")
+        raise BillEError(f"the ledger at {access.api_url} has no entry for {fingerprint}{named}")
     if options.json:
         terminal.json(history)
     else:

@@ -1,10 +1,10 @@
-"""Upload files, and all files below folders, to the stack's bucket.
+"""Upload files, and all files in folders, to the stack's bucket.
 
-The key of a file is its name; below a folder, it is the path from that folder. Hidden files (with a leading
-dot) and symbolic links below a folder are skipped, and listed with the reason; to upload one, name it. A file
-that cannot be read or sent is listed at the end, and the exit code is then 1; the others are uploaded all the
-same. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows the outcome of
-each.
+A file's key is its name; for a file in a folder, it is the path within that folder. Hidden files (with a
+leading dot) and symbolic links in a folder are skipped, and listed with the reason; to upload one, name it.
+Files that cannot be read or sent are listed at the end, and the exit code is then 1; the others are still
+uploaded. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows each
+outcome.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from functions.contract.entry import format_time
 
 @dataclass(frozen=True, kw_only=True)
 class UploadReport:
-    """How a run of the command ended: each file once, either in `results` or in `skipped`."""
+    """How a run of the command ended. Each file is in `results` or in `skipped`, once."""
 
     results: Sequence[Result]
     outcomes: Mapping[Uploaded, ApiEntry]
@@ -69,17 +69,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=positive_number,
         default=300.0,
         metavar="SECONDS",
-        help="with --wait: wait no longer than this; if an outcome is missing then, the exit code is 1 "
+        help="with --wait: wait no longer than this; if an outcome is still missing then, the exit code is 1 "
         "(default: 300)",
     )
     parser.add_argument(
-        "--concurrency", type=positive_integer, default=8, metavar="N", help="uploads at a time (default: 8)"
+        "--concurrency", type=positive_integer, default=8, metavar="N", help="parallel uploads (default: 8)"
     )
     add_json(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Upload, wait if asked to, and report; 1 if a file failed or has no outcome in time."""
+    """Upload, wait if asked to, and report; return 1 if a file failed or got no outcome in time."""
     access = stack_of(options)
     found = find_files(options.paths)
     with connect(

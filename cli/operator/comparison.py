@@ -12,7 +12,7 @@ from cli.operator.temporary_database import count_rows
 from functions.contract.entry import Reason
 
 NO_END = "~"
-"""An end that comes after every time."""
+"""An end that is after every time."""
 
 _TABLES = """
 CREATE TABLE stored (key TEXT, version_id TEXT, size_bytes INTEGER, modified TEXT);
@@ -44,7 +44,7 @@ class Repeated:
 
 
 class Comparison:
-    """What the bucket holds below a prefix, against what the ledger says about it. Used by one thread.
+    """What the bucket holds below a prefix, compared with the ledger's entries. Used by one thread.
 
     Load both sides, then `compare`, then ask. Times are text as the ledger writes them, which sorts by time.
     """
@@ -80,11 +80,11 @@ class Comparison:
         return count_rows(self._database, "stored WHERE modified >= ? AND modified < ?", start, end)
 
     def count_unrecorded(self, *, start: str = "", end: str = NO_END) -> int:
-        """Count those of them without an entry."""
+        """Count the object versions of that time without an entry."""
         return count_rows(self._database, "unrecorded WHERE modified >= ? AND modified < ?", start, end)
 
     def unrecorded(self, *, start: str = "", end: str = NO_END) -> Iterator[StoredVersion]:
-        """Yield those of them without an entry, oldest first."""
+        """Yield the object versions of that time without an entry, oldest first."""
         rows = self._database.execute(
             "SELECT key, version_id, size_bytes, modified FROM unrecorded"
             " WHERE modified >= ? AND modified < ? ORDER BY modified, key, version_id",
@@ -106,7 +106,7 @@ class Comparison:
         )
 
     def count_gone(self) -> int:
-        """Count the entries which say that their object version was gone before it was read, and rightly."""
+        """Count the entries with `object_missing` whose object version is indeed not in the bucket."""
         return count_rows(self._database, "unstored WHERE reason IS ?", Reason.OBJECT_MISSING.value)
 
     def unknown(self, *, end: str) -> Iterator[LedgerLine]:

@@ -63,8 +63,8 @@ class Diagnosis:
 def looked_at(sqs: SQSClient, queue_url: str) -> Iterator[Iterator[DeadLetter]]:
     """Yield the letters of a queue, each once. They stay hidden from others until the end.
 
-    A queue can't be read in any other way. Each look counts as a receive, which has no effect in a
-    dead-letter queue. Letters that another reader hides meanwhile are left out.
+    Receiving is the only way to read a queue. It raises a letter's receive count, which has no effect in a
+    dead-letter queue. Letters that another reader has received are left out.
     """
     handles: list[str] = []
     try:
@@ -104,7 +104,7 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
 
 
 def _show_again(sqs: SQSClient, queue_url: str, handles: Sequence[str]) -> None:
-    """Make letters visible to others; if that fails, they become visible by themselves."""
+    """Make letters visible to others. If that fails, they become visible again after a while."""
     with suppress(BotoCoreError, ClientError):
         for start in range(0, len(handles), LETTERS_AT_ONCE):
             batch = handles[start : start + LETTERS_AT_ONCE]
@@ -124,7 +124,7 @@ def diagnose(letter: DeadLetter, resources: StackResources) -> Diagnosis:
     except UnreadableMessageError as error:
         return Diagnosis(state="unreadable", reason=f"the processor cannot read it: {error}")
     if not uploads:
-        return Diagnosis(state="test event", reason="S3's test of the queue, which holds no upload")
+        return Diagnosis(state="test event", reason="S3's test of the queue, which isn't about an upload")
     if resources.ledger_shards is None:
         unknown = [LetterUpload(upload=upload, entry=None) for upload in uploads]
         return Diagnosis(state="event", reason="the stack has no output 'ledger_shards'", uploads=unknown)
@@ -145,6 +145,6 @@ def diagnose(letter: DeadLetter, resources: StackResources) -> Diagnosis:
         )
     return Diagnosis(
         state="not recorded",
-        reason="it has no entry: the processor's log says why under message_id",
+        reason="it has no entry: the processor's log says why, under message_id",
         uploads=found,
     )

@@ -26,7 +26,7 @@ SCAN_SEGMENTS = 4
 
 READ_UNITS_PER_SECOND = 1_000
 """A quarter of the read throughput that a stack has by default (`ledgerMaxReadUnits`), so that the API, which
-reads the same table, goes on meanwhile."""
+reads the same table, keeps working."""
 
 SCANNED_ATTRIBUTES = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
 """What a scan reads of an entry. Who uploaded it is left out, as `operator_policy` demands."""
@@ -151,6 +151,6 @@ def _line(item: Any) -> LedgerLine:
 
 
 def _answered_at(metadata: Any) -> datetime:
-    """Return the time by S3's clock, as in LastModified; by this machine's if the answer has none."""
+    """Return the time by S3's clock, as in LastModified, or by this machine's if the answer has no time."""
     date = metadata.get("HTTPHeaders", {}).get("date")
     return parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC)

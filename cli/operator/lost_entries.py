@@ -1,4 +1,4 @@
-"""A restored table against the ledger: which of its entries the ledger lacks, or has in another form."""
+"""A restored table compared with the ledger: the entries that the ledger lacks, or has in another form."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _INDEXES = """
 CREATE INDEX standing_key ON standing (fingerprint, entry);
 CREATE INDEX standing_version ON standing (object_id);
 """
-"""They come after loading: sorting once is quicker than inserting row by row."""
+"""The indexes come after loading: sorting once is quicker than inserting row by row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class LostEntry:
 
 
 class LostEntries:
-    """What the ledger lacks of a restored table. Used by one thread.
+    """Finds the entries of a restored table that the ledger lacks. Used by one thread.
 
     Load the ledger with `add_standing`, `index` it, then `judge` the entries of the restored table. `present`
     counts the entries that the ledger has in the same form.
@@ -137,7 +137,7 @@ def read_entry(item: Item) -> Entry:
 
 
 def is_note(item: Mapping[str, Any]) -> bool:
-    """Whether an item is not an entry but a note of the processor's, which writes it again if need be."""
+    """Whether an item isn't an entry but one of the processor's notes, which it writes again if need be."""
     return bool(item.get(schema.ENTRY) == {"S": schema.MISSING})
 
 

@@ -1,4 +1,4 @@
-"""Comparing a stack's bucket with its ledger, and judging what is found."""
+"""Comparing a stack's bucket with its ledger, and judging the differences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN_BUCKETS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class StackComparison:
-    """A finished comparison of what lies below `prefix`. S3's clock read `began_at` when it began."""
+    """A finished comparison of what is below `prefix`. By S3's clock, it began at `began_at`."""
 
     prefix: str
     began_at: datetime
@@ -53,7 +53,7 @@ class ReconcileTotals:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileReport:
-    """What was found. Only uploads before `judged_before` can be missing or unknown."""
+    """The findings. Only uploads before `judged_before` can be missing or unknown."""
 
     compared: StackComparison
     judged_before: str
@@ -68,8 +68,8 @@ class ReconcileReport:
 def compare_stack(resources: StackResources, prefix: str, terminal: Terminal) -> Iterator[StackComparison]:
     """Compare the object versions below the stack's own prefix and `prefix` with the ledger.
 
-    The bucket is read first, so that an upload without an entry had all that time to get one. Raise
-    BillEError if bucket, queue and ledger don't belong to one stack.
+    The bucket is read first, so that an upload has time to get its entry before the ledger is read. Raise
+    BillEError if the bucket, the queue and the ledger don't belong to one stack.
     """
     queue = resources.queue()
     if not queue.takes_events_of(resources.bucket):
@@ -87,7 +87,7 @@ def compare_stack(resources: StackResources, prefix: str, terminal: Terminal) ->
 
 
 def judge(compared: StackComparison, age: timedelta) -> ReconcileReport:
-    """Count what was found; uploads younger than `age` by S3's clock are not judged yet."""
+    """Count the findings; uploads younger than `age` by S3's clock are not judged yet."""
     comparison = compared.comparison
     limit = format_time(compared.began_at - age) if age else NO_END
     versions, unrecorded = comparison.count_versions(), comparison.count_unrecorded()

@@ -1,4 +1,4 @@
-"""Redriving dead letters: a task of SQS moves them back to the queue."""
+"""Redriving dead letters: an SQS task moves them back to the queue."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Move:
 
     @property
     def is_running(self) -> bool:
-        """Whether it hasn't ended yet."""
+        """Whether the task is still running."""
         return self.status in RUNNING
 
 
@@ -79,7 +79,7 @@ def start_move(sqs: SQSClient, dead_letters: Queue, queue: Queue) -> None:
 def follow_move(
     sqs: SQSClient, dead_letters: Queue, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[Move]:
-    """Yield how far the newest move task has come, now and then, until it has ended."""
+    """Yield from time to time how far the newest move task has got, until it has ended."""
     while True:
         move = latest_move(sqs, dead_letters)
         if move is None:

@@ -1,4 +1,4 @@
-"""Sending object versions through a stack's queue, as the events that S3 would have sent."""
+"""Sending events about object versions through a stack's queue, as S3 would have."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ResendEvents:
 
 
 def events_of(resources: StackResources, source: str) -> ResendEvents:
-    """Make the events of the command that `source` names, in the name of the operator who runs it."""
+    """Return a maker of events for the command that `source` names, on behalf of the operator who runs it."""
     return ResendEvents(
         source=source, bucket=resources.bucket, region=resources.region, user_id=resources.user_id()
     )
@@ -74,7 +74,7 @@ def events_of(resources: StackResources, source: str) -> ResendEvents:
 def send_with_progress(
     resources: StackResources, events: Iterable[dict[str, Any]], total: int, terminal: Terminal
 ) -> int:
-    """Send events, about in their order, and return how many; an error says how many were sent."""
+    """Send events, roughly in order, and return how many; an error says how many were sent."""
     sent = 0
     bodies = (json.dumps(event, separators=(",", ":")) for event in events)
     with count_bar(terminal.err, "sent", total) as advance:

@@ -1,7 +1,7 @@
-"""A stack's bucket, queues and ledger table, which operators reach with AWS rights, and not through the API.
+"""A stack's bucket, queues and ledger table, which operators use directly, and not through the API.
 
-This takes the rights in the stack's output `operator_policy`, or an administrator's for what operators may
-not do.
+This needs the permissions in the stack's output `operator_policy`, or an administrator's for what operators
+may not do.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class StackResources:
         return self._queue(self.dead_letter_queue_url)
 
     def user_id(self) -> str:
-        """Ask AWS who is calling; such as ``AIDA…`` for a user, ``AROA…:session`` for a role."""
+        """Ask AWS who is calling: ``AIDA…`` is a user, ``AROA…:session`` a role."""
         with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
             return self.sts.get_caller_identity()["UserId"]
 

@@ -1,4 +1,4 @@
-"""Restoring the ledger: checking that two tables belong together, comparing them, copying what is lost."""
+"""Restoring the ledger: checking that two tables belong together, comparing them, copying lost entries."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Write:
 
 
 def refuse_other_tables(resources: StackResources, restored: str) -> None:
-    """Raise BillEError unless `restored` is another table than the ledger, can be read, and has its keys."""
+    """Raise BillEError unless `restored` is a different table, can be read, and has the keys of a ledger."""
     ledger = resources.ledger_table
     described = _describe(resources.dynamodb, f"the ledger table {ledger}", ledger)
     if not _has_keys_of_a_ledger(described):
@@ -75,8 +75,8 @@ def compare_tables(
 ) -> None:
     """Read the ledger, then the restored table; raise BillEError if they don't belong to one stack.
 
-    The ledger comes first: the restored table doesn't change, and if the ledger gets an entry meanwhile, the
-    condition of the write refuses to insert it again.
+    The ledger comes first: the restored table doesn't change, and if the ledger gets an entry in the
+    meantime, the conditional write won't insert it again.
     """
     ledger = resources.ledger_table
     known: set[str] = set()
@@ -104,9 +104,9 @@ def compare_tables(
 def copy_with_progress(
     lost: LostEntries, resources: StackResources, units_per_second: int, terminal: Terminal
 ) -> int:
-    """Insert what the ledger lacks, and return how many entries that were; an error says how many.
+    """Insert the entries that the ledger lacks, and return how many; an error says how many were inserted.
 
-    An entry that the ledger got since it was read is compared, like all others.
+    An entry that the ledger has got since it was read is compared like all others.
     """
     lacking, copied, pace = lost.count_lacking(), 0, Pace(units_per_second)
     dynamodb, ledger = resources.dynamodb, resources.ledger_table
@@ -164,8 +164,8 @@ def _refuse_foreign(item: Item, restored: str, buckets: Set[str]) -> None:
     bucket = _bucket(item, f"table {restored}")
     if bucket not in buckets:
         raise BillEError(
-            f"table {restored} is not of this stack: it holds entries about bucket {bucket}. If the stack "
-            f"had that bucket before, add --former-bucket {bucket}. Nothing was changed"
+            f"table {restored} does not belong to this stack: it holds entries about bucket {bucket}. "
+            f"If the stack had that bucket before, add --former-bucket {bucket}. Nothing was changed"
         )
 
 

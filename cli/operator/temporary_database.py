@@ -1,7 +1,7 @@
-"""SQLite databases for comparing what is too much for memory.
+"""SQLite databases for comparing more than fits into memory.
 
-They have no name: they spill to a file that is gone with the process, however it ends. Memory stays bounded
-at any size, nothing stays behind, and no run finds anything from an earlier one.
+The databases have no names: they spill to a file that is deleted with the process, however it ends. So memory
+is bounded, nothing is left behind, and no run finds anything from an earlier one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def temporary_database() -> Iterator[sqlite3.Connection]:
             yield database
     except sqlite3.OperationalError as error:
         raise BillEError(
-            f"the temporary file for comparing cannot be written: {error}; "
+            f"the temporary file for the comparison cannot be written: {error}; "
             "set SQLITE_TMPDIR to a folder with more room"
         ) from error
 

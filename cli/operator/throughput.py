@@ -1,4 +1,4 @@
-"""Working through any number of things: so many at the same time, and no faster than the stack can bear."""
+"""Working through any number of things, several at the same time, at a rate that the stack can bear."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Done = TypeVar("Done")
 
 
 def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: int) -> Iterator[Done]:
-    """Yield what `do` returns for each of `things`, as they are done; any number fits into memory."""
+    """Yield what `do` returns for each of `things`, as it is done, without holding all of them in memory."""
     with ThreadPoolExecutor(at_once) as pool:
         doing: set[Future[Done]] = set()
         while True:
@@ -26,7 +26,7 @@ def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: 
 
 
 class Pace:
-    """Spends at most so many capacity units of a table a second, on average, so that the stack can go on.
+    """Limits the capacity units of a table used a second, on average, so that the stack keeps working.
 
     Used by one thread.
     """

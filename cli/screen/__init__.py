@@ -1,1 +1,1 @@
-"""What appears on the screen: results, progress, and errors as one sentence."""
+"""What appears on the screen: results, progress, and errors in one sentence."""

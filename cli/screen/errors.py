@@ -1,4 +1,4 @@
-"""Errors that end a command: one sentence that says what failed, where, and what to do about it."""
+"""Errors that end a command. Each is one sentence that says what failed, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from botocore.exceptions import (
 
 
 class BillEError(Exception):
-    """Something failed, as its message says. The command ends with `exit_code`."""
+    """A failure that its message explains. The command ends with `exit_code`."""
 
     exit_code = 1
 
@@ -37,7 +37,7 @@ class UsageError(BillEError):
 
 
 class UnavailableError(BillEError):
-    """A service couldn't be reached, or couldn't answer now; the same call may work later."""
+    """A service couldn't be reached or is unavailable; the same call may work later."""
 
 
 NO_CREDENTIALS = (
@@ -55,7 +55,7 @@ _EXPLAINED_CODES = {
     "AccessDenied": _DENIED,
     "AccessDeniedException": _DENIED,
     "AWS.SimpleQueueService.NonExistentQueue": _NO_QUEUE,
-    "BadDigest": "the bytes that arrived don't match the fingerprint: the file changed meanwhile",
+    "BadDigest": "the bytes that arrived don't match the fingerprint: the file has changed",
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "InvalidAccessKeyId": _UNKNOWN_KEY,
@@ -72,7 +72,7 @@ _EXPLAINED_CODES = {
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Raise what botocore raises inside as a BillEError; `doing` names the call, and its permission."""
+    """Turn botocore's errors into BillEErrors; `doing` names the call, and the permission that it needs."""
     try:
         yield
     except ClientError as error:
@@ -106,7 +106,7 @@ def _from_sdk(error: BotoCoreError, doing: str) -> BillEError:
 
 
 def _origin(url: str) -> str:
-    """Cut an address to its scheme, host and port: enough to act on, and nothing secret."""
+    """Cut an address to its scheme, host and port, which say enough and contain nothing secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

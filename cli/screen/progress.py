@@ -1,4 +1,4 @@
-"""Progress of long work, on the error stream: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of long work, on the error stream: a bar on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 Advance = Callable[[int], None]
-"""Counts so much more as done. May be called from any thread."""
+"""Adds to what is done. Any thread may call it."""
 
 STEPS = 10
 """The most lines that report progress where there is no terminal and the total is known."""
@@ -29,7 +29,7 @@ FIRST_STEP = 10_000
 
 @contextmanager
 def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple[Advance, Advance]]:
-    """Show how much is uploaded; yields what counts bytes, and what counts files."""
+    """Show the progress of uploads; yields a function that counts bytes, and one that counts files."""
     if not console.is_terminal:
         yield (lambda _: None), _lines(console, "uploaded", files)
         return

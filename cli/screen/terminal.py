@@ -74,7 +74,7 @@ class Terminal:
         write("\n}\n")
 
     def table(self, rows: Iterable[Row]) -> None:
-        """Write rows as they come, aligned in blocks, so that any number fits into memory."""
+        """Write rows as they come, aligned in blocks, without holding all of them in memory."""
         source, first = iter(rows), True
         while block := list(islice(source, ROWS_AT_ONCE)):
             if not self.out.is_terminal:
@@ -87,9 +87,9 @@ class Terminal:
             first = False
 
     def excerpt(self, *kinds: tuple[int, Iterable[Row], str]) -> None:
-        """Write the first rows of each kind as one table, and how many are left out.
+        """Write the first rows of each kind as one table, and say how many are left out.
 
-        A kind is the number of its rows, the rows, and what the sentence about those left out says of them.
+        A kind is the number of its rows, the rows, and a clause for the sentence about those left out.
         """
         self.table(row for _, rows, _ in kinds for row in islice(rows, SHOWN))
         for count, _, clause in kinds:
@@ -109,7 +109,7 @@ class Terminal:
 
 
 def printable(text: str) -> str:
-    """Escape what controls a terminal or misleads its reader, such as ESC or a right-to-left override.
+    """Escape characters that control a terminal or mislead a reader, such as ESC or a right-to-left override.
 
     Whoever uploads chooses keys and file names. This escapes the Unicode categories of control, format,
     surrogate, private-use and unassigned characters, and the line and paragraph separators.

@@ -50,7 +50,7 @@ LOST = ObjectVersion(bucket=BUCKET, key="lost.png", version_id="l")
     [
         ("not JSON", "unreadable", "body is 'not JSON', but must be JSON"),
         ("{}", "unreadable", "Records is missing, but must be a list of at least one record"),
-        ('{"Event": "s3:TestEvent"}', "test event", "no upload"),
+        ('{"Event": "s3:TestEvent"}', "test event", "about an upload"),
         (event(RECORDED), "recorded", "nothing is lost"),
         (event(LOST), "not recorded", "it has no entry"),
         (event(RECORDED, LOST), "not recorded", "it has no entry"),
@@ -234,7 +234,7 @@ def test_redrive_follows_the_move_to_its_end(operator: Run, moving: MovingSqs) -
 def test_dry_run_of_a_redrive_moves_nothing(operator: Run, moving: MovingSqs) -> None:
     ran = operator("dead-letters", "redrive", "--dry-run")
 
-    assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to queue, nothing was\n")
+    assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to queue; nothing was moved\n")
     assert moving.started == 0
 
 
@@ -296,7 +296,7 @@ def test_redrive_that_fails_is_exit_code_1_with_the_reason(operator: Run, moving
     assert "SQS says: AccessDenied" in ran.err
 
 
-def test_interrupted_redrive_says_that_sqs_goes_on(
+def test_interrupted_redrive_says_that_sqs_continues(
     operator: Run, moving: MovingSqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_seconds: float) -> None:
@@ -309,5 +309,5 @@ def test_interrupted_redrive_says_that_sqs_goes_on(
     ran = operator("dead-letters", "redrive")
 
     assert ran.code == 130
-    assert "SQS goes on with the redrive" in ran.err
+    assert "SQS continues the redrive" in ran.err
     assert moving.tasks[0]["Status"] == "RUNNING"

@@ -27,7 +27,7 @@ def test_help_has_examples(bill_e: Run, command: tuple[str, ...]) -> None:
     assert ran.code == 0
     assert "examples:\n  bill-e " in ran.out
     if command:
-        assert "the stack (one of the first two is needed):\n  --stack NAME " in ran.out
+        assert "the stack (--stack or --outputs is required):\n  --stack NAME " in ran.out
 
 
 @pytest.mark.parametrize("arguments", [(), ("unknown",), ("upload",), ("show",), ("receipts", "--limit")])

@@ -77,7 +77,7 @@ def test_command_uses_the_key_of_its_kind_of_user(
     ("document", "sentence"),
     [
         ("{not json", "is not JSON"),
-        ("[]", "holds no JSON object"),
+        ("[]", "is not a JSON object"),
         ({}, "has no output 'api_url', has no output 'api_auth', has no output 'uploads_bucket'"),
         ({**OUTPUTS, "api_auth": "none"}, "has 'none' as 'api_auth', allowed: iam or jwt"),
         ({**OUTPUTS, "api_url": "abc"}, "has 'abc' as 'api_url', allowed: an http or https address"),

@@ -161,7 +161,7 @@ def test_table_shows_what_needs_a_look_then_totals_and_queues(operator: Run, ope
     states = [line.split()[0] for line in ran.out.splitlines()]
     assert states[:3] == ["STATE", "missing", "unknown"]
     assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown" in ran.out
-    assert "0 waiting in the queue, 0 in work, 1 dead letters" in ran.out
+    assert "about 0 messages waiting in the queue, 0 being processed, 1 dead letters" in ran.out
     assert "look at the dead letters first" in ran.err
 
 

@@ -143,7 +143,7 @@ def test_file_that_changes_between_fingerprint_and_upload_is_refused(
     ran = caller("upload", folder / "copy.png")
 
     assert ran.code == 1
-    assert "the file changed meanwhile (BadDigest)" in ran.err
+    assert "the file has changed (BadDigest)" in ran.err
     assert not stack.objects
 
 
@@ -159,7 +159,7 @@ def test_file_that_becomes_shorter_while_it_is_sent_fails_at_once(
     ran = caller("upload", folder / "copy.png")
 
     assert ran.code == 1
-    assert "the file became shorter while it was being read" in ran.err
+    assert "the file got shorter while it was being read" in ran.err
 
 
 def test_file_over_five_gibibytes_is_refused_with_the_limit(
@@ -171,7 +171,7 @@ def test_file_over_five_gibibytes_is_refused_with_the_limit(
     ran = caller("upload", huge)
 
     assert ran.code == 1
-    assert "5368709121 bytes are too many for one upload: 5368709120 (5 GiB) are allowed" in ran.err
+    assert "5368709121 bytes are too many for one upload: 5368709120 (5 GiB) at most" in ran.err
     assert not stack.requests
 
 
@@ -282,7 +282,7 @@ def test_with_jwt_a_busy_storage_gets_the_whole_form_again(
     ("options", "sentence"),
     [
         ((), "the stack's API takes a bearer token: give --token TOKEN or set BILL_E_TOKEN"),
-        (("--token", "two words"), "the bearer token has characters that no token has"),
+        (("--token", "two words"), "the bearer token has characters that a token can't have"),
         (("--token", TOKEN, "--prefix", "x/"), "with 'jwt' the API chooses the keys"),
     ],
 )
