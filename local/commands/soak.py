@@ -27,10 +27,10 @@ from cli.screen.terminal import Row, Terminal
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome
 from local import LocalError
-from local.commands.workload import Planned, plan
 from local.embedded_stack import EmbeddedStack, running_stack
 from local.emulator.faults import FIGURES_PATH, FaultFigures
 from local.queues import depth, processor_held, redelivery_after
+from local.workload import Planned, plan
 
 FAULT_SHARE = 0.05
 REDELIVERED_SHARE = 0.1

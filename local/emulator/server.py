@@ -19,7 +19,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
-from local.emulator import batching_window, sqs_additions, update_additions
+from local.emulator import ministack_batching, ministack_sqs, ministack_updates
 from local.emulator.faults import FaultyApp
 
 
@@ -28,9 +28,9 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
 
     ``fault_share`` is the share of the functions' calls that have a fault (`local.emulator.faults`).
     """
-    sqs_additions.install()
-    update_additions.install()
-    batching_window.install()
+    ministack_sqs.install()
+    ministack_updates.install()
+    ministack_batching.install()
     config = Config()
     config.bind = [f"fd://{listener}"]
     config.certfile, config.keyfile = certificate, key

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import yaml
 
 from local import LocalError
+from local.deployment import STACK
 from local.emulator.process import is_reachable
 from local.engine import tools
-from local.program import STACK
 
 PASSPHRASE = "local"  # noqa: S105 (the salt in Pulumi.local.yaml is made with it; nothing there is a secret)
 

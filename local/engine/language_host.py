@@ -27,7 +27,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from local.engine import plugin
+from local.engine import plugin_server
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
@@ -139,7 +139,7 @@ def _output(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 def main() -> None:
     """Serve the engine, whose address is the last argument."""
     host = LanguageHost(engine=sys.argv[-1])
-    plugin.serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server))
+    plugin_server.serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from functions.contract.entry import Reason
 from local import LocalError
 from local.commands import soak as soaking
 from local.commands.soak import Findings, Load, compare, soak
-from local.commands.workload import Planned, plan
 from local.embedded_stack import EmbeddedStack
+from local.workload import Planned, plan
 
 UPLOADS = 60
 

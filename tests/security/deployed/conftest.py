@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.program import deploy
+from local.deployment import deploy
 from tests.local.stack import CONFIG, DeployedStack, deployed_stack
 from tests.security.deployed.issuer import Issuer, running_issuer
 

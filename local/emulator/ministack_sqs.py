@@ -30,7 +30,7 @@ _running: set[asyncio.Task[None]] = set()
 
 def install() -> None:
     """Add the actions to ministack's SQS, and tell its IAM which right and which resource they need."""
-    sqs._HANDLERS.update(StartMessageMoveTask=_start, ListMessageMoveTasks=_list)  # noqa: SLF001
+    sqs._HANDLERS.update(StartMessageMoveTask=_start, ListMessageMoveTasks=_list)
     action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
     def single_action(service: str, *request: Any) -> str | None:
@@ -106,12 +106,12 @@ def _list(data: Mapping[str, Any], _url: str) -> dict[str, Any]:
 
 
 def _queue(arn: str) -> dict[str, Any]:
-    queue: dict[str, Any] | None = sqs._queue_by_arn(arn)  # noqa: SLF001
+    queue: dict[str, Any] | None = sqs._queue_by_arn(arn)
     if queue is None:
         raise _refusal("ResourceNotFoundException", "The resource that you specified doesn't exist.")
     return queue
 
 
 def _refusal(code: str, message: str) -> Exception:
-    error: Exception = sqs._Err(code, message)  # noqa: SLF001
+    error: Exception = sqs._Err(code, message)
     return error

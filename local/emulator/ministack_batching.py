@@ -23,7 +23,7 @@ _opened: dict[str, float] = {}
 
 def install() -> None:
     """Make ministack's poller leave messages in the queue until their batch is full or its window is over."""
-    receive = sqs._receive_messages_for_esm  # noqa: SLF001
+    receive = sqs._receive_messages_for_esm
 
     def receive_when_due(queue_url: str, max_number: int) -> list[dict[str, Any]]:
         window = _window_seconds(queue_url)
@@ -33,14 +33,14 @@ def install() -> None:
         batch: list[dict[str, Any]] = receive(queue_url, max_number)
         return batch
 
-    sqs._receive_messages_for_esm = receive_when_due  # noqa: SLF001
+    sqs._receive_messages_for_esm = receive_when_due
 
 
 def _window_seconds(queue_url: str) -> int:
-    arn = sqs._queues[queue_url]["attributes"]["QueueArn"]  # noqa: SLF001
+    arn = sqs._queues[queue_url]["attributes"]["QueueArn"]
     windows = (
         mapping["MaximumBatchingWindowInSeconds"]
-        for _account, _region, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001
+        for _account, _region, mapping in lambda_svc._iter_all_esms()
         if mapping["EventSourceArn"] == arn
     )
     return next(windows, 0)
@@ -49,9 +49,7 @@ def _window_seconds(queue_url: str) -> int:
 def _is_due(queue_url: str, batch_size: int, window_seconds: int) -> bool:
     now = time.time()
     waiting = (
-        message
-        for message in sqs._queues[queue_url]["messages"]  # noqa: SLF001
-        if message.get("visible_at", 0) <= now
+        message for message in sqs._queues[queue_url]["messages"] if message.get("visible_at", 0) <= now
     )
     count = sum(1 for _ in islice(waiting, batch_size))
     if count == 0:

@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 
 from local import LocalError
-from local.program import deploy
+from local.deployment import deploy
 from tests.local.account import NOTHING
 from tests.local.stack import DeployedStack
 

@@ -15,8 +15,8 @@ from ministack.services import sqs
 
 from local import provider
 from local.aws import Aws
-from local.emulator import batching_window
-from local.emulator.batching_window import MOST_AT_ONCE
+from local.emulator import ministack_batching
+from local.emulator.ministack_batching import MOST_AT_ONCE
 from local.provider.schema import Existing
 from tests.local.account import Account, code, policy
 from tests.local.eventually import eventually
@@ -93,20 +93,20 @@ def test_a_window_ends_with_its_last_message(monkeypatch: pytest.MonkeyPatch) ->
     """Otherwise the next message, however much later, would not wait for others."""
     queue: dict[str, list[dict[str, Any]]] = {"messages": [{}]}
     monkeypatch.setattr(sqs, "_queues", {"url": queue})
-    monkeypatch.setattr(batching_window, "_opened", {})
+    monkeypatch.setattr(ministack_batching, "_opened", {})
     monkeypatch.setattr(threading, "Timer", Mock())
     now = time.time()
 
     monkeypatch.setattr(time, "time", lambda: now)
-    assert not batching_window._is_due("url", 10, 2)
+    assert not ministack_batching._is_due("url", 10, 2)
     queue["messages"].clear()
     monkeypatch.setattr(time, "time", lambda: now + 1)
-    assert not batching_window._is_due("url", 10, 2)
+    assert not ministack_batching._is_due("url", 10, 2)
     queue["messages"].append({})
     monkeypatch.setattr(time, "time", lambda: now + 60)
-    assert not batching_window._is_due("url", 10, 2)
+    assert not ministack_batching._is_due("url", 10, 2)
     monkeypatch.setattr(time, "time", lambda: now + 62)
-    assert batching_window._is_due("url", 10, 2)
+    assert ministack_batching._is_due("url", 10, 2)
 
 
 def test_without_a_window_the_first_message_does_not_wait(consumer: Callable[..., Consumer]) -> None:

@@ -46,7 +46,7 @@ def _install_log_group_keys() -> None:
 
 def _set_log_group_key(data: Mapping[str, Any]) -> Response:
     name = data.get("logGroupName")
-    group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001
+    group = cloudwatch_logs._log_groups.get(name)
     if group is None:
         return _refusal("ResourceNotFoundException", f"The specified log group does not exist: {name}")
     group["kmsKeyId"] = data.get("kmsKeyId")
@@ -54,7 +54,7 @@ def _set_log_group_key(data: Mapping[str, Any]) -> Response:
 
 
 def _install_index_throughput() -> None:
-    update_table = dynamodb._update_table  # noqa: SLF001
+    update_table = dynamodb._update_table
 
     def update(data: Mapping[str, Any]) -> Response:
         response: Response = update_table(data)
@@ -66,12 +66,12 @@ def _install_index_throughput() -> None:
                     index["OnDemandThroughput"] = limit
         return response
 
-    dynamodb._update_table = update  # noqa: SLF001
+    dynamodb._update_table = update
 
 
 def _install_recovery_period() -> None:
-    update_backups = dynamodb._update_continuous_backups  # noqa: SLF001
-    describe_backups = dynamodb._describe_continuous_backups  # noqa: SLF001
+    update_backups = dynamodb._update_continuous_backups
+    describe_backups = dynamodb._describe_continuous_backups
 
     def update(data: Mapping[str, Any]) -> Response:
         response: Response = update_backups(data)
@@ -83,12 +83,12 @@ def _install_recovery_period() -> None:
     def describe(data: Mapping[str, Any]) -> Response:
         return _with_period(data, describe_backups(data))
 
-    dynamodb._update_continuous_backups = update  # noqa: SLF001
-    dynamodb._describe_continuous_backups = describe  # noqa: SLF001
+    dynamodb._update_continuous_backups = update
+    dynamodb._describe_continuous_backups = describe
 
 
 def _table(data: Mapping[str, Any]) -> dict[str, Any]:
-    table: dict[str, Any] = dynamodb._tables[dynamodb._normalize_table_name(data["TableName"])]  # noqa: SLF001
+    table: dict[str, Any] = dynamodb._tables[dynamodb._normalize_table_name(data["TableName"])]
     return table
 
 
@@ -107,11 +107,11 @@ def _install_empty_descriptions() -> None:
 
 
 def _install_locked_versioning() -> None:
-    put_versioning = s3._put_bucket_versioning  # noqa: SLF001
+    put_versioning = s3._put_bucket_versioning
 
     def put(bucket: str, body: bytes) -> Any:
-        if bucket in s3._bucket_object_lock and b"Suspended" in body:  # noqa: SLF001
-            return s3._error(  # noqa: SLF001
+        if bucket in s3._bucket_object_lock and b"Suspended" in body:
+            return s3._error(
                 "InvalidBucketState",
                 "An Object Lock configuration is present on this bucket, so the versioning state cannot be "
                 "changed.",
@@ -120,7 +120,7 @@ def _install_locked_versioning() -> None:
             )
         return put_versioning(bucket, body)
 
-    s3._put_bucket_versioning = put  # noqa: SLF001
+    s3._put_bucket_versioning = put
 
 
 def _answer(content: Mapping[str, Any]) -> Response:
