@@ -34,12 +34,12 @@ _SESSION_SETTINGS_FROM_NOWHERE: dict[str, tuple[None, None, str | None, None]] =
 
 
 @dataclass(frozen=True, kw_only=True)
-class Credentials:
-    """An access key. One of a session has a token too."""
+class AccessKey:
+    """An AWS access key. Only that of a session has a token."""
 
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    id: str
+    secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Aws:
     endpoint_url: str
     region: str
     ca_bundle: Path
-    credentials: Credentials
+    key: AccessKey
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -110,9 +110,9 @@ class Aws:
             region_name=self.region,
             endpoint_url=self.endpoint_url,
             verify=str(self.ca_bundle),
-            aws_access_key_id=self.credentials.access_key_id,
-            aws_secret_access_key=self.credentials.secret_access_key,
-            aws_session_token=self.credentials.session_token,
+            aws_access_key_id=self.key.id,
+            aws_secret_access_key=self.key.secret,
+            aws_session_token=self.key.token,
             config=Config(
                 proxies={},
                 retries={"total_max_attempts": 1},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local import LocalError
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 from local.emulator.process import Emulator, running_emulator
 
 
@@ -39,12 +39,12 @@ class EmbeddedStack:
         return {
             "endpoint_url": self.caller.endpoint_url,
             "region": self.caller.region,
-            "aws_access_key_id": self.caller.credentials.access_key_id,
-            "aws_secret_access_key": self.caller.credentials.secret_access_key,
-            "operator_access_key_id": self.operator.credentials.access_key_id,
-            "operator_secret_access_key": self.operator.credentials.secret_access_key,
-            "administrator_access_key_id": self.administrator.credentials.access_key_id,
-            "administrator_secret_access_key": self.administrator.credentials.secret_access_key,
+            "aws_access_key_id": self.caller.key.id,
+            "aws_secret_access_key": self.caller.key.secret,
+            "operator_access_key_id": self.operator.key.id,
+            "operator_secret_access_key": self.operator.key.secret,
+            "administrator_access_key_id": self.administrator.key.id,
+            "administrator_secret_access_key": self.administrator.key.secret,
             "state_folder": str(self.emulator.home / "pulumi"),
             "ca_bundle": str(self.caller.ca_bundle),
             "outputs": dict(self.outputs),
@@ -66,7 +66,7 @@ def running_stack(
     """
     with running_emulator(port, fault_share) as emulator:
         # Imported late: Pulumi takes most of a second, which "port in use" should not have to wait for.
-        from local.program import deploy
+        from local.deployment import deploy
 
         outputs = deploy(emulator.administrator, config=config)
         caller, operator = (
@@ -85,11 +85,11 @@ def _policy(role: str, outputs: Mapping[str, Any]) -> str:
     return policy if isinstance(policy, str) else json.dumps(policy)
 
 
-def create_user(administrator: Aws, name: str, policy: str | None = None) -> Credentials:
+def create_user(administrator: Aws, name: str, policy: str | None = None) -> AccessKey:
     """Make an IAM user who may do what ``policy`` allows, and return the user's key."""
     iam = administrator.client("iam")
     iam.create_user(UserName=name)
     if policy:
         iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]
-    return Credentials(access_key_id=key["AccessKeyId"], secret_access_key=key["SecretAccessKey"])
+    return AccessKey(id=key["AccessKeyId"], secret=key["SecretAccessKey"])

@@ -47,7 +47,7 @@ def emulator(port: int | None) -> None:
 def usage(stack: EmbeddedStack, outputs_file: Path) -> str:
     """Say how to use the stack, with commands for a POSIX shell at the root of the repository."""
     caller, outputs = stack.caller, stack.outputs
-    key = caller.credentials
+    key = caller.key
     return f"""\
 Bill-E is up on an embedded AWS at {caller.endpoint_url}. Ctrl-C stops it and deletes everything in it.
 Described in {outputs_file}. Log of the emulator: {stack.emulator.log}
@@ -67,7 +67,7 @@ Any AWS client, for example the AWS CLI 2:
 
 The API with curl 7.75 or newer (every request is signed):
   curl --cacert {shlex.quote(str(caller.ca_bundle))} --aws-sigv4 aws:amz:{caller.region}:execute-api \\
-    --user {key.access_key_id}:{key.secret_access_key} \\
+    --user {key.id}:{key.secret} \\
     '{outputs["api_url"]}/receipts?limit=5'
 (Some versions of curl sign longer queries wrongly and get a 403.)
 """
@@ -89,8 +89,8 @@ def _client_settings(aws: Aws) -> str:
     return f"""\
   export AWS_ENDPOINT_URL={aws.endpoint_url} AWS_REGION={aws.region} AWS_DEFAULT_REGION={aws.region} \\
     AWS_CA_BUNDLE={shlex.quote(str(aws.ca_bundle))} AWS_SESSION_TOKEN= \\
-    AWS_ACCESS_KEY_ID={aws.credentials.access_key_id} \\
-    AWS_SECRET_ACCESS_KEY={aws.credentials.secret_access_key}"""
+    AWS_ACCESS_KEY_ID={aws.key.id} \\
+    AWS_SECRET_ACCESS_KEY={aws.key.secret}"""
 
 
 def _check_writable(target: Path) -> None:

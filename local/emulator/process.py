@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import trustme
 
 from local import LocalError
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -60,13 +60,13 @@ class Emulator:
         """Where every service is reached."""
         return self.administrator.endpoint_url
 
-    def seen_by(self, credentials: Credentials) -> Aws:
+    def seen_by(self, key: AccessKey) -> Aws:
         """Return the same AWS with the key of another principal."""
         return Aws(
             endpoint_url=self.endpoint_url,
             region=self.administrator.region,
             ca_bundle=self.administrator.ca_bundle,
-            credentials=credentials,
+            key=key,
         )
 
     def wait(self) -> NoReturn:
@@ -99,7 +99,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
             endpoint_url=f"https://{HOST}:{bound_port}",
             region=REGION,
             ca_bundle=ca_bundle,
-            credentials=_new_key(),
+            key=_new_key(),
         )
         stack.callback(administrator.close)
         log = stack.enter_context(_temporary_log())
@@ -137,10 +137,8 @@ def _bound_socket(port: int | None) -> socket.socket:
     return listener
 
 
-def _new_key() -> Credentials:
-    return Credentials(
-        access_key_id="AKIA" + secrets.token_hex(8).upper(), secret_access_key=secrets.token_urlsafe(30)
-    )
+def _new_key() -> AccessKey:
+    return AccessKey(id="AKIA" + secrets.token_hex(8).upper(), secret=secrets.token_urlsafe(30))
 
 
 @contextlib.contextmanager
@@ -178,8 +176,8 @@ def _environment_variables(home: Path, port: int, administrator: Aws) -> dict[st
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "MINISTACK_REGION": administrator.region,
-        "AWS_ACCESS_KEY_ID": administrator.credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": administrator.credentials.secret_access_key,
+        "AWS_ACCESS_KEY_ID": administrator.key.id,
+        "AWS_SECRET_ACCESS_KEY": administrator.key.secret,
         "SERVICES": ",".join(SERVICES),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",

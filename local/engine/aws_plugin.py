@@ -21,9 +21,9 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from local import LocalError, provider
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 from local.emulator.process import HOST
-from local.engine import plugin
+from local.engine import plugin_server
 from local.property_values import (
     Properties,
     changed,
@@ -69,10 +69,10 @@ def embedded_aws(environment: Mapping[str, str], region: str) -> Aws:
         endpoint_url=environment[ENDPOINT],
         region=region,
         ca_bundle=Path(environment[CA_BUNDLE]),
-        credentials=Credentials(
-            access_key_id=environment[KEY_ID],
-            secret_access_key=environment[KEY],
-            session_token=environment.get("AWS_SESSION_TOKEN") or None,
+        key=AccessKey(
+            id=environment[KEY_ID],
+            secret=environment[KEY],
+            token=environment.get("AWS_SESSION_TOKEN") or None,
         ),
     )
 
@@ -283,7 +283,7 @@ def _label(urn: str) -> str:
 
 def main(make: Callable[[Mapping[str, str]], AwsPlugin] = AwsPlugin) -> None:
     """Serve the engine that started this process."""
-    plugin.serve(
+    plugin_server.serve(
         lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(make(os.environ), server)
     )
 

@@ -123,13 +123,13 @@ class Engine:
 
     def variables(self) -> dict[str, str]:
         pulumi = _cli()
-        key = self.emulator.administrator.credentials
+        key = self.emulator.administrator.key
         description = {
             "endpoint_url": self.emulator.endpoint_url,
             "region": self.emulator.administrator.region,
             "ca_bundle": str(self.emulator.administrator.ca_bundle),
-            "administrator_access_key_id": key.access_key_id,
-            "administrator_secret_access_key": key.secret_access_key,
+            "administrator_access_key_id": key.id,
+            "administrator_secret_access_key": key.secret,
         }
         environment = command.pulumi_environment(os.environ, pulumi, self.state, description)
         if self.plugins:

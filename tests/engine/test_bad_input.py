@@ -30,7 +30,7 @@ def signals() -> Iterator[None]:
 @pytest.fixture
 def described(emulator: Emulator, tmp_path: Path) -> Path:
     """What `make local` would have written about the module's embedded AWS."""
-    key = emulator.administrator.credentials
+    key = emulator.administrator.key
     file = tmp_path / "outputs.json"
     file.write_text(
         json.dumps(
@@ -38,8 +38,8 @@ def described(emulator: Emulator, tmp_path: Path) -> Path:
                 "endpoint_url": emulator.endpoint_url,
                 "region": emulator.administrator.region,
                 "ca_bundle": str(emulator.administrator.ca_bundle),
-                "administrator_access_key_id": key.access_key_id,
-                "administrator_secret_access_key": key.secret_access_key,
+                "administrator_access_key_id": key.id,
+                "administrator_secret_access_key": key.secret,
                 "state_folder": str(tmp_path / "state"),
             }
         )

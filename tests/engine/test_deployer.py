@@ -32,8 +32,8 @@ def test_deployer_takes_a_stack_from_its_first_update_to_its_last(
     key = create_deployer(emulator)
     engine = new_engine(
         environment={
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
         }
     )
     stack = engine.stack("deployed", EVERYTHING)

@@ -42,8 +42,8 @@ def environment(aws: Aws) -> dict[str, str]:
     return {
         ENDPOINT: aws.endpoint_url,
         CA_BUNDLE: str(aws.ca_bundle),
-        KEY_ID: aws.credentials.access_key_id,
-        KEY: aws.credentials.secret_access_key,
+        KEY_ID: aws.key.id,
+        KEY: aws.key.secret,
     }
 
 

@@ -14,7 +14,7 @@ import pulumi
 import pytest
 
 from local import provider
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 from local.provider.kms import GONE
 from local.provider.schema import Created, Existing
 
@@ -22,7 +22,7 @@ NOTHING = Aws(
     endpoint_url="https://127.0.0.1:1",
     region="eu-test-1",
     ca_bundle=Path("/nonexistent"),
-    credentials=Credentials(access_key_id="none", secret_access_key="none"),
+    key=AccessKey(id="none", secret="none"),
 )
 """An AWS that doesn't answer, for tests in which nothing may be made."""
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from components.policies.deployer import deployer_policies
-from local.aws import Credentials
+from local.aws import AccessKey
 from local.embedded_stack import create_user
 from local.emulator.process import Emulator
 
@@ -29,7 +29,7 @@ CALLED_HERE_ONLY = ("lambda:PutFunctionConcurrency",)
 """Called by this repository's provider for functions without reserved concurrency, but not by pulumi-aws."""
 
 
-def create_deployer(emulator: Emulator) -> Credentials:
+def create_deployer(emulator: Emulator) -> AccessKey:
     """Make the user, and allow what the embedded AWS checks in another way than AWS."""
     aws = emulator.administrator
     policies: dict[str, Any] = dict(deployer_policies(aws.account_id(), aws.region))
@@ -38,8 +38,8 @@ def create_deployer(emulator: Emulator) -> Credentials:
         "Version": "2012-10-17",
         "Statement": {"Effect": "Allow", "Action": gaps, "Resource": "*"},
     }
-    iam, credentials = aws.client("iam"), create_user(aws, "deployer")
+    iam, key = aws.client("iam"), create_user(aws, "deployer")
     for name, policy in policies.items():
         made = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy))
         iam.attach_user_policy(UserName="deployer", PolicyArn=made["Policy"]["Arn"])
-    return credentials
+    return key

@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningKey
+from botocore.credentials import Credentials
 
-from local.aws import Credentials
+from local.aws import AccessKey
 from local.embedded_stack import EmbeddedStack, running_stack
 from tests.local.eventually import eventually
 
@@ -78,7 +78,7 @@ class DeployedStack(EmbeddedStack):
         query: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        signed_by: Credentials | None = None,
+        signed_by: AccessKey | None = None,
         unsigned: bool = False,
     ) -> Answer:
         """Call the API, signed by the caller unless said otherwise."""
@@ -89,9 +89,9 @@ class DeployedStack(EmbeddedStack):
         data = json.dumps(body) if body is not None else None
         request = AWSRequest(method=method, url=url, headers=sent, data=data)
         if not unsigned:
-            key = signed_by or self.caller.credentials
+            key = signed_by or self.caller.key
             SigV4Auth(
-                SigningKey(key.access_key_id, key.secret_access_key),
+                Credentials(key.id, key.secret),
                 "execute-api",
                 self.caller.region,
             ).add_auth(request)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 from local.embedded_stack import create_user
 from tests.local.stack import DeployedStack, declared, png
 
@@ -23,13 +23,13 @@ def test_unsigned_call_is_refused(stack: DeployedStack, method: str, path: str) 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_call_signed_with_a_wrong_secret_is_refused(stack: DeployedStack, method: str, path: str) -> None:
-    wrong = replace(stack.caller.credentials, secret_access_key="a" * 40)
+    wrong = replace(stack.caller.key, secret="a" * 40)
 
     assert stack.call(method, path, signed_by=wrong).status == 403
 
 
 def test_call_signed_with_an_unknown_key_is_refused(stack: DeployedStack) -> None:
-    unknown = Credentials(access_key_id="AKIAUNKNOWNUNKNOWN12", secret_access_key="a" * 40)
+    unknown = AccessKey(id="AKIAUNKNOWNUNKNOWN12", secret="a" * 40)
 
     assert stack.call("GET", "/receipts", signed_by=unknown).status == 403
 
@@ -120,7 +120,7 @@ def test_function_can_do_no_more_than_its_role_says(stack: DeployedStack) -> Non
     assert stack.get("/receipts").status == 200
 
 
-def new_user(stack: DeployedStack, policy: dict[str, Any] | None = None) -> Credentials:
+def new_user(stack: DeployedStack, policy: dict[str, Any] | None = None) -> AccessKey:
     name, document = f"user-{uuid.uuid4().hex[:8]}", json.dumps(policy) if policy else None
     return create_user(stack.administrator, name, document)
 

@@ -86,7 +86,7 @@ def test_force_destroy_without_the_right_to_bypass_retention_is_refused(account:
     lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": TOMORROW}
     put_locked_receipt(account, bucket, lock)
     rights = policy(NotAction="s3:BypassGovernanceRetention", Resource="*")
-    somebody = dataclasses.replace(account.aws, credentials=create_user(account.aws, "somebody", rights))
+    somebody = dataclasses.replace(account.aws, key=create_user(account.aws, "somebody", rights))
 
     with pytest.raises(LocalError, match="AccessDenied"):
         provider.delete(somebody, BUCKET, bucket)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.aws import Aws, Credentials
+from local.aws import AccessKey, Aws
 from tests.local.stack import DeployedStack
 
 FUNCTIONS = ("processor", "reader", "upload_forms")
@@ -86,13 +86,13 @@ class Role:
         finally:
             self._put(before)
 
-    def session(self) -> Credentials:
+    def session(self) -> AccessKey:
         """A session under the role, like Lambda's. The emulator's administrator may assume any role."""
         taken = self.aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="test")["Credentials"]
-        return Credentials(
-            access_key_id=taken["AccessKeyId"],
-            secret_access_key=taken["SecretAccessKey"],
-            session_token=taken["SessionToken"],
+        return AccessKey(
+            id=taken["AccessKeyId"],
+            secret=taken["SecretAccessKey"],
+            token=taken["SessionToken"],
         )
 
     def _put(self, policy: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningKey
+from botocore.credentials import Credentials
 from hypothesis import HealthCheck, assume, settings
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
@@ -55,7 +55,7 @@ class Signature:
         # Signature Version 4 only allows this spelling of a space.
         prepared.url = prepared.url.replace("+", "%20")
         request = AWSRequest(method=prepared.method, url=prepared.url, data=prepared.body)
-        key = SigningKey(caller.credentials.access_key_id, caller.credentials.secret_access_key)
+        key = Credentials(caller.key.id, caller.key.secret)
         SigV4Auth(key, "execute-api", caller.region).add_auth(request)
         prepared.headers.update(request.headers.items())
         return prepared

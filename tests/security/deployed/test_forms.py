@@ -183,9 +183,9 @@ def role_client(stack: DeployedStack) -> Iterator[S3Client]:
         region_name=aws.region,
         endpoint_url=aws.endpoint_url,
         verify=str(aws.ca_bundle),
-        aws_access_key_id=key.access_key_id,
-        aws_secret_access_key=key.secret_access_key,
-        aws_session_token=key.session_token,
+        aws_access_key_id=key.id,
+        aws_secret_access_key=key.secret,
+        aws_session_token=key.token,
         config=PRESIGNING_CONFIG,
     )
     yield client

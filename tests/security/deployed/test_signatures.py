@@ -12,9 +12,9 @@ import botocore.auth
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningKey
+from botocore.credentials import Credentials
 
-from local.aws import Credentials
+from local.aws import AccessKey
 from tests.local.stack import Answer, DeployedStack, declared, png
 from tests.local.test_access import ROUTES, new_user
 
@@ -26,13 +26,13 @@ def signed(
     body: str | None = None,
     *,
     region: str | None = None,
-    credentials: Credentials | None = None,
+    signed_by: AccessKey | None = None,
 ) -> dict[str, str]:
-    """The headers of a request that is signed, by the caller unless there are other credentials."""
-    caller, key = stack.caller, credentials or stack.caller.credentials
+    """The headers of a request that is signed, by the caller unless there is another key."""
+    caller, key = stack.caller, signed_by or stack.caller.key
     headers = {"Content-Type": "application/json"} if body else {}
     request = AWSRequest(method=method, url=url(stack, path), headers=headers, data=body)
-    secret = SigningKey(key.access_key_id, key.secret_access_key, key.session_token)
+    secret = Credentials(key.id, key.secret, key.token)
     SigV4Auth(secret, "execute-api", region or caller.region).add_auth(request)
     return dict(request.headers.items())
 
@@ -98,8 +98,8 @@ def test_signature_for_another_region_is_refused(stack: DeployedStack) -> None:
 
 
 def test_key_with_the_token_of_a_session_that_is_not_its_own_is_refused(stack: DeployedStack) -> None:
-    odd = replace(stack.caller.credentials, session_token="a" * 40)
-    headers = signed(stack, "GET", "/receipts", credentials=odd)
+    odd = replace(stack.caller.key, token="a" * 40)
+    headers = signed(stack, "GET", "/receipts", signed_by=odd)
 
     assert send(stack, "GET", "/receipts", headers).status == 403
 
@@ -135,7 +135,7 @@ def test_caller_who_may_not_invoke_is_refused(stack: DeployedStack, policy: str)
     stranger = new_user(stack, POLICIES[policy](allowed, api_id))
 
     statuses = [
-        send(stack, method, path, signed(stack, method, path, credentials=stranger)).status
+        send(stack, method, path, signed(stack, method, path, signed_by=stranger)).status
         for method, path in ROUTES
     ]
 
