@@ -1,1 +1,1 @@
-"""What callers of the API build on, written from the code: its OpenAPI document and the policy they need."""
+"""Writes the files that are generated from the code: settings, OpenAPI document, schemas, policies."""

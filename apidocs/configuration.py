@@ -1,4 +1,4 @@
-"""The settings of a stack in `Pulumi.yaml`, in the schema of the package, and in docs/settings.md."""
+"""Writes the settings into `Pulumi.yaml`, the schema of the package, and docs/settings.md."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ runtime:
 PAGE = """\
 # Settings
 
-`make docs` writes this page from the code. `pulumi config set KEY VALUE --stack NAME` sets a setting, and the
-next `pulumi up` applies it. [What that does to a running stack](changes.md) differs from setting to setting.
+`make docs` writes this page from the code. `pulumi config set KEY VALUE --stack NAME` changes a setting, and
+the next `pulumi up` applies it. [What that does to a running stack](changes.md) depends on the setting.
 """
 
 
@@ -54,7 +54,7 @@ def project_file() -> str:
 def package_schema() -> dict[str, Any]:
     """Return the schema of the package for other languages ("Pulumi Package schema").
 
-    Every argument is optional. It is also plain: like a setting, it has to be known before the deployment.
+    Every argument is optional and plain: like a setting, its value has to be known before the deployment.
     """
     outputs = {camel_case(name): _output(name) for name in BillE.OUTPUTS}
     return {
@@ -84,7 +84,7 @@ def settings_page() -> str:
         own = vars(part).get("__annotations__", ())
         if rows := [_row(key, field) for key, field in SETTINGS.items() if field.name in own]:
             title = str(part.__doc__).splitlines()[0].rstrip(".")
-            head = "| setting | default | allowed | what it is |\n|---|---|---|---|"
+            head = "| setting | default | allowed | meaning |\n|---|---|---|---|"
             page += "\n".join(["", f"## {title}", "", head, *rows, ""])
     return page
 

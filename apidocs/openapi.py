@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the API: the routes that the program deploys, with what the functions check."""
+"""The OpenAPI 3.1 document of the API: the routes that the program deploys, and what the functions check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
 
 Operation: TypeAlias = dict[str, Any]
 Response: TypeAlias = tuple[HTTPStatus, str, *tuple[str, ...]]
-"""The status, what it means, and the names of the schemas of the body."""
+"""A status, its meaning, and the names of the body's schemas."""
 
 VERSION = "1.0.0"
 """The API's semantic version: a change that could break a caller needs a new major version."""
@@ -24,7 +24,7 @@ PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 
 
 def openapi_document() -> dict[str, Any]:
-    """Make the document. Every route of the program is in it; raise KeyError for one that isn't described."""
+    """Make the document with every route of the program; raise KeyError if a route isn't described."""
     scopes = dict.fromkeys(routes.READ, StackSettings.jwt_read_scope)
     scopes |= dict.fromkeys(routes.UPLOAD, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}

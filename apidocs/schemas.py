@@ -1,6 +1,6 @@
-"""The JSON Schemas (2020-12) of requests and answers, with the limits that the code enforces.
+"""The JSON Schemas (2020-12) of requests and responses, with the limits that the code enforces.
 
-Objects in answers are open, as is usual in OpenAPI: a member may be added without a new version of the API.
+Objects in responses are open, as is usual in OpenAPI: a member can be added without a new version of the API.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Bill-E's infrastructure as reusable components. Of `functions`, it imports only the contract."""
+"""Bill-E's infrastructure as reusable components. From `functions`, they only import the contract."""

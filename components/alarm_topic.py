@@ -27,12 +27,13 @@ def display_name(project: str, stack: str, region: str) -> str:
 
 
 class AlarmTopic(pulumi.ComponentResource):
-    """An encrypted SNS topic that only takes messages of this account's alarms, over TLS. Output: `arn`.
+    """An encrypted SNS topic that only accepts messages from this account's alarms, over TLS. Output: `arn`.
 
-    Uses only `alarm_email` and `tags`. The topic has a key of its own even if the stack has a customer's key,
-    because a change of the setting `encryption` would delete a key that came with it. The account's key for
-    SNS (`alias/aws/sns`) would cost nothing, but CloudWatch can't publish to a topic under that key, since
-    its policy can't be changed ("Why didn't I receive an SNS notification for my CloudWatch alarm trigger?").
+    Uses only `alarm_email` and `tags`. The topic has its own key even if the stack has a customer's key,
+    because a change of the setting `encryption` must not take the key away. The account's key for SNS
+    (`alias/aws/sns`) would cost nothing, but CloudWatch can't publish to a topic under that key, since the
+    key's policy can't be changed ("Why didn't I receive an SNS notification for my CloudWatch alarm
+    trigger?").
     """
 
     def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:

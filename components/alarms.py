@@ -1,6 +1,6 @@
-"""Alarms: what each of them watches, when it goes off, and which section of the runbook says what to do.
+"""Alarms: what each one watches, when it goes off, and which section of the runbook says what to do.
 
-The functions that end in `_alarms` are pure. They return `Alarm`s by labels that are unique within a
+The functions whose names end in `_alarms` are pure. They return `Alarm`s by labels that are unique within a
 component, and `create_alarms` makes the resources.
 """
 
@@ -29,7 +29,7 @@ class Alarm:
 
     `section` is the anchor of the alarm's section in the runbook, and `means` is the sentence in its message.
     `statistic` is Sum, Maximum or a percentile such as p99. An `essential` alarm says that uploads are stuck
-    or get no entry, or that callers get no answer; the others say why, or warn of it.
+    or get no entry, or that the API fails; the others say why, or warn earlier.
     """
 
     section: str
@@ -70,7 +70,7 @@ def queue_alarms(
         ),
         "oldest-message": Alarm(
             section="oldest-message",
-            means="Uploads wait too long for their entry in the ledger.",
+            means="Uploads have been waiting too long for their entries in the ledger.",
             namespace="AWS/SQS",
             metric="ApproximateAgeOfOldestMessage",
             dimensions={"QueueName": queue_name},
@@ -91,9 +91,9 @@ def function_alarms(
     *,
     essential_errors: bool = False,
 ) -> dict[str, Alarm]:
-    """Watch a function. A function that isn't invoked publishes no metrics, and nothing is wrong.
+    """Watch a function. A function that isn't invoked publishes no metrics, which is not an error.
 
-    `essential_errors` is for a function whose errors set off no other essential alarm at once.
+    `essential_errors` is for a function whose errors don't also set off another essential alarm.
     """
     dimensions: Dimensions = {"FunctionName": function_name}
     return {
@@ -109,7 +109,7 @@ def function_alarms(
         ),
         "throttles": Alarm(
             section="function-throttles",
-            means="Lambda refused to run a function: the account's concurrency is used up.",
+            means="Lambda refused to run a function, because the account's concurrency was used up.",
             namespace="AWS/Lambda",
             metric="Throttles",
             dimensions=dimensions,
@@ -118,7 +118,7 @@ def function_alarms(
         ),
         "duration": Alarm(
             section="function-near-its-time-out",
-            means="A function nearly runs out of time.",
+            means="A function nearly ran out of time.",
             namespace="AWS/Lambda",
             metric="Duration",
             dimensions=dimensions,
@@ -132,7 +132,7 @@ def function_alarms(
 
 
 def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: CommonArgs) -> dict[str, Alarm]:
-    """Watch an HTTP API. Without requests it publishes no metrics, and nothing is wrong.
+    """Watch an HTTP API. Without requests it publishes no metrics, which is not an error.
 
     REST APIs have other metrics and dimensions ("Working with metrics for HTTP APIs").
     """
@@ -140,7 +140,7 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
     return {
         "5xx": Alarm(
             section="api-errors",
-            means="The API answered requests with server errors (5xx).",
+            means="The API returned server errors (5xx).",
             namespace="AWS/ApiGateway",
             metric="5xx",
             dimensions=dimensions,
@@ -150,7 +150,7 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
         ),
         "latency": Alarm(
             section="api-latency",
-            means="The slowest 1 % of requests to the API take too long.",
+            means="The slowest 1 % of requests to the API took too long.",
             namespace="AWS/ApiGateway",
             metric="Latency",
             dimensions=dimensions,
@@ -164,10 +164,10 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
 
 
 def table_alarms(table_name: pulumi.Input[str], index_name: str, common: CommonArgs) -> dict[str, Alarm]:
-    """Watch a table and its index for throttling. Each of them publishes these metrics only if it throttles.
+    """Watch a table and its index for throttling. Each of them only publishes these metrics if it throttles.
 
-    `ThrottledRequests` counts both, but for one operation at a time ("DynamoDB metrics and dimensions"), so
-    an operation that a function begins to use would not be watched.
+    `ThrottledRequests` counts reads and writes, but for each operation separately ("DynamoDB metrics and
+    dimensions"), so an operation that a function starts to use would not be watched.
     """
     of_table: Dimensions = {"TableName": table_name}
     of_index: Dimensions = {**of_table, "GlobalSecondaryIndexName": index_name}
@@ -195,7 +195,7 @@ def create_alarms(
 ) -> list[pulumi.Output[str]]:
     """Make the alarms of the component `parent`, called `name`, and return their ARNs.
 
-    They send a message when they go off and when they are over. It contains their description.
+    An alarm sends a message with its description when it goes off, and another one when it is over.
     """
     topics = [common.alarm_topic_arn] if common.alarm_topic_arn else []
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region

@@ -24,7 +24,7 @@ from components.python_layer import PythonLayer
 from components.settings import StackSettings
 
 SUFFIX_DIGITS = 7
-"""As many as in the names that Pulumi makes."""
+"""As many digits as in the names that Pulumi makes."""
 
 
 class BillE(pulumi.ComponentResource):
@@ -43,7 +43,7 @@ class BillE(pulumi.ComponentResource):
         "uploads_bucket": (str, "The bucket that receipts are uploaded to"),
         "upload_prefix": (
             str,
-            "The folders of the bucket whose objects are receipts; empty for the whole bucket",
+            "The folder whose objects are receipts; empty for the whole bucket",
         ),
         "api_url": (str, "The API, without a slash at the end"),
         "api_auth": (str, 'How callers of the API authenticate: "iam" or "jwt"'),
@@ -114,7 +114,7 @@ class BillE(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def _common(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions) -> CommonArgs:
-        """Make the key, the topic of the alarms and the layer, and return what every component is given."""
+        """Make the key, the alarm topic and the layer, and return the args that all components share."""
         common = CommonArgs(
             tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()}, **settings.of(CommonArgs)
         )
@@ -122,7 +122,8 @@ class BillE(pulumi.ComponentResource):
             common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common, opts).arn)
         if settings.protect_data and not settings.alarm_email:
             pulumi.log.warn(
-                "nobody gets the alarms: set bill-e:alarmEmail, or subscribe to the output alarm_topic"
+                "nobody gets the alarms: set bill-e:alarmEmail, or subscribe to the topic in the output "
+                "alarm_topic"
             )
         topic = AlarmTopic(f"{name}-alarms", common, opts)
         instance = topic.arn.apply(functools.partial(_instance, pulumi.get_stack()))

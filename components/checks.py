@@ -1,4 +1,4 @@
-"""Fields of settings and arguments that carry their own checks. All invalid values are refused at once."""
+"""Settings and arguments that declare their own checks. All invalid values are refused at once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InvalidValue:
 
 
 class InvalidInputError(pulumi.RunError):
-    """Every value that was refused.
+    """Names every value that was refused.
 
     It is a `RunError` so that Pulumi prints the message without a stack trace.
     """
@@ -50,7 +50,7 @@ def refuse(subject: str, values: Iterable[InvalidValue]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a value has to be, as a test and in words. With `of_each`, it is about the items of a list."""
+    """What a value has to be, as a test and in words. With `of_each`, this applies to each item of a list."""
 
     holds: Callable[[Any], bool]
     allowed: str
@@ -69,13 +69,13 @@ def argument(*checks: Check, default: Any = MISSING) -> Any:
 
 
 def setting(default: Any, description: str, *checks: Check, when: Callable[[Any], bool] | None = None) -> Any:
-    """Declare an argument that is also a setting of the stack. Its checks apply only `when` that holds."""
+    """Declare an argument that is also a setting of the stack. Its checks only apply if `when` is true."""
     return field(default=default, metadata={"description": description, "checks": checks, "when": when})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Settings or arguments that are valid together, or else raise `InvalidInputError`."""
+    """Settings or arguments that raise `InvalidInputError` unless all of them are valid together."""
 
     def __post_init__(self) -> None:
         refuse(type(self).__name__, self.invalid_values())
@@ -90,7 +90,7 @@ class Checked:
 
 
 def between(low: int, high: int) -> Check:
-    """Make the check that a number is within two limits, both included."""
+    """Make the check that a number is between two limits, inclusive."""
     return Check(holds=lambda value: low <= value <= high, allowed=f"a whole number from {low:,} to {high:,}")
 
 
@@ -100,7 +100,7 @@ def one_of(*allowed: object) -> Check:
 
 
 def matching(pattern: str, allowed: str) -> Check:
-    """Make the check that the whole text matches a pattern; `allowed` says the same in words."""
+    """Make the check that the whole string matches a pattern; `allowed` says the same in words."""
     return Check(holds=lambda value: bool(re.fullmatch(pattern, value)), allowed=allowed)
 
 

@@ -1,4 +1,4 @@
-"""What the components of a stack have in common."""
+"""Settings, args and resource options that the components of a stack share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG_RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
-"""What CloudWatch Logs takes (`PutRetentionPolicy`)."""
+"""The periods that CloudWatch Logs allows (`PutRetentionPolicy`)."""
 
 ALL_ALARMS, ESSENTIAL_ALARMS = "all", "essential"
 RUNBOOK = "docs/operations.md"
@@ -44,8 +44,8 @@ class AlarmSettings(Checked):
 
     alarms: str = setting(
         ALL_ALARMS,
-        'Which alarms to create: "all", or only the "essential" ones (uploads are lost or stuck, or the API '
-        "fails), which cost less",
+        'Which alarms to create: "all", or only the "essential" ones (for lost or stuck uploads, and for a '
+        "failing API), which cost less",
         one_of(ALL_ALARMS, ESSENTIAL_ALARMS),
     )
     alarm_email: str = setting(
@@ -57,7 +57,7 @@ class AlarmSettings(Checked):
     )
     runbook_url: str = setting(
         RUNBOOK,
-        "The https URL of the runbook that alarms link to: a copy of docs/operations.md on a web site",
+        "The https URL of the runbook that alarms link to: a copy of docs/operations.md on a website",
         matching(
             rf"{re.escape(RUNBOOK)}|https://[^\s#]{{1,300}}",
             f"{RUNBOOK}, or the https URL of a copy of it, without #",
@@ -82,18 +82,18 @@ class AlarmSettings(Checked):
         between(1, 30_000),
     )
     alarm_table_throttles: int = setting(
-        10, "How many reads or writes that DynamoDB throttles in five minutes set off the alarm", A_COUNT
+        10, "How many throttled reads or writes in five minutes set off the alarm", A_COUNT
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class CommonArgs(DataSettings, AlarmSettings):
-    """What every component of a stack is given.
+    """The args that all components of a stack share.
 
     `instance` is the stack's name with a suffix that no other stack in the account and region has. `layers`
     are the ARNs of layers with the libraries that the processor imports. `key_arn` is the customer's key,
-    which encrypts all data; without it, keys that AWS owns do. Without `alarm_topic_arn`, alarms only show in
-    CloudWatch. `tags` go on every resource that can have tags.
+    which encrypts all data; without it, AWS encrypts the data with its own keys. Without `alarm_topic_arn`,
+    alarms only show in CloudWatch. `tags` go on every resource that can have tags.
     """
 
     instance: pulumi.Input[str] = field(default_factory=pulumi.get_stack)
@@ -108,14 +108,14 @@ class CommonArgs(DataSettings, AlarmSettings):
 def protected(
     args: CommonArgs, parent: pulumi.Resource, depends_on: Sequence[pulumi.Resource] = ()
 ) -> pulumi.ResourceOptions:
-    """Return the options of a resource that holds or guards data: `protect_data` keeps both from deletion.
+    """Return the options of a resource that holds or guards data; `protect_data` keeps it from deletion.
 
-    Otherwise a `pulumi destroy` that stops at the protected data would already have deleted its policies, its
-    versioning and its encryption.
+    If only the data were protected, a `pulumi destroy` that stops at it would already have deleted its
+    policies, its versioning and its encryption.
     """
     return pulumi.ResourceOptions(parent=parent, protect=args.protect_data, depends_on=list(depends_on))
 
 
 def plain_name(text: str) -> str:
-    """Replace what physical names can't have: a stack's name may contain a dot."""
+    """Replace the characters that physical names can't have: a stack's name can contain a dot."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", text)

@@ -1,4 +1,4 @@
-"""Dashboard: what a stack does, on one page of CloudWatch."""
+"""Dashboard: a page in CloudWatch that shows what a stack is doing."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
     graphs = [
         ("Seconds from upload to entry", _upload_to_entry(watched)),
         ("Backlog: messages", _backlog(watched)),
-        ("Backlog: seconds of the oldest message", [_queue(watched, "ApproximateAgeOfOldestMessage", "age")]),
+        (
+            "Backlog: age of the oldest message in seconds",
+            [_queue(watched, "ApproximateAgeOfOldestMessage", "age")],
+        ),
         ("Receipts by outcome", _counts(watched, metrics.OUTCOMES)),
         ("Rejected receipts by reason", _counts(watched, metrics.REASONS)),
         ("Functions: failed or throttled", _function_failures(watched)),
@@ -187,7 +190,7 @@ def _function_failures(watched: Watched) -> list[Series]:
 
 
 def _gigabyte_seconds(watched: Watched) -> list[Series]:
-    """Lambda publishes milliseconds, whose price depends on the memory."""
+    """Turn Lambda's milliseconds into gigabyte-seconds, which are what it bills."""
     return [
         Series(
             label=function.label,
@@ -211,7 +214,7 @@ def _api(watched: Watched, metric: str, label: str, statistic: str = "Sum") -> S
 
 
 def _api_errors(watched: Watched) -> list[Series]:
-    return [_api(watched, "5xx", "of the API (5xx)"), _api(watched, "4xx", "of callers (4xx)")]
+    return [_api(watched, "5xx", "server errors (5xx)"), _api(watched, "4xx", "callers' errors (4xx)")]
 
 
 def _api_latency(watched: Watched) -> list[Series]:

@@ -15,7 +15,7 @@ from components.policies.keys import key_statements
 AWS_OWNED, CUSTOMER_KEY = "aws-owned", "customer-key"
 
 DELETION_WINDOW_DAYS = 30
-"""The longest that KMS waits before it deletes a key. Without the key, nobody can read what it encrypted."""
+"""The longest window before KMS deletes a key, after which nobody can read what it encrypted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ class EncryptionSettings(Checked):
 
 
 class EncryptionKey(pulumi.ComponentResource):
-    """A KMS key with an alias that is rotated every year, for `CommonArgs.key_arn`. Output: `arn`.
+    """A KMS key for `CommonArgs.key_arn`, with an alias and yearly rotation. Output: `arn`.
 
     Uses only `tags`. The key stays in the account when its resource is deleted, since only this key can
-    decrypt older uploads, messages and backups. It isn't protected: Pulumi would then refuse to remove it
-    from the stack.
+    decrypt older uploads, messages and backups. The resource isn't protected, because Pulumi would then
+    refuse to remove it from the stack.
     """
 
     def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -48,13 +48,13 @@ READ_MEGABYTES_PER_SECOND = 10
 """The slowest rate at which a receipt is read. S3 is much faster, but a batch shares the connection."""
 
 MIN_TIMEOUT_SECONDS = 60
-"""Enough for the two calls of a receipt: with less, a slow receipt would never get its entry."""
+"""Enough for the two calls for a receipt: with less, a slow receipt would never get its entry."""
 
 VISIBILITY_FACTOR = 6
 """The visibility time-out, as a multiple of the function's ("Configuring a queue to use with Lambda")."""
 
 MAX_RECEIVE_COUNT = 5
-"""Deliveries before a message goes to the dead-letter queue; AWS advises at least five with Lambda."""
+"""Deliveries before a message goes to the dead-letter queue; AWS recommends at least five with Lambda."""
 
 DAY_SECONDS = 24 * 60 * 60
 QUEUE_RETENTION_SECONDS, DEAD_LETTER_RETENTION_SECONDS = 4 * DAY_SECONDS, 14 * DAY_SECONDS
@@ -72,8 +72,8 @@ class IngestSettings(Checked):
 
     upload_prefix: str = setting(
         "",
-        'Only objects in these folders are receipts, such as "receipts/"; empty for the whole bucket',
-        matching(r"([A-Za-z0-9_.-]+/)*", "empty, or folders that each end in /, such as receipts/"),
+        'The folder whose objects are receipts, such as "receipts/"; empty for the whole bucket',
+        matching(r"([A-Za-z0-9_.-]+/)*", "empty, or a folder that ends in /, such as receipts/"),
     )
     accepted_types: Sequence[str] = setting(
         ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),
@@ -101,7 +101,7 @@ class IngestSettings(Checked):
         # AWS Lambda API Reference, `ScalingConfig.MaximumConcurrency`.
         between(2, 1_000),
     )
-    batch_size: int = setting(10, "How many messages a batch has at most", between(1, 10_000))
+    batch_size: int = setting(10, "How many messages a batch can have", between(1, 10_000))
     batch_window_seconds: int = setting(
         1,
         "How many seconds a batch waits for more messages (at least 1 if batchSize is above 10)",
@@ -138,7 +138,7 @@ class IngestSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class IngestPipelineArgs(IngestSettings, ObjectLockSettings):
-    """What a pipeline is made of."""
+    """The args of a pipeline."""
 
     common: CommonArgs
     ledger: Ledger
@@ -157,7 +157,7 @@ def _only_with_key(
 
 
 class IngestPipeline(pulumi.ComponentResource):
-    """The way in: each object version in the bucket becomes a message in the queue, and then an entry.
+    """Turns each object version in the bucket into a message in the queue, and then into an entry.
 
     Outputs: `bucket_name` and `bucket_arn`; url, arn and name of both queues, such as `queue_url` and
     `dead_letter_queue_arn`. It also has its `args`, the function `processor`, `alarm_arns`, and `log_groups`
@@ -201,7 +201,7 @@ class IngestPipeline(pulumi.ComponentResource):
         )
 
     def _bucket(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
-        """Make the bucket. Nothing in it expires, since the ledger points to its object versions for good."""
+        """Make the bucket. Nothing in it expires, since the ledger keeps pointing to its object versions."""
         key_arn = args.common.key_arn
         bucket = PrivateBucket(
             f"{name}-uploads",
@@ -211,7 +211,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 statements=_only_with_key(key_arn) if key_arn else None,
                 object_lock_days=args.object_lock_days,
                 object_lock_mode=args.object_lock_mode,
-                # A bucket with locked uploads can't be deleted, and their entries must not go before them.
+                # A bucket with locked uploads can't be deleted, and their entries must not be deleted first.
                 outlived_by=[args.ledger.table],
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -233,7 +233,7 @@ class IngestPipeline(pulumi.ComponentResource):
         return bucket
 
     def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> None:
-        """Keep S3's access logs of the bucket in a bucket of their own, for as long as other logs.
+        """Keep S3's access logs of the bucket in a separate bucket, for as long as other logs.
 
         That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
         delivers access logs to no other bucket ("Enabling Amazon S3 server access logging").

@@ -32,19 +32,19 @@ class LedgerSettings(Checked):
     )
     ledger_max_read_units: int = setting(
         4_000,
-        "How many read units a second the ledger scales to before DynamoDB throttles",
+        "How many read units a second the ledger scales to before DynamoDB throttles it",
         between(1, MAX_UNITS_PER_SECOND),
     )
     ledger_max_write_units: int = setting(
         1_000,
-        "How many write units a second the ledger scales to before DynamoDB throttles",
+        "How many write units a second the ledger scales to before DynamoDB throttles it",
         between(1, MAX_UNITS_PER_SECOND),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerArgs(LedgerSettings):
-    """What a ledger is made of. The units are for the table and for the index each."""
+    """The args of a ledger. The limits on units apply to the table and to the index separately."""
 
     common: CommonArgs
 
@@ -60,9 +60,10 @@ def shards_hook(name: str) -> pulumi.ResourceHookBinding:
 
 
 def refuse_fewer_shards(changed: pulumi.ResourceHookArgs) -> None:
-    """Refuse fewer shards than a table or a function had: the reader wouldn't query the others any more.
+    """Refuse fewer shards than a table or a function had: the reader would no longer query the others.
 
-    The table has the number in a tag. Tables of release 0.1 don't, but their reader has it in a variable.
+    The table has the number in a tag. Tables of release 0.1 don't, but their reader has it in an environment
+    variable.
     """
     before, after = _shards(changed.old_inputs), _shards(changed.new_inputs)
     if before is not None and after is not None and after < before:
@@ -125,7 +126,7 @@ class Ledger(pulumi.ComponentResource):
             on_demand_throughput=aws.dynamodb.TableOnDemandThroughputArgs(**units),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
-                # A table for which this is not enabled is encrypted with a key that AWS owns.
+                # If this is not enabled, a key that AWS owns encrypts the table.
                 enabled=key_arn is not None,
                 kms_key_arn=key_arn,
             ),

@@ -34,16 +34,16 @@ STAGE = "$default"
 """The stage whose URL has no path."""
 
 INTEGRATION_TIMEOUT_SECONDS = 30
-"""The longest that an HTTP API waits for its function ("Quotas for HTTP APIs"); it can't be raised."""
+"""How long an HTTP API waits for its function at most ("Quotas for HTTP APIs"); this can't be raised."""
 
 FUNCTION_TIMEOUT_SECONDS = INTEGRATION_TIMEOUT_SECONDS - 5
-"""Less than the API waits, cold start included, so that the function ends a slow request and logs it."""
+"""Less than the API waits, cold start included, so that a function can end a slow request and log it."""
 
 FORM_LIFETIME_SECONDS = 15 * 60
 """How long an upload form can be used."""
 
 FORM_FOLDER = "uploads/"
-"""The folder, below the upload prefix, for what is uploaded with a form."""
+"""The folder, within the upload prefix, for objects that are uploaded with a form."""
 
 IAM, JWT = "iam", "jwt"
 A_SCOPE = matching(r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)")
@@ -85,11 +85,11 @@ class ApiSettings(Checked):
         one_of(IAM, JWT),
     )
     jwt_issuer: str = setting(
-        "", "With apiAuth jwt, the https URL of the issuer of tokens", ISSUER_URL, when=_takes_tokens
+        "", "With apiAuth jwt, the https URL of the token issuer", ISSUER_URL, when=_takes_tokens
     )
     jwt_audience: Sequence[str] = setting(
         (),
-        "With apiAuth jwt, the audiences for which a token may be issued",
+        "With apiAuth jwt, the audiences that a token may be issued for",
         not_empty("at least one audience with apiAuth jwt"),
         UNIQUE,
         when=_takes_tokens,
@@ -113,7 +113,7 @@ class ApiSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerApiArgs(ApiSettings):
-    """What an API is made of. Its upload forms are for the bucket of `ingest`."""
+    """The args of an API. Its upload forms are for the bucket of `ingest`."""
 
     common: CommonArgs
     ledger: Ledger
@@ -123,7 +123,7 @@ class LedgerApiArgs(ApiSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class _Authorization:
-    """What a route demands of its callers."""
+    """The authorization that a route requires."""
 
     type: str
     authorizer_id: pulumi.Input[str] | None = None
@@ -243,7 +243,7 @@ class LedgerApi(pulumi.ComponentResource):
     def _authorizations(
         self, name: str, args: LedgerApiArgs, api: aws.apigatewayv2.Api
     ) -> tuple[_Authorization, _Authorization]:
-        """Return what routes for reading and for uploading demand, and make the authorizer for tokens."""
+        """Return what the routes for reading and for uploading require; make the authorizer for tokens."""
         if not _takes_tokens(args):
             return _Authorization(type="AWS_IAM"), _Authorization(type="AWS_IAM")
         authorizer = aws.apigatewayv2.Authorizer(
@@ -271,7 +271,7 @@ class LedgerApi(pulumi.ComponentResource):
     ) -> list[pulumi.Resource]:
         """Put a function behind routes, and let only these routes call it.
 
-        Return the resources that have to be there before a request is answered.
+        Return the resources that have to exist before a request can be answered.
         """
         child = pulumi.ResourceOptions(parent=self)
         integration = aws.apigatewayv2.Integration(
@@ -339,6 +339,6 @@ class LedgerApi(pulumi.ComponentResource):
                 throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
             ),
             tags=args.common.tags,
-            # Whatever uses an output of the stage then finds all routes in place.
+            # So all routes exist before anything can use an output of the stage.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(served)),
         )

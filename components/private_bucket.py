@@ -1,4 +1,4 @@
-"""PrivateBucket: a bucket that can't be reached from other accounts or without TLS."""
+"""PrivateBucket: a bucket that nobody can reach from other accounts or without TLS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ObjectLockSettings(Checked):
 
     object_lock_days: int = setting(
         0,
-        "How many days a new upload can't be deleted (0 for no lock)",
+        "How many days a new upload is locked against deletion (0 for no lock)",
         between(0, MAX_OBJECT_LOCK_DAYS),
     )
     object_lock_mode: str = setting(
@@ -48,11 +48,11 @@ class ObjectLockSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivateBucketArgs(ObjectLockSettings):
-    """What a private bucket is made of.
+    """The args of a private bucket.
 
     `key_arn` is the key that encrypts the objects; without it, S3's own key does. `statements` takes the
-    bucket's ARN and returns what its policy says beyond `bucket_statements`. Without `expiry_days`, objects
-    never expire. Pulumi deletes the resources in `outlived_by` only after the bucket.
+    bucket's ARN and returns what its policy says in addition to `bucket_statements`. Without `expiry_days`,
+    objects never expire. Pulumi only deletes the resources in `outlived_by` after the bucket.
     """
 
     common: CommonArgs
@@ -80,8 +80,8 @@ class PrivateBucket(pulumi.ComponentResource):
                 parent=self,
                 protect=args.common.protect_data,
                 depends_on=list(args.outlived_by),
-                # Object Lock is a resource of its own, which a bucket can get at any time. If a bucket was
-                # created with a lock, its state says so, and the provider would replace it without this line.
+                # Object Lock is a separate resource, which a bucket can get at any time. If a bucket was
+                # created with a lock, its state says so, and without this line the provider would replace it.
                 ignore_changes=["objectLockEnabled"],
             ),
         )

@@ -1,4 +1,4 @@
-"""PythonFunction: role, log group and Lambda function for one handler of `functions/`."""
+"""PythonFunction: a Lambda function for one handler in `functions/`, with its role and its log group."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ MEMORY_MEGABYTES = between(128, 10_240)
 
 
 def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
-    """List the modules of packages under `root` and those beside them, as sorted paths from above `root`.
+    """List the modules in packages under `root` and those beside them, as sorted paths from above `root`.
 
-    An archive of a whole folder would contain caches and whatever else is there.
+    An archive of a whole folder would contain caches and other files that don't belong there.
     """
     modules = list(root.glob("*.py"))
     for package in packages:
@@ -41,7 +41,7 @@ def source_files(packages: Sequence[str], root: Path = FUNCTIONS) -> list[str]:
 
 
 def _is_shipped(module: PurePath) -> bool:
-    """Leave out caches, tests, and what can't be imported, such as copies and hidden folders."""
+    """Leave out caches, tests, and files that can't be imported, such as copies and hidden ones."""
     parts = module.with_suffix("").parts
     is_importable = all(part.isidentifier() for part in parts)
     is_test = any(part in {"conftest", "tests"} or part.startswith("test_") for part in parts)
@@ -63,13 +63,13 @@ A_PACKAGE = Check(
 
 @dataclass(frozen=True, kw_only=True)
 class PythonFunctionArgs(Checked):
-    """What a function is made of.
+    """The args of a function.
 
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs, and `shared` are the other
     folders that it imports from. `layers` have the libraries that are not in the runtime. `statements` say
     what its role may do apart from writing logs and traces. `decrypts_via` and `encrypts_via` are the
-    services where it reads and writes data under a customer's key. `essential_errors` is explained at
-    `function_alarms`. Pulumi runs `hooks` when it changes the function.
+    services where it reads and writes data under a customer's key. `function_alarms` explains
+    `essential_errors`. Pulumi runs `hooks` when it changes the function.
     """
 
     common: CommonArgs
@@ -109,7 +109,7 @@ def _key_use(
 
 
 class PythonFunction(pulumi.ComponentResource):
-    """A Lambda function with a role, a log group and alarms of its own.
+    """A Lambda function with its own role, log group and alarms.
 
     Outputs: `arn`, `name`, `log_group_name`. It also has `alarm_arns`, and `service` and `memory_megabytes`
     for the dashboard. The function is created after its role's policy.

@@ -1,4 +1,4 @@
-"""PythonLayer: the libraries that the processor imports beyond the runtime, as one Lambda layer.
+"""PythonLayer: a Lambda layer with the libraries that the processor needs and the runtime lacks.
 
 The same list of requirements gives an archive of the same bytes on every machine, so that Pulumi sees a
 change only if the list has changed.
@@ -20,7 +20,7 @@ from components.common import CommonArgs, plain_name
 from components.python_function import ARCHITECTURE, FUNCTIONS, RUNTIME
 
 BUILDER_VERSION = 2
-"""Part of the cache key. Raise it when this module begins to build other bytes from the same list."""
+"""Part of the cache key. Raise it if you change which bytes this module builds from the same list."""
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can have."""
@@ -52,7 +52,7 @@ class PythonLayer(pulumi.ComponentResource):
 
 
 class LayerBuildError(pulumi.RunError):
-    """A layer could not be built. The message ends in the last lines that pip printed."""
+    """A layer could not be built. The message ends with the last lines that pip printed."""
 
 
 def build_layer(requirements: Path, build_folder: Path) -> Path:
@@ -88,7 +88,7 @@ def write_zip(content: Path, archive: Path) -> None:
     with zipfile.ZipFile(archive, "w") as target:
         for name in filter(_belongs_in_layer, files):
             info = zipfile.ZipInfo(name, ZIP_EPOCH)
-            info.create_system = 3  # Unix on any machine, so that the permissions below count
+            info.create_system = 3  # Unix on any machine, so that the permissions below apply
             info.external_attr = 0o644 << 16
             info.compress_type = zipfile.ZIP_STORED  # the output of deflate differs between builds of zlib
             target.writestr(info, (content / name).read_bytes())
@@ -104,7 +104,7 @@ def _belongs_in_layer(name: str) -> bool:
 
 
 def _install(requirements: Path, target: Path) -> None:
-    """Install only pure-Python wheels, since the layer runs on another platform than this one."""
+    """Install only pure-Python wheels, since the layer runs on a different platform."""
     command = [
         *(sys.executable, "-m", "pip", "install"),
         *("--requirement", str(requirements), "--target", str(target)),

@@ -1,4 +1,4 @@
-"""The settings of a stack: which there are, and how they are read."""
+"""The settings of a stack, and how they are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REMOVED = {
     "alarmFunctionThrottles": f"at {CommonArgs.alarm_function_throttles} throttled call in five minutes",
     "alarmTimeoutPercent": f"when a function uses {CommonArgs.alarm_timeout_percent} % of its time-out",
 }
-"""Settings of release 0.1, and when their alarms go off now."""
+"""Settings that only release 0.1 had, and when their alarms go off now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class StackSettings(
         refuse(REFUSED, (replace(each, name=_full(camel_case(each.name))) for each in self.invalid_values()))
 
     def invalid_values(self) -> Iterator[InvalidValue]:
-        """Refuse settings of jwt without `apiAuth` jwt, which somebody probably forgot."""
+        """Refuse settings for jwt without `apiAuth` jwt, which somebody probably forgot."""
         yield from super().invalid_values()
         for name in ("jwt_issuer", "jwt_audience"):
             if self.api_auth != JWT and (value := getattr(self, name)):
@@ -104,7 +104,7 @@ class StackSettings(
 
 
 def camel_case(name: str) -> str:
-    """Spell a name in Python as Pulumi spells settings and properties: ``batch_size`` as ``batchSize``."""
+    """Write a Python name as Pulumi writes settings and properties: ``batch_size`` as ``batchSize``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
@@ -114,7 +114,7 @@ def _full(key: str) -> str:
 
 
 def _instead_of(key: str, names: Mapping[str, str]) -> str:
-    """Say what is allowed for a key that is no setting. After a typo, the default would silently apply."""
+    """Say what is allowed for a key that isn't a setting. After a typo, the default would silently apply."""
     if key in REMOVED:
         return (
             f"nothing, since it is no longer a setting: the alarm goes off {REMOVED[key]}; "
@@ -124,7 +124,7 @@ def _instead_of(key: str, names: Mapping[str, str]) -> str:
 
 
 def _from_text(key: str, text: str, wanted: object) -> object:
-    """Read a value from the stack's configuration, which is always text. ValueError says what is allowed."""
+    """Read a value of the stack's configuration, which is always text. ValueError says what is allowed."""
     if wanted is str:
         return text
     if wanted is bool:
@@ -136,7 +136,7 @@ def _from_text(key: str, text: str, wanted: object) -> object:
     except ValueError:
         value = None
     # The Pulumi CLI can't set a whole list, and without --type it reads digits as a number.
-    hint = f"a list of texts, set one by one: pulumi config set --type string --path '{key}[0]' VALUE"
+    hint = f"a list of strings, set one by one: pulumi config set --type string --path '{key}[0]' VALUE"
     return tuple(_fitting(value, hint, _is_list_of_texts(value)))
 
 
@@ -145,12 +145,12 @@ def _from_argument(_key: str, value: Any, wanted: object) -> object:
     if wanted is bool:
         return _fitting(value, "true or false", isinstance(value, bool))
     if wanted is str:
-        return _fitting(value, "a text", isinstance(value, str))
+        return _fitting(value, "a string", isinstance(value, str))
     if wanted is int:
         # The engine has only one type of number, so a whole number can arrive as a float.
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return int(_fitting(value, "a whole number", number and float(value).is_integer()))
-    return tuple(_fitting(value, "a list of texts", _is_list_of_texts(value)))
+    return tuple(_fitting(value, "a list of strings", _is_list_of_texts(value)))
 
 
 def _fitting(value: Any, allowed: str, fits: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The package for other languages: serves the component BillE to the Pulumi engine."""
+"""The package for other languages, which serves the component BillE to the Pulumi engine."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""IAM and resource policies as pure functions: values in, statements or a document out.
+"""IAM and resource policies as pure functions, which take values and return statements or a document.
 
-Every statement has a Sid. Only Deny statements have a wildcard in an action. A wildcard in a resource is
-explained in the docstring. In the policy of a key, ``*`` is the key itself, as always in KMS.
+Every statement has a Sid. Only Deny statements have a wildcard in an action. If a resource has a wildcard,
+the docstring says why. In the policy of a key, ``*`` means the key itself, as always in KMS.
 """

@@ -1,7 +1,7 @@
 """What a deployer may do: create, read, update and delete every resource of the program.
 
 The actions are those that the AWS provider needs, by their names in the Service Authorization Reference.
-Access to Pulumi's state comes on top: see docs/deploying-from-ci.md.
+A deployer also needs access to Pulumi's state: see docs/deploying-from-ci.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from components.policies.documents import Policy, Statement, document
 from components.policies.keys import DNS_SUFFIX
 
 MAX_CHARACTERS = 6_144
-"""The longest that a managed policy can be, without white space ("IAM and AWS STS quotas")."""
+"""How long a managed policy can be, not counting white space ("IAM and AWS STS quotas")."""
 
 
 def deployer_policies(
@@ -39,7 +39,7 @@ def deployer_policies(
 
 @dataclass(frozen=True, kw_only=True)
 class _Arns:
-    """ARNs in one account and region. Some services leave out the one or the other."""
+    """ARNs in one account and region. Some services leave out either of them."""
 
     partition: str
     region: str

@@ -1,4 +1,4 @@
-"""Policy documents made of statements, and the values that statements wait for."""
+"""Policy documents: statements, and the values that have to be known before a statement can be built."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resolve(
 ) -> pulumi.Output[list[Statement]]:
     """Call `build` with the values once they are known. Raises ValueError if one of them is None.
 
-    AWS would read a policy that contains null as one that says less, or refuse it without naming the value.
+    AWS would ignore a null in a policy, which would then say less, or refuse the policy without naming it.
     """
 
     def call(known: dict[str, Any]) -> list[Statement]:

@@ -69,7 +69,7 @@ def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> d
 
 
 def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -> list[Statement]:
-    """Say who may use the customer's key. Each statement is for somebody who needs it.
+    """Say who may use the customer's key, with a statement for each user.
 
     The account's IAM policies say who administers the key. Even administrators can only encrypt and decrypt
     through the services that keep the stack's data. DynamoDB uses the permissions of the principal that

@@ -19,7 +19,7 @@ def caller_policy(
 
     `api_execution_arn` is ``arn:aws:execute-api:<region>:<account>:<api id>``. The stage is ``*``, since the
     API has only one; the last ``*`` is the fingerprint. If the stack has a customer's key, `key_arn`, callers
-    need it to upload, and S3 requires the right to decrypt for multipart uploads.
+    need it to upload, and S3 requires the permission to decrypt for multipart uploads.
     """
     key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
     return document(
@@ -58,9 +58,9 @@ def operator_policy(
     Operators see which object versions exist, but can neither read nor write them. A scan of the ledger
     doesn't show who uploaded a receipt, but a query for a single entry does. DynamoDB requires the keys of
     the table among the attributes ("Using IAM policy conditions for fine-grained access control"). A redrive
-    requires the rights to receive, delete and send ("Configure a dead-letter queue redrive"). Operators need
-    `key_arn` to read and send what is under the customer's key, and `former_key_arns` to read dead letters
-    from before the key changed.
+    requires the permissions to receive, delete and send ("Configure a dead-letter queue redrive"). Operators
+    need `key_arn` to read and send messages under the customer's key, and `former_key_arns` to read dead
+    letters from before the key changed.
     """
     attributes = ["fingerprint", "entry", "month_shard", "recorded"]
     attributes += ["outcome", "reason", "bucket", "key", "version_id", "uploaded_at"]

@@ -29,7 +29,7 @@ def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
     return [
         _refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(header, "aws:kms")),
         _refuse_uploads("NoOtherKey", bucket_arn, _is_given_other_than(key_header, key_arn)),
-        # A request for KMS that names no key means the key that AWS owns.
+        # A request for KMS without a key means the key that AWS owns.
         _refuse_uploads(
             "NoKeyOfAws", bucket_arn, {"StringEquals": {header: "aws:kms"}, "Null": {key_header: "true"}}
         ),

@@ -1,4 +1,4 @@
-"""What the functions may do."""
+"""The permissions of the functions' roles."""
 
 from __future__ import annotations
 

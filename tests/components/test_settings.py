@@ -347,9 +347,9 @@ class TestArguments:
             ("batchSize", True, "a whole number"),
             ("protectData", "false", "true or false"),
             ("protectData", 0, "true or false"),
-            ("apiAuth", 1, "a text"),
-            ("allowedOrigins", "https://a.example", "a list of texts"),
-            ("allowedOrigins", [1], "a list of texts"),
+            ("apiAuth", 1, "a string"),
+            ("allowedOrigins", "https://a.example", "a list of strings"),
+            ("allowedOrigins", [1], "a list of strings"),
         ],
     )
     def test_value_of_another_type_is_refused_with_the_type_it_must_have(
