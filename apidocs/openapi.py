@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 from apidocs.schemas import Schema, ref, schemas
 from components.settings import StackSettings
-from functions.contract import routes
+from functions.contract import http_api
 from functions.contract.entry import Outcome
-from functions.reader.query import DEFAULT_LIMIT, MAX_LIMIT, PARAMETERS
+from functions.contract.http_api import MAX_LIMIT, PARAMETERS
+from functions.reader.query import DEFAULT_LIMIT
 
 Operation: TypeAlias = dict[str, Any]
 Response: TypeAlias = tuple[HTTPStatus, str, *tuple[str, ...]]
@@ -25,8 +26,8 @@ PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 
 def openapi_document() -> dict[str, Any]:
     """Make the document with every route of the program; raise KeyError if a route isn't described."""
-    scopes = dict.fromkeys(routes.READ, StackSettings.jwt_read_scope)
-    scopes |= dict.fromkeys(routes.UPLOAD, StackSettings.jwt_upload_scope)
+    scopes = dict.fromkeys(http_api.READ_ROUTES, StackSettings.jwt_read_scope)
+    scopes |= dict.fromkeys(http_api.UPLOAD_ROUTES, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}
     for route, scope in scopes.items():
         method, path = route.split(" ")
@@ -131,9 +132,9 @@ def _prepare_upload() -> Operation:
 
 
 _OPERATIONS = {
-    routes.LIST_RECEIPTS: _list_receipts,
-    routes.SHOW_RECEIPT: _show_receipt,
-    routes.REQUEST_FORM: _prepare_upload,
+    http_api.LIST_RECEIPTS: _list_receipts,
+    http_api.SHOW_RECEIPT: _show_receipt,
+    http_api.REQUEST_FORM: _prepare_upload,
 }
 
 _OF_EVERY_OPERATION: tuple[Response, ...] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason
-from functions.reader.query import MAX_LIMIT
+from functions.contract.http_api import MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
 from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
 

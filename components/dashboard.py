@@ -13,7 +13,7 @@ from components.common import plain_name
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger
 from components.ledger_api import STAGE, LedgerApi
-from functions.contract import metrics, schema
+from functions.contract import metric_names, schema
 from functions.contract.entry import Outcome, Reason
 
 PERIOD_SECONDS = 300
@@ -71,8 +71,8 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
             "Backlog: age of the oldest message in seconds",
             [_queue(watched, "ApproximateAgeOfOldestMessage", "age")],
         ),
-        ("Receipts by outcome", _counts(watched, metrics.OUTCOMES)),
-        ("Rejected receipts by reason", _counts(watched, metrics.REASONS)),
+        ("Receipts by outcome", _counts(watched, metric_names.OUTCOMES)),
+        ("Rejected receipts by reason", _counts(watched, metric_names.REASONS)),
         ("Functions: failed or throttled", _function_failures(watched)),
         ("API: errors", _api_errors(watched)),
         ("API: latency in ms", _api_latency(watched)),
@@ -81,7 +81,7 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ("Cost: requests", [*_functions(watched, "Invocations"), _api(watched, "Count", "API requests")]),
         ("Cost: GB-seconds", _gigabyte_seconds(watched)),
         ("Cost: units", _table(watched, "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits")),
-        ("Cost: bytes stored", [_receipts(watched, metrics.BYTES, "receipts")]),
+        ("Cost: bytes stored", [_receipts(watched, metric_names.BYTES, "receipts")]),
     ]
     alarms: Widget = {
         "type": "alarm",
@@ -134,16 +134,17 @@ def _lines(number: int, series: Series) -> list[list[Any]]:
 def _receipts(watched: Watched, metric: str, label: str, statistic: str = "Sum") -> Series:
     return Series(
         label=label,
-        namespace=metrics.NAMESPACE,
+        namespace=metric_names.NAMESPACE,
         metric=metric,
-        dimensions={metrics.SERVICE: watched.service, metrics.STACK: watched.stack},
+        dimensions={metric_names.SERVICE: watched.service, metric_names.STACK: watched.stack},
         statistic=statistic,
     )
 
 
 def _upload_to_entry(watched: Watched) -> list[Series]:
     return [
-        _receipts(watched, metrics.SECONDS, statistic, statistic) for statistic in ("p50", "p99", "Maximum")
+        _receipts(watched, metric_names.SECONDS, statistic, statistic)
+        for statistic in ("p50", "p99", "Maximum")
     ]
 
 

@@ -39,7 +39,8 @@ from components.python_function import (
     PythonFunction,
     PythonFunctionArgs,
 )
-from functions.contract import deadlines, environment, media_types
+from functions.contract import processing
+from functions.contract.environment import ProcessorEnvironment, write_environment
 
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
 """AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"."""
@@ -79,7 +80,7 @@ class IngestSettings(Checked):
         ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),
         "The media types that are accepted, recognised by the first bytes of a file",
         not_empty("at least one media type"),
-        each(one_of(*media_types.ACCEPTABLE)),
+        each(one_of(*processing.ACCEPTABLE_TYPES)),
         UNIQUE,
     )
     max_receipt_megabytes: int = setting(
@@ -127,7 +128,7 @@ class IngestSettings(Checked):
                 f"(here {self.batch_size})",
             )
         rate = READ_MEGABYTES_PER_SECOND
-        least = -(-self.max_receipt_megabytes // rate) + deadlines.CALL_SECONDS
+        least = -(-self.max_receipt_megabytes // rate) + processing.CALL_SECONDS
         if self.function_timeout_seconds < least:
             yield InvalidValue(
                 name="function_timeout_seconds",
@@ -354,14 +355,15 @@ class IngestPipeline(pulumi.ComponentResource):
                     table_arn=args.ledger.table_arn,
                     index_arn=args.ledger.index_arn,
                 ),
-                environment={
-                    environment.SERVICE_NAME: service,
-                    environment.STACK_NAME: args.common.instance,
-                    environment.LEDGER_TABLE: args.ledger.table_name,
-                    environment.LEDGER_SHARDS: str(args.ledger.shards),
-                    environment.MAX_RECEIPT_BYTES: str(args.max_receipt_megabytes * 1024 * 1024),
-                    environment.ACCEPTED_TYPES: ",".join(args.accepted_types),
-                },
+                environment=write_environment(
+                    ProcessorEnvironment,
+                    service=service,
+                    stack=args.common.instance,
+                    ledger_table=args.ledger.table_name,
+                    ledger_shards=args.ledger.shards,
+                    max_receipt_bytes=args.max_receipt_megabytes * 1024 * 1024,
+                    accepted_types=args.accepted_types,
+                ),
                 decrypts_via=["dynamodb", "s3", "sqs"],
                 # If a function behind the API fails, the alarm over the API's errors goes off as well.
                 essential_errors=True,

@@ -28,7 +28,8 @@ from components.ledger import Ledger, shards_hook
 from components.policies.documents import resolve
 from components.policies.roles import reader_statements, upload_forms_statements
 from components.python_function import MEMORY_MEGABYTES, PythonFunction, PythonFunctionArgs
-from functions.contract import environment, routes
+from functions.contract import http_api
+from functions.contract.environment import ReaderEnvironment, UploadFormsEnvironment, write_environment
 
 STAGE = "$default"
 """The stage whose URL has no path."""
@@ -145,8 +146,8 @@ class LedgerApi(pulumi.ComponentResource):
         api = self._api(name, args)
         reading, uploading = self._authorizations(name, args, api)
         served = [
-            *self._serve(f"{name}-reader", routes.READ, reading, api, reader),
-            *self._serve(f"{name}-uploads", routes.UPLOAD, uploading, api, upload_forms),
+            *self._serve(f"{name}-reader", http_api.READ_ROUTES, reading, api, reader),
+            *self._serve(f"{name}-uploads", http_api.UPLOAD_ROUTES, uploading, api, upload_forms),
         ]
         access_logs = self._access_logs(name, args.common)
         stage = self._stage(name, args, api, access_logs, served)
@@ -176,10 +177,11 @@ class LedgerApi(pulumi.ComponentResource):
                 statements=resolve(
                     reader_statements, table_arn=args.ledger.table_arn, index_arn=args.ledger.index_arn
                 ),
-                environment={
-                    environment.LEDGER_TABLE: args.ledger.table_name,
-                    environment.LEDGER_SHARDS: str(args.ledger.shards),
-                },
+                environment=write_environment(
+                    ReaderEnvironment,
+                    ledger_table=args.ledger.table_name,
+                    ledger_shards=args.ledger.shards,
+                ),
                 hooks=shards_hook(f"{name}-shards"),
                 decrypts_via=["dynamodb"],
                 common=args.common,
@@ -204,13 +206,14 @@ class LedgerApi(pulumi.ComponentResource):
                     bucket_arn=ingest.bucket_arn,
                     form_prefix=form_prefix,
                 ),
-                environment={
-                    environment.LEDGER_TABLE: args.ledger.table_name,
-                    environment.UPLOADS_BUCKET: ingest.bucket_name,
-                    environment.FORM_PREFIX: form_prefix,
-                    environment.MAX_RECEIPT_BYTES: str(ingest.args.max_receipt_megabytes * 1024 * 1024),
-                    environment.FORM_LIFETIME_SECONDS: str(FORM_LIFETIME_SECONDS),
-                },
+                environment=write_environment(
+                    UploadFormsEnvironment,
+                    ledger_table=args.ledger.table_name,
+                    bucket=ingest.bucket_name,
+                    form_prefix=form_prefix,
+                    form_lifetime_seconds=FORM_LIFETIME_SECONDS,
+                    max_receipt_bytes=ingest.args.max_receipt_megabytes * 1024 * 1024,
+                ),
                 decrypts_via=["dynamodb"],
                 encrypts_via=["s3"],
                 common=args.common,

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({})))
 
@@ -56,6 +56,20 @@ logger = logging.getLogger("bill-e")
 logger.setLevel(logging.INFO)
 logger.addHandler(_handler)
 logger.propagate = False  # or Lambda's own handler, at the root, would write every line again
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context object that the functions use.
+
+    AWS Lambda Developer Guide, "Using the Lambda context object to retrieve Python function information".
+    """
+
+    @property
+    def aws_request_id(self) -> str:
+        """The invocation's id, as in Lambda's own log lines."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the invocation."""
 
 
 def begin_invocation(aws_request_id: str) -> None:

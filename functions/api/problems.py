@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
 
+from functions.contract.http_api import problem_type
+
 SHOWN_CHARACTERS = 100
 """How much of a refused value an error shows."""
 
@@ -38,7 +40,7 @@ class Problem:
     def to_json(self) -> dict[str, object]:
         """Write the problem as the JSON object of an ``application/problem+json`` body."""
         return {
-            "type": f"/problems/{self.kind}",
+            "type": problem_type(self.kind),
             "title": self.title,
             "status": int(self.status),
             "detail": self.detail,

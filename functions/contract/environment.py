@@ -1,26 +1,110 @@
-"""The environment variables that a stack gives its functions."""
+"""The environment variables of each function: a stack writes them, and the function reads them."""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-LEDGER_TABLE: Final = "LEDGER_TABLE"
+from functions.contract.processing import ACCEPTABLE_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+E = TypeVar("E")
 
 LEDGER_SHARDS: Final = "LEDGER_SHARDS"
-"""The partitions of a month in the ledger's time index."""
 
-SERVICE_NAME: Final = "SERVICE_NAME"
-STACK_NAME: Final = "STACK_NAME"
-"""The values of the metrics' dimensions."""
 
-ACCEPTED_TYPES: Final = "ACCEPTED_TYPES"
-"""Media types, separated by commas."""
+class EnvironmentVariablesError(Exception):
+    """Names each environment variable that is wrong, its value, and what is allowed."""
 
-MAX_RECEIPT_BYTES: Final = "MAX_RECEIPT_BYTES"
 
-UPLOADS_BUCKET: Final = "UPLOADS_BUCKET"
+def write_environment(kind: type[E], **values: Any) -> dict[str, Any]:
+    """Write a function's environment as variables: numbers as text, lists with commas, all else as it is.
 
-FORM_PREFIX: Final = "FORM_PREFIX"
-"""The folder for what is uploaded with a form; it ends in a slash."""
+    Raise ValueError unless there is a value for each field. A value may be an output of Pulumi.
+    """
+    names = {each.name: each.metadata["name"] for each in fields(kind)}  # type: ignore[arg-type]
+    if values.keys() != names.keys():
+        raise ValueError(f"{kind.__name__} has {', '.join(names)}, not {', '.join(values)}")
+    return {names[name]: _written(value) for name, value in values.items()}
 
-FORM_LIFETIME_SECONDS: Final = "FORM_LIFETIME_SECONDS"
+
+def read_environment(kind: type[E], variables: Mapping[str, str]) -> E:
+    """Read a function's environment, or raise `EnvironmentVariablesError` with everything that is wrong."""
+    values, errors = {}, []
+    for each in fields(kind):  # type: ignore[arg-type]
+        name, text = each.metadata["name"], variables.get(each.metadata["name"], "").strip()
+        try:
+            values[each.name] = each.metadata["parse"](text)
+        except ValueError as allowed:
+            errors.append(f"{name} is {text!r}, but must be {allowed}" if text else f"{name} is not set")
+    if errors:
+        raise EnvironmentVariablesError("; ".join(errors))
+    return kind(**values)
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, int):
+        return str(value)
+    return ",".join(value) if isinstance(value, list | tuple) else value
+
+
+# Each of these raises a ValueError that says what is allowed.
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("set")
+    return text
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise ValueError("a whole number from 1")
+
+
+def _media_types(text: str) -> frozenset[str]:
+    types = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not types or not types <= {*ACCEPTABLE_TYPES}:
+        raise ValueError(f"a list of these, with commas between them: {', '.join(ACCEPTABLE_TYPES)}")
+    return types
+
+
+def _variable(name: str, parse: Callable[[str], object] = _text) -> Any:
+    return field(metadata={"name": name, "parse": parse})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessorEnvironment:
+    """The processor's names in its metrics, its ledger, and which receipts to accept."""
+
+    service: str = _variable("SERVICE_NAME")
+    stack: str = _variable("STACK_NAME")
+    ledger_table: str = _variable("LEDGER_TABLE")
+    ledger_shards: int = _variable(LEDGER_SHARDS, _count)
+    max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)
+    accepted_types: frozenset[str] = _variable("ACCEPTED_TYPES", _media_types)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderEnvironment:
+    """The reader's ledger."""
+
+    ledger_table: str = _variable("LEDGER_TABLE")
+    ledger_shards: int = _variable(LEDGER_SHARDS, _count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadFormsEnvironment:
+    """The upload-forms function's ledger, and where and how large an upload may be.
+
+    ``form_prefix`` ends in a slash.
+    """
+
+    ledger_table: str = _variable("LEDGER_TABLE")
+    bucket: str = _variable("UPLOADS_BUCKET")
+    form_prefix: str = _variable("FORM_PREFIX")
+    form_lifetime_seconds: int = _variable("FORM_LIFETIME_SECONDS", _count)
+    max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)

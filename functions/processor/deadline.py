@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from functions.contract.deadlines import CALL_SECONDS, READ_SECONDS
+from functions.contract.processing import CALL_SECONDS, READ_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from functions.contract.entry import Reason
-from functions.processor.media_types import HEAD_BYTES, recognise
+from functions.processor.recognition import HEAD_BYTES, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class StoredObject(Protocol):
+class ReadableObject(Protocol):
     """An uploaded object that is open and can be read once."""
 
     @property
@@ -54,7 +54,7 @@ class Examination:
     reason: Reason | None
 
 
-def examine(stored: StoredObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Examination:
+def examine(stored: ReadableObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Examination:
     """Read an object to its end, once and in constant memory, and decide what it is.
 
     An object that is too large isn't read. ``keep_going`` is called for every piece, and may raise to give

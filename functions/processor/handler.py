@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from functions.environment import LambdaContext, ProcessorEnvironment, read_environment
-from functions.log import begin_invocation
+from functions.contract.environment import ProcessorEnvironment, read_environment
+from functions.log import LambdaContext, begin_invocation
 from functions.processor.deadline import Deadline
 from functions.processor.processor import Processor
 

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from functions.contract.metrics import BYTES, NAMESPACE, OUTCOMES, REASONS, SECONDS
+from functions.contract.metric_names import BYTES, NAMESPACE, OUTCOMES, REASONS, SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.contract import metrics as names
+from functions.contract import metric_names as names
+from functions.contract.s3_events import UnreadableMessageError, parse_body
 from functions.ledger.store import LedgerStore, Recorded
 from functions.log import logger
 from functions.processor.batch import MAX_WORKERS, messages_of, process_batch
@@ -20,13 +21,12 @@ from functions.processor.examination import DamagedReadError, Rules
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.objects import S3Objects
 from functions.processor.recorder import MissingTooRecentlyError, Recorder
-from functions.processor.s3_events import UnreadableMessageError, parse_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functions.contract.entry import Upload
-    from functions.environment import ProcessorEnvironment
+    from functions.contract.environment import ProcessorEnvironment
     from functions.processor.batch import BatchResponse, Message
     from functions.processor.deadline import Deadline
 

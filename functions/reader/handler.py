@@ -12,10 +12,10 @@ from typing import Any
 import boto3
 
 from functions.api.responses import CLIENT_CONFIG, respond
-from functions.environment import LambdaContext, ReaderEnvironment, read_environment
+from functions.contract.environment import ReaderEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.ledger.time_index import TimeIndex
-from functions.log import begin_invocation
+from functions.log import LambdaContext, begin_invocation
 from functions.reader.routes import reader_routes
 
 _environment = read_environment(ReaderEnvironment, os.environ)

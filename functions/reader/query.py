@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
 from functions.contract.entry import Outcome, parse_time
+from functions.contract.http_api import CURSOR, FROM, LIMIT, MAX_LIMIT, OUTCOME, PARAMETERS, RFC_3339, TO
 from functions.ledger.cursor import decode_cursor
 from functions.ledger.listing import Filters
 
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
-
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 200
-"""Keeps a page below the 6 MB of a Lambda response; see `HISTORY_LIMIT` in `routes.py`."""
-
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-"""RFC 3339, section 5.6, which allows far less than ``datetime.fromisoformat`` does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +48,11 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
             errors.append(FieldError(field=name, value=shown(given[name]), allowed=str(allowed)))
             return None
 
-    limit = parsed("limit", _limit)
+    limit = parsed(LIMIT, _limit)
     errors_before_filters = len(errors)
-    outcome = parsed("outcome", _outcome)
-    since = parsed("from", _time)
-    until = parsed("to", _time)
+    outcome = parsed(OUTCOME, _outcome)
+    since = parsed(FROM, _time)
+    until = parsed(TO, _time)
     if since is not None and until is not None and since >= until:
         errors.append(
             FieldError(field="from", value=shown(given["from"]), allowed=f"a time before to={given['to']}")
@@ -66,7 +60,7 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
     filters = Filters(outcome=outcome, since=since, until=until)
     place = None
     if len(errors) == errors_before_filters:  # a cursor can't be checked against wrong filters
-        place = parsed("cursor", lambda text: _place(text, filters))
+        place = parsed(CURSOR, lambda text: _place(text, filters))
 
     if errors:
         raise ProblemError(invalid_parameters(errors))
@@ -101,7 +95,7 @@ def _outcome(text: str) -> Outcome:
 
 def _time(text: str) -> datetime:
     try:
-        if _RFC_3339.fullmatch(text):
+        if re.fullmatch(RFC_3339, text, re.ASCII):
             return parse_time(text.upper())
     except ValueError:
         pass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
 from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
-from functions.contract import routes
+from functions.contract import http_api
 from functions.contract.entry import parse_fingerprint
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
@@ -66,13 +66,13 @@ def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: i
             }
         )
 
-    return {routes.LIST_RECEIPTS: list_receipts, routes.SHOW_RECEIPT: show_receipt}
+    return {http_api.LIST_RECEIPTS: list_receipts, http_api.SHOW_RECEIPT: show_receipt}
 
 
 def _receipt_not_found(fingerprint: str) -> Problem:
     return Problem(
         status=HTTPStatus.NOT_FOUND,
-        kind="receipt-not-found",
+        kind=http_api.RECEIPT_NOT_FOUND,
         title="No such receipt",
         detail=f"The ledger has no entry with the fingerprint {fingerprint}.",
     )

@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 
 from functions.api.responses import CLIENT_CONFIG, respond
-from functions.environment import LambdaContext, UploadFormsEnvironment, read_environment
+from functions.contract.environment import UploadFormsEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
-from functions.log import begin_invocation
+from functions.log import LambdaContext, begin_invocation
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.routes import upload_form_routes
 

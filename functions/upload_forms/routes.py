@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from functions.api.problems import Problem, ProblemError
 from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
-from functions.contract import routes
+from functions.contract import http_api
 from functions.contract.entry import format_time
 from functions.upload_forms.request import parse_upload_request
 
@@ -50,13 +50,13 @@ def upload_form_routes(
             HTTPStatus.CREATED,
         )
 
-    return {routes.REQUEST_FORM: request_form}
+    return {http_api.REQUEST_FORM: request_form}
 
 
 def _already_accepted(receipt: Entry) -> Problem:
     return Problem(
         status=HTTPStatus.CONFLICT,
-        kind="already-accepted",
+        kind=http_api.ALREADY_ACCEPTED,
         title="Receipt already accepted",
         detail=f"The receipt with the fingerprint {receipt.fingerprint} was accepted before.",
         members={"receipt": entry_to_json(receipt)},

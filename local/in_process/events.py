@@ -5,36 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote_plus
 
 from functions.contract.entry import Upload
+from functions.contract.s3_events import record_of
 
 
 def s3_record(upload: Upload) -> dict[str, Any]:
     """Make the record of an event that S3 sends about an upload; the key in it is form-encoded."""
-    version = upload.version
-    return {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "awsRegion": "eu-central-1",
-        "eventTime": upload.uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "eventName": "ObjectCreated:Put",
-        "userIdentity": {"principalId": upload.uploader.principal},
-        "requestParameters": {"sourceIPAddress": upload.uploader.source_ip},
-        "responseElements": {"x-amz-request-id": "EXAMPLE123456789"},
-        "s3": {
-            "s3SchemaVersion": "1.0",
-            "configurationId": "uploads",
-            "bucket": {"name": version.bucket, "arn": f"arn:aws:s3:::{version.bucket}"},
-            "object": {
-                "key": quote_plus(version.key),
-                "size": 1024,
-                "eTag": "d41d8cd98f00b204e9800998ecf8427e",
-                "versionId": version.version_id,
-                "sequencer": "0055AED6DCD90281E5",
-            },
-        },
-    }
+    return record_of(
+        upload.version,
+        source="aws:s3",
+        name="ObjectCreated:Put",
+        time=upload.uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        region="eu-central-1",
+        size_bytes=1024,
+        principal=upload.uploader.principal,
+        source_ip=upload.uploader.source_ip,
+    )
 
 
 def s3_event(*uploads: Upload) -> str:

@@ -11,7 +11,7 @@ from apidocs import __main__ as command
 from apidocs.__main__ import documents
 from apidocs.configuration import package_schema
 from apidocs.openapi import openapi_document
-from functions.contract import routes
+from functions.contract import http_api
 from functions.reader.routes import reader_routes
 from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.routes import upload_form_routes
@@ -48,8 +48,12 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     unused: Any = None
     forms = UploadForms(client=unused, bucket="uploads", prefix="uploads/", lifetime=timedelta(minutes=1))
 
-    assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(routes.READ)
-    assert sorted(upload_form_routes(find_receipt=unused, forms=forms, max_bytes=1)) == sorted(routes.UPLOAD)
+    assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(
+        http_api.READ_ROUTES
+    )
+    assert sorted(upload_form_routes(find_receipt=unused, forms=forms, max_bytes=1)) == sorted(
+        http_api.UPLOAD_ROUTES
+    )
 
 
 def test_every_route_is_a_documented_operation_and_no_other() -> None:
@@ -59,4 +63,4 @@ def test_every_route_is_a_documented_operation_and_no_other() -> None:
         for method in operations
     ]
 
-    assert sorted(documented) == sorted([*routes.READ, *routes.UPLOAD])
+    assert sorted(documented) == sorted([*http_api.READ_ROUTES, *http_api.UPLOAD_ROUTES])

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from components.dashboard import Watched, WatchedFunction, dashboard_body
-from functions.contract import metrics
 from tests.components.mocks import REGION, Graph
 from tests.components.programs import graph_of
 
@@ -60,7 +59,12 @@ def bodies(graph: Graph) -> list[dict[str, Any]]:
 
 def test_it_shows_the_processor_s_metrics_by_the_names_that_it_gives_them() -> None:
     shown = {name for namespace, name, _, _ in lines(dashboard_body(WATCHED)) if namespace == "Bill-E"}
-    assert shown == {*metrics.OUTCOMES.values(), *metrics.REASONS.values(), metrics.BYTES, metrics.SECONDS}
+    assert shown == {
+        *OUTCOMES.values(),
+        *REASONS.values(),
+        BYTES,
+        SECONDS,
+    }
 
 
 def test_the_processor_s_metrics_have_the_dimensions_that_it_gives_them(graph: Graph) -> None:

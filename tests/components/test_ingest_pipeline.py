@@ -7,7 +7,7 @@ import pytest
 
 from components.checks import InvalidInputError
 from components.ingest_pipeline import MIN_TIMEOUT_SECONDS
-from functions.contract.deadlines import CALL_SECONDS, READ_SECONDS
+from functions.contract.processing import CALL_SECONDS, READ_SECONDS
 from functions.processor.processor import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
 from tests.components.programs import LAYER, common_args, ingest_args, ingest_graph, new_ledger

@@ -14,8 +14,8 @@ from components.ingest_pipeline import IngestPipelineArgs
 from components.ledger import LedgerArgs
 from components.ledger_api import LedgerApiArgs
 from components.settings import StackSettings
-from functions.contract.media_types import ACCEPTABLE
-from functions.processor.media_types import RECOGNISED
+from functions.contract.processing import ACCEPTABLE_TYPES
+from functions.processor.recognition import RECOGNISED
 from tests.components.mocks import REPOSITORY
 
 JWT = {"apiAuth": "jwt", "jwtIssuer": "https://login.example.com/", "jwtAudience": '["bill-e"]'}
@@ -324,7 +324,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
-    assert set(ACCEPTABLE) <= RECOGNISED
+    assert set(ACCEPTABLE_TYPES) <= RECOGNISED
 
 
 class TestArguments:

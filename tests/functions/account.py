@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from functions.contract import schema
+from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
 from functions.ledger.store import LedgerStore
 from tests.functions.examples import BUCKET, PNG, context, entry_point, failed, sqs_batch, upload
 from tests.functions.http_events import JSON, Answer, http_event, sent
@@ -29,16 +30,24 @@ TOO_LARGE = PNG.ljust(MAX_BYTES + 1)
 LAMBDA_RESPONSE_BYTES = 6_291_556
 """AWS Lambda Developer Guide, "Lambda quotas": the largest response of a synchronous invocation."""
 
+LEDGER = {"ledger_table": "ledger", "ledger_shards": SHARDS}
 ENVIRONMENT = {
-    "SERVICE_NAME": "test",
-    "STACK_NAME": "test",
-    "LEDGER_TABLE": "ledger",
-    "LEDGER_SHARDS": str(SHARDS),
-    "MAX_RECEIPT_BYTES": str(MAX_BYTES),
-    "ACCEPTED_TYPES": "application/pdf,image/png",
-    "UPLOADS_BUCKET": BUCKET,
-    "FORM_PREFIX": "incoming/",
-    "FORM_LIFETIME_SECONDS": "60",
+    **write_environment(
+        ProcessorEnvironment,
+        service="test",
+        stack="test",
+        max_receipt_bytes=MAX_BYTES,
+        accepted_types=["application/pdf", "image/png"],
+        **LEDGER,
+    ),
+    **write_environment(
+        UploadFormsEnvironment,
+        ledger_table=LEDGER["ledger_table"],
+        bucket=BUCKET,
+        form_prefix="incoming/",
+        form_lifetime_seconds=60,
+        max_receipt_bytes=MAX_BYTES,
+    ),
 }
 
 

@@ -16,7 +16,7 @@ from local.in_process.events import sqs_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from functions.environment import LambdaContext
+    from functions.log import LambdaContext
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"

@@ -31,6 +31,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
+from functions.contract.environment import ProcessorEnvironment, write_environment
 from functions.log import logger
 from functions.processor import batch, processor
 from local.in_process.answers import Answer, dynamodb_error, s3_error
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSResponse
 
-    from functions.environment import LambdaContext
+    from functions.log import LambdaContext
 
 FUNCTION_TIMEOUT = timedelta(seconds=60)
 VISIBILITY_TIMEOUT = 6 * FUNCTION_TIMEOUT
@@ -419,12 +420,15 @@ def processor_on_line() -> Iterator[Line]:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "eu-central-1",
-            "LEDGER_TABLE": TABLE,
-            "LEDGER_SHARDS": str(SHARDS),
-            "MAX_RECEIPT_BYTES": str(MAX_BYTES),
-            "ACCEPTED_TYPES": "application/pdf,image/png",
-            "STACK_NAME": "test",
-            "SERVICE_NAME": "test",
+            **write_environment(
+                ProcessorEnvironment,
+                service="test",
+                stack="test",
+                ledger_table=TABLE,
+                ledger_shards=SHARDS,
+                max_receipt_bytes=MAX_BYTES,
+                accepted_types=["application/pdf", "image/png"],
+            ),
         }.items():
             patch.setenv(name, value)
         once = processor.CLIENT_CONFIG.merge(Config(retries={"total_max_attempts": 1}))

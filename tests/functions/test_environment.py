@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.environment import (
+from functions.contract.environment import (
     EnvironmentVariablesError,
     ProcessorEnvironment,
     ReaderEnvironment,

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from functions.processor.media_types import recognise
+from functions.processor.recognition import recognise
 from tests.functions.examples import JPEG, PDF, PNG, TEXT
 
 

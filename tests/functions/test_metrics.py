@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.contract.entry import Entry, Outcome, Reason
-from functions.contract.metrics import BYTES, OUTCOMES, REASONS, SECONDS
+from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
 from functions.ledger.store import Recorded
 from functions.processor import processor
 from functions.processor.batch import process_batch

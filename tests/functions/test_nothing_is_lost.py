@@ -23,8 +23,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from functions.contract.deadlines import CALL_SECONDS
 from functions.contract.entry import Outcome
+from functions.contract.processing import CALL_SECONDS
 from tests.functions.pipeline_model import (
     CONTENTS,
     FUNCTION_TIMEOUT,

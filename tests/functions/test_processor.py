@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from functions.contract.entry import Outcome, Reason
-from functions.environment import EnvironmentVariablesError
+from functions.contract.environment import EnvironmentVariablesError
 from functions.processor.batch import MAX_WORKERS, UnreadableBatchError
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import TOO_LARGE, Account

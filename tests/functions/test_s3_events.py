@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.contract.entry import Uploader
-from functions.processor.s3_events import UnreadableMessageError, parse_body
+from functions.contract.s3_events import UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
 from tests.functions.examples import S3_TEST_EVENT, upload
 

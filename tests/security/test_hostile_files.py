@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from functions.contract.entry import ObjectVersion, Outcome, Reason
 from functions.processor.examination import DamagedReadError, Rules, examine
-from functions.processor.media_types import HEAD_BYTES, RECOGNISED, recognise
 from functions.processor.objects import CHUNK_BYTES, S3Objects
+from functions.processor.recognition import HEAD_BYTES, RECOGNISED, recognise
 from local.in_process.events import s3_event
 from tests.functions.examples import JPEG, PDF, PNG, Stored
 

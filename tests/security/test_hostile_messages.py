@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
-from functions.processor.s3_events import UnreadableMessageError, parse_body
+from functions.contract.s3_events import UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import MAX_BYTES, TOO_LARGE
 from tests.functions.examples import JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, upload

@@ -1,8 +1,21 @@
-"""How much of a function's time-out the processor keeps free."""
+"""What the processor can accept, and the time that it needs."""
 
 from __future__ import annotations
 
 from typing import Final
+
+ACCEPTABLE_TYPES: Final = (
+    "application/pdf",
+    "image/avif",
+    "image/bmp",
+    "image/gif",
+    "image/heic",
+    "image/jpeg",
+    "image/png",
+    "image/tiff",
+    "image/webp",
+)
+"""The media types that a stack can accept."""
 
 CALL_SECONDS: Final = 25
 """With less time left than this, the processor doesn't begin a call to AWS. The slowest call takes 21 s, and

@@ -1,4 +1,4 @@
-"""Reads S3's events from a queue's messages.
+"""S3's events in a queue's messages: how one is read, and what a record of one is made of.
 
 Their format is in the S3 User Guide, "Event message structure".
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from functions.contract.entry import ObjectVersion, Upload, Uploader, parse_time
 
@@ -27,6 +27,42 @@ UPLOADER_FIELDS = ("userIdentity", "requestParameters")
 
 class UnreadableMessageError(Exception):
     """A message body isn't an S3 event about created objects. Says which field is wrong, and how."""
+
+
+def record_of(
+    version: ObjectVersion,
+    *,
+    source: str,
+    name: str,
+    time: str,
+    region: str,
+    size_bytes: int,
+    principal: str | None,
+    source_ip: str | None = None,
+) -> dict[str, Any]:
+    """Make the record of an event about an object version that was created at ``time`` (RFC 3339).
+
+    S3 itself is the ``source`` "aws:s3", and its names begin with "ObjectCreated:".
+    """
+    return {
+        "eventVersion": "2.1",
+        "eventSource": source,
+        "awsRegion": region,
+        "eventTime": time,
+        "eventName": name,
+        "userIdentity": {"principalId": principal},
+        **({"requestParameters": {"sourceIPAddress": source_ip}} if source_ip is not None else {}),
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": version.bucket},
+            "object": {
+                # S3 encodes keys like forms, but leaves slashes.
+                "key": quote_plus(version.key, safe="/"),
+                "size": size_bytes,
+                "versionId": version.version_id,
+            },
+        },
+    }
 
 
 def parse_body(body: str) -> list[Upload]:

@@ -1,0 +1,30 @@
+"""The HTTP API: its routes, and the limits and names that its callers need."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LIST_RECEIPTS: Final = "GET /receipts"
+SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
+REQUEST_FORM: Final = "POST /uploads"
+
+READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT)
+UPLOAD_ROUTES: Final = (REQUEST_FORM,)
+
+OUTCOME, FROM, TO, LIMIT, CURSOR = PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
+"""The query of `LIST_RECEIPTS`."""
+
+MAX_LIMIT: Final = 200
+"""The largest page. It stays below the 6 MB of a Lambda response."""
+
+RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+"""RFC 3339, section 5.6, which allows far less than ``datetime.fromisoformat`` does. For ``re.ASCII``."""
+
+RECEIPT_NOT_FOUND: Final = "receipt-not-found"
+ALREADY_ACCEPTED: Final = "already-accepted"
+"""Kinds of problems that callers tell apart: the last part of a problem's ``type``."""
+
+
+def problem_type(kind: str) -> str:
+    """Return the ``type`` of a problem."""
+    return f"/problems/{kind}"
