@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3
 from botocore.config import Config
 
-from cli.screen.errors import NO_CREDENTIALS, BillEError, explained
+from cli.errors import NO_CREDENTIALS, BillEError, explained
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
-    from cli.outputs import AccessKey, StackAccess
+    from cli.stack import AccessKey, StackAccess
 
 
 def session_for(access: StackAccess, key: AccessKey | None) -> boto3.Session:

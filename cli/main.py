@@ -11,9 +11,9 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli.command import add_stack
 from cli.commands import backfill, dead_letters, receipts, reconcile, restore, show, upload
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
+from cli.options import add_stack
 from cli.screen.terminal import Terminal
 
 COMMANDS = (

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
-from cli.screen.errors import BillEError, UnavailableError
+from cli.errors import BillEError, UnavailableError
 from functions.contract import routes
 from functions.contract.entry import format_time
 

@@ -14,10 +14,10 @@ from cli import aws
 from cli.caller.api_client import ApiClient, Sign, bearer, sigv4
 from cli.caller.http_client import HttpClient
 from cli.caller.transfer import SendFile, form_sender, put_object_sender
-from cli.screen.errors import UsageError, explained
+from cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
-    from cli.outputs import StackAccess
+    from cli.stack import StackAccess
 
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """RFC 6750, section 2.1."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
 
 CHUNK_BYTES = 1024 * 1024
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from cli.screen.errors import explained
+from cli.errors import explained
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest, AWSResponse

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.entries import ApiEntry
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
-from cli.screen.errors import UnavailableError
+from cli.errors import UnavailableError
 from functions.contract.entry import Outcome, parse_time
 
 WINDOW_SLACK = timedelta(minutes=5)

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.files import fingerprint_of
-from cli.screen.errors import BillEError, UnavailableError, explained
+from cli.errors import BillEError, UnavailableError, explained
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse

@@ -16,12 +16,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from cli.command import Command, add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
-from cli.operator.comparison import NO_END
+from cli.operator.bucket_comparison import NO_END
 from cli.operator.inventory import StoredVersion
 from cli.operator.reconciliation import compare_stack
 from cli.operator.resend import events_of, send_with_progress
 from cli.operator.resources import open_resources
+from cli.options import Command, add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
 from cli.screen.terminal import Terminal, second_of, size_text
 from functions.contract.entry import format_time
 

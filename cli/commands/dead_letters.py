@@ -22,11 +22,11 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from cli.command import Command, add_json, positive_integer, stack_of
+from cli.errors import BillEError, UsageError
 from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
 from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
 from cli.operator.resources import Queue, StackResources, open_resources, queue_name
-from cli.screen.errors import BillEError, UsageError
+from cli.options import Command, add_json, positive_integer, stack_of
 from cli.screen.progress import count_bar
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of
 from functions.contract.entry import format_time

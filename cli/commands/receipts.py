@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
 from cli.caller.entries import ApiPage, entry_row
-from cli.command import (
+from cli.options import (
     Command,
     add_json,
     add_time_range,

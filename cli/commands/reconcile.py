@@ -25,13 +25,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 
-from cli.command import Command, add_json, add_key_prefix, minutes, stack_of
-from cli.operator.comparison import NO_END, Repeated
+from cli.errors import UsageError
+from cli.operator.bucket_comparison import NO_END, Repeated
 from cli.operator.inventory import LedgerLine, StoredVersion
 from cli.operator.reconciliation import ReconcileReport, compare_stack, judge
 from cli.operator.resend import ResendEvents, events_of, send_with_progress
 from cli.operator.resources import Queue, StackResources, open_resources
-from cli.screen.errors import UsageError
+from cli.options import Command, add_json, add_key_prefix, minutes, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
 

@@ -25,11 +25,11 @@ import argparse
 import re
 from dataclasses import asdict, dataclass
 
-from cli.command import Command, add_json, positive_integer, stack_of
-from cli.operator.lost_entries import LostEntries, LostEntry
 from cli.operator.resources import StackResources, open_resources
 from cli.operator.restoration import compare_tables, copy_with_progress, refuse_other_tables
+from cli.operator.table_comparison import LostEntries, LostEntry
 from cli.operator.temporary_database import temporary_database
+from cli.options import Command, add_json, positive_integer, stack_of
 from cli.screen.terminal import Row, Terminal, second_of
 
 WRITE_UNITS_PER_SECOND = 250

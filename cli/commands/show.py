@@ -13,8 +13,8 @@ from pathlib import Path
 from cli.caller.connection import connect
 from cli.caller.entries import ApiEntry, ApiHistory
 from cli.caller.files import fingerprint_of_file
-from cli.command import Command, add_json, stack_of, token_of
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
+from cli.options import Command, add_json, stack_of, token_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 
 FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")

@@ -20,7 +20,7 @@ from cli.caller.entries import ApiEntry, detail_of
 from cli.caller.files import Found, NotTaken, find_files, size_of
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, SendFile, Uploaded, upload_files
-from cli.command import (
+from cli.options import (
     Command,
     add_json,
     named_path,

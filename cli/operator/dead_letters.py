@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
+from functions.processor.s3_events import UnreadableMessageError, parse_body
 
+from cli.errors import explained
 from cli.operator.resources import StackResources, queue_name
-from cli.screen.errors import explained
 from functions.contract.entry import Entry, Upload, format_time
 from functions.ledger.store import LedgerStore
-from functions.processor.s3_events import UnreadableMessageError, parse_body
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

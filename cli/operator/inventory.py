@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from cli.operator.throughput import Pace
-from cli.screen.errors import explained
+from cli.errors import explained
+from cli.operator.pace import Pace
 from functions.contract import schema
 from functions.contract.entry import format_time
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cli.operator.comparison import NO_END, Comparison
+from cli.errors import BillEError
+from cli.operator.bucket_comparison import NO_END, Comparison
 from cli.operator.inventory import StoredVersion, ledger_lines, listed_versions
 from cli.operator.resources import Queue, StackResources, queue_name
 from cli.operator.temporary_database import temporary_database
-from cli.screen.errors import BillEError
 from cli.screen.progress import count_bar
 from cli.screen.terminal import Terminal
 from functions.contract.entry import format_time

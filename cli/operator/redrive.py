@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cli.errors import BillEError, explained
 from cli.operator.resources import Queue
-from cli.screen.errors import BillEError, explained
 from functions.contract.entry import format_time
 
 if TYPE_CHECKING:

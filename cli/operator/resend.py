@@ -9,10 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
+from cli.errors import BillEError, explained
 from cli.operator.inventory import StoredVersion
+from cli.operator.pace import concurrently
 from cli.operator.resources import StackResources
-from cli.operator.throughput import concurrently
-from cli.screen.errors import BillEError, explained
 from cli.screen.progress import count_bar
 from cli.screen.terminal import Terminal
 

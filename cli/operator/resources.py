@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cli import aws
-from cli.outputs import StackAccess
-from cli.screen.errors import BillEError, explained
+from cli.errors import BillEError, explained
+from cli.stack import StackAccess
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
+from cli.errors import BillEError, explained
 from cli.operator.inventory import scanned_pages
-from cli.operator.lost_entries import LostEntries, is_note, read_entry
+from cli.operator.pace import Pace, concurrently
 from cli.operator.resources import StackResources
-from cli.operator.throughput import Pace, concurrently
-from cli.screen.errors import BillEError, explained
+from cli.operator.table_comparison import LostEntries, is_note, read_entry
 from cli.screen.progress import count_bar
 from cli.screen.terminal import Terminal
 from functions.contract import schema

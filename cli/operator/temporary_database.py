@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
 
 CACHE_KIBIBYTES = 32 * 1024
 """How much of a database is kept in memory."""

@@ -15,9 +15,9 @@ from cli.caller.files import find_files
 from cli.caller.outcomes import UploadTotals, summarise
 from cli.caller.transfer import Failed, Result, Uploaded
 from cli.commands.upload import upload_with_progress, wait_with_progress
-from cli.outputs import parse_access
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
 from cli.screen.terminal import Terminal
+from cli.stack import parse_access
 from local import LocalError
 from local.commands.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from cli.errors import BillEError
 from cli.operator.reconciliation import ReconcileTotals, compare_stack, judge
 from cli.operator.redrive import follow_move, start_move
 from cli.operator.resend import send_messages
 from cli.operator.resources import StackResources, open_resources
-from cli.outputs import parse_access
-from cli.screen.errors import BillEError
 from cli.screen.progress import count_bar
 from cli.screen.terminal import Row, Terminal
+from cli.stack import parse_access
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome
 from local import LocalError

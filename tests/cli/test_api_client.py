@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 
 from cli.caller.api_client import ApiClient, EntryFilter, bearer, sigv4
 from cli.caller.http_client import LONGEST_PAUSE_SECONDS, HttpClient, pause_seconds
-from cli.screen.errors import BillEError, UnavailableError
+from cli.errors import BillEError, UnavailableError
 from tests.cli.fake_stack import API_PATH, KEY_ID, REGION, SECRET, Answer, FakeStack, entry, problem
 from tests.cli.signatures import is_signed
 

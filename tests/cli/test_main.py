@@ -81,7 +81,7 @@ def _fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def find_stack(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("cli.command.find_stack", find_stack)
+    monkeypatch.setattr("cli.options.find_stack", find_stack)
 
 
 def test_interrupt_ends_with_130_and_one_line(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from cli.caller.entries import ApiEntry
 from cli.caller.http_client import HttpClient
 from cli.caller.outcomes import summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
-from cli.screen.errors import BillEError, UnavailableError
+from cli.errors import BillEError, UnavailableError
 from functions.contract.entry import format_time
 from tests.cli.fake_stack import API_PATH, BUCKET, NOW, TOKEN, Answer, FakeStack, entry, problem
 

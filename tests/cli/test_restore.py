@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.operator.lost_entries import LostEntries, read_entry
+from cli.operator.pace import Pace
+from cli.operator.table_comparison import LostEntries, read_entry
 from cli.operator.temporary_database import temporary_database
-from cli.operator.throughput import Pace
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
 from tests.cli.conftest import ChangeCall, Run, denied

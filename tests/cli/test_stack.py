@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cli.outputs import AccessKey, read_outputs_file
-from cli.screen.errors import BillEError
+from cli.errors import BillEError
+from cli.stack import AccessKey, read_outputs_file
 from tests.cli.conftest import Run
 
 OUTPUTS = {

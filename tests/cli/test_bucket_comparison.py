@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from cli.operator.comparison import Comparison
+from cli.errors import BillEError
+from cli.operator.bucket_comparison import Comparison
 from cli.operator.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
 from cli.operator.temporary_database import temporary_database
-from cli.screen.errors import BillEError
 from functions.contract.entry import format_time
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)

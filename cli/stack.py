@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from cli.screen.errors import BillEError, UsageError
+from cli.errors import BillEError, UsageError
 
 PULUMI_TIMEOUT_SECONDS = 120
 AUTH_KINDS = ("iam", "jwt")

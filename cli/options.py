@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cli.outputs import StackAccess, find_stack
-from cli.screen.errors import UsageError
+from cli.errors import UsageError
 from cli.screen.terminal import Terminal
+from cli.stack import StackAccess, find_stack
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
