@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.dashboard import Watched, WatchedFunction, dashboard_body
+from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
 from tests.components.mocks import REGION, Graph
 from tests.components.programs import graph_of
 
