@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
 from cli.errors import BillEError, UnavailableError
-from functions.contract import routes
+from functions.contract import http_api
 from functions.contract.entry import format_time
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class ApiClient:
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:
         """List up to `limit` entries (at most 200), newest recorded first."""
         parameters = chosen.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
-        response = self._call(routes.LIST_RECEIPTS, parameters=parameters)
-        return cast("ApiPage", self._json(response, routes.LIST_RECEIPTS, ("entries", "next_cursor")))
+        response = self._call(http_api.LIST_RECEIPTS, parameters=parameters)
+        return cast("ApiPage", self._json(response, http_api.LIST_RECEIPTS, ("entries", "next_cursor")))
 
     def pages(self, chosen: EntryFilter, *, limit: int | None = None) -> Iterator[ApiPage]:
         """Follow the cursors up to `limit` entries, or to the end; a page may be empty."""
@@ -101,7 +101,7 @@ class ApiClient:
 
     def history(self, fingerprint: str) -> ApiHistory | None:
         """Return everything that the ledger has about a fingerprint; None if it has nothing."""
-        route = routes.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
+        route = http_api.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
         response = self._call(route)
         problem = _problem(response) if response.status_code == 404 else None
         if problem is not None and problem.get("type") == UNKNOWN_FINGERPRINT:
@@ -111,11 +111,11 @@ class ApiClient:
     def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiEntry:
         """Ask for a form for exactly these bytes; if they were accepted before, return their receipt."""
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
-        response = self._call(routes.REQUEST_FORM, body=json.dumps(declared).encode())
+        response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
         problem = _problem(response) if response.status_code == 409 else None
         if problem is not None and isinstance(problem.get("receipt"), dict):
             return cast("ApiEntry", problem["receipt"])
-        return cast("ApiForm", self._json(response, routes.REQUEST_FORM, ("url", "fields", "key")))
+        return cast("ApiForm", self._json(response, http_api.REQUEST_FORM, ("url", "fields", "key")))
 
     def _call(
         self, route: str, *, parameters: Mapping[str, str] | None = None, body: bytes | None = None

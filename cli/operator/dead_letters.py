@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
-from functions.processor.s3_events import UnreadableMessageError, parse_body
 
 from cli.errors import explained
 from cli.operator.resources import StackResources, queue_name
 from functions.contract.entry import Entry, Upload, format_time
+from functions.contract.s3_events import UnreadableMessageError, parse_body
 from functions.ledger.store import LedgerStore
 
 if TYPE_CHECKING:

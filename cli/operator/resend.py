@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
 
 from cli.errors import BillEError, explained
 from cli.operator.inventory import StoredVersion
@@ -15,6 +14,8 @@ from cli.operator.pace import concurrently
 from cli.operator.resources import StackResources
 from cli.screen.progress import count_bar
 from cli.screen.terminal import Terminal
+from functions.contract.entry import ObjectVersion
+from functions.contract.s3_events import record_of
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -46,21 +47,15 @@ class ResendEvents:
 
     def event(self, version: StoredVersion) -> dict[str, Any]:
         """Make the event about one object version."""
-        stored = {
-            # S3 encodes keys like forms, but leaves slashes.
-            "key": quote_plus(version.key, safe="/"),
-            "size": version.size_bytes,
-            "versionId": version.version_id,
-        }
-        record = {
-            "eventVersion": "2.1",
-            "eventSource": self.source,
-            "eventName": "ObjectCreated:Resent",
-            "eventTime": version.modified,
-            "awsRegion": self.region,
-            "userIdentity": {"principalId": f"{self.source}:{self.user_id}"},
-            "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": self.bucket}, "object": stored},
-        }
+        record = record_of(
+            ObjectVersion(bucket=self.bucket, key=version.key, version_id=version.version_id),
+            source=self.source,
+            name="ObjectCreated:Resent",
+            time=version.modified,
+            region=self.region,
+            size_bytes=version.size_bytes,
+            principal=f"{self.source}:{self.user_id}",
+        )
         return {"Records": [record]}
 
 

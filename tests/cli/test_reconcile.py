@@ -9,7 +9,7 @@ from cli.operator.inventory import StoredVersion
 from cli.operator.resend import ResendEvents, send_messages
 from functions.contract import schema
 from functions.contract.entry import ObjectVersion, Reason, format_time
-from functions.processor.s3_events import parse_body
+from functions.contract.s3_events import parse_body
 from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, TABLE, OperatedStack
 
