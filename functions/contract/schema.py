@@ -40,6 +40,9 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
+SCANNED = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
+"""The attributes that operators may read of all entries at once: nothing about uploaders."""
+
 
 def partition_key(entry: Entry) -> str:
     """Return the partition of an entry: its fingerprint, or its own partition if its bytes were not read."""
@@ -143,3 +146,8 @@ def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:
 def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
     """Read the object version from an item, or from its ``duplicate_of`` map."""
     return ObjectVersion(bucket=item["bucket"]["S"], key=item["key"]["S"], version_id=item["version_id"]["S"])
+
+
+def is_note(item: Mapping[str, AttributeValueTypeDef]) -> bool:
+    """Say whether an item is the note that an object version is gone, and not an entry."""
+    return item[ENTRY]["S"] == MISSING
