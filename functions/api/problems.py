@@ -6,12 +6,15 @@ Clients may rely on ``type``. Titles and details are for people, and their wordi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
+from typing import Any, TypeVar
 
 from functions.contract.http_api import problem_type
+
+T = TypeVar("T")
 
 SHOWN_CHARACTERS = 100
 """How much of a refused value an error shows."""
@@ -26,9 +29,9 @@ class FieldError:
     allowed: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """An error response. ``members`` are the problem's extension members; ``headers`` are sent with it."""
+@dataclass(kw_only=True, eq=False)
+class ProblemError(Exception):
+    """Ends a request with a problem. ``members`` are its extension members; ``headers`` are sent with it."""
 
     status: HTTPStatus
     kind: str
@@ -48,14 +51,6 @@ class Problem:
         }
 
 
-class ProblemError(Exception):
-    """Ends a request with a problem."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.detail)
-        self.problem = problem
-
-
 def shown(value: object) -> str:
     """Return a refused value for a message: text as it is, anything else as JSON. A long value is cut."""
     if isinstance(value, str):
@@ -66,10 +61,22 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
-def invalid_parameters(errors: Sequence[FieldError]) -> Problem:
+def parsed(
+    name: str, given: Mapping[str, Any], parse: Callable[[Any], T], errors: list[FieldError]
+) -> T | None:
+    """Return a field's value. If `parse` raises a ValueError, which says what is allowed, add an error."""
+    try:
+        return parse(given.get(name))
+    except ValueError as allowed:
+        value = shown(given[name]) if name in given else None
+        errors.append(FieldError(field=name, value=value, allowed=str(allowed)))
+        return None
+
+
+def invalid_parameters(errors: Sequence[FieldError]) -> ProblemError:
     """Name everything that is wrong with a request."""
     names = ", ".join(dict.fromkeys(error.field for error in errors))
-    return Problem(
+    return ProblemError(
         status=HTTPStatus.BAD_REQUEST,
         kind="invalid-parameter",
         title="Invalid parameter",
@@ -83,9 +90,9 @@ def field_errors(errors: Iterable[FieldError]) -> list[dict[str, str | None]]:
     return [{"field": error.field, "value": error.value, "allowed": error.allowed} for error in errors]
 
 
-def unavailable(request_id: str) -> Problem:
+def unavailable(request_id: str) -> ProblemError:
     """Say that a service behind the API is throttling or out of reach. Another attempt may succeed."""
-    return Problem(
+    return ProblemError(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         kind="unavailable",
         title="Temporarily unavailable",
@@ -95,9 +102,9 @@ def unavailable(request_id: str) -> Problem:
     )
 
 
-def internal_error(request_id: str) -> Problem:
+def internal_error(request_id: str) -> ProblemError:
     """Say that the API itself failed. The log has the error, under the request id."""
-    return Problem(
+    return ProblemError(
         status=HTTPStatus.INTERNAL_SERVER_ERROR,
         kind="internal-error",
         title="Internal error",

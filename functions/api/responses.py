@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
 from functions.api import problems
-from functions.api.problems import Problem, ProblemError
+from functions.api.problems import ProblemError
 from functions.contract.entry import Entry, ObjectVersion, format_time
 from functions.log import logger
 
@@ -42,7 +42,7 @@ def respond(routes: Routes, request: Request) -> Response:
     try:
         return routes[request["routeKey"]](request)
     except ProblemError as error:
-        return problem_response(error.problem)
+        return problem_response(error)
     except Exception as error:  # noqa: BLE001 - logged, and answered as a problem
         request_id = request["requestContext"]["requestId"]
         logger.exception("request failed", extra={"api_request_id": request_id})
@@ -57,7 +57,7 @@ def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
     return _response(status, "application/json", body, {})
 
 
-def problem_response(problem: Problem) -> Response:
+def problem_response(problem: ProblemError) -> Response:
     """Answer with a problem, which no cache keeps."""
     return _response(problem.status, "application/problem+json", problem.to_json(), problem.headers)
 

@@ -54,7 +54,9 @@ class Examination:
     reason: Reason | None
 
 
-def examine(stored: ReadableObject, rules: Rules, keep_going: Callable[[], None] = lambda: None) -> Examination:
+def examine(
+    stored: ReadableObject, rules: Rules, keep_going: Callable[[], None] = lambda: None
+) -> Examination:
     """Read an object to its end, once and in constant memory, and decide what it is.
 
     An object that is too large isn't read. ``keep_going`` is called for every piece, and may raise to give

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from functions.contract.environment import ProcessorEnvironment, read_environment
 from functions.log import LambdaContext, begin_invocation
-from functions.processor.deadline import Deadline
+from functions.processor.invocation import Deadline
 from functions.processor.processor import Processor
 
 if TYPE_CHECKING:
-    from functions.processor.batch import BatchResponse
+    from functions.processor.invocation import BatchResponse
 
 _processor = Processor.connected(read_environment(ProcessorEnvironment, os.environ))
 

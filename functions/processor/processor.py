@@ -15,9 +15,8 @@ from functions.contract import metric_names as names
 from functions.contract.s3_events import UnreadableMessageError, parse_body
 from functions.ledger.store import LedgerStore, Recorded
 from functions.log import logger
-from functions.processor.batch import MAX_WORKERS, messages_of, process_batch
-from functions.processor.deadline import OutOfTimeError
 from functions.processor.examination import DamagedReadError, Rules
+from functions.processor.invocation import MAX_WORKERS, OutOfTimeError, messages_of, process_batch
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.objects import S3Objects
 from functions.processor.recorder import MissingTooRecentlyError, Recorder
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 
     from functions.contract.entry import Upload
     from functions.contract.environment import ProcessorEnvironment
-    from functions.processor.batch import BatchResponse, Message
-    from functions.processor.deadline import Deadline
+    from functions.processor.invocation import BatchResponse, Deadline, Message
 
 CLIENT_CONFIG = Config(
     connect_timeout=2,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from functions.processor.deadline import Deadline
+    from functions.processor.invocation import Deadline
 
 
 SETTLING_INVOCATIONS = 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
-from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
+from functions.api.problems import FieldError, invalid_parameters, parsed, shown
 from functions.contract.entry import Outcome, parse_time
 from functions.contract.http_api import CURSOR, FROM, LIMIT, MAX_LIMIT, OUTCOME, PARAMETERS, RFC_3339, TO
 from functions.ledger.cursor import decode_cursor
@@ -38,21 +38,14 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
     """
     given, errors = _known_parameters(raw_query)
 
-    def parsed(name: str, parse: Callable[[str], T]) -> T | None:
-        """Return a parameter's value, or ``None`` if it is absent. If it is wrong, also note an error."""
-        if name not in given:
-            return None
-        try:
-            return parse(given[name])
-        except ValueError as allowed:
-            errors.append(FieldError(field=name, value=shown(given[name]), allowed=str(allowed)))
-            return None
+    def optional(name: str, parse: Callable[[str], T]) -> T | None:
+        return parsed(name, given, parse, errors) if name in given else None
 
-    limit = parsed(LIMIT, _limit)
+    limit = optional(LIMIT, _limit)
     errors_before_filters = len(errors)
-    outcome = parsed(OUTCOME, _outcome)
-    since = parsed(FROM, _time)
-    until = parsed(TO, _time)
+    outcome = optional(OUTCOME, _outcome)
+    since = optional(FROM, _time)
+    until = optional(TO, _time)
     if since is not None and until is not None and since >= until:
         errors.append(
             FieldError(field="from", value=shown(given["from"]), allowed=f"a time before to={given['to']}")
@@ -60,10 +53,10 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
     filters = Filters(outcome=outcome, since=since, until=until)
     place = None
     if len(errors) == errors_before_filters:  # a cursor can't be checked against wrong filters
-        place = parsed(CURSOR, lambda text: _place(text, filters))
+        place = optional(CURSOR, lambda text: _place(text, filters))
 
     if errors:
-        raise ProblemError(invalid_parameters(errors))
+        raise invalid_parameters(errors)
     return ListingQuery(filters=filters, limit=limit or DEFAULT_LIMIT, place=place)
 
 

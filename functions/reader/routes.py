@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions.api.problems import FieldError, Problem, ProblemError, invalid_parameters, shown
+from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
 from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
 from functions.contract import http_api
 from functions.contract.entry import parse_fingerprint
@@ -53,10 +53,10 @@ def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: i
             parse_fingerprint(fingerprint)
         except ValueError as allowed:
             error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=str(allowed))
-            raise ProblemError(invalid_parameters([error])) from None
+            raise invalid_parameters([error]) from None
         history = read_history(fingerprint, HISTORY_LIMIT)
         if history.is_empty:
-            raise ProblemError(_receipt_not_found(fingerprint))
+            raise _receipt_not_found(fingerprint)
         return json_response(
             {
                 "receipt": entry_to_json(history.receipt) if history.receipt is not None else None,
@@ -69,8 +69,8 @@ def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: i
     return {http_api.LIST_RECEIPTS: list_receipts, http_api.SHOW_RECEIPT: show_receipt}
 
 
-def _receipt_not_found(fingerprint: str) -> Problem:
-    return Problem(
+def _receipt_not_found(fingerprint: str) -> ProblemError:
+    return ProblemError(
         status=HTTPStatus.NOT_FOUND,
         kind=http_api.RECEIPT_NOT_FOUND,
         title="No such receipt",

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from functions.api.problems import (
     FieldError,
-    Problem,
     ProblemError,
     field_errors,
     invalid_parameters,
+    parsed,
     shown,
 )
 from functions.contract.entry import parse_fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 T = TypeVar("T")
 
@@ -65,26 +65,17 @@ def parse_upload_request(
         if name not in MEMBERS
     ]
 
-    def parsed(name: str, parse: Callable[[object], T]) -> T | None:
-        """Return a member's value. If it is wrong, note an error and return ``None``."""
-        try:
-            return parse(members.get(name))
-        except ValueError as allowed:
-            value = shown(members[name]) if name in members else None
-            errors.append(FieldError(field=name, value=value, allowed=str(allowed)))
-            return None
+    key_part = parsed("filename", members, _key_part, errors)
+    size_bytes = parsed("size_bytes", members, _size, errors)
+    fingerprint = parsed("fingerprint", members, parse_fingerprint, errors)
 
-    key_part = parsed("filename", _key_part)
-    size_bytes = parsed("size_bytes", _size)
-    fingerprint = parsed("fingerprint", parse_fingerprint)
-
-    too_large = size_bytes is not None and size_bytes > max_bytes
-    if too_large and not errors:
-        raise ProblemError(_too_large(_size_error(size_bytes, max_bytes)))
-    if too_large:
-        errors.append(_size_error(size_bytes, max_bytes))
+    if size_bytes is not None and size_bytes > max_bytes:
+        error = FieldError(field="size_bytes", value=shown(size_bytes), allowed=f"at most {max_bytes}")
+        if not errors:
+            raise _too_large(error)
+        errors.append(error)
     if key_part is None or size_bytes is None or fingerprint is None or errors:
-        raise ProblemError(invalid_parameters(errors))
+        raise invalid_parameters(errors)
     return UploadRequest(key_part=key_part, size_bytes=size_bytes, fingerprint=fingerprint)
 
 
@@ -109,26 +100,22 @@ def _require_json(content_type: str | None) -> None:
     ):
         return
     raise ProblemError(
-        Problem(
-            status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            kind="unsupported-media-type",
-            title="Unsupported media type",
-            detail=f"The content type is {shown(content_type or 'absent')}: send application/json.",
-            headers={"accept": "application/json"},
-        )
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        kind="unsupported-media-type",
+        title="Unsupported media type",
+        detail=f"The content type is {shown(content_type or 'absent')}: send application/json.",
+        headers={"accept": "application/json"},
     )
 
 
 def _require_brevity(body: str | None) -> None:
     if len(body or "") > MAX_BODY_CHARACTERS:
         raise ProblemError(
-            Problem(
-                status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                kind="body-too-long",
-                title="Body too long",
-                detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces "
-                "a receipt; the receipt itself goes to S3, with the form that comes back.",
-            )
+            status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            kind="body-too-long",
+            title="Body too long",
+            detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces "
+            "a receipt; the receipt itself goes to S3, with the form that comes back.",
         )
 
 
@@ -142,12 +129,10 @@ def _json_object(body: str | None, *, is_base64: bool) -> dict[str, object]:
         members = None
     if not isinstance(members, dict):
         raise ProblemError(
-            Problem(
-                status=HTTPStatus.BAD_REQUEST,
-                kind="malformed-body",
-                title="Malformed body",
-                detail=f"The body must be one JSON object with the members {', '.join(MEMBERS)}, each once.",
-            )
+            status=HTTPStatus.BAD_REQUEST,
+            kind="malformed-body",
+            title="Malformed body",
+            detail=f"The body must be one JSON object with the members {', '.join(MEMBERS)}, each once.",
         )
     return members
 
@@ -186,12 +171,8 @@ def _size(value: object) -> int:
     raise ValueError("the size of the file in bytes: a whole number from 1")
 
 
-def _size_error(size_bytes: int | None, max_bytes: int) -> FieldError:
-    return FieldError(field="size_bytes", value=shown(size_bytes), allowed=f"at most {max_bytes}")
-
-
-def _too_large(error: FieldError) -> Problem:
-    return Problem(
+def _too_large(error: FieldError) -> ProblemError:
+    return ProblemError(
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         kind="too-large",
         title="Receipt too large",

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from functions.api.problems import Problem, ProblemError
+from functions.api.problems import ProblemError
 from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
 from functions.contract import http_api
 from functions.contract.entry import format_time
@@ -38,7 +38,7 @@ def upload_form_routes(
         )
         accepted = find_receipt(upload.fingerprint)
         if accepted is not None:
-            raise ProblemError(_already_accepted(accepted))
+            raise _already_accepted(accepted)
         form = forms.form_for(upload, now=datetime.now(UTC), upload_id=uuid4())
         return json_response(
             {
@@ -53,8 +53,8 @@ def upload_form_routes(
     return {http_api.REQUEST_FORM: request_form}
 
 
-def _already_accepted(receipt: Entry) -> Problem:
-    return Problem(
+def _already_accepted(receipt: Entry) -> ProblemError:
+    return ProblemError(
         status=HTTPStatus.CONFLICT,
         kind=http_api.ALREADY_ACCEPTED,
         title="Receipt already accepted",

@@ -18,8 +18,8 @@ def read_first(self, entry):
 LedgerStore._insert = read_first
 """
 ONE_BY_ONE = """
-from functions.processor import batch
-batch.MAX_WORKERS = 1
+from functions.processor import invocation
+invocation.MAX_WORKERS = 1
 """
 TALKATIVE = """
 from functions.processor import processor

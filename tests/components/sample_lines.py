@@ -20,7 +20,7 @@ from functions.api.responses import respond
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from functions.ledger.store import Recorded
 from functions.log import begin_invocation
-from functions.processor.deadline import Deadline
+from functions.processor.invocation import Deadline
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.processor import Processor, log_entry
 

@@ -33,7 +33,7 @@ from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload
 from functions.contract.environment import ProcessorEnvironment, write_environment
 from functions.log import logger
-from functions.processor import batch, processor
+from functions.processor import invocation, processor
 from local.in_process.answers import Answer, dynamodb_error, s3_error
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table
@@ -435,7 +435,7 @@ def processor_on_line() -> Iterator[Line]:
         patch.setattr(processor, "CLIENT_CONFIG", once)
         patch.setattr(processor, "datetime", PipelineTime)
         patch.setattr(boto3, "client", connected)
-        patch.setattr(batch, "MAX_WORKERS", 1)
+        patch.setattr(invocation, "MAX_WORKERS", 1)
         level = logger.level
         logger.setLevel("CRITICAL")
         try:

@@ -13,7 +13,7 @@ from functions.contract.entry import Entry, Outcome, Reason
 from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
 from functions.ledger.store import Recorded
 from functions.processor import processor
-from functions.processor.batch import process_batch
+from functions.processor.invocation import process_batch
 from functions.processor.metrics import ReceiptMetrics
 from local.in_process.events import s3_event
 from tests.functions import examples

@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from functions.contract.entry import Outcome, Reason
 from functions.contract.environment import EnvironmentVariablesError
-from functions.processor.batch import MAX_WORKERS, UnreadableBatchError
+from functions.processor.invocation import MAX_WORKERS, UnreadableBatchError
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import TOO_LARGE, Account
 from tests.functions.examples import BUCKET, JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, context, sqs_batch, upload

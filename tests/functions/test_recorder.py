@@ -10,8 +10,8 @@ import pytest
 
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
 from functions.ledger.store import Recorded
-from functions.processor.deadline import Deadline, OutOfTimeError
 from functions.processor.examination import Rules
+from functions.processor.invocation import Deadline, OutOfTimeError
 from functions.processor.objects import ObjectMissingError
 from functions.processor.recorder import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
 from tests.functions.examples import PNG, TEXT, Stored, entry, stored, upload
