@@ -1,7 +1,7 @@
-"""The embedded AWS: the unmodified Pulumi program, deployed on an AWS emulator on this machine."""
+"""The embedded AWS: an AWS emulator on this machine, and the unmodified Pulumi program deployed on it."""
 
 from __future__ import annotations
 
 
 class LocalError(Exception):
-    """A failure in one sentence that the user reads as it stands."""
+    """A failure. Its message is the sentence that the user gets to read."""

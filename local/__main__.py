@@ -13,16 +13,16 @@ from types import FrameType
 from local import LocalError
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a polite `kill`, and the end of the terminal."""
+"""Ctrl-C, `kill`, and closing the terminal."""
 
 INTERRUPTED = 130
-"""What a shell reports for a command that was interrupted."""
+"""The exit code that shells report for a command that was interrupted."""
 
 DESCRIPTION = Path(".local", "outputs.json")
 """The file in which `make local` describes the embedded AWS."""
 
 UPLOADS, LEAST_UPLOADS = 3_000, 30
-"""Of a soak. Fewer would not include every kind of upload."""
+"""For a soak: fewer would not include every kind of upload."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the arguments. An option that only Pulumi knows goes to Pulumi, wherever it stands."""
+    """Read the arguments. Options that only Pulumi knows go to Pulumi, wherever they are."""
     options, unknown = parser.parse_known_args(arguments)
     if unknown and options.run is not _pulumi:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     up = commands.add_parser(
-        "up", parents=[listening], help="deploy the program, and stay up until Ctrl-C, SIGINT or SIGTERM"
+        "up", parents=[listening], help="deploy the program, and keep it running until Ctrl-C or SIGTERM"
     )
     up.add_argument(
         "--outputs",
@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     empty = commands.add_parser(
         "emulator",
         parents=[listening],
-        help="stay up without the program, for any AWS client",
+        help="keep an empty embedded AWS running, for any AWS client",
     )
     empty.set_defaults(run=_emulator)
 
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         help="keep Pulumi's state in FOLDER (default: beside the emulator's data, and removed with it)",
     )
     pulumi.add_argument(
-        "arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for Pulumi, such as: preview"
+        "arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for example: preview"
     )
     pulumi.set_defaults(run=_pulumi)
 

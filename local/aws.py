@@ -35,7 +35,7 @@ _SESSION_SETTINGS_FROM_NOWHERE: dict[str, tuple[None, None, str | None, None]] =
 
 @dataclass(frozen=True, kw_only=True)
 class AccessKey:
-    """An AWS access key. Only that of a session has a token."""
+    """An AWS access key. Only the key of a session has a token."""
 
     id: str
     secret: str = field(repr=False)
@@ -47,7 +47,7 @@ class Aws:
     """An AWS endpoint as one principal sees it.
 
     The AWS settings of the machine (``AWS_*`` variables, ``~/.aws``, proxies, CA bundles) have no effect.
-    A call is made once, without retries: on this machine, a call that fails once fails for a reason.
+    Calls are not retried: on this machine, a call that fails once fails for a reason.
     Clients are kept and shared between threads.
     """
 

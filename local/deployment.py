@@ -132,7 +132,7 @@ def _config_text(key: str, value: Any) -> str:
 
 
 def _check_namespaces(config: Mapping[str, Any], project: str) -> None:
-    """Refuse settings that nobody reads. Within the project's namespace, the program does so itself."""
+    """Refuse settings that nothing reads. The program itself does so within the project's namespace."""
     for key in config:
         if key.partition(":")[0] not in (project, "aws"):
             raise LocalError(
@@ -141,7 +141,7 @@ def _check_namespaces(config: Mapping[str, Any], project: str) -> None:
 
 
 def _check_region(config: Mapping[str, Any], aws: Aws) -> None:
-    """Refuse a region that isn't there. Other ``aws:`` settings are for the Pulumi CLI's AWS provider."""
+    """Refuse a region that the embedded AWS isn't in. Other ``aws:`` settings are for pulumi-aws."""
     region = config.get("aws:region", aws.region)
     if region != aws.region:
         raise LocalError(f"Pulumi.{STACK}.yaml: aws:region is {region!r}; the embedded AWS is {aws.region!r}")
@@ -175,7 +175,7 @@ def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def _as_local_error(error: BaseException) -> LocalError:
-    """Find the sentence that says what went wrong, wherever in the chain of causes it is."""
+    """Find the sentence that says what went wrong, anywhere in the chain of causes."""
     for cause in _causes(error):
         if isinstance(cause, LocalError | pulumi.RunError):
             return LocalError(str(cause))

@@ -1,4 +1,4 @@
-"""The program, deployed on an emulator, and AWS as the stack's users see it there."""
+"""The program, deployed on an emulator, and clients for the stack's callers and operators."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class EmbeddedStack:
 
     @property
     def administrator(self) -> Aws:
-        """AWS as its administrator sees it, who may do everything."""
+        """AWS as an administrator sees it, who may do anything."""
         return self.emulator.administrator
 
     def description(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def running_stack(
 
     """
     with running_emulator(port, fault_share) as emulator:
-        # Imported late: Pulumi takes most of a second, which "port in use" should not have to wait for.
+        # Imported late: Pulumi takes most of a second, and "port in use" should be reported at once.
         from local.deployment import deploy
 
         outputs = deploy(emulator.administrator, config=config)
@@ -78,10 +78,10 @@ def running_stack(
 
 
 def _policy(role: str, outputs: Mapping[str, Any]) -> str:
-    """Return the policy that the program exports for its callers or operators."""
+    """Return the policy that the program exports for callers or for operators."""
     policy = outputs.get(f"{role}_policy")
     if policy is None:
-        raise LocalError(f"the program has no output {role}_policy, so {role}s cannot be given their rights")
+        raise LocalError(f"the program has no output {role}_policy, so {role}s get no permissions")
     return policy if isinstance(policy, str) else json.dumps(policy)
 
 

@@ -1,4 +1,4 @@
-"""The queues of a stack: how many messages they hold, and when the processor gets them."""
+"""The queues of a stack: counting their messages, and deciding when the processor gets them."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def processor_held(stack: EmbeddedStack) -> Iterator[None]:
 def redelivery_after(stack: EmbeddedStack, seconds: int) -> Iterator[None]:
     """Deliver a message that was received and not deleted again after ``seconds``, instead of minutes.
 
-    The program's visibility time-out, six times that of the function, leaves a function all the time that it
-    may take. With a shorter one, two functions may work on a message at once, which must do no harm either.
+    With the program's visibility time-out, six times that of the function, a message never comes back while a
+    function works on it. With a shorter one, that can happen, and must do no harm either.
     """
     sqs, url = stack.administrator.client("sqs"), stack.outputs["queue_url"]
     usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]

@@ -1,4 +1,4 @@
-"""A mixed load of uploads, each with the outcome that it must have."""
+"""A mixed load of uploads, each with its expected outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functions.contract.entry import Reason
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-"""What a PNG starts with, which is as far as the processor looks."""
+"""The first bytes of a PNG. The processor doesn't look any further."""
 
 RECEIPT_BYTES = 2_000
 
@@ -18,13 +18,13 @@ ODD_NAMES = (
     *("tab\there", "\u2028\u2029", "\u202egnp.exe", "cafe\u0301", "שלום.png", "領収書 (1).png"),
     *("é" * 500, "🧾" * 200),
 )
-"""Names that S3 accepts. Left out are a line feed, which the emulator's policies refuse, and the control
-characters that XML can't hold, which no listing could show."""
+"""Names that S3 accepts, except those with a line feed, which the emulator's policies refuse, or with a
+control character that XML can't hold, which no listing could show."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """One upload. `reason` is why it has to be rejected, or `None` if it is a receipt."""
+    """One upload. `reason` is why it has to be rejected; `None` if it has to be accepted."""
 
     key: str
     content: bytes
@@ -37,7 +37,7 @@ class Planned:
 
 
 def plan(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Planned]:
-    """Plan this many uploads (30 or more), in random order: new receipts, and some of every other kind."""
+    """Plan this many uploads (30 or more), in random order: new receipts, and a few of every other kind."""
 
     def some(share: float) -> range:
         return range(max(1, int(share * uploads)))

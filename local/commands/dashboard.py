@@ -1,8 +1,8 @@
-"""The figures of a stack's dashboard, as text.
+"""The figures on a stack's dashboard, as text.
 
-AWS does two things with logs that the emulator doesn't, so they are done here: CloudWatch reads metrics from
-lines in its embedded metric format, and Lambda publishes what its REPORT lines say. The emulator measures
-nothing else that the AWS services publish (about queues, tables and APIs, and how often a function failed).
+AWS does two things with logs that the emulator doesn't, so this module does them: CloudWatch reads metrics
+from lines in its embedded metric format, and Lambda publishes what its REPORT lines say. The other metrics
+that AWS publishes (about queues, tables and APIs, and how often a function failed) don't exist here.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _values(aws: Aws, lines: Sequence[Any]) -> dict[str, float]:
 
 
 def _product(expression: str, by_id: Mapping[str, float]) -> float | None:
-    """Evaluate the one kind of metric math that the dashboard has: a line times a number."""
+    """Evaluate the only kind of metric math on the dashboard: a line times a number."""
     source, factor = expression.split(" * ")
     return by_id[source] * float(factor) if source in by_id else None
 
@@ -188,7 +188,7 @@ def _value(aws: Aws, line: Sequence[Any]) -> float | None:
     answer = aws.client("cloudwatch").get_metric_data(
         MetricDataQueries=[query], StartTime=now - WINDOW, EndTime=now + timedelta(minutes=1)
     )
-    # Midnight may lie in between, so that there are two periods.
+    # If midnight lies in between, there are two periods.
     values = answer["MetricDataResults"][0]["Values"]
     if not values:
         return None

@@ -1,4 +1,4 @@
-"""``python -m local demo``: the main job from end to end, on real files."""
+"""``python -m local demo``: the whole pipeline, on real files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def demo() -> None:
 def _run(
     stack: EmbeddedStack, terminal: Terminal
 ) -> tuple[Sequence[Result], Mapping[Uploaded, ApiEntry], Sequence[ApiEntry]]:
-    """Use the stack as the command line does; return the uploads, their outcomes, and the whole ledger."""
+    """Use the stack as `bill-e` does; return the uploads, their outcomes, and the whole ledger."""
     access = parse_access(stack.description(), "the embedded AWS")
     with connect(access, concurrency=CONCURRENCY) as connected:
         found = find_files(SAMPLE_FOLDERS)
@@ -74,7 +74,7 @@ def _run(
 
 
 def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
-    """Read the dashboard's figures once the logs are there: a function writes its metrics when it ends."""
+    """Read the dashboard's figures once the logs have them: a function writes its metrics when it ends."""
     deadline = time.monotonic() + LOG_TIMEOUT_SECONDS
     while count_receipts(lines := read_logs(stack.administrator)) < receipts and time.monotonic() < deadline:
         time.sleep(LOG_PAUSE_SECONDS)

@@ -46,12 +46,12 @@ CONFIG = {
 }
 
 REDELIVERY_SECONDS = 65
-"""Instead of six function time-outs, which would take too long. An object that is gone gets its entry two
-function time-outs after that was noticed, at the third of five deliveries, so only its message can run out of
-deliveries because of faults and become a dead letter."""
+"""Instead of six function time-outs, which would take too long. A missing object gets its entry two function
+time-outs after it was found to be missing, at the third of five deliveries, so only its message can run out
+of deliveries because of faults and become a dead letter."""
 
 COPYING_SECONDS = 2
-"""How long the messages that are received to be copied are hidden from the processor."""
+"""How long messages are hidden from the processor while they are copied."""
 
 RECEIVED_AT_ONCE = 10
 DRAIN_TIMEOUT_SECONDS = 420.0
@@ -60,7 +60,7 @@ SHOWN_MISTAKES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What was done to a stack: each object version with its plan, and how many events were sent again."""
+    """The load on a stack: each object version with its plan, and how many events were sent again."""
 
     uploaded: Mapping[ObjectVersion, Planned]
     redeliveries: int
@@ -68,7 +68,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The result of a load: entries by outcome, what `bill-e reconcile` says, and how many dead letters stay.
+    """The result of a load: entries by outcome, what `bill-e reconcile` says, and the dead letters left.
 
     `mistakes` are sentences, one for each object version without an entry or with a wrong one.
     """
@@ -94,7 +94,7 @@ class Findings:
 
 
 def soak(uploads: int) -> None:
-    """Put a stack of its own under load, compare its bucket with its ledger, and print figures.
+    """Deploy a stack, put it under load, compare its bucket with its ledger, and print figures.
 
     Raises:
         LocalError: something cannot be started, or the ledger is not complete and right.
@@ -126,7 +126,7 @@ def put_under_load(
 ) -> Load:
     """Upload everything in waves, and send some of the events again, later and in another order.
 
-    The first wave has every object that has to vanish, and is held in the queue until all of it is there.
+    The first wave has every object that is to be deleted, and waits in the queue until it is complete.
     """
     waves = _waves(planned)
     copied_per_wave = -(-round(REDELIVERED_SHARE * len(planned)) // len(waves))
@@ -143,7 +143,7 @@ def put_under_load(
 
         with processor_held(stack):
             upload(waves[0])
-            # More than a wave's share: later, there may be fewer in the queue than are wanted.
+            # More than a wave's share, because later the queue may hold fewer messages than are wanted.
             copies += _copied_events(stack, 2 * copied_per_wave)
         for wave in waves[1:]:
             upload(wave)
@@ -182,7 +182,7 @@ def compare(stack: EmbeddedStack, resources: StackResources, load: Load, termina
 
 
 def read_faults(stack: EmbeddedStack) -> FaultFigures:
-    """Ask an emulator that was started with faults what it has injected so far."""
+    """Ask an emulator that was started with faults which it has injected so far."""
     aws = stack.caller
     context = ssl.create_default_context(cafile=str(aws.ca_bundle))
     connection = http.client.HTTPSConnection(urlsplit(aws.endpoint_url).netloc, timeout=60, context=context)
@@ -213,7 +213,7 @@ def _upload(stack: EmbeddedStack, planned: Planned) -> ObjectVersion:
 
 
 def _copied_events(stack: EmbeddedStack, count: int) -> list[str]:
-    """Copy the bodies of up to ``count`` messages in the queue; the messages come back by themselves."""
+    """Copy the bodies of up to ``count`` messages; the messages become visible again after a while."""
     sqs, copies = stack.administrator.client("sqs"), list[str]()
     while len(copies) < count:
         received = sqs.receive_message(
@@ -250,7 +250,7 @@ def _entries(stack: EmbeddedStack) -> Iterator[Entry]:
 
 
 def _mistakes(uploaded: Mapping[ObjectVersion, Planned], entries: Sequence[Entry]) -> Iterator[str]:
-    """Say which entries are wrong, judged by what was uploaded, using only the program's model."""
+    """Say which entries are wrong, given what was uploaded; only uses the program's model of an entry."""
     by_version = {entry.upload.version: entry for entry in entries}
     first = {entry.fingerprint: entry for entry in entries if entry.outcome is Outcome.ACCEPTED}
     for version, planned in uploaded.items():
@@ -266,7 +266,7 @@ def _mistakes(uploaded: Mapping[ObjectVersion, Planned], entries: Sequence[Entry
             yield f"{version.key!r} is {entry.outcome}, and nothing with its bytes is accepted"
         elif entry.outcome is Outcome.DUPLICATE and entry.duplicate_of != first[fingerprint].upload.version:
             yield f"{version.key!r} is a duplicate of {entry.duplicate_of}, which was not the first"
-    yield from (f"{version.key!r} has an entry and was never uploaded" for version in by_version)
+    yield from (f"{version.key!r} has an entry but was never uploaded" for version in by_version)
 
 
 def _figures(load: Load, redriven: int, findings: Findings, faults: FaultFigures, seconds: float) -> Row:

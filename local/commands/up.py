@@ -1,4 +1,4 @@
-"""``python -m local up`` and ``emulator``: an embedded AWS, with the stack or empty, until it is stopped."""
+"""``python -m local up`` and ``emulator``: an embedded AWS, with the stack or empty, that keeps running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.emulator.process import Emulator, is_reachable, running_emulator
 
 
 def up(outputs_file: Path, port: int | None) -> None:
-    """Keep a stack up until KeyboardInterrupt, and describe it in ``outputs_file`` for as long.
+    """Keep a stack running until KeyboardInterrupt, and describe it in ``outputs_file`` for that time.
 
     Raises:
         LocalError: it cannot be started or described, or the emulator ended by itself.
@@ -74,7 +74,7 @@ The API with curl 7.75 or newer (every request is signed):
 
 
 def empty_usage(running: Emulator) -> str:
-    """Say how to use an empty emulator, likewise."""
+    """Say how to use an empty emulator."""
     return f"""\
 An empty embedded AWS is up at {running.endpoint_url}. Ctrl-C stops it and deletes everything in it.
 Log of the emulator: {running.log}
@@ -94,7 +94,7 @@ def _client_settings(aws: Aws) -> str:
 
 
 def _check_writable(target: Path) -> None:
-    """Refuse a file that could not be written, before anything is started."""
+    """Refuse a file that can't be written, before anything is started."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,7 +111,7 @@ def _check_writable(target: Path) -> None:
 
 
 def _endpoint_described_in(target: Path) -> str | None:
-    """Return the endpoint in the file, which another run still needs or has left behind."""
+    """Return the endpoint in the file, which another run still uses or has left behind."""
     try:
         description = json.loads(target.read_text(encoding="utf-8"))
         return str(description["endpoint_url"])
@@ -121,7 +121,7 @@ def _endpoint_described_in(target: Path) -> str | None:
 
 @contextlib.contextmanager
 def _written(target: Path, stack: EmbeddedStack) -> Iterator[None]:
-    """Keep the description in ``target``, readable by its owner only, and never half-written.
+    """Keep the description in ``target``, which only its owner can read and is never half-written.
 
     It is removed at the end, unless something else has replaced it.
     """

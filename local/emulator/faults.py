@@ -1,8 +1,8 @@
-"""Faults of S3 and DynamoDB in the calls that functions make: an ASGI middleware of the emulator.
+"""Faults in the functions' calls to S3 and DynamoDB: an ASGI middleware of the emulator.
 
 A fault comes before the call is carried out, or afterwards, so that only the answer is lost. Some faults hit
 one attempt, and the SDK's next attempt succeeds; others hit all attempts of a call, which then fails. Only
-calls of functions are affected: nobody else has temporary keys.
+functions' calls are affected, because only functions have temporary keys.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 FIGURES_PATH = "/_bill-e/faults"
-"""Where anybody on this machine can read the figures, like the emulator's health."""
+"""The path at which anybody on this machine can read the figures, as with the emulator's health."""
 
 LASTING_SHARE = 0.25
 """The share of the faults that last for all attempts of a call."""
 
 CUT_LENGTH = 1000
-"""How many bytes an answer promises before the connection is cut without any of them."""
+"""How many bytes an answer announces before the connection is cut without sending any of them."""
 
 SIGNED_BY_FUNCTION = re.compile(r"Credential=ASIA[^/]+/\d+/[^/]+/(?P<service>s3|dynamodb)/aws4_request")
 FIRST_ATTEMPT = re.compile(r"\battempt=1\b")
 
 
 class Fault(StrEnum):
-    """What goes wrong with a call."""
+    """A way in which a call fails."""
 
     ERROR_BEFORE = "500 before the call"
     ERROR_AFTER = "500 after the call"
@@ -51,7 +51,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FaultFigures:
-    """How many calls functions made to S3 and DynamoDB, how many had a fault, and of which kinds.
+    """How many calls the functions made to S3 and DynamoDB, how many of them had a fault, and of which kinds.
 
     `lasting` are the calls with a fault in all their attempts.
     """

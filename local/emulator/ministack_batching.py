@@ -1,4 +1,4 @@
-"""What ministack's Lambda lacks: the batching window of a queue's mapping.
+"""Adds the batching window of a queue's mapping to ministack's Lambda.
 
 Lambda invokes a function as soon as a batch is full or its window, which begins with the first message, is
 over (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS", "Batching behavior").

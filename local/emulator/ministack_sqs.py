@@ -1,10 +1,10 @@
-"""What ministack's SQS lacks: move tasks, which redrive dead letters, and the rights of batches.
+"""Adds to ministack's SQS: move tasks, which redrive dead letters, and the permissions of batches.
 
-A batch needs the right to its single action, as on AWS ("Amazon SQS API permissions"). Move tasks follow the
-SQS API Reference ("StartMessageMoveTask", "ListMessageMoveTasks"): each dead-letter queue has one at a time,
-which moves what was there when it began. A moved message is a new one, with a new id and a receive count of
-zero. Unlike on AWS, the other rights that a move needs (to receive and delete here, to send there) are not
-checked.
+A batch needs the permission for its single action, as on AWS ("Amazon SQS API permissions"). Move tasks
+follow the SQS API Reference ("StartMessageMoveTask", "ListMessageMoveTasks"): each dead-letter queue has one
+at a time, which moves the messages that were there when it began. A moved message is a new one, with a new id
+and a receive count of zero. Unlike on AWS, the other permissions that a move needs (to receive and delete
+here, and to send there) are not checked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _running: set[asyncio.Task[None]] = set()
 
 
 def install() -> None:
-    """Add the actions to ministack's SQS, and tell its IAM which right and which resource they need."""
+    """Add the actions to ministack's SQS, and tell its IAM which permission and which resource they need."""
     sqs._HANDLERS.update(StartMessageMoveTask=_start, ListMessageMoveTasks=_list)
     action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 

@@ -1,4 +1,4 @@
-"""What ministack lacks for changing what exists.
+"""Adds to ministack: changes of existing resources that it lacks.
 
 - CloudWatch Logs: giving a log group another key ("AssociateKmsKey", "DisassociateKmsKey").
 - DynamoDB: an index's own limit on on-demand throughput ("UpdateTable"), and how far back point-in-time
@@ -24,7 +24,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
-    """Wrap ministack's handlers in ones that know these changes and leave the rest to the old ones."""
+    """Wrap ministack's handlers in handlers that know these changes and leave the rest to ministack's."""
     _install_log_group_keys()
     _install_index_throughput()
     _install_recovery_period()

@@ -1,8 +1,8 @@
 """Start and stop the AWS emulator, ministack, as a child process.
 
 It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests have to be
-signed and allowed by a policy, and functions run under their own roles. Its data is in a private directory,
-and is deleted at the end.
+signed and allowed by a policy, and functions run under their own roles. Its data is in a private folder,
+which is deleted at the end.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where every service is reached."""
+        """The endpoint of all services."""
         return self.administrator.endpoint_url
 
     def seen_by(self, key: AccessKey) -> Aws:
@@ -112,7 +112,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
 
 
 def is_reachable(endpoint_url: str) -> bool:
-    """Tell whether something listens there, such as an emulator of another process."""
+    """Tell whether something listens there, such as another process's emulator."""
     address = urlsplit(endpoint_url)
     try:
         socket.create_connection((address.hostname or HOST, address.port or 443), timeout=2).close()
@@ -161,7 +161,7 @@ def _issue_certificate(home: Path) -> tuple[Path, Path, Path]:
 
 
 def _environment_variables(home: Path, port: int, administrator: Aws) -> dict[str, str]:
-    """Return all that the child gets. Its functions inherit them, so none are of this machine."""
+    """Return the child's environment variables. Its functions inherit them, so none are from this machine."""
     temporary = home / "tmp"
     temporary.mkdir()
     return {
@@ -200,7 +200,7 @@ class _EmulatorError(LocalError):
 
 @contextlib.contextmanager
 def _temporary_log() -> Iterator[Path]:
-    """Make a log outside the private directory, so that it can outlive a failure of the emulator."""
+    """Make a log outside the private folder, so that it is still there if the emulator fails."""
     handle, name = tempfile.mkstemp(prefix="bill-e-emulator-", suffix=".log")
     os.close(handle)
     log = Path(name)

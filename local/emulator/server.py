@@ -1,6 +1,6 @@
 """The emulator's process: ministack behind TLS, on a socket that its parent, `local.emulator.process`, bound.
 
-It isn't run as ``python -m ministack``, which also binds port 443 if it can, and outlives its parent.
+This replaces ``python -m ministack``, which also binds port 443 if it can, and outlives its parent.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _stop_with_parent() -> None:
 
 
 def _exit(serving: asyncio.Task[None]) -> None:
-    """End at once: nothing is kept, so only the function processes are left to be ended."""
+    """End at once: nothing is kept, so only the function processes have to be ended."""
     if serving.done():
         serving.result()
     lambda_runtime.reset()

@@ -46,7 +46,7 @@ _KINDS = {
     "delete": (_PropertyDiff.DELETE, _PropertyDiff.DELETE_REPLACE),
     "update": (_PropertyDiff.UPDATE, _PropertyDiff.UPDATE_REPLACE),
 }
-"""What a change is to the engine: in place, and if it replaces the resource."""
+"""The engine's words for a change in place, and for one that replaces the resource."""
 
 
 def embedded_aws(environment: Mapping[str, str], region: str) -> Aws:
@@ -253,10 +253,10 @@ def _known(inputs: Properties) -> Properties:
 
 
 def _as_they_were(marked: Properties, before: Mapping[str, Any], found: Mapping[str, Any]) -> Properties:
-    """Spell what was found as the engine did, with its marks and own properties, wherever it is the same."""
+    """Write found values as the engine did, with its marks and own properties, wherever the two are equal."""
     own = {name: value for name, value in marked.items() if name.startswith("__")}
     return own | {
-        # An unchanged archive is the very object that was handed over.
+        # An unchanged archive is the very object that was passed in.
         name: marked[name] if name in before and (before[name] is now or is_same(before[name], now)) else now
         for name, now in found.items()
     }

@@ -34,14 +34,14 @@ DESCRIBED = (
 """The parts of the description that `make local` writes which the CLI needs."""
 
 KEPT_VARIABLES = ("PULUMI_DEBUG_", "PULUMI_PARALLEL", "PULUMI_DISABLE_", "PULUMI_SKIP_CONFIRMATIONS")
-"""The user's ``PULUMI_`` variables that are kept; others could lead to another state or account."""
+"""The user's ``PULUMI_`` variables that are kept; others could point to another state or account."""
 
 MARK = "embedded-aws"
 """The file in a state folder that names the run of the embedded AWS to which the state belongs."""
 
 
 def run_pulumi(arguments: Sequence[str], described_in: Path, state: str | None) -> NoReturn:
-    """Become the Pulumi CLI with these arguments, on the embedded AWS that the file describes.
+    """Replace this process with the Pulumi CLI, on the embedded AWS that the file describes.
 
     The state is in the folder ``state``, or beside the emulator's own data, which is deleted at the end.
 
@@ -125,7 +125,7 @@ def claim_state(folder: Path, identity: str) -> None:
     if folder.exists() and not folder.is_dir():
         raise LocalError(f"--state {folder} is a file: name a folder")
     if others:
-        raise LocalError(f"--state {folder} holds the state of {', '.join(others)}: name another folder")
+        raise LocalError(f"--state {folder} has the state of {', '.join(others)}: name another folder")
     if mark.is_file() and mark.read_text(errors="replace") != identity:
         raise LocalError(
             f"--state {folder} belongs to an embedded AWS that is no longer running: "
@@ -133,7 +133,7 @@ def claim_state(folder: Path, identity: str) -> None:
         )
     if not mark.is_file() and folder.is_dir() and any(folder.iterdir()):
         raise LocalError(
-            f"--state {folder} is not empty, and holds no state of an embedded AWS: name another folder"
+            f"--state {folder} is not empty, but has no state of an embedded AWS: name another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(identity)
@@ -157,9 +157,9 @@ def make_project(folder: Path) -> Path:
 
 
 def _mend(folder: Path) -> None:
-    """Remove the empty files of a killed CLI, which would stop the next one.
+    """Remove the empty files that a killed CLI leaves behind, which would stop the next one.
 
-    They are for the attributes of the checkpoint beside them, which Pulumi writes again.
+    They hold attributes of the checkpoint beside them, and Pulumi writes them again.
     """
     for attributes in (folder / ".pulumi").rglob("*.attrs"):
         if attributes.stat().st_size == 0:
@@ -179,7 +179,7 @@ def _project() -> dict[str, Any]:
 
 
 def _identity(description: Mapping[str, Any]) -> str:
-    """Name this run of the embedded AWS, which has a new key each time."""
+    """Return a name for this run of the embedded AWS, which has a new key each time."""
     return f"{description['endpoint_url']} {description['administrator_access_key_id']}\n"
 
 

@@ -1,6 +1,6 @@
-"""The host of Python programs and plugins, for the engine that is built here from its Go module.
+"""The host of Python programs and plugins, for the engine that we build from its Go module.
 
-The official CLI comes with a host of its own, which is used instead. This one runs a program in its own
+The official CLI comes with its own host, which is then used instead. This one runs a program in its own
 process, with its own Python.
 """
 

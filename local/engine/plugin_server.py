@@ -35,7 +35,7 @@ def serve(register: Callable[[grpc.Server], None]) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # At once, without waiting for threads: by then, the engine has every answer that it wants.
+        # At once, without waiting for threads: by then, the engine has all the answers that it needs.
         signal.signal(number, lambda *_: os._exit(0))
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     sys.stdout.write(f"{port}\n")
@@ -44,7 +44,7 @@ def serve(register: Callable[[grpc.Server], None]) -> None:
 
 
 def _end_with(engine: int) -> None:
-    """End once the engine's process is gone, even if it was killed: nobody is left to answer."""
+    """End once the engine's process is gone, even if it was killed."""
     while os.getppid() == engine:
         time.sleep(PARENT_SECONDS)
     os._exit(1)

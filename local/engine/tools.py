@@ -40,7 +40,7 @@ class Tool:
 
     @property
     def built(self) -> Path:
-        """Where it is built."""
+        """The path at which the program is built."""
         return BUILT / self.name
 
 

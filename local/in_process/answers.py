@@ -1,4 +1,4 @@
-"""What a service answers, and how botocore gets to read it."""
+"""A service's answers, in the form that botocore reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib3 import HTTPResponse
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A response as it goes over the line, and the capacity units that the call consumed.
+    """A response as it goes over the wire, and the capacity units that the call consumed.
 
     The content is ``body``, as many times as ``repeats`` says.
     """
@@ -41,7 +41,7 @@ class Answer:
 
 
 class _Content(io.BufferedIOBase):
-    """Bytes made when they are read, as a socket's are: nobody holds more of them than the reader."""
+    """Bytes that are made when they are read, as from a socket, so that memory never holds all of them."""
 
     def __init__(self, piece: bytes, size: int) -> None:
         self._piece, self._size, self._at = piece, size, 0

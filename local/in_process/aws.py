@@ -1,4 +1,4 @@
-"""The place of the network: takes each signed request from botocore, waits, and answers it."""
+"""Takes the place of the network: gets each signed request from botocore, waits, and answers it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from local.in_process.s3 import StoredObject
 
 @dataclass(kw_only=True)
 class Usage:
-    """What was asked of AWS: calls by operation, how many at the same time, and capacity units."""
+    """The use of AWS: calls by operation, how many at the same time, and capacity units."""
 
     calls: Counter[str] = field(default_factory=Counter)
     read_units: float = 0.0
@@ -65,7 +65,7 @@ class InProcessAws:
 
     @contextmanager
     def delayed(self, seconds: float) -> Iterator[None]:
-        """Let every call take so long while the context is open."""
+        """Make every call take this long while the context is open."""
         self._delay_seconds = seconds
         try:
             yield
@@ -74,7 +74,7 @@ class InProcessAws:
 
     @contextmanager
     def metered(self) -> Iterator[Usage]:
-        """Count what is asked of AWS while the context is open."""
+        """Count the use of AWS while the context is open."""
         usage = self._usage = Usage()
         try:
             yield usage

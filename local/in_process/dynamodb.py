@@ -1,4 +1,4 @@
-"""DynamoDB's tables: the operations that are called here, answered with what they consume."""
+"""DynamoDB's tables: the operations that our code calls, and the capacity units that they consume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What S3 sends to a queue, and what Lambda hands over of it."""
+"""The events that S3 sends to a queue and that Lambda passes on."""
 
 from __future__ import annotations
 

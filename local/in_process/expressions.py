@@ -1,4 +1,4 @@
-"""DynamoDB's expressions, as far as they are used here. What isn't known is an error, never a guess.
+"""DynamoDB's expressions, as far as our code uses them. Any other expression is an error.
 
 The grammar is in the DynamoDB developer guide, "Condition and filter expressions".
 """

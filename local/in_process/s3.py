@@ -1,4 +1,4 @@
-"""S3's objects: what a ``GetObject`` of an exact or of the latest version needs."""
+"""S3's objects, for a ``GetObject`` of an exact version or of the latest."""
 
 from __future__ import annotations
 

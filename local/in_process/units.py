@@ -1,4 +1,4 @@
-"""What DynamoDB charges, in capacity units.
+"""The capacity units that DynamoDB charges.
 
 The rules are in the DynamoDB developer guide: "DynamoDB read and write operations", "DynamoDB item sizes and
 formats". Transactions aren't covered.

@@ -145,7 +145,7 @@ def test_state_of_another_program_is_refused(
 
     said = _complaint(capsys, f"--outputs={described}", f"--state={state}", "preview")
 
-    assert f"--state {state} holds the state of payroll" in said
+    assert f"--state {state} has the state of payroll" in said
 
 
 def test_state_of_another_run_of_the_embedded_aws_is_refused(
@@ -163,7 +163,7 @@ def test_state_of_another_run_of_the_embedded_aws_is_refused(
     [
         ("", "name a folder on this machine"),
         ("s3://bucket", "name a folder on this machine"),
-        ("{folder}", "is not empty, and holds no state of an embedded AWS"),
+        ("{folder}", "is not empty, but has no state of an embedded AWS"),
         ("{folder}/notes.txt", "is a file: name a folder"),
         ("/proc/nowhere", "cannot be written"),
     ],
