@@ -6,66 +6,36 @@ A deployer also needs access to Pulumi's state: see docs/deploying-from-ci.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from components.policies.documents import Policy, Statement, allow, document
 
-from components.policies.documents import Policy, Statement, document
-from components.policies.keys import DNS_SUFFIX
+PROJECT = "bill-e"
+NAMED = f"{PROJECT}-*"
+"""The names of the program's resources, except that the name of a layer begins with that of the stack."""
 
 MAX_CHARACTERS = 6_144
 """How long a managed policy can be, not counting white space ("IAM and AWS STS quotas")."""
 
 
-def deployer_policies(
-    account_id: str,
-    region: str,
-    partition: str = "aws",
-    project: str = "bill-e",
-    dns_suffix: str = DNS_SUFFIX,
-) -> dict[str, Policy]:
+def deployer_policies(account_id: str, region: str) -> dict[str, Policy]:
     """Return the policies of a deployer, by name. There are two because one would be too long for IAM.
 
-    They are for resources whose names begin with `project`, as all names in the program do, except that the
-    name of a layer begins with the stack's. AWS chooses the ids of keys, event source mappings and APIs: the
-    policies know keys by their tag `project` and mappings by their function, and allow every HTTP API of the
-    region. ``*`` alone is for actions that have no resource, or whose resource doesn't exist yet.
+    They are for resources with the names in `NAMED`. AWS chooses the ids of keys, event source mappings and
+    APIs: the policies know keys by their tag `project` and mappings by their function, and allow every HTTP
+    API of the region. ``*`` alone is for actions that have no resource, or whose resource doesn't exist yet.
     """
-    arn = _Arns(partition=partition, region=region, account_id=account_id, project=project)
     return {
-        "data": document(*_data(arn, f"dynamodb.{region}.{dns_suffix}")),
-        "service": document(*_service(arn)),
+        "data": document(*_data(account_id, region)),
+        "service": document(*_service(account_id, region)),
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Arns:
-    """ARNs in one account and region. Some services leave out either of them."""
-
-    partition: str
-    region: str
-    account_id: str
-    project: str
-
-    def regional(self, service: str, resource: str) -> str:
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
-
-    def without_region(self, service: str, resource: str) -> str:
-        return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
-
-    def without_account(self, service: str, resource: str) -> str:
-        return f"arn:{self.partition}:{service}:{self.region}::{resource}"
-
-    def without_either(self, service: str, resource: str) -> str:
-        return f"arn:{self.partition}:{service}:::{resource}"
-
-
-def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
+def _data(account_id: str, region: str) -> list[Statement]:
     """Allow the resources that hold data, and the keys that encrypt it."""
-    named = f"{arn.project}-*"
-    keys = arn.regional("kms", "key/*")
-    ours = {"StringEquals": {"aws:ResourceTag/project": arn.project}}
+    here = f"{region}:{account_id}"
+    keys = f"arn:aws:kms:{here}:key/*"
+    ours = {"aws:ResourceTag/project": PROJECT}
     return [
-        _allow(
+        allow(
             "ManageBuckets",
             _in(
                 "s3",
@@ -73,36 +43,32 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
                 *("GetBucketAcl", "GetBucketCORS", "GetBucketLocation", "GetBucketLogging"),
                 *("GetBucketNotification", "GetBucketObjectLockConfiguration", "GetBucketOwnershipControls"),
                 *("GetBucketPolicy", "GetBucketPublicAccessBlock", "GetBucketRequestPayment"),
-                *(
-                    "GetBucketTagging",
-                    "GetBucketVersioning",
-                    "GetBucketWebsite",
-                    "GetEncryptionConfiguration",
-                ),
-                *("GetLifecycleConfiguration", "GetReplicationConfiguration", "ListBucket"),
-                *("ListBucketVersions", "ListTagsForResource", "PutBucketCORS", "PutBucketLogging"),
+                *("GetBucketTagging", "GetBucketVersioning", "GetBucketWebsite"),
+                *("GetEncryptionConfiguration", "GetLifecycleConfiguration", "GetReplicationConfiguration"),
+                *("ListBucket", "ListBucketVersions", "ListTagsForResource", "PutBucketCORS"),
+                "PutBucketLogging",
                 *("PutBucketNotification", "PutBucketObjectLockConfiguration", "PutBucketOwnershipControls"),
                 *("PutBucketPolicy", "PutBucketPublicAccessBlock", "PutBucketTagging", "PutBucketVersioning"),
                 *("PutEncryptionConfiguration", "PutLifecycleConfiguration", "TagResource", "UntagResource"),
             ),
-            arn.without_either("s3", named),
+            f"arn:aws:s3:::{NAMED}",
         ),
-        _allow(
+        allow(
             # For stacks that are destroyed without `protectData`.
             "EmptyBuckets",
             _in("s3", "DeleteObject", "DeleteObjectVersion"),
-            arn.without_either("s3", f"{named}/*"),
+            f"arn:aws:s3:::{NAMED}/*",
         ),
-        _allow(
+        allow(
             "ManageQueues",
             _in(
                 "sqs",
                 *("CreateQueue", "DeleteQueue", "GetQueueAttributes", "GetQueueUrl", "ListQueueTags"),
                 *("SetQueueAttributes", "TagQueue", "UntagQueue"),
             ),
-            arn.regional("sqs", named),
+            f"arn:aws:sqs:{here}:{NAMED}",
         ),
-        _allow(
+        allow(
             "ManageTables",
             _in(
                 "dynamodb",
@@ -110,15 +76,15 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
                 *("DescribeTimeToLive", "ListTagsOfResource", "TagResource", "UntagResource"),
                 *("UpdateContinuousBackups", "UpdateTable"),
             ),
-            arn.regional("dynamodb", f"table/{named}"),
+            f"arn:aws:dynamodb:{here}:table/{NAMED}",
         ),
-        _allow(
+        allow(
             "CreateKeys",
             _in("kms", "CreateKey", "TagResource"),
             "*",
-            {"StringEquals": {"aws:RequestTag/project": arn.project}},
+            {"StringEquals": {"aws:RequestTag/project": PROJECT}},
         ),
-        _allow(
+        allow(
             "ManageKeys",
             _in(
                 "kms",
@@ -128,15 +94,15 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
                 "UpdateKeyDescription",
             ),
             keys,
-            ours,
+            {"StringEquals": ours},
         ),
-        _allow(
+        allow(
             "NameKeys",
             _in("kms", "CreateAlias", "DeleteAlias", "UpdateAlias"),
-            arn.regional("kms", f"alias/{named}"),
+            f"arn:aws:kms:{here}:alias/{NAMED}",
         ),
-        _allow("FindKeys", _in("kms", "ListAliases"), "*"),
-        _allow(
+        allow("FindKeys", _in("kms", "ListAliases"), "*"),
+        allow(
             # DynamoDB uses a customer's key with the permissions of the principal that creates the table.
             "EncryptTables",
             _in(
@@ -145,50 +111,41 @@ def _data(arn: _Arns, dynamodb_endpoint: str) -> list[Statement]:
                 *("ReEncryptFrom", "ReEncryptTo"),
             ),
             keys,
-            {"StringEquals": {**ours["StringEquals"], "kms:ViaService": dynamodb_endpoint}},
+            {"StringEquals": {**ours, "kms:ViaService": f"dynamodb.{region}.amazonaws.com"}},
         ),
     ]
 
 
-def _service(arn: _Arns) -> list[Statement]:
+def _service(account_id: str, region: str) -> list[Statement]:
     """Allow functions, their roles, the API, and what monitors them."""
-    named = f"{arn.project}-*"
-    functions = arn.regional("lambda", f"function:{named}")
-    layers = arn.regional("lambda", f"layer:*-{arn.project}-*")
-    mappings = arn.regional("lambda", "event-source-mapping:*")
+    here = f"{region}:{account_id}"
+    roles = f"arn:aws:iam::{account_id}:role/{NAMED}"
+    functions = f"arn:aws:lambda:{here}:function:{NAMED}"
     api_role = "aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"
-    log_groups = [f"log-group:{named}", f"log-group:/aws/vendedlogs/{named}"]
     return [
-        _allow(
+        allow(
             "ManageRoles",
             _in(
                 "iam",
                 *("CreateRole", "DeleteRole", "DeleteRolePolicy", "GetRole", "GetRolePolicy"),
                 *("ListAttachedRolePolicies", "ListInstanceProfilesForRole", "ListRolePolicies"),
-                *(
-                    "ListRoleTags",
-                    "PutRolePolicy",
-                    "TagRole",
-                    "UntagRole",
-                    "UpdateAssumeRolePolicy",
-                    "UpdateRole",
-                ),
-                "UpdateRoleDescription",
+                *("ListRoleTags", "PutRolePolicy", "TagRole", "UntagRole", "UpdateAssumeRolePolicy"),
+                *("UpdateRole", "UpdateRoleDescription"),
             ),
-            arn.without_region("iam", f"role/{named}"),
+            roles,
         ),
-        _allow(
+        allow(
             "GiveRolesToFunctions",
             _in("iam", "PassRole"),
-            arn.without_region("iam", f"role/{named}"),
+            roles,
             {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}},
         ),
-        _allow(
+        allow(
             "LetApiGatewayMakeItsRole",
             _in("iam", "CreateServiceLinkedRole"),
-            arn.without_region("iam", f"role/{api_role}"),
+            f"arn:aws:iam::{account_id}:role/{api_role}",
         ),
-        _allow(
+        allow(
             "ManageFunctions",
             _in(
                 "lambda",
@@ -199,12 +156,12 @@ def _service(arn: _Arns) -> list[Statement]:
             ),
             functions,
         ),
-        _allow(
+        allow(
             "ManageLayers",
             _in("lambda", "DeleteLayerVersion", "GetLayerVersion", "PublishLayerVersion"),
-            layers,
+            f"arn:aws:lambda:{here}:layer:*-{NAMED}",
         ),
-        _allow(
+        allow(
             "ConnectFunctionsToQueues",
             _in(
                 "lambda",
@@ -213,17 +170,17 @@ def _service(arn: _Arns) -> list[Statement]:
             "*",
             {"ArnLike": {"lambda:FunctionArn": functions}},
         ),
-        _allow(
+        allow(
             "SeeAndTagConnections",
             _in("lambda", "GetEventSourceMapping", "ListTags", "TagResource", "UntagResource"),
-            mappings,
+            f"arn:aws:lambda:{here}:event-source-mapping:*",
         ),
-        _allow(
+        allow(
             "ManageApis",
             _in("apigateway", "DELETE", "GET", "PATCH", "POST", "PUT"),
-            [arn.without_account("apigateway", path) for path in ("/apis", "/apis/*", "/tags/*")],
+            [f"arn:aws:apigateway:{region}::{path}" for path in ("/apis", "/apis/*", "/tags/*")],
         ),
-        _allow(
+        allow(
             "ManageLogGroups",
             _in(
                 "logs",
@@ -231,9 +188,9 @@ def _service(arn: _Arns) -> list[Statement]:
                 *("DisassociateKmsKey", "ListTagsForResource", "PutRetentionPolicy", "TagResource"),
                 "UntagResource",
             ),
-            [arn.regional("logs", group) for group in log_groups],
+            [f"arn:aws:logs:{here}:log-group:{prefix}{NAMED}" for prefix in ("", "/aws/vendedlogs/")],
         ),
-        _allow(
+        allow(
             # API Gateway requires these to turn on the access logs of a stage.
             "DeliverAccessLogs",
             _in(
@@ -243,50 +200,35 @@ def _service(arn: _Arns) -> list[Statement]:
             ),
             "*",
         ),
-        _allow(
+        allow(
             "ManageAlarms",
             _in(
                 "cloudwatch",
                 *("DeleteAlarms", "ListTagsForResource", "PutMetricAlarm", "TagResource", "UntagResource"),
             ),
-            arn.regional("cloudwatch", f"alarm:{named}"),
+            f"arn:aws:cloudwatch:{here}:alarm:{NAMED}",
         ),
-        _allow("FindAlarms", _in("cloudwatch", "DescribeAlarms"), "*"),
-        _allow(
+        allow("FindAlarms", _in("cloudwatch", "DescribeAlarms"), "*"),
+        allow(
             "ManageDashboards",
             _in("cloudwatch", "DeleteDashboards", "GetDashboard", "PutDashboard"),
-            arn.without_region("cloudwatch", f"dashboard/{named}"),
+            f"arn:aws:cloudwatch::{account_id}:dashboard/{NAMED}",
         ),
-        _allow(
+        allow(
             "ManageTopics",
             _in(
                 "sns",
                 *("CreateTopic", "DeleteTopic", "GetTopicAttributes", "ListSubscriptionsByTopic"),
                 *("ListTagsForResource", "SetTopicAttributes", "Subscribe", "TagResource", "UntagResource"),
             ),
-            arn.regional("sns", named),
+            f"arn:aws:sns:{here}:{NAMED}",
         ),
-        _allow(
+        allow(
             "ManageSubscriptions",
             _in("sns", "GetSubscriptionAttributes", "Unsubscribe"),
             "*",
         ),
     ]
-
-
-def _allow(
-    sid: str,
-    actions: Sequence[str],
-    resources: str | Sequence[str],
-    condition: Mapping[str, Mapping[str, str]] | None = None,
-) -> Statement:
-    statement: Statement = {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Action": list(actions),
-        "Resource": resources if isinstance(resources, str) else list(resources),
-    }
-    return {**statement, "Condition": condition} if condition else statement
 
 
 def _in(service: str, *actions: str) -> list[str]:

@@ -9,6 +9,26 @@ import pulumi
 
 Statement: TypeAlias = dict[str, Any]
 Policy: TypeAlias = dict[str, Any]
+Condition: TypeAlias = dict[str, dict[str, Any]]
+
+
+def allow(
+    sid: str,
+    action: str | list[str],
+    resource: str | list[str],
+    condition: Condition | None = None,
+    *,
+    principal: dict[str, str] | None = None,
+) -> Statement:
+    """Make a statement. Those in the policy of a resource need a principal."""
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        **({"Principal": principal} if principal else {}),
+        "Action": action,
+        "Resource": resource,
+        **({"Condition": condition} if condition else {}),
+    }
 
 
 def document(*statements: Statement) -> Policy:
@@ -39,11 +59,3 @@ def to_json(*statements: pulumi.Input[list[Statement]]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps(
         lists.apply(lambda known: document(*(s for group in known for s in group)))
     )
-
-
-def for_alarms(account_id: str, region: str) -> dict[str, dict[str, str]]:
-    """Make the condition that CloudWatch acts for the alarms of this account."""
-    return {
-        "StringEquals": {"aws:SourceAccount": account_id},
-        "ArnLike": {"aws:SourceArn": f"arn:*:cloudwatch:{region}:{account_id}:alarm:*"},
-    }

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from components.policies.documents import Statement, for_alarms
+from components.policies.documents import Condition, Statement, allow
+from components.policies.resources import for_alarms
 
-DNS_SUFFIX = "amazonaws.com"
-"""In every partition except China (`amazonaws.com.cn`) and some that aren't public."""
+THIS_KEY = "*"
 
 
 def key_use_statements(
-    key_arn: str,
-    decrypt_via: Sequence[str] = (),
-    encrypt_via: Sequence[str] = (),
-    dns_suffix: str = DNS_SUFFIX,
+    key_arn: str, decrypt_via: Sequence[str], encrypt_via: Sequence[str], dns_suffix: str
 ) -> list[Statement]:
     """Allow the use of the customer's key, but only through services (``s3``, ``sqs``, ``dynamodb``).
 
@@ -28,20 +24,14 @@ def key_use_statements(
         ("EncryptWithKey", "kms:GenerateDataKey", encrypt_via),
     )
     return [
-        {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Action": action,
-            "Resource": key_arn,
-            "Condition": _via(services, [key_arn], dns_suffix),
-        }
+        allow(sid, action, key_arn, _via(services, [key_arn], dns_suffix))
         for sid, action, services in uses
         if services
     ]
 
 
 def former_key_statements(
-    key_arns: Sequence[str], decrypt_via: Sequence[str], dns_suffix: str = DNS_SUFFIX
+    key_arns: Sequence[str], decrypt_via: Sequence[str], dns_suffix: str
 ) -> list[Statement]:
     """Allow decryption with keys that the stack used before, but only through services.
 
@@ -50,25 +40,18 @@ def former_key_statements(
     """
     if not key_arns or not decrypt_via:
         return []
-    return [
-        {
-            "Sid": "DecryptWithFormerKeys",
-            "Effect": "Allow",
-            "Action": "kms:Decrypt",
-            "Resource": list(key_arns),
-            "Condition": _via(decrypt_via, key_arns, dns_suffix),
-        }
-    ]
+    via = _via(decrypt_via, key_arns, dns_suffix)
+    return [allow("DecryptWithFormerKeys", "kms:Decrypt", list(key_arns), via)]
 
 
-def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> dict[str, dict[str, Any]]:
+def _via(services: Sequence[str], key_arns: Sequence[str], dns_suffix: str) -> Condition:
     """Make the condition that keys are used through services in their regions."""
     regions = sorted({arn.split(":")[3] for arn in key_arns})
-    endpoints = [end for region in regions for end in _endpoints(services, region, dns_suffix)]
+    endpoints = [f"{service}.{region}.{dns_suffix}" for region in regions for service in services]
     return {"StringEquals": {"kms:ViaService": endpoints}}
 
 
-def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -> list[Statement]:
+def key_statements(account_id: str, region: str, dns_suffix: str) -> list[Statement]:
     """Say who may use the customer's key, with a statement for each user.
 
     The account's IAM policies say who administers the key. Even administrators can only encrypt and decrypt
@@ -81,6 +64,8 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
     log data in CloudWatch Logs using AWS KMS"). The other services have the same principal in all partitions,
     ``<service>.amazonaws.com`` ("AWS JSON policy elements: Principal").
     """
+    endpoint = f"{region}.{dns_suffix}"
+    of_log_groups = f"arn:*:logs:{region}:{account_id}:log-group:*"
     account = {"AWS": account_id}
     use_data_keys = ["kms:Decrypt", "kms:GenerateDataKey"]
     encrypt = [
@@ -88,30 +73,34 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
         *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
     ]
     return [
-        _key_statement("AccountAdministersTheKey", account, list(KEY_ADMINISTRATION)),
-        _key_statement(
+        _account_administers(account_id),
+        allow(
             "AccountUsesTheKeyThroughServices",
-            account,
             use_data_keys,
-            StringEquals={"kms:ViaService": _endpoints(["s3", "sqs"], region, dns_suffix)},
+            THIS_KEY,
+            {"StringEquals": {"kms:ViaService": [f"s3.{endpoint}", f"sqs.{endpoint}"]}},
+            principal=account,
         ),
-        _key_statement(
+        allow(
             "AccountUsesTheKeyThroughTables",
-            account,
             [*encrypt, "kms:CreateGrant"],
-            StringEquals={"kms:ViaService": _endpoints(["dynamodb"], region, dns_suffix)},
+            THIS_KEY,
+            {"StringEquals": {"kms:ViaService": [f"dynamodb.{endpoint}"]}},
+            principal=account,
         ),
-        _key_statement(
+        allow(
             "BucketsSendEvents",
-            {"Service": "s3.amazonaws.com"},
             use_data_keys,
-            StringEquals={"aws:SourceAccount": account_id},
+            THIS_KEY,
+            {"StringEquals": {"aws:SourceAccount": account_id}},
+            principal={"Service": "s3.amazonaws.com"},
         ),
-        _key_statement(
+        allow(
             "LogGroupsAreEncrypted",
-            {"Service": f"logs.{region}.{dns_suffix}"},
             encrypt,
-            ArnLike={"kms:EncryptionContext:aws:logs:arn": f"arn:*:logs:{region}:{account_id}:log-group:*"},
+            THIS_KEY,
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": of_log_groups}},
+            principal={"Service": f"logs.{endpoint}"},
         ),
     ]
 
@@ -119,38 +108,25 @@ def key_statements(account_id: str, region: str, dns_suffix: str = DNS_SUFFIX) -
 def alarm_key_statements(account_id: str, region: str) -> list[Statement]:
     """Let CloudWatch use the key of the alarm topic. The account administers it, but can't decrypt."""
     return [
-        _key_statement("AccountAdministersTheKey", {"AWS": account_id}, list(KEY_ADMINISTRATION)),
-        _key_statement(
+        _account_administers(account_id),
+        allow(
             "AlarmsNotify",
-            {"Service": "cloudwatch.amazonaws.com"},
             ["kms:Decrypt", "kms:GenerateDataKey"],
-            **for_alarms(account_id, region),
+            THIS_KEY,
+            for_alarms(account_id, region),
+            principal={"Service": "cloudwatch.amazonaws.com"},
         ),
     ]
 
 
-KEY_ADMINISTRATION = (
-    *("kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey"),
-    *("kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy"),
-    *("kms:GetKeyRotationStatus", "kms:ListGrants", "kms:ListKeyPolicies", "kms:ListKeyRotations"),
-    *("kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant", "kms:RotateKeyOnDemand"),
-    *("kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias"),
-    "kms:UpdateKeyDescription",
-)
-"""The actions that administer a key. None of them encrypts or decrypts."""
-
-
-def _key_statement(sid: str, principal: dict[str, str], actions: list[str], **conditions: Any) -> Statement:
-    statement: Statement = {
-        "Sid": sid,
-        "Effect": "Allow",
-        "Principal": principal,
-        "Action": actions,
-        "Resource": "*",
-    }
-    return {**statement, "Condition": conditions} if conditions else statement
-
-
-def _endpoints(services: Sequence[str], region: str, dns_suffix: str) -> list[str]:
-    """Spell services as `kms:ViaService` does."""
-    return [f"{service}.{region}.{dns_suffix}" for service in services]
+def _account_administers(account_id: str) -> Statement:
+    """Allow what administers a key. None of these actions encrypts or decrypts."""
+    actions = [
+        *("kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey"),
+        *("kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy"),
+        *("kms:GetKeyRotationStatus", "kms:ListGrants", "kms:ListKeyPolicies", "kms:ListKeyRotations"),
+        *("kms:ListResourceTags", "kms:PutKeyPolicy", "kms:RevokeGrant", "kms:RotateKeyOnDemand"),
+        *("kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias"),
+        "kms:UpdateKeyDescription",
+    ]
+    return allow("AccountAdministersTheKey", actions, THIS_KEY, principal={"AWS": account_id})

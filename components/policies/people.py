@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from components.policies.documents import Policy, document
-from components.policies.keys import DNS_SUFFIX, former_key_statements, key_use_statements
+from components.policies.documents import Condition, Policy, allow, document
+from components.policies.keys import former_key_statements, key_use_statements
+from functions.contract import http_api, schema
 
 
 def caller_policy(
-    bucket_arn: str,
-    api_execution_arn: str,
-    upload_prefix: str = "",
-    key_arn: str | None = None,
-    dns_suffix: str = DNS_SUFFIX,
+    bucket_arn: str, api_execution_arn: str, upload_prefix: str, key_arn: str | None, dns_suffix: str
 ) -> Policy:
     """Allow callers to call the API, if `apiAuth` is `iam`, and to upload receipts.
 
@@ -22,23 +20,13 @@ def caller_policy(
     need it to upload, and S3 requires the permission to decrypt for multipart uploads.
     """
     key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
+    routes = [
+        f"{api_execution_arn}/*/{re.sub('{.+}', '*', route.replace(' ', ''))}"
+        for route in (*http_api.READ_ROUTES, *http_api.UPLOAD_ROUTES)
+    ]
     return document(
-        {
-            "Sid": "CallTheApi",
-            "Effect": "Allow",
-            "Action": "execute-api:Invoke",
-            "Resource": [
-                f"{api_execution_arn}/*/GET/receipts",
-                f"{api_execution_arn}/*/GET/receipts/*",
-                f"{api_execution_arn}/*/POST/uploads",
-            ],
-        },
-        {
-            "Sid": "UploadReceipts",
-            "Effect": "Allow",
-            "Action": "s3:PutObject",
-            "Resource": f"{bucket_arn}/{upload_prefix}*",
-        },
+        allow("CallTheApi", "execute-api:Invoke", routes),
+        allow("UploadReceipts", "s3:PutObject", f"{bucket_arn}/{upload_prefix}*"),
         *key_use,
     )
 
@@ -49,9 +37,9 @@ def operator_policy(
     index_arn: str,
     queue_arn: str,
     dead_letter_queue_arn: str,
-    key_arn: str | None = None,
-    former_key_arns: Sequence[str] = (),
-    dns_suffix: str = DNS_SUFFIX,
+    key_arn: str | None,
+    former_key_arns: Sequence[str],
+    dns_suffix: str,
 ) -> Policy:
     """Allow what operators need for `bill-e reconcile`, `backfill` and `dead-letters`, and no more.
 
@@ -62,47 +50,27 @@ def operator_policy(
     need `key_arn` to read and send messages under the customer's key, and `former_key_arns` to read dead
     letters from before the key changed.
     """
-    attributes = ["fingerprint", "entry", "month_shard", "recorded"]
-    attributes += ["outcome", "reason", "bucket", "key", "version_id", "uploaded_at"]
+    keys = [schema.FINGERPRINT, schema.ENTRY, schema.MONTH_SHARD, schema.RECORDED]
+    scanned: Condition = {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": [*keys, *schema.SCANNED]},
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
     decrypt_via = ["dynamodb", "sqs"]
     key_use = key_use_statements(key_arn, decrypt_via, ["sqs"], dns_suffix) if key_arn else []
     return document(
-        {
-            "Sid": "ListUploads",
-            "Effect": "Allow",
-            "Action": "s3:ListBucketVersions",
-            "Resource": bucket_arn,
-        },
-        {
-            "Sid": "ReadWhichUploadsHaveEntries",
-            "Effect": "Allow",
-            "Action": "dynamodb:Scan",
-            "Resource": table_arn,
-            "Condition": {
-                "ForAllValues:StringEquals": {"dynamodb:Attributes": attributes},
-                "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
-            },
-        },
-        {"Sid": "FindEntries", "Effect": "Allow", "Action": "dynamodb:Query", "Resource": index_arn},
-        {"Sid": "SendEvents", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue_arn},
-        {
-            "Sid": "SeeQueues",
-            "Effect": "Allow",
-            "Action": "sqs:GetQueueAttributes",
-            "Resource": [queue_arn, dead_letter_queue_arn],
-        },
-        {
-            "Sid": "LookAtAndRedriveDeadLetters",
-            "Effect": "Allow",
-            "Action": [
-                "sqs:ChangeMessageVisibility",
-                "sqs:DeleteMessage",
-                "sqs:ListMessageMoveTasks",
-                "sqs:ReceiveMessage",
-                "sqs:StartMessageMoveTask",
+        allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
+        allow("ReadWhichUploadsHaveEntries", "dynamodb:Scan", table_arn, scanned),
+        allow("FindEntries", "dynamodb:Query", index_arn),
+        allow("SendEvents", "sqs:SendMessage", queue_arn),
+        allow("SeeQueues", "sqs:GetQueueAttributes", [queue_arn, dead_letter_queue_arn]),
+        allow(
+            "LookAtAndRedriveDeadLetters",
+            [
+                *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ListMessageMoveTasks"),
+                *("sqs:ReceiveMessage", "sqs:StartMessageMoveTask"),
             ],
-            "Resource": dead_letter_queue_arn,
-        },
+            dead_letter_queue_arn,
+        ),
         *key_use,
         *former_key_statements(former_key_arns, decrypt_via, dns_suffix),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.policies.documents import Statement, for_alarms
+from components.policies.documents import Condition, Statement, allow
 
 
 def bucket_statements(bucket_arn: str) -> list[Statement]:
@@ -36,18 +36,11 @@ def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
     ]
 
 
-def _refuse_uploads(sid: str, bucket_arn: str, condition: dict[str, dict[str, str]]) -> Statement:
-    return {
-        "Sid": sid,
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:PutObject",
-        "Resource": f"{bucket_arn}/*",
-        "Condition": condition,
-    }
+def _refuse_uploads(sid: str, bucket_arn: str, condition: Condition) -> Statement:
+    return _deny(sid, "s3:PutObject", f"{bucket_arn}/*", condition)
 
 
-def _is_given_other_than(condition_key: str, wanted: str) -> dict[str, dict[str, str]]:
+def _is_given_other_than(condition_key: str, wanted: str) -> Condition:
     """Make the condition that a request has a header with another value."""
     return {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}}
 
@@ -57,17 +50,13 @@ def log_delivery_statements(
 ) -> list[Statement]:
     """Let S3 deliver the access logs of one bucket of this account to keys that begin with `prefix`."""
     return [
-        {
-            "Sid": "BucketDeliversAccessLogs",
-            "Effect": "Allow",
-            "Principal": {"Service": "logging.s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": f"{bucket_arn}/{prefix}*",
-            "Condition": {
-                "ArnEquals": {"aws:SourceArn": source_arn},
-                "StringEquals": {"aws:SourceAccount": account_id},
-            },
-        }
+        allow(
+            "BucketDeliversAccessLogs",
+            "s3:PutObject",
+            f"{bucket_arn}/{prefix}*",
+            _for_bucket(source_arn, account_id),
+            principal={"Service": "logging.s3.amazonaws.com"},
+        )
     ]
 
 
@@ -78,19 +67,23 @@ def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[S
     of one that was deleted here.
     """
     return [
-        {
-            "Sid": "BucketSendsEvents",
-            "Effect": "Allow",
-            "Principal": {"Service": "s3.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue_arn,
-            "Condition": {
-                "ArnEquals": {"aws:SourceArn": bucket_arn},
-                "StringEquals": {"aws:SourceAccount": account_id},
-            },
-        },
+        allow(
+            "BucketSendsEvents",
+            "sqs:SendMessage",
+            queue_arn,
+            _for_bucket(bucket_arn, account_id),
+            principal={"Service": "s3.amazonaws.com"},
+        ),
         *dead_letter_queue_statements(queue_arn),
     ]
+
+
+def _for_bucket(bucket_arn: str, account_id: str) -> Condition:
+    """Make the condition that S3 acts for one bucket of this account."""
+    return {
+        "ArnEquals": {"aws:SourceArn": bucket_arn},
+        "StringEquals": {"aws:SourceAccount": account_id},
+    }
 
 
 def dead_letter_queue_statements(queue_arn: str) -> list[Statement]:
@@ -105,24 +98,35 @@ def alarm_topic_statements(topic_arn: str, account_id: str, region: str) -> list
     matters (Security Hub, SNS.4; "Amazon SNS security best practices").
     """
     return [
-        {
-            "Sid": "AlarmsNotify",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": for_alarms(account_id, region),
-        },
+        allow(
+            "AlarmsNotify",
+            "sns:Publish",
+            topic_arn,
+            for_alarms(account_id, region),
+            principal={"Service": "cloudwatch.amazonaws.com"},
+        ),
         _tls_only("sns:Publish", [topic_arn]),
     ]
 
 
-def _tls_only(action: str, resources: list[str]) -> Statement:
+def for_alarms(account_id: str, region: str) -> Condition:
+    """Make the condition that CloudWatch acts for the alarms of this account."""
     return {
-        "Sid": "TlsOnly",
+        "StringEquals": {"aws:SourceAccount": account_id},
+        "ArnLike": {"aws:SourceArn": f"arn:*:cloudwatch:{region}:{account_id}:alarm:*"},
+    }
+
+
+def _tls_only(action: str, resources: list[str]) -> Statement:
+    return _deny("TlsOnly", action, resources, {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def _deny(sid: str, action: str, resource: str | list[str], condition: Condition) -> Statement:
+    return {
+        "Sid": sid,
         "Effect": "Deny",
         "Principal": "*",
         "Action": action,
-        "Resource": resources,
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        "Resource": resource,
+        "Condition": condition,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.policies.documents import Policy, Statement, document
+from components.policies.documents import Policy, Statement, allow, document
 
 
 def lambda_trust() -> Policy:
@@ -25,18 +25,8 @@ def function_statements(log_group_arn: str) -> list[Statement]:
     them (Service Authorization Reference, AWS X-Ray).
     """
     return [
-        {
-            "Sid": "WriteOwnLogs",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": f"{log_group_arn}:*",
-        },
-        {
-            "Sid": "WriteTraces",
-            "Effect": "Allow",
-            "Action": ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            "Resource": "*",
-        },
+        allow("WriteOwnLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{log_group_arn}:*"),
+        allow("WriteTraces", ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], "*"),
     ]
 
 
@@ -49,39 +39,19 @@ def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_
     SQS queue to trigger an AWS Lambda function").
     """
     return [
-        {
-            "Sid": "TakeMessages",
-            "Effect": "Allow",
-            "Action": ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-            "Resource": queue_arn,
-        },
-        {
-            "Sid": "ReadUploads",
-            "Effect": "Allow",
-            "Action": "s3:GetObjectVersion",
-            "Resource": f"{bucket_arn}/*",
-        },
-        {
-            "Sid": "TellGoneFromForbidden",
-            "Effect": "Allow",
-            "Action": ["s3:ListBucket", "s3:ListBucketVersions"],
-            "Resource": bucket_arn,
-        },
-        {"Sid": "InsertEntries", "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": table_arn},
-        {"Sid": "FindOwnEntry", "Effect": "Allow", "Action": "dynamodb:Query", "Resource": index_arn},
+        allow(
+            "TakeMessages", ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queue_arn
+        ),
+        allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/*"),
+        allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
+        allow("InsertEntries", "dynamodb:PutItem", table_arn),
+        allow("FindOwnEntry", "dynamodb:Query", index_arn),
     ]
 
 
 def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
     """Allow the reader to query the ledger, by fingerprint and by time."""
-    return [
-        {
-            "Sid": "ReadLedger",
-            "Effect": "Allow",
-            "Action": "dynamodb:Query",
-            "Resource": [table_arn, index_arn],
-        }
-    ]
+    return [allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn])]
 
 
 def upload_forms_statements(table_arn: str, bucket_arn: str, form_prefix: str) -> list[Statement]:
@@ -90,11 +60,6 @@ def upload_forms_statements(table_arn: str, bucket_arn: str, form_prefix: str) -
     A presigned form can do no more than the role that signed it.
     """
     return [
-        {"Sid": "FindReceipt", "Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": table_arn},
-        {
-            "Sid": "SignUploads",
-            "Effect": "Allow",
-            "Action": "s3:PutObject",
-            "Resource": f"{bucket_arn}/{form_prefix}*",
-        },
+        allow("FindReceipt", "dynamodb:GetItem", table_arn),
+        allow("SignUploads", "s3:PutObject", f"{bucket_arn}/{form_prefix}*"),
     ]

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.policies import keys, people, resources, roles
-from components.policies.documents import resolve, to_json
+from components.policies.documents import Statement, resolve, to_json
 from tests.components.mocks import run
 
 BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
@@ -14,7 +14,7 @@ BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789
 
 def test_caller_may_call_the_three_routes_and_upload() -> None:
     api = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3"
-    policy = people.caller_policy(BUCKET, api, "receipts/")
+    policy = people.caller_policy(BUCKET, api, "receipts/", key_arn=None, dns_suffix="amazonaws.com")
     assert [(s["Action"], s["Resource"]) for s in policy["Statement"]] == [
         (
             "execute-api:Invoke",
@@ -24,9 +24,17 @@ def test_caller_may_call_the_three_routes_and_upload() -> None:
     ]
 
 
+def operator_statements(**changes: Any) -> list[Statement]:
+    arns = ("bucket_arn", "table_arn", "index_arn", "queue_arn", "dead_letter_queue_arn")
+    given = {name: name for name in arns} | {"bucket_arn": BUCKET, "table_arn": TABLE}
+    keys = {"key_arn": None, "former_key_arns": (), "dns_suffix": "amazonaws.com"}
+    statements: list[Statement] = people.operator_policy(**(given | keys | changes))["Statement"]
+    return statements
+
+
 def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_no_more() -> None:
     index, queue, dead = f"{TABLE}/index/by_recorded_time", "arn:aws:sqs:r:1:queue", "arn:aws:sqs:r:1:dead"
-    statements = people.operator_policy(BUCKET, TABLE, index, queue, dead)["Statement"]
+    statements = operator_statements(index_arn=index, queue_arn=queue, dead_letter_queue_arn=dead)
 
     allowed = {
         (action, resource)
@@ -55,7 +63,7 @@ def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_n
 
 def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_the_queues() -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/k"
-    statements = people.operator_policy(BUCKET, TABLE, TABLE, "q", "d", key)["Statement"]
+    statements = operator_statements(key_arn=key)
 
     used = {
         statement["Action"]: set(statement["Condition"]["StringEquals"]["kms:ViaService"])
@@ -70,7 +78,7 @@ def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_t
 
 def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
     former = ["arn:aws:kms:eu-central-1:1:key/a", "arn:aws:kms:eu-central-1:1:key/b"]
-    statements = people.operator_policy(BUCKET, TABLE, TABLE, "q", "d", None, former)["Statement"]
+    statements = operator_statements(former_key_arns=former)
 
     (use,) = (statement for statement in statements if "kms" in str(statement["Action"]))
     assert (use["Action"], use["Resource"]) == ("kms:Decrypt", former)
@@ -82,8 +90,8 @@ def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
 
 
 def test_former_keys_are_for_functions_that_read() -> None:
-    assert keys.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], decrypt_via=[]) == []
-    assert keys.former_key_statements([], decrypt_via=["s3"]) == []
+    assert keys.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], [], "amazonaws.com") == []
+    assert keys.former_key_statements([], ["s3"], "amazonaws.com") == []
 
 
 def _as_list(value: str | list[str]) -> list[str]:
