@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from components.common import CommonArgs, plain_name
 from components.policies.documents import resolve, to_json
 from components.policies.keys import alarm_key_statements
 from components.policies.resources import alarm_topic_statements
+from components.stack_args import plain_name
 
 KEY_DELETION_DAYS = 7
 """The shortest that KMS waits. The topic keeps no messages, so nothing needs the key for longer."""
@@ -29,14 +29,16 @@ def display_name(project: str, stack: str, region: str) -> str:
 class AlarmTopic(pulumi.ComponentResource):
     """An encrypted SNS topic that only accepts messages from this account's alarms, over TLS. Output: `arn`.
 
-    Uses only `alarm_email` and `tags`. The topic has its own key even if the stack has a customer's key,
+    The topic has its own key even if the stack has a customer's key,
     because a change of the setting `encryption` must not take the key away. The account's key for SNS
     (`alias/aws/sns`) would cost nothing, but CloudWatch can't publish to a topic under that key, since the
     key's policy can't be changed ("Why didn't I receive an SNS notification for my CloudWatch alarm
     trigger?").
     """
 
-    def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, email: str, tags: Mapping[str, str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("bill-e:alarms:AlarmTopic", name, None, opts)
         child, invoke = pulumi.ResourceOptions(parent=self), pulumi.InvokeOutputOptions(parent=self)
         here: Mapping[str, pulumi.Output[str]] = {
@@ -49,7 +51,7 @@ class AlarmTopic(pulumi.ComponentResource):
             enable_key_rotation=True,
             deletion_window_in_days=KEY_DELETION_DAYS,
             policy=to_json(resolve(alarm_key_statements, **here)),
-            tags=args.tags,
+            tags=tags,
             opts=child,
         )
         topic = aws.sns.Topic(
@@ -58,7 +60,7 @@ class AlarmTopic(pulumi.ComponentResource):
                 functools.partial(display_name, pulumi.get_project(), pulumi.get_stack())
             ),
             kms_master_key_id=key.arn,
-            tags=args.tags,
+            tags=tags,
             opts=child,
         )
         aws.sns.TopicPolicy(
@@ -67,9 +69,9 @@ class AlarmTopic(pulumi.ComponentResource):
             policy=to_json(resolve(alarm_topic_statements, topic_arn=topic.arn, **here)),
             opts=child,
         )
-        if args.alarm_email:
+        if email:
             aws.sns.TopicSubscription(
-                f"{name}-email", topic=topic.arn, protocol="email", endpoint=args.alarm_email, opts=child
+                f"{name}-email", topic=topic.arn, protocol="email", endpoint=email, opts=child
             )
         self.arn = topic.arn
         self.register_outputs({"arn": self.arn})

@@ -6,6 +6,7 @@ component, and `create_alarms` makes the resources.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -13,7 +14,12 @@ from typing import Literal, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from components.common import ESSENTIAL_ALARMS, CommonArgs
+from components.validation import Checked, argument, between, matching, one_of, setting
+
+ALL_ALARMS, ESSENTIAL_ALARMS = "all", "essential"
+RUNBOOK = "docs/operations.md"
+
+A_COUNT = between(1, 1_000_000)
 
 MINUTE, FIVE_MINUTES = 60, 5 * 60
 """In seconds. AWS services publish metrics once a minute at most."""
@@ -21,6 +27,64 @@ MINUTE, FIVE_MINUTES = 60, 5 * 60
 Dimensions: TypeAlias = Mapping[str, pulumi.Input[str]]
 Missing: TypeAlias = Literal["notBreaching", "ignore"]
 """What a period without data means: nothing is wrong, or nothing has changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSettings(Checked):
+    """Alarms."""
+
+    alarms: str = setting(
+        ALL_ALARMS,
+        'Which alarms to create: "all", or only the "essential" ones (for lost or stuck uploads, and for a '
+        "failing API), which cost less",
+        one_of(ALL_ALARMS, ESSENTIAL_ALARMS),
+    )
+    alarm_email: str = setting(
+        "",
+        "The e-mail address that gets the alarms, once its owner has confirmed it; empty for none",
+        matching(
+            r"([^@\s<>]+@[^@\s<>]+\.[^@\s<>.]+)?", "empty, or an e-mail address, such as on-call@example.com"
+        ),
+    )
+    runbook_url: str = setting(
+        RUNBOOK,
+        "The https URL of the runbook that alarms link to: a copy of docs/operations.md on a website",
+        matching(
+            rf"{re.escape(RUNBOOK)}|https://[^\s#]{{1,300}}",
+            f"{RUNBOOK}, or the https URL of a copy of it, without #",
+        ),
+    )
+    alarm_oldest_message_seconds: int = setting(
+        1800,
+        "How many seconds an upload may wait for its entry before the alarm goes off",
+        # The queue keeps a message for four days.
+        between(60, 4 * 24 * 60 * 60),
+    )
+    alarm_function_errors: int = setting(
+        1, "How many errors of a function in five minutes set off the alarm", A_COUNT
+    )
+    alarm_api_errors: int = setting(
+        1, "How many server errors (5xx) of the API in five minutes set off the alarm", A_COUNT
+    )
+    alarm_api_latency_milliseconds: int = setting(
+        3000,
+        "How many milliseconds the slowest 1 % of requests may take before the alarm goes off",
+        # An HTTP API answers within 30 seconds, even if only to say that it has run out of time.
+        between(1, 30_000),
+    )
+    alarm_table_throttles: int = setting(
+        10, "How many throttled reads or writes in five minutes set off the alarm", A_COUNT
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmArgs(AlarmSettings):
+    """What alarms are made of. `tags` go on every resource of the stack that can have tags."""
+
+    alarm_function_throttles: int = argument(A_COUNT, default=1)
+    alarm_timeout_percent: int = argument(between(1, 100), default=80)
+    alarm_topic_arn: pulumi.Input[str]
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +101,8 @@ class Alarm:
     namespace: str
     metric: str
     dimensions: Dimensions
-    statistic: str
     threshold: float
+    statistic: str = "Sum"
     period_seconds: int = FIVE_MINUTES
     periods: int = 1
     breaching: int = 1
@@ -47,7 +111,7 @@ class Alarm:
 
 
 def queue_alarms(
-    queue_name: pulumi.Input[str], dead_letter_queue_name: pulumi.Input[str], common: CommonArgs
+    queue_name: pulumi.Input[str], dead_letter_queue_name: pulumi.Input[str], args: AlarmArgs
 ) -> dict[str, Alarm]:
     """Watch the queue of uploads and its dead-letter queue.
 
@@ -75,7 +139,7 @@ def queue_alarms(
             metric="ApproximateAgeOfOldestMessage",
             dimensions={"QueueName": queue_name},
             statistic="Maximum",
-            threshold=common.alarm_oldest_message_seconds,
+            threshold=args.alarm_oldest_message_seconds,
             period_seconds=MINUTE,
             periods=3,
             breaching=3,
@@ -87,7 +151,7 @@ def queue_alarms(
 def function_alarms(
     function_name: pulumi.Input[str],
     timeout_seconds: int,
-    common: CommonArgs,
+    args: AlarmArgs,
     *,
     essential_errors: bool = False,
 ) -> dict[str, Alarm]:
@@ -103,8 +167,7 @@ def function_alarms(
             namespace="AWS/Lambda",
             metric="Errors",
             dimensions=dimensions,
-            statistic="Sum",
-            threshold=common.alarm_function_errors,
+            threshold=args.alarm_function_errors,
             essential=essential_errors,
         ),
         "throttles": Alarm(
@@ -113,8 +176,7 @@ def function_alarms(
             namespace="AWS/Lambda",
             metric="Throttles",
             dimensions=dimensions,
-            statistic="Sum",
-            threshold=common.alarm_function_throttles,
+            threshold=args.alarm_function_throttles,
         ),
         "duration": Alarm(
             section="function-near-its-time-out",
@@ -124,14 +186,14 @@ def function_alarms(
             dimensions=dimensions,
             # Among many invocations, a percentile would hide those that were cut off.
             statistic="Maximum",
-            threshold=timeout_seconds * 1000 * common.alarm_timeout_percent / 100,
+            threshold=timeout_seconds * 1000 * args.alarm_timeout_percent / 100,
             periods=3,
             breaching=2,
         ),
     }
 
 
-def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: CommonArgs) -> dict[str, Alarm]:
+def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], args: AlarmArgs) -> dict[str, Alarm]:
     """Watch an HTTP API. Without requests it publishes no metrics, which is not an error.
 
     REST APIs have other metrics and dimensions ("Working with metrics for HTTP APIs").
@@ -144,8 +206,7 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
             namespace="AWS/ApiGateway",
             metric="5xx",
             dimensions=dimensions,
-            statistic="Sum",
-            threshold=common.alarm_api_errors,
+            threshold=args.alarm_api_errors,
             essential=True,
         ),
         "latency": Alarm(
@@ -155,7 +216,7 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
             metric="Latency",
             dimensions=dimensions,
             statistic="p99",
-            threshold=common.alarm_api_latency_milliseconds,
+            threshold=args.alarm_api_latency_milliseconds,
             # If there are few requests, a single slow one, such as a cold start, is the p99 of its period.
             periods=3,
             breaching=3,
@@ -163,7 +224,7 @@ def api_alarms(api_id: pulumi.Input[str], stage: pulumi.Input[str], common: Comm
     }
 
 
-def table_alarms(table_name: pulumi.Input[str], index_name: str, common: CommonArgs) -> dict[str, Alarm]:
+def table_alarms(table_name: pulumi.Input[str], index_name: str, args: AlarmArgs) -> dict[str, Alarm]:
     """Watch a table and its index for throttling. Each of them only publishes these metrics if it throttles.
 
     `ThrottledRequests` counts reads and writes, but for each operation separately ("DynamoDB metrics and
@@ -178,8 +239,7 @@ def table_alarms(table_name: pulumi.Input[str], index_name: str, common: CommonA
             namespace="AWS/DynamoDB",
             metric=metric,
             dimensions=dimensions,
-            statistic="Sum",
-            threshold=common.alarm_table_throttles,
+            threshold=args.alarm_table_throttles,
         )
         for label, what, metric, dimensions in (
             ("table-reads", "reads of the ledger's table", "ReadThrottleEvents", of_table),
@@ -191,20 +251,19 @@ def table_alarms(table_name: pulumi.Input[str], index_name: str, common: CommonA
 
 
 def create_alarms(
-    name: str, alarms: Mapping[str, Alarm], common: CommonArgs, parent: pulumi.Resource
+    name: str, alarms: Mapping[str, Alarm], args: AlarmArgs, parent: pulumi.Resource
 ) -> list[pulumi.Output[str]]:
     """Make the alarms of the component `parent`, called `name`, and return their ARNs.
 
     An alarm sends a message with its description when it goes off, and another one when it is over.
     """
-    topics = [common.alarm_topic_arn] if common.alarm_topic_arn else []
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
     stack = pulumi.Output.concat("Stack ", pulumi.get_stack(), " in ", region)
     return [
         aws.cloudwatch.MetricAlarm(
             f"{name}-{label}-alarm",
             alarm_description=pulumi.Output.concat(
-                stack, f": {alarm.means} What to do: {common.runbook_url}#{alarm.section}"
+                stack, f": {alarm.means} What to do: {args.runbook_url}#{alarm.section}"
             ),
             namespace=alarm.namespace,
             metric_name=alarm.metric,
@@ -217,13 +276,13 @@ def create_alarms(
             evaluation_periods=alarm.periods,
             datapoints_to_alarm=alarm.breaching,
             treat_missing_data=alarm.missing,
-            alarm_actions=topics,
-            ok_actions=topics,
-            tags=common.tags,
+            alarm_actions=[args.alarm_topic_arn],
+            ok_actions=[args.alarm_topic_arn],
+            tags=args.tags,
             opts=pulumi.ResourceOptions(parent=parent),
         ).arn
         for label, alarm in alarms.items()
-        if alarm.essential or common.alarms != ESSENTIAL_ALARMS
+        if alarm.essential or args.alarms != ESSENTIAL_ALARMS
     ]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import pulumi
 import pulumi_aws as aws
 
 from components.alarm_topic import AlarmTopic
-from components.common import CommonArgs
 from components.dashboard import Dashboard, DashboardArgs
 from components.encryption_key import CUSTOMER_KEY, EncryptionKey
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
@@ -22,6 +20,7 @@ from components.policies import people
 from components.policies.documents import Policy
 from components.python_layer import PythonLayer
 from components.settings import StackSettings
+from components.stack_args import StackArgs
 
 SUFFIX_DIGITS = 7
 """As many digits as in the names that Pulumi makes."""
@@ -65,13 +64,13 @@ class BillE(pulumi.ComponentResource):
         super().__init__(self.TYPE, name, None, opts)
         # In release 0.1, these components were at the root of the stack.
         child = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)])
-        common = self._common(name, settings, child)
-        ledger_args = LedgerArgs(common=common, **settings.of(LedgerArgs))
+        stack = self._stack_args(name, settings, child)
+        ledger_args = LedgerArgs(stack=stack, **settings.of(LedgerArgs))
         self.ledger = Ledger(f"{name}-ledger", ledger_args, child)
-        ingest_args = IngestPipelineArgs(common=common, ledger=self.ledger, **settings.of(IngestPipelineArgs))
+        ingest_args = IngestPipelineArgs(stack=stack, ledger=self.ledger, **settings.of(IngestPipelineArgs))
         self.ingest = IngestPipeline(f"{name}-ingest", ingest_args, child)
         api_args = LedgerApiArgs(
-            common=common, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)
+            stack=stack, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)
         )
         self.api = LedgerApi(f"{name}-api", api_args, child)
         dashboard_args = DashboardArgs(ledger=self.ledger, ingest=self.ingest, api=self.api)
@@ -79,7 +78,7 @@ class BillE(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         for_people = {
             "bucket_arn": self.ingest.bucket_arn,
-            "key_arn": common.key_arn,
+            "key_arn": stack.key_arn,
             "dns_suffix": aws.get_partition_output(opts=invoke).dns_suffix,
         }
         self.outputs: dict[str, Any] = {
@@ -92,7 +91,7 @@ class BillE(pulumi.ComponentResource):
             "ledger_table": self.ledger.table_name,
             "ledger_shards": self.ledger.shards,
             "dashboard": dashboard.name,
-            "alarm_topic": common.alarm_topic_arn,
+            "alarm_topic": stack.alarm_topic_arn,
             "log_groups": self.ingest.log_groups | self.api.log_groups,
             "region": aws.get_region_output(opts=invoke).region,
             "caller_policy": _policy(
@@ -108,27 +107,30 @@ class BillE(pulumi.ComponentResource):
                 index_arn=self.ledger.index_arn,
                 queue_arn=self.ingest.queue_arn,
                 dead_letter_queue_arn=self.ingest.dead_letter_queue_arn,
-                former_key_arns=common.former_key_arns,
+                former_key_arns=stack.former_key_arns,
             ),
         }
         self.register_outputs(self.outputs)
 
-    def _common(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions) -> CommonArgs:
+    def _stack_args(self, name: str, settings: StackSettings, opts: pulumi.ResourceOptions) -> StackArgs:
         """Make the key, the alarm topic and the layer, and return the args that all components share."""
-        common = CommonArgs(
-            tags={"project": pulumi.get_project(), "stack": pulumi.get_stack()}, **settings.of(CommonArgs)
-        )
-        if settings.encryption == CUSTOMER_KEY:
-            common = replace(common, key_arn=EncryptionKey(f"{name}-encryption", common, opts).arn)
+        tags = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
+        with_key = settings.encryption == CUSTOMER_KEY
         if settings.protect_data and not settings.alarm_email:
             pulumi.log.warn(
                 "nobody gets the alarms: set bill-e:alarmEmail, or subscribe to the topic in the output "
                 "alarm_topic"
             )
-        topic = AlarmTopic(f"{name}-alarms", common, opts)
+        topic = AlarmTopic(f"{name}-alarms", settings.alarm_email, tags, opts)
         instance = topic.arn.apply(functools.partial(_instance, pulumi.get_stack()))
-        common = replace(common, alarm_topic_arn=topic.arn, instance=instance)
-        return replace(common, layers=[PythonLayer(f"{name}-libraries", common, opts).arn])
+        return StackArgs(
+            instance=instance,
+            layers=[PythonLayer(f"{name}-libraries", instance, opts).arn],
+            key_arn=EncryptionKey(f"{name}-encryption", tags, opts).arn if with_key else None,
+            alarm_topic_arn=topic.arn,
+            tags=tags,
+            **settings.of(StackArgs),
+        )
 
 
 def _instance(stack: str, topic_arn: str) -> str:

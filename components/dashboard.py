@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_aws as aws
 
-from components.common import plain_name
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger
 from components.ledger_api import STAGE, LedgerApi
+from components.stack_args import plain_name
 from functions.contract import metric_names, schema
 from functions.contract.entry import Outcome, Reason
 
@@ -249,9 +249,7 @@ class Dashboard(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         dashboard = aws.cloudwatch.Dashboard(
             f"{name}-page",
-            dashboard_name=pulumi.Output.concat(name, "-", args.ingest.args.common.instance).apply(
-                plain_name
-            ),
+            dashboard_name=pulumi.Output.concat(name, "-", args.ingest.args.stack.instance).apply(plain_name),
             dashboard_body=pulumi.Output.json_dumps(
                 _watch(args, aws.get_region_output(opts=invoke).region).apply(dashboard_body)
             ),
@@ -284,7 +282,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
 
     return pulumi.Output.all(
         region=region,
-        stack=args.ingest.args.common.instance,
+        stack=args.ingest.args.stack.instance,
         queue=args.ingest.queue_name,
         dead_letter_queue=args.ingest.dead_letter_queue_name,
         table=args.ledger.table_name,

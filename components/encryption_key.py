@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components.checks import Checked, one_of, setting
-from components.common import CommonArgs
 from components.policies.documents import resolve, to_json
 from components.policies.keys import key_statements
+from components.validation import Checked, one_of, setting
 
 AWS_OWNED, CUSTOMER_KEY = "aws-owned", "customer-key"
 
@@ -30,14 +30,16 @@ class EncryptionSettings(Checked):
 
 
 class EncryptionKey(pulumi.ComponentResource):
-    """A KMS key for `CommonArgs.key_arn`, with an alias and yearly rotation. Output: `arn`.
+    """A KMS key for `StackArgs.key_arn`, with an alias and yearly rotation. Output: `arn`.
 
-    Uses only `tags`. The key stays in the account when its resource is deleted, since only this key can
+    The key stays in the account when its resource is deleted, since only this key can
     decrypt older uploads, messages and backups. The resource isn't protected, because Pulumi would then
     refuse to remove it from the stack.
     """
 
-    def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, tags: Mapping[str, str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("bill-e:encryption:EncryptionKey", name, None, opts)
         invoke = pulumi.InvokeOutputOptions(parent=self)
         key = aws.kms.Key(
@@ -53,7 +55,7 @@ class EncryptionKey(pulumi.ComponentResource):
                     dns_suffix=aws.get_partition_output(opts=invoke).dns_suffix,
                 )
             ),
-            tags=args.tags,
+            tags=tags,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         aws.kms.Alias(

@@ -9,20 +9,6 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alarms import create_alarms, queue_alarms
-from components.checks import (
-    ORIGIN,
-    UNIQUE,
-    Checked,
-    InvalidValue,
-    argument,
-    between,
-    each,
-    matching,
-    not_empty,
-    one_of,
-    setting,
-)
-from components.common import CommonArgs, protected
 from components.ledger import Ledger
 from components.policies.documents import Statement, resolve, to_json
 from components.policies.resources import (
@@ -35,9 +21,22 @@ from components.policies.roles import processor_statements
 from components.private_bucket import ObjectLockSettings, PrivateBucket, PrivateBucketArgs
 from components.python_function import (
     MAX_TIMEOUT_SECONDS,
-    MEMORY_MEGABYTES,
+    MemoryArgs,
     PythonFunction,
     PythonFunctionArgs,
+)
+from components.stack_args import StackArgs, protected
+from components.validation import (
+    ORIGIN,
+    UNIQUE,
+    Checked,
+    InvalidValue,
+    between,
+    each,
+    matching,
+    not_empty,
+    one_of,
+    setting,
 )
 from functions.contract import processing
 from functions.contract.environment import ProcessorEnvironment, write_environment
@@ -138,12 +137,16 @@ class IngestSettings(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestPipelineArgs(IngestSettings, ObjectLockSettings):
+class IngestPipelineArgs(IngestSettings, ObjectLockSettings, MemoryArgs):
     """The args of a pipeline."""
 
-    common: CommonArgs
+    stack: StackArgs
     ledger: Ledger
-    memory_megabytes: int = argument(MEMORY_MEGABYTES, default=512)
+
+    @property
+    def max_receipt_bytes(self) -> int:
+        """The size of the largest receipt that is accepted."""
+        return self.max_receipt_megabytes * 1024 * 1024
 
     @property
     def visibility_timeout_seconds(self) -> int:
@@ -174,8 +177,8 @@ class IngestPipeline(pulumi.ComponentResource):
         queue, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
         self.processor = self._processor(name, args, bucket, queue)
-        alarms = queue_alarms(queue.name, dead_letters.name, args.common)
-        own_alarms = create_alarms(name, alarms, args.common, self)
+        alarms = queue_alarms(queue.name, dead_letters.name, args.stack)
+        own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.args = args
         self.bucket_name = bucket.name
@@ -203,15 +206,14 @@ class IngestPipeline(pulumi.ComponentResource):
 
     def _bucket(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
         """Make the bucket. Nothing in it expires, since the ledger keeps pointing to its object versions."""
-        key_arn = args.common.key_arn
+        key_arn = args.stack.key_arn
         bucket = PrivateBucket(
             f"{name}-uploads",
             PrivateBucketArgs(
-                common=args.common,
+                stack=args.stack,
                 key_arn=key_arn,
                 statements=_only_with_key(key_arn) if key_arn else None,
-                object_lock_days=args.object_lock_days,
-                object_lock_mode=args.object_lock_mode,
+                object_lock=args,
                 # A bucket with locked uploads can't be deleted, and their entries must not be deleted first.
                 outlived_by=[args.ledger.table],
             ),
@@ -243,7 +245,7 @@ class IngestPipeline(pulumi.ComponentResource):
         access_logs = PrivateBucket(
             f"{name}-access-logs",
             PrivateBucketArgs(
-                common=args.common,
+                stack=args.stack,
                 statements=lambda bucket_arn: resolve(
                     log_delivery_statements,
                     bucket_arn=bucket_arn,
@@ -251,7 +253,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     source_arn=bucket.arn,
                     account_id=account.account_id,
                 ),
-                expiry_days=args.common.log_retention_days,
+                expiry_days=args.stack.log_retention_days,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -260,12 +262,12 @@ class IngestPipeline(pulumi.ComponentResource):
             bucket=bucket.name,
             target_bucket=access_logs.name,
             target_prefix=ACCESS_LOG_PREFIX,
-            opts=protected(args.common, self, [access_logs.policy]),
+            opts=protected(args.stack, self, [access_logs.policy]),
         )
 
     def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
-        guard = protected(args.common, self)
-        key_arn = args.common.key_arn
+        guard = protected(args.stack, self)
+        key_arn = args.stack.key_arn
         # With a customer's key, SQS refuses any value for its own key, even False.
         sqs_key, reuse_seconds = (None, DATA_KEY_REUSE_SECONDS) if key_arn else (True, None)
         dead_letters = aws.sqs.Queue(
@@ -274,7 +276,7 @@ class IngestPipeline(pulumi.ComponentResource):
             sqs_managed_sse_enabled=sqs_key,
             kms_master_key_id=key_arn,
             kms_data_key_reuse_period_seconds=reuse_seconds,
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=guard,
         )
         queue = aws.sqs.Queue(
@@ -287,7 +289,7 @@ class IngestPipeline(pulumi.ComponentResource):
             sqs_managed_sse_enabled=sqs_key,
             kms_master_key_id=key_arn,
             kms_data_key_reuse_period_seconds=reuse_seconds,
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=guard,
         )
         aws.sqs.RedriveAllowPolicy(
@@ -321,7 +323,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     account_id=account.account_id,
                 )
             ),
-            opts=protected(args.common, self),
+            opts=protected(args.stack, self),
         )
         aws.s3.BucketNotification(
             f"{name}-uploads-notification",
@@ -334,7 +336,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 )
             ],
             # S3 sends a test message when the notification is created, and refuses it without the policy.
-            opts=protected(args.common, self, [queue_policy]),
+            opts=protected(args.stack, self, [queue_policy]),
         )
 
     def _processor(
@@ -346,7 +348,7 @@ class IngestPipeline(pulumi.ComponentResource):
             PythonFunctionArgs(
                 package="processor",
                 shared=["contract", "ledger"],
-                layers=args.common.layers,
+                layers=args.stack.layers,
                 description="Fingerprints uploaded receipts and records their outcomes",
                 statements=resolve(
                     processor_statements,
@@ -358,7 +360,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 environment=write_environment(
                     ProcessorEnvironment,
                     service=service,
-                    stack=args.common.instance,
+                    stack=args.stack.instance,
                     ledger_table=args.ledger.table_name,
                     ledger_shards=args.ledger.shards,
                     max_receipt_bytes=args.max_receipt_megabytes * 1024 * 1024,
@@ -367,7 +369,7 @@ class IngestPipeline(pulumi.ComponentResource):
                 decrypts_via=["dynamodb", "s3", "sqs"],
                 # If a function behind the API fails, the alarm over the API's errors goes off as well.
                 essential_errors=True,
-                common=args.common,
+                stack=args.stack,
                 timeout_seconds=args.function_timeout_seconds,
                 memory_megabytes=args.memory_megabytes,
             ),
@@ -384,7 +386,7 @@ class IngestPipeline(pulumi.ComponentResource):
             scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(
                 maximum_concurrency=args.max_concurrency
             ),
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return processor

@@ -10,8 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alarms import create_alarms, table_alarms
-from components.checks import Checked, InvalidValue, between, refuse, setting
-from components.common import CommonArgs, protected
+from components.stack_args import StackArgs, protected
+from components.validation import SETTINGS, Checked, InvalidValue, between, refuse, setting
 from functions.contract import environment, schema
 
 MAX_SHARDS = 64
@@ -46,7 +46,7 @@ class LedgerSettings(Checked):
 class LedgerArgs(LedgerSettings):
     """The args of a ledger. The limits on units apply to the table and to the index separately."""
 
-    common: CommonArgs
+    stack: StackArgs
 
 
 SHARDS_TAG = "ledger-shards"
@@ -73,7 +73,7 @@ def refuse_fewer_shards(changed: pulumi.ResourceHookArgs) -> None:
             allowed=f"{before} or more: each month's entries are spread over {before} partitions, "
             "and with fewer, some would no longer be found",
         )
-        refuse("these settings are not allowed", [fewer])
+        refuse(SETTINGS, [fewer])
 
 
 def _shards(inputs: Mapping[str, Any] | None) -> int | None:
@@ -92,7 +92,7 @@ class Ledger(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:ledger:Ledger", name, None, opts)
-        key_arn = args.common.key_arn
+        key_arn = args.stack.key_arn
         units = {
             "max_read_request_units": args.ledger_max_read_units,
             "max_write_request_units": args.ledger_max_write_units,
@@ -130,14 +130,14 @@ class Ledger(pulumi.ComponentResource):
                 enabled=key_arn is not None,
                 kms_key_arn=key_arn,
             ),
-            deletion_protection_enabled=args.common.protect_data,
-            tags={**args.common.tags, SHARDS_TAG: str(args.ledger_shards)},
+            deletion_protection_enabled=args.stack.protect_data,
+            tags={**args.stack.tags, SHARDS_TAG: str(args.ledger_shards)},
             opts=pulumi.ResourceOptions.merge(
-                protected(args.common, self), pulumi.ResourceOptions(hooks=shards_hook(f"{name}-shards"))
+                protected(args.stack, self), pulumi.ResourceOptions(hooks=shards_hook(f"{name}-shards"))
             ),
         )
-        alarms = table_alarms(table.name, schema.TIME_INDEX, args.common)
-        self.alarm_arns = create_alarms(name, alarms, args.common, self)
+        alarms = table_alarms(table.name, schema.TIME_INDEX, args.stack)
+        self.alarm_arns = create_alarms(name, alarms, args.stack, self)
         self.shards = args.ledger_shards
         self.table = table
         self.table_name = table.name

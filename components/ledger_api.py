@@ -11,23 +11,22 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alarms import api_alarms, create_alarms
-from components.checks import (
+from components.ingest_pipeline import IngestPipeline
+from components.ledger import Ledger, shards_hook
+from components.policies.documents import resolve
+from components.policies.roles import reader_statements, upload_forms_statements
+from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs
+from components.stack_args import StackArgs, protected
+from components.validation import (
     ISSUER_URL,
     UNIQUE,
     Checked,
-    argument,
     between,
     matching,
     not_empty,
     one_of,
     setting,
 )
-from components.common import CommonArgs, protected
-from components.ingest_pipeline import IngestPipeline
-from components.ledger import Ledger, shards_hook
-from components.policies.documents import resolve
-from components.policies.roles import reader_statements, upload_forms_statements
-from components.python_function import MEMORY_MEGABYTES, PythonFunction, PythonFunctionArgs
 from functions.contract import http_api
 from functions.contract.environment import ReaderEnvironment, UploadFormsEnvironment, write_environment
 
@@ -113,13 +112,12 @@ class ApiSettings(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LedgerApiArgs(ApiSettings):
+class LedgerApiArgs(ApiSettings, MemoryArgs):
     """The args of an API. Its upload forms are for the bucket of `ingest`."""
 
-    common: CommonArgs
+    stack: StackArgs
     ledger: Ledger
     ingest: IngestPipeline
-    memory_megabytes: int = argument(MEMORY_MEGABYTES, default=512)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,10 +147,10 @@ class LedgerApi(pulumi.ComponentResource):
             *self._serve(f"{name}-reader", http_api.READ_ROUTES, reading, api, reader),
             *self._serve(f"{name}-uploads", http_api.UPLOAD_ROUTES, uploading, api, upload_forms),
         ]
-        access_logs = self._access_logs(name, args.common)
+        access_logs = self._access_logs(name, args.stack)
         stage = self._stage(name, args, api, access_logs, served)
-        alarms = api_alarms(api.id, STAGE, args.common)
-        own_alarms = create_alarms(name, alarms, args.common, self)
+        alarms = api_alarms(api.id, STAGE, args.stack)
+        own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.reader = reader
         self.upload_forms = upload_forms
@@ -184,7 +182,7 @@ class LedgerApi(pulumi.ComponentResource):
                 ),
                 hooks=shards_hook(f"{name}-shards"),
                 decrypts_via=["dynamodb"],
-                common=args.common,
+                stack=args.stack,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
             ),
@@ -216,7 +214,7 @@ class LedgerApi(pulumi.ComponentResource):
                 ),
                 decrypts_via=["dynamodb"],
                 encrypts_via=["s3"],
-                common=args.common,
+                stack=args.stack,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
             ),
@@ -239,7 +237,7 @@ class LedgerApi(pulumi.ComponentResource):
             protocol_type="HTTP",
             description="The ledger of receipts",
             cors_configuration=cors if origins else None,
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
@@ -310,16 +308,16 @@ class LedgerApi(pulumi.ComponentResource):
             served += [permission, route]
         return served
 
-    def _access_logs(self, name: str, common: CommonArgs) -> aws.cloudwatch.LogGroup:
+    def _access_logs(self, name: str, stack: StackArgs) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
             f"{name}-access-logs",
             # API Gateway adds each log group to the account's resource policy for logs, which can have 5,120
             # characters. All groups with this prefix share one entry.
             name_prefix=f"/aws/vendedlogs/{name}-",
-            retention_in_days=common.log_retention_days,
-            kms_key_id=common.key_arn,
-            tags=common.tags,
-            opts=protected(common, self),
+            retention_in_days=stack.log_retention_days,
+            kms_key_id=stack.key_arn,
+            tags=stack.tags,
+            opts=protected(stack, self),
         )
 
     def _stage(
@@ -341,7 +339,7 @@ class LedgerApi(pulumi.ComponentResource):
             default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
             ),
-            tags=args.common.tags,
+            tags=args.stack.tags,
             # So all routes exist before anything can use an output of the stage.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(served)),
         )

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.checks import Checked, InvalidValue, between, one_of, setting
-from components.common import CommonArgs, protected
 from components.policies.documents import Statement, resolve, to_json
 from components.policies.resources import bucket_statements
+from components.stack_args import StackArgs, protected
+from components.validation import Checked, InvalidValue, between, one_of, setting
 
 STALE_MULTIPART_DAYS = 7
 
@@ -47,7 +47,7 @@ class ObjectLockSettings(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivateBucketArgs(ObjectLockSettings):
+class PrivateBucketArgs:
     """The args of a private bucket.
 
     `key_arn` is the key that encrypts the objects; without it, S3's own key does. `statements` takes the
@@ -55,9 +55,10 @@ class PrivateBucketArgs(ObjectLockSettings):
     objects never expire. Pulumi only deletes the resources in `outlived_by` after the bucket.
     """
 
-    common: CommonArgs
+    stack: StackArgs
     key_arn: pulumi.Input[str] | None = None
     statements: Callable[[pulumi.Output[str]], pulumi.Input[list[Statement]]] | None = None
+    object_lock: ObjectLockSettings | None = None
     expiry_days: int | None = None
     outlived_by: Sequence[pulumi.Resource] = ()
 
@@ -74,11 +75,11 @@ class PrivateBucket(pulumi.ComponentResource):
         super().__init__("bill-e:bucket:PrivateBucket", name, None, opts)
         bucket = aws.s3.Bucket(
             f"{name}-bucket",
-            force_destroy=not args.common.protect_data,
-            tags=args.common.tags,
+            force_destroy=not args.stack.protect_data,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                protect=args.common.protect_data,
+                protect=args.stack.protect_data,
                 depends_on=list(args.outlived_by),
                 # Object Lock is a separate resource, which a bucket can get at any time. If a bucket was
                 # created with a lock, its state says so, and without this line the provider would replace it.
@@ -95,7 +96,7 @@ class PrivateBucket(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "arn": self.arn})
 
     def _close(self, name: str, args: PrivateBucketArgs) -> None:
-        guard = protected(args.common, self)
+        guard = protected(args.stack, self)
         self._public_access = aws.s3.BucketPublicAccessBlock(
             f"{name}-public-access",
             bucket=self.name,
@@ -127,7 +128,7 @@ class PrivateBucket(pulumi.ComponentResource):
                     bucket_key_enabled=True if key_arn else None,
                 )
             ],
-            opts=protected(args.common, self),
+            opts=protected(args.stack, self),
         )
 
     def _keep_versions(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketVersioning:
@@ -135,18 +136,19 @@ class PrivateBucket(pulumi.ComponentResource):
             f"{name}-versioning",
             bucket=self.name,
             versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=protected(args.common, self),
+            opts=protected(args.stack, self),
         )
-        if args.object_lock_days:
+        lock = args.object_lock
+        if lock and lock.object_lock_days:
             aws.s3.BucketObjectLockConfiguration(
                 f"{name}-object-lock",
                 bucket=self.name,
                 rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
                     default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
-                        mode=args.object_lock_mode.upper(), days=args.object_lock_days
+                        mode=lock.object_lock_mode.upper(), days=lock.object_lock_days
                     )
                 ),
-                opts=protected(args.common, self, [versioning]),
+                opts=protected(args.stack, self, [versioning]),
             )
         return versioning
 
@@ -178,7 +180,7 @@ class PrivateBucket(pulumi.ComponentResource):
             f"{name}-lifecycle",
             bucket=self.name,
             rules=rules,
-            opts=protected(args.common, self, [versioning]),
+            opts=protected(args.stack, self, [versioning]),
         )
 
     def _policy(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketPolicy:
@@ -188,5 +190,5 @@ class PrivateBucket(pulumi.ComponentResource):
             bucket=self.name,
             policy=to_json(resolve(bucket_statements, bucket_arn=self.arn), *further),
             # S3 refuses two changes of a bucket's access at the same time.
-            opts=protected(args.common, self, [self._public_access]),
+            opts=protected(args.stack, self, [self._public_access]),
         )

@@ -10,11 +10,11 @@ import pulumi
 import pulumi_aws as aws
 
 from components.alarms import create_alarms, function_alarms
-from components.checks import Check, Checked, argument, between, each
-from components.common import CommonArgs, protected
 from components.policies.documents import Statement, resolve, to_json
 from components.policies.keys import former_key_statements, key_use_statements
 from components.policies.roles import function_statements, lambda_trust
+from components.stack_args import StackArgs, protected
+from components.validation import Check, Checked, argument, between, each
 
 FUNCTIONS = Path(__file__).parent.parent / "functions"
 
@@ -24,7 +24,6 @@ RUNTIME = "python3.14"
 """A test fails when the AWS provider knows a newer one. Try it before you change this."""
 
 MAX_TIMEOUT_SECONDS = 900
-MEMORY_MEGABYTES = between(128, 10_240)
 """AWS Lambda Developer Guide, "Lambda quotas"."""
 
 
@@ -62,7 +61,15 @@ A_PACKAGE = Check(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PythonFunctionArgs(Checked):
+class MemoryArgs(Checked):
+    """How much memory functions have."""
+
+    # AWS Lambda Developer Guide, "Lambda quotas".
+    memory_megabytes: int = argument(between(128, 10_240), default=512)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonFunctionArgs(MemoryArgs):
     """The args of a function.
 
     `package` is the folder under ``functions/`` whose ``handler.handle`` runs, and `shared` are the other
@@ -72,14 +79,13 @@ class PythonFunctionArgs(Checked):
     `essential_errors`. Pulumi runs `hooks` when it changes the function.
     """
 
-    common: CommonArgs
+    stack: StackArgs
     package: str = argument(A_PACKAGE)
     shared: Sequence[str] = argument(each(A_PACKAGE))
     description: str
     statements: pulumi.Input[list[Statement]]
     environment: Mapping[str, pulumi.Input[str]]
     timeout_seconds: int = argument(between(1, MAX_TIMEOUT_SECONDS))
-    memory_megabytes: int = argument(MEMORY_MEGABYTES)
     layers: Sequence[pulumi.Input[str]] = ()
     decrypts_via: Sequence[str] = ()
     encrypts_via: Sequence[str] = ()
@@ -92,15 +98,15 @@ def _key_use(
 ) -> list[pulumi.Output[list[Statement]]]:
     former = resolve(
         former_key_statements,
-        key_arns=args.common.former_key_arns,
+        key_arns=args.stack.former_key_arns,
         decrypt_via=args.decrypts_via,
         dns_suffix=dns_suffix,
     )
-    if args.common.key_arn is None:
+    if args.stack.key_arn is None:
         return [former]
     present = resolve(
         key_use_statements,
-        key_arn=args.common.key_arn,
+        key_arn=args.stack.key_arn,
         decrypt_via=args.decrypts_via,
         encrypt_via=args.encrypts_via,
         dns_suffix=dns_suffix,
@@ -123,16 +129,16 @@ class PythonFunction(pulumi.ComponentResource):
 
         log_group = aws.cloudwatch.LogGroup(
             f"{name}-logs",
-            retention_in_days=args.common.log_retention_days,
-            kms_key_id=args.common.key_arn,
-            tags=args.common.tags,
-            opts=protected(args.common, self),
+            retention_in_days=args.stack.log_retention_days,
+            kms_key_id=args.stack.key_arn,
+            tags=args.stack.tags,
+            opts=protected(args.stack, self),
         )
         role = aws.iam.Role(
             f"{name}-role",
             description=args.description,
             assume_role_policy=pulumi.Output.json_dumps(lambda_trust()),
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=child,
         )
         role_policy = aws.iam.RolePolicy(
@@ -159,14 +165,14 @@ class PythonFunction(pulumi.ComponentResource):
             environment=aws.lambda_.FunctionEnvironmentArgs(variables=args.environment),
             logging_config=aws.lambda_.FunctionLoggingConfigArgs(log_format="JSON", log_group=log_group.name),
             tracing_config=aws.lambda_.FunctionTracingConfigArgs(mode="Active"),
-            tags=args.common.tags,
+            tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy], hooks=args.hooks),
         )
 
         alarms = function_alarms(
-            function.name, args.timeout_seconds, args.common, essential_errors=args.essential_errors
+            function.name, args.timeout_seconds, args.stack, essential_errors=args.essential_errors
         )
-        self.alarm_arns = create_alarms(name, alarms, args.common, self)
+        self.alarm_arns = create_alarms(name, alarms, args.stack, self)
         self.memory_megabytes = args.memory_megabytes
         self.service = name
         self.arn = function.arn

@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 import pulumi
 import pulumi_aws as aws
 
-from components.common import CommonArgs, plain_name
 from components.python_function import ARCHITECTURE, FUNCTIONS, RUNTIME
+from components.stack_args import plain_name
 
 BUILDER_VERSION = 2
 """Part of the cache key. Raise it if you change which bytes this module builds from the same list."""
@@ -31,16 +31,18 @@ ERROR_LINES = 8
 class PythonLayer(pulumi.ComponentResource):
     """A Lambda layer with the libraries in ``functions/requirements.txt``. Output: `arn`, with the version.
 
-    Uses only `instance`.
+    `instance` is that of the stack.
     """
 
-    def __init__(self, name: str, args: CommonArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, instance: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("bill-e:function:PythonLayer", name, None, opts)
         archive = build_layer(FUNCTIONS / "requirements.txt", FUNCTIONS.parent / ".build")
         layer = aws.lambda_.LayerVersion(
             f"{name}-layer",
             # Pulumi doesn't name layers. The versions of a layer have numbers, so they can share its name.
-            layer_name=pulumi.Output.concat(args.instance, "-", name).apply(plain_name),
+            layer_name=pulumi.Output.concat(instance, "-", name).apply(plain_name),
             description="Libraries of the processor, from functions/requirements.txt",
             code=pulumi.FileArchive(str(archive)),
             compatible_architectures=[ARCHITECTURE],

@@ -9,20 +9,20 @@ from typing import Any, get_type_hints
 
 from pulumi.runtime import config
 
-from components.checks import Checked, InvalidInputError, InvalidValue, refuse
-from components.common import AlarmSettings, CommonArgs, DataSettings
+from components.alarms import AlarmSettings
 from components.encryption_key import EncryptionSettings
 from components.ingest_pipeline import IngestSettings
 from components.ledger import LedgerSettings
 from components.ledger_api import JWT, ApiSettings
 from components.private_bucket import ObjectLockSettings
+from components.stack_args import DataSettings, StackArgs
+from components.validation import SETTINGS, Checked, InvalidInputError, InvalidValue, refuse
 
 NAMESPACE = "bill-e"
-REFUSED = "these settings are not allowed"
 
 REMOVED = {
-    "alarmFunctionThrottles": f"at {CommonArgs.alarm_function_throttles} throttled call in five minutes",
-    "alarmTimeoutPercent": f"when a function uses {CommonArgs.alarm_timeout_percent} % of its time-out",
+    "alarmFunctionThrottles": f"at {StackArgs.alarm_function_throttles} throttled call in five minutes",
+    "alarmTimeoutPercent": f"when a function uses {StackArgs.alarm_timeout_percent} % of its time-out",
 }
 """Settings that only release 0.1 had, and when their alarms go off now."""
 
@@ -44,7 +44,7 @@ class StackSettings(
     """
 
     def __post_init__(self) -> None:
-        refuse(REFUSED, (replace(each, name=_full(camel_case(each.name))) for each in self.invalid_values()))
+        refuse(SETTINGS, (replace(each, name=_full(camel_case(each.name))) for each in self.invalid_values()))
 
     def invalid_values(self) -> Iterator[InvalidValue]:
         """Refuse settings for jwt without `apiAuth` jwt, which somebody probably forgot."""
@@ -94,7 +94,7 @@ class StackSettings(
             settings = cls(**values)
         except InvalidInputError as error:
             invalid += error.values
-        refuse(REFUSED, invalid)
+        refuse(SETTINGS, invalid)
         return settings
 
     def of(self, args: type[Checked]) -> dict[str, Any]:

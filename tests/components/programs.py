@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.alarm_topic import AlarmTopic
-from components.common import CommonArgs
 from components.dashboard import Dashboard, DashboardArgs
 from components.encryption_key import EncryptionKey
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs
 from components.ledger_api import LedgerApi, LedgerApiArgs
 from components.python_layer import PythonLayer
+from components.stack_args import StackArgs
 from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:libraries:1"
@@ -23,6 +23,7 @@ FORMER_KEYS = (
     "arn:aws:kms:eu-central-1:123456789012:key/former",
     "arn:aws:kms:eu-central-1:123456789012:key/mrk-older",
 )
+TAGS = {"team": "audit"}
 JWT: dict[str, Any] = {
     "api_auth": "jwt",
     "jwt_issuer": "https://login.example.com/",
@@ -40,19 +41,26 @@ def deployed(stack: str, *, place: Place = HERE, **settings: str) -> Graph:
     return run(main_program, config, stack, place)
 
 
-def common_args(**changes: Any) -> CommonArgs:
-    args: dict[str, Any] = {"log_retention_days": 30, "layers": [LAYER], "tags": {"team": "audit"}}
-    return CommonArgs(**(args | changes))
+def stack_args(**changes: Any) -> StackArgs:
+    args: dict[str, Any] = {
+        "instance": "test",
+        "layers": [LAYER],
+        "key_arn": None,
+        "alarm_topic_arn": "arn:aws:sns:eu-central-1:123456789012:alarms",
+        "tags": TAGS,
+        "log_retention_days": 30,
+    }
+    return StackArgs(**(args | changes))
 
 
 def new_ledger(name: str = "ledger", **changes: Any) -> Ledger:
-    args: dict[str, Any] = {"common": common_args()}
+    args: dict[str, Any] = {"stack": stack_args()}
     return Ledger(name, LedgerArgs(**(args | changes)))
 
 
 def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
     args: dict[str, Any] = {
-        "common": common_args(),
+        "stack": stack_args(),
         "ledger": ledger,
         "accepted_types": ["application/pdf", "image/png"],
     }
@@ -61,7 +69,7 @@ def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
 
 def api_args(ingest: IngestPipeline, **changes: Any) -> LedgerApiArgs:
     args = ingest.args
-    return LedgerApiArgs(common=args.common, ledger=args.ledger, ingest=ingest, **changes)
+    return LedgerApiArgs(stack=args.stack, ledger=args.ledger, ingest=ingest, **changes)
 
 
 def ingest_graph(**changes: Any) -> Graph:
@@ -80,13 +88,13 @@ def api_graph(of_ingest: Mapping[str, Any] | None = None, **changes: Any) -> Gra
 
 def two_of_each() -> None:
     for number, auth in (("one", {}), ("two", JWT)):
-        key = EncryptionKey(f"encryption-{number}", common_args())
-        topic = AlarmTopic(f"alarms-{number}", common_args())
-        layer = PythonLayer(f"libraries-{number}", common_args())
-        common = common_args(layers=[layer.arn], key_arn=key.arn, alarm_topic_arn=topic.arn)
+        key = EncryptionKey(f"encryption-{number}", TAGS)
+        topic = AlarmTopic(f"alarms-{number}", "", TAGS)
+        layer = PythonLayer(f"libraries-{number}", "test")
+        stack = stack_args(layers=[layer.arn], key_arn=key.arn, alarm_topic_arn=topic.arn)
         origins = ["https://receipts.example.com"]
-        ledger = new_ledger(f"ledger-{number}", common=common)
-        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, common=common, allowed_origins=origins))
+        ledger = new_ledger(f"ledger-{number}", stack=stack)
+        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, stack=stack, allowed_origins=origins))
         api = LedgerApi(f"api-{number}", api_args(ingest, **auth))
         Dashboard(f"dashboard-{number}", DashboardArgs(ledger=ledger, ingest=ingest, api=api))
 

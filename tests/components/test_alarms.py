@@ -9,22 +9,21 @@ import pytest
 
 from components.alarm_topic import AlarmTopic, display_name
 from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms
-from components.checks import InvalidInputError
-from components.common import CommonArgs
+from components.validation import InvalidInputError
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
-from tests.components.programs import common_args, deployed, graph_of, ingest_graph, main_program
+from tests.components.programs import deployed, graph_of, main_program, stack_args
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-COMMON = CommonArgs(instance="test")
+STACK = stack_args()
 
 ALL_ALARMS = ("prod", "customer key", "local", "jwt", "two of each")
 """The graphs without `alarms: essential`."""
 
 ALL = [
-    *queue_alarms("queue", "dead-letters", COMMON).values(),
-    *function_alarms("function", 60, COMMON).values(),
-    *api_alarms("api", "$default", COMMON).values(),
-    *table_alarms("table", "index", COMMON).values(),
+    *queue_alarms("queue", "dead-letters", STACK).values(),
+    *function_alarms("function", 60, STACK).values(),
+    *api_alarms("api", "$default", STACK).values(),
+    *table_alarms("table", "index", STACK).values(),
 ]
 
 COUNT_METRICS = {
@@ -106,7 +105,7 @@ def test_counts_are_summed_and_levels_are_not(alarm: Any) -> None:
 
 
 def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> None:
-    alarm = queue_alarms("queue", "dead-letters", COMMON)["dead-letters"]
+    alarm = queue_alarms("queue", "dead-letters", STACK)["dead-letters"]
     assert (alarm.threshold, alarm.statistic, alarm.periods) == (1, "Maximum", 1)
     assert alarm.missing == "ignore", "SQS stops publishing metrics of a queue that nobody uses"
 
@@ -172,9 +171,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
 
 
 def test_thresholds_that_are_no_settings_are_arguments() -> None:
-    alarms = function_alarms(
-        "function", 80, common_args(alarm_function_throttles=3, alarm_timeout_percent=50)
-    )
+    alarms = function_alarms("function", 80, stack_args(alarm_function_throttles=3, alarm_timeout_percent=50))
     assert (alarms["throttles"].threshold, alarms["duration"].threshold) == (3, 40_000)
 
 
@@ -191,11 +188,11 @@ def test_thresholds_that_are_no_settings_are_arguments() -> None:
     ],
 )
 def test_a_threshold_out_of_bounds_is_refused(name: str, low: int, high: int) -> None:
-    common_args(**{name: low})
-    common_args(**{name: high})
+    stack_args(**{name: low})
+    stack_args(**{name: high})
     for value in (low - 1, high + 1):
-        with pytest.raises(InvalidInputError, match=rf"CommonArgs:\n  - {name} is {value}; allowed: "):
-            common_args(**{name: value})
+        with pytest.raises(InvalidInputError, match=rf"StackArgs:\n  - {name} is {value}; allowed: "):
+            stack_args(**{name: value})
 
 
 def test_alarms_link_to_the_runbook_where_the_settings_say_it_is() -> None:
@@ -206,14 +203,9 @@ def test_alarms_link_to_the_runbook_where_the_settings_say_it_is() -> None:
     )
 
 
-def test_without_a_topic_alarms_tell_nobody() -> None:
-    graph = ingest_graph(common=common_args())
-    assert all(alarm.inputs["alarmActions"] == [] for alarm in alarms(graph))
-
-
 class TestTopic:
-    def graph(self, **changes: Any) -> Graph:
-        return run(lambda: AlarmTopic("alarms", common_args(**changes)))
+    def graph(self) -> Graph:
+        return run(lambda: AlarmTopic("alarms", email="", tags={}))
 
     def test_only_alarms_of_this_account_and_region_may_publish(self) -> None:
         graph = self.graph()
@@ -259,9 +251,9 @@ class TestTopic:
         )
 
     def test_customer_s_key_makes_no_difference_so_that_giving_it_up_deletes_none(self) -> None:
-        graph = self.graph(key_arn="arn:aws:kms:eu-central-1:123456789012:key/1")
-        key = graph.only("aws:kms/key:Key")
-        assert graph.named("alarms-topic").inputs["kmsMasterKeyId"] == key.outputs["arn"]
+        graph = graph_of("customer key")
+        key = graph.named("bill-e-alarms-key").outputs["arn"]
+        assert graph.named("bill-e-alarms-topic").inputs["kmsMasterKeyId"] == key
 
     def test_its_messages_come_from_the_stack_and_the_region(self) -> None:
         for stack in ("dev", "prod"):
@@ -288,4 +280,4 @@ class TestTopic:
     )
     def test_what_is_no_address_is_refused(self, email: str) -> None:
         with pytest.raises(InvalidInputError, match=r"email is .*; allowed: empty, or an e-mail address"):
-            common_args(alarm_email=email)
+            stack_args(alarm_email=email)

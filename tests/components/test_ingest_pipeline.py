@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from components.checks import InvalidInputError
 from components.ingest_pipeline import MIN_TIMEOUT_SECONDS
+from components.validation import InvalidInputError
 from functions.contract.processing import CALL_SECONDS, READ_SECONDS
 from functions.processor.processor import CLIENT_CONFIG
 from tests.components.mocks import ACCOUNT, Graph, run
-from tests.components.programs import LAYER, common_args, ingest_args, ingest_graph, new_ledger
+from tests.components.programs import LAYER, ingest_args, ingest_graph, new_ledger, stack_args
 
 DAY = 24 * 60 * 60
 
@@ -135,7 +135,7 @@ def test_bucket_is_open_to_configured_origins_only() -> None:
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_bucket_is_emptied_on_destroy_only_where_not_protected(protect: bool) -> None:
-    graph = ingest_graph(common=common_args(protect_data=protect))
+    graph = ingest_graph(stack=stack_args(protect_data=protect))
     for bucket in graph.of_type("aws:s3/bucket:Bucket"):
         assert bucket.protect is protect
         assert bucket.inputs["forceDestroy"] is not protect

@@ -5,10 +5,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.checks import InvalidInputError
 from components.ledger import LedgerArgs, refuse_fewer_shards
+from components.validation import InvalidInputError
 from tests.components.mocks import Graph, Registered, run
-from tests.components.programs import common_args, new_ledger
+from tests.components.programs import new_ledger, stack_args
 
 
 def graph(**changes: Any) -> Graph:
@@ -45,7 +45,7 @@ def test_table_is_on_demand_up_to_a_maximum_and_recoverable() -> None:
 def test_table_is_encrypted_with_a_key_that_aws_owns_or_with_the_customers() -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/k"
     assert table().inputs["serverSideEncryption"] == {"enabled": False}
-    assert table(common=common_args(key_arn=key)).inputs["serverSideEncryption"] == {
+    assert table(stack=stack_args(key_arn=key)).inputs["serverSideEncryption"] == {
         "enabled": True,
         "kmsKeyArn": key,
     }
@@ -53,7 +53,7 @@ def test_table_is_encrypted_with_a_key_that_aws_owns_or_with_the_customers() -> 
 
 @pytest.mark.parametrize("protect", [True, False])
 def test_table_is_protected_in_dynamodb_and_in_pulumi_as_asked(protect: bool) -> None:
-    found = table(common=common_args(protect_data=protect))
+    found = table(stack=stack_args(protect_data=protect))
     assert found.inputs["deletionProtectionEnabled"] is protect
     assert found.protect is protect
 
@@ -66,7 +66,7 @@ def test_number_out_of_bounds_is_refused(argument: str, most: int) -> None:
     for number in (0, most + 1):
         message = f"LedgerArgs:\n  - {argument} is {number}; allowed: a whole number from 1 to {most:,}"
         with pytest.raises(InvalidInputError, match=message):
-            LedgerArgs(common=common_args(), **{argument: number})
+            LedgerArgs(stack=stack_args(), **{argument: number})
 
 
 def _function(shards: str | None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.checks import InvalidInputError
 from components.ingest_pipeline import IngestPipeline
+from components.validation import InvalidInputError
 from tests.components.mocks import Graph, run
 from tests.components.programs import JWT, api_args, api_graph, ingest_args, new_ledger
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from components.checks import InvalidInputError
+from components.validation import InvalidInputError
 from tests.components.mocks import Graph, run
 from tests.components.programs import deployed, graph_of, main_program
 

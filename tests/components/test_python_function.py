@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from components.checks import InvalidInputError
 from components.python_function import RUNTIME, PythonFunctionArgs, source_files
+from components.validation import InvalidInputError
 from tests.components.mocks import Graph
-from tests.components.programs import common_args
+from tests.components.programs import stack_args
 
-SHARED_MODULES = {"__init__.py", "environment.py", "log.py"}
+SHARED_MODULES = {"__init__.py", "log.py"}
 
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
         "description": "A test",
         "statements": [],
         "environment": {},
-        "common": common_args(),
+        "stack": stack_args(),
         "timeout_seconds": 10,
         "memory_megabytes": 128,
     }
@@ -93,10 +93,10 @@ def test_bad_argument_is_refused(changes: dict[str, Any], field: str) -> None:
     "keys", [["alias/aws/s3"], ["arn:aws:kms:eu-central-1:123456789012:key/1"] * 2, ["arn:aws:s3:::bucket"]]
 )
 def test_what_is_no_former_key_is_refused(keys: list[str]) -> None:
-    with pytest.raises(InvalidInputError, match=r"CommonArgs:\n  - former_key_arns is .*; allowed: "):
-        common_args(former_key_arns=keys)
+    with pytest.raises(InvalidInputError, match=r"StackArgs:\n  - former_key_arns is .*; allowed: "):
+        stack_args(former_key_arns=keys)
 
 
 def test_log_retention_that_cloudwatch_does_not_know_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="log_retention_days is 2; allowed: 1, 3, 5, 7"):
-        common_args(log_retention_days=2)
+        stack_args(log_retention_days=2)

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
-from components.checks import Checked, InvalidInputError, between, setting
-from components.common import CommonArgs
 from components.ingest_pipeline import IngestPipelineArgs
 from components.ledger import LedgerArgs
 from components.ledger_api import LedgerApiArgs
 from components.settings import StackSettings
+from components.stack_args import StackArgs
+from components.validation import Checked, InvalidInputError, between, setting
 from functions.contract.processing import ACCEPTABLE_TYPES
 from functions.processor.recognition import RECOGNISED
-from tests.components.mocks import REPOSITORY
 
 JWT = {"apiAuth": "jwt", "jwtIssuer": "https://login.example.com/", "jwtAudience": '["bill-e"]'}
 
@@ -42,26 +40,6 @@ def refusals(
     with pytest.raises(InvalidInputError) as refused:
         load(monkeypatch, settings, **values)
     return {each.name: each.allowed for each in refused.value.values}
-
-
-def test_defaults_are_those_that_the_project_file_declares(monkeypatch: pytest.MonkeyPatch) -> None:
-    def camel_case(name: str) -> str:
-        first, *rest = name.split("_")
-        return first + "".join(map(str.capitalize, rest))
-
-    declared = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]
-    defaults = {camel_case(name): value for name, value in asdict(load(monkeypatch)).items()}
-    assert {key: declaration["default"] for key, declaration in declared.items()} == {
-        key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()
-    }
-
-
-def test_declared_types_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    declared = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())["config"]
-    types = {bool: "boolean", int: "integer", str: "string", tuple: "array"}
-    values = list(asdict(load(monkeypatch)).values())
-    assert [declaration["type"] for declaration in declared.values()] == [types[type(v)] for v in values]
-    assert all(declaration["description"] for declaration in declared.values())
 
 
 def test_values_are_read_as_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +263,7 @@ def test_a_former_key_may_be_of_any_partition(partition: str, monkeypatch: pytes
 
 
 def test_every_setting_is_an_argument_of_a_component_or_decides_whether_there_is_a_key() -> None:
-    args = (CommonArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs)
+    args = (StackArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs)
     passed_on = {name for each in args for name in StackSettings().of(each)}
     assert set(StackSettings.names().values()) - passed_on == {"encryption"}
 

@@ -42,6 +42,10 @@ class InvalidInputError(pulumi.RunError):
         )
 
 
+SETTINGS = "these settings are not allowed"
+"""The subject of invalid settings. That of invalid arguments is the class that they are for."""
+
+
 def refuse(subject: str, values: Iterable[InvalidValue]) -> None:
     """Raise `InvalidInputError` if there are any invalid values."""
     if found := tuple(values):
