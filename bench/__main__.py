@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,30 +19,19 @@ from bench.measures import (
     idle,
     memory,
     pages,
-    program,
     requests,
     start,
     throughput,
 )
-from bench.report import terminal_text, write_page
-from bench.results import Section, section
+from bench.report import aims_text, page_text, section_text
+from bench.results import Section, name_of, section
 from bench.scale import FULL, QUICK, Scale
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
-IN_PROCESS: Mapping[str, ModuleType] = {
-    "requests": requests,
-    "billed-time": billed_time,
-    "hashing": hashing,
-    "pages": pages,
-    "cost": cost,
-    "idle": idle,
-    "start": start,
-    "memory": memory,
-    "program": program,
-}
-EMBEDDED: Mapping[str, ModuleType] = {"throughput": throughput, "growth": growth}
-NOT_QUICK = ("program", "throughput")
+IN_PROCESS: Sequence[ModuleType] = (requests, billed_time, hashing, pages, cost, idle, start, memory)
+EMBEDDED: Sequence[ModuleType] = (throughput, growth)
+NOT_QUICK = (throughput,)
 """They are slow, and have no count that the others don't have."""
 
 
@@ -51,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     scale, sections = QUICK if options.quick else FULL, []
     for made in _sections(scale, options.only):
-        sys.stdout.write(f"{terminal_text(made)}\n\n")
+        sys.stdout.write(f"{section_text(made)}\n\n")
         sys.stdout.flush()
         sections.append(made)
+    if any(each.aims for each in sections):
+        sys.stdout.write(f"{aims_text(sections)}\n")
     if not options.quick and not options.only:
-        write_page(sections, PAGE, f"{datetime.now(UTC):%Y-%m-%d}")
-        sys.stdout.write(f"written: {PAGE}\n")
-    differing = [count for each in sections for count in each.findings.counts if not count.holds]
+        PAGE.write_text(page_text(sections, f"{datetime.now(UTC):%Y-%m-%d}"), encoding="utf-8")
+        sys.stdout.write(f"\nwritten: {PAGE}\n")
+    differing = [count for each in sections for count in each.counts if not count.holds]
     for count in differing:
         sys.stderr.write(f"bench: {count.text}: {count.actual}, expected {count.expected}\n")
     return 1 if differing else 0
@@ -65,20 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _sections(scale: Scale, only: Sequence[str]) -> Iterator[Section]:
     """Make the measures that are asked for, one after the other."""
-    wanted = only or [name for name in _names() if not (scale is QUICK and name in NOT_QUICK)]
-    with loaded_bench() as bench:
-        for name, measure in IN_PROCESS.items():
-            if name in wanted:
-                yield section(name, measure, scale, measure.measure(bench, scale))
-    if any(name in EMBEDDED for name in wanted):
-        with running_field(with_baselines="throughput" in wanted) as field:
-            for name, measure in EMBEDDED.items():
-                if name in wanted:
-                    yield section(name, measure, scale, measure.measure(field, scale))
-
-
-def _names() -> list[str]:
-    return [*IN_PROCESS, *EMBEDDED]
+    for started, measures in ((loaded_bench, IN_PROCESS), (running_field, EMBEDDED)):
+        usual = [each for each in measures if scale is FULL or each not in NOT_QUICK]
+        wanted = [each for each in measures if name_of(each) in only] if only else usual
+        if wanted:
+            with started() as subject:
+                yield from (section(each, subject, scale) for each in wanted)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,8 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m bench", description="Measures Bill-E beside what people would otherwise deploy."
     )
     parser.add_argument("--quick", action="store_true", help="all counts, few repetitions; writes nothing")
-    only = f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(_names())}"
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", choices=_names(), help=only)
+    names = [name_of(each) for each in (*IN_PROCESS, *EMBEDDED)]
+    only = f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(names)}"
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", choices=names, help=only)
     return parser
 
 

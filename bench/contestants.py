@@ -7,22 +7,25 @@ import importlib
 import io
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count, islice
+from types import SimpleNamespace
 from typing import Any, Final
 
-from functions.contract import environment, routes, schema
+from bench.scale import RECEIPT_KB
+from functions.contract import http_api, schema
 from functions.contract.entry import ObjectVersion, Upload, Uploader
+from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
+from functions.contract.processing import ACCEPTABLE_TYPES
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table
 from local.in_process.events import s3_event, sqs_event
 from local.in_process.s3 import StoredObject
 
 SHARDS: Final = 4
-MOST_MESSAGES: Final = 10
-"""How many messages a contestant gets at once, unless it takes fewer."""
 
 LEDGER, NAIVE, IDEMPOTENCY, LIMIT = "ledger", "naive", "idempotency", "limit"
 """Table names."""
@@ -33,15 +36,23 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_SECRET_ACCESS_KEY": "example",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    environment.SERVICE_NAME: "bench",
-    environment.STACK_NAME: "bench",
-    environment.LEDGER_TABLE: LEDGER,
-    environment.LEDGER_SHARDS: str(SHARDS),
-    environment.MAX_RECEIPT_BYTES: str(1024 * 1024 * 1024),
-    environment.ACCEPTED_TYPES: "application/pdf,image/heic,image/jpeg,image/png,image/tiff,image/webp",
-    environment.UPLOADS_BUCKET: "uploads",
-    environment.FORM_PREFIX: "uploads/",
-    environment.FORM_LIFETIME_SECONDS: "900",
+    **write_environment(
+        ProcessorEnvironment,
+        service="bench",
+        stack="bench",
+        ledger_table=LEDGER,
+        ledger_shards=SHARDS,
+        max_receipt_bytes=1024 * 1024 * 1024,
+        accepted_types=ACCEPTABLE_TYPES,
+    ),
+    **write_environment(
+        UploadFormsEnvironment,
+        ledger_table=LEDGER,
+        bucket="uploads",
+        form_prefix="uploads/",
+        form_lifetime_seconds=900,
+        max_receipt_bytes=1024 * 1024 * 1024,
+    ),
     "NAIVE_TABLE": NAIVE,
     "IDEMPOTENCY_TABLE": IDEMPOTENCY,
     "LIMIT_TABLE": LIMIT,
@@ -49,9 +60,10 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 """The environment variables of all functions."""
 
 UPLOADED_AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
-PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+SEEDS = count()
+"""A receipt made with a new seed is like no other."""
 
-Handler = Callable[[dict[str, Any], Any], Any]
+PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +73,7 @@ class Contestant:
     name: str
     module: str
     table: str
-    batch_size: int = MOST_MESSAGES
+    batch_size: int = 10
 
 
 BILL_E = Contestant(name="Bill-E", module="functions.processor.handler", table=LEDGER)
@@ -71,15 +83,10 @@ POWERTOOLS = Contestant(name="idempotency", module="bench.baselines.idempotency"
 THE_LIMIT = Contestant(name="the limit", module="bench.baselines.limit", table=LIMIT)
 CONTESTANTS: Final = (NAIVE_ONE, NAIVE_BATCH, POWERTOOLS, BILL_E, THE_LIMIT)
 
-
-class Context:
-    """What a function reads of Lambda's context, in an invocation that has just begun."""
-
-    aws_request_id = "9a5b3c1e-0000-4000-8000-000000000000"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the time-out, which is far."""
-        return 60_000
+CONTEXT = SimpleNamespace(
+    aws_request_id="9a5b3c1e-0000-4000-8000-000000000000", get_remaining_time_in_millis=lambda: 60_000
+)
+"""What a function reads of Lambda's context, in an invocation that has just begun."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,23 +102,24 @@ class Bench:
             _ = stored.digest
             self.aws.objects[upload.version] = stored
 
-    def store_new(self, seeds: Iterable[int], size_bytes: int) -> list[Upload]:
-        """Put a receipt for each seed into S3."""
-        made = {upload(f"{seed}.png"): StoredObject(piece=png(size_bytes, seed)) for seed in seeds}
+    def store_new(self, number: int, size_kb: int = RECEIPT_KB) -> list[list[Upload]]:
+        """Put new receipts into S3, and return a message for each."""
+        seeds = islice(SEEDS, number)
+        made = {upload(f"{seed}.png"): StoredObject(piece=png(size_kb * 1000, seed)) for seed in seeds}
         self.store(made)
-        return [*made]
+        return [[each] for each in made]
 
     def run(self, contestant: Contestant, event: dict[str, Any]) -> None:
         """Invoke a contestant once."""
         with contextlib.redirect_stdout(self.log):
-            answer = handler(contestant.module)(event, Context())
+            answer = importlib.import_module(contestant.module).handle(event, CONTEXT)
         if answer and answer["batchItemFailures"]:
             raise RuntimeError(f"{contestant.name} failed: {answer}")
 
     def get_receipts(self, module: str, query: str) -> dict[str, Any]:
         """Invoke a reader once, and return its response."""
-        request = {"routeKey": routes.LIST_RECEIPTS, "rawQueryString": query}
-        response: dict[str, Any] = handler(module)(request, Context())
+        request = {"routeKey": http_api.LIST_RECEIPTS, "rawQueryString": query}
+        response: dict[str, Any] = importlib.import_module(module).handle(request, CONTEXT)
         return response
 
     def items(self, contestant: Contestant) -> list[dict[str, Any]]:
@@ -138,13 +146,6 @@ def loaded_bench() -> Iterator[Bench]:
     bench.reset()
     with bench.aws.in_place_of_the_network():
         yield bench
-
-
-@cache
-def handler(module: str) -> Handler:
-    """Import a handler, as Lambda does once per execution environment."""
-    found: Handler = importlib.import_module(module).handle
-    return found
 
 
 def batch(*messages: Sequence[Upload]) -> dict[str, Any]:

@@ -13,10 +13,7 @@ GIGABYTE = 1_000_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """US dollars: for a million requests or units, a GB-second of Lambda, a GB of logs, a month of a thing.
-
-    `free_per_month` is how many requests and things an account has for nothing.
-    """
+    """US dollars for a million requests, a GB-second of Lambda, a GB of logs, and a thing for a month."""
 
     date: str
     region: str
@@ -24,7 +21,6 @@ class Prices:
     gigabyte_second: float
     log_gigabyte: float
     per_month: Mapping[str, float]
-    free_per_month: Mapping[str, int]
 
 
 PRICES = Prices(**tomllib.loads(Path(__file__).with_suffix(".toml").read_text()))

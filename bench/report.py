@@ -1,13 +1,12 @@
-"""Results as text: a markdown page, and what the terminal shows."""
+"""Results as markdown, for the terminal and for docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from bench.results import Aim, Section, Table
+from bench.results import Section, Table
 
 ABOUT = """# Benchmarks
 
@@ -26,70 +25,46 @@ The baselines are in `bench/baselines/`.
 - *the limit* makes one GET and one write per receipt, all at the same time, and checks and logs nothing."""
 
 
-def write_page(sections: Sequence[Section], page: Path, date: str) -> None:
-    """Write all results to a markdown page."""
-    page.write_text("\n\n".join(_page(sections, date)) + "\n", encoding="utf-8")
-
-
-def terminal_text(section: Section) -> str:
-    """Return what a measure found as text for a terminal."""
-    parts = [f"== {section.title}"]
-    for table in section.findings.tables:
-        parts += [f"   {table.caption}:"] if table.caption else []
-        parts += _columns(table)
-    for aim in section.findings.aims:
-        is_met = "met" if aim.met else "NOT MET"
-        parts.append(f"   {is_met}: {aim.text}: {_figure(aim)} (aim: {_limit(aim)})")
-    for count in section.findings.counts:
-        found = f"{count.text}: {count.actual}"
-        parts.append(
-            f"   holds: {found}" if count.holds else f"   DIFFERS: {found} (expected {count.expected})"
-        )
-    return "\n".join(parts)
-
-
-def _page(sections: Sequence[Section], date: str) -> Iterator[str]:
-    yield ABOUT.format(
+def page_text(sections: Sequence[Section], date: str) -> str:
+    """Return the page with all results."""
+    about = ABOUT.format(
         date=date, python=platform.python_version(), cores=os.cpu_count(), machine=platform.machine()
     )
-    yield "## Aims"
-    aims = {
-        aim.text: [_figure(aim), _limit(aim), "met" if aim.met else "**not met**", f"`{each.name}`"]
+    return "\n\n".join([about, aims_text(sections), *map(section_text, sections)]) + "\n"
+
+
+def aims_text(sections: Sequence[Section]) -> str:
+    """Return the table of all aims."""
+    rows = {
+        aim.text: {
+            "figure": f"{aim.figure:.3g}{aim.unit}",
+            "aim": f"{'at most' if aim.at_most else 'at least'} {aim.limit:.3g}{aim.unit}",
+            "": "met" if aim.met else "**not met**",
+            "measure": f"`{each.name}`",
+        }
         for each in sections
-        for aim in each.findings.aims
+        for aim in each.aims
     }
-    yield _markdown(Table(columns=["", "figure", "aim", "", "measure"], rows=aims))
-    for each in sections:
-        yield f"## {each.title}"
-        yield f"`.venv/bin/python -m bench --only {each.name}`"
-        yield each.method
-        for table in each.findings.tables:
-            yield from [f"{table.caption}:"] if table.caption else []
-            yield _markdown(table)
-        if each.findings.counts:
-            yield "These counts hold exactly, or the bench fails:"
-            yield "\n".join(f"- {count.text}: {count.actual}" for count in each.findings.counts)
+    return f"## Aims\n\n{_table_text(Table(rows))}"
 
 
-def _markdown(table: Table) -> str:
+def section_text(section: Section) -> str:
+    """Return what a measure found, and how."""
+    parts = [f"## {section.title}", f"`.venv/bin/python -m bench --only {section.name}`", section.method]
+    for table in section.tables:
+        parts += [f"{table.caption}:"] if table.caption else []
+        parts.append(_table_text(table))
+    if section.counts:
+        parts.append("These counts hold exactly, or the bench fails:")
+        parts.append("\n".join(f"- {count.text}: {count.actual}" for count in section.counts))
+    return "\n\n".join(parts)
+
+
+def _table_text(table: Table) -> str:
     heads, *rows = table.lines()
+    widths = [max(3, *map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(
-        f"| {' | '.join(line)} |" for line in (heads, ["---"] + ["---:"] * (len(heads) - 1), *rows)
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |"
+        for line in (heads, rule, *rows)
     )
-
-
-def _columns(table: Table) -> list[str]:
-    lines = table.lines()
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "   " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-
-
-def _figure(aim: Aim) -> str:
-    return f"{aim.figure:.3g}{aim.unit}"
-
-
-def _limit(aim: Aim) -> str:
-    return f"{'at most' if aim.at_most else 'at least'} {aim.limit:.3g}{aim.unit}"

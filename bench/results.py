@@ -1,35 +1,31 @@
-"""What a measure hands over: tables, aims and counts. No measure prints."""
+"""What a measure finds: tables, aims and counts. No measure prints."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from types import ModuleType
-from typing import TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from bench import scale as constants
+from bench.scale import Scale
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Table:
-    """Rows of cells by their names, under column names of which the first is that of the rows' names."""
+    """Figures by row, then by column. ``corner`` says what the rows are."""
 
-    columns: Sequence[str]
-    rows: Mapping[str, Sequence[str]]
+    rows: Mapping[str, Mapping[str, object]]
+    _: KW_ONLY
     caption: str = ""
+    corner: str = ""
 
     def lines(self) -> list[list[str]]:
-        """Return all lines of cells, from the column names on."""
-        return [[*self.columns], *([name, *cells] for name, cells in self.rows.items())]
-
-
-def table_of(
-    things: Mapping[str, T], columns: Mapping[str, Callable[[T], str]], *, first: str = "", caption: str = ""
-) -> Table:
-    """Make a table with a row for each thing, and a column for each way to look at it."""
-    rows = {name: [cell(thing) for cell in columns.values()] for name, thing in things.items()}
-    return Table(columns=[first, *columns], rows=rows, caption=caption)
+        """Return all lines of cells, from the column names on. A figure that a row lacks is left empty."""
+        columns = [*dict.fromkeys(column for row in self.rows.values() for column in row)]
+        cells = ([name, *(str(row.get(column, "")) for column in columns)] for name, row in self.rows.items())
+        return [[self.corner, *columns], *cells]
 
 
 @dataclass(frozen=True)
@@ -63,30 +59,38 @@ class Count:
         return self.actual == self.expected
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """What a measure found."""
-
-    tables: Sequence[Table]
-    aims: Sequence[Aim] = ()
-    counts: Sequence[Count] = ()
+Findings = Iterator[Table | Aim | Count]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The findings of a measure with its name, its title, and how it was made."""
+    """What a measure found, with its name, its title, and how it was made."""
 
     name: str
     title: str
     method: str
-    findings: Findings
+    tables: Sequence[Table]
+    aims: Sequence[Aim]
+    counts: Sequence[Count]
 
 
-def section(name: str, measure: ModuleType, scale: object, findings: Findings) -> Section:
-    """Describe findings by their measure's docstring: a title, then how, with the module's own constants."""
+def name_of(measure: ModuleType) -> str:
+    """Return the name that the command line has for a measure."""
+    return measure.__name__.rpartition(".")[2].replace("_", "-")
+
+
+def section(measure: ModuleType, subject: Any, scale: Scale) -> Section:
+    """Make a measure. Its docstring has the title, then the method, with constants in braces."""
     title, method = inspect.cleandoc(measure.__doc__ or "").split("\n", 1)
-    method = " ".join(method.split()).format(**vars(measure), scale=scale)
-    return Section(name=name, title=title.removesuffix("."), method=method, findings=findings)
+    found = list(measure.measure(subject, scale))
+    return Section(
+        name=name_of(measure),
+        title=title.removesuffix("."),
+        method=" ".join(method.split()).format(**{**vars(constants), **vars(measure)}, scale=scale),
+        tables=[each for each in found if isinstance(each, Table)],
+        aims=[each for each in found if isinstance(each, Aim)],
+        counts=[each for each in found if isinstance(each, Count)],
+    )
 
 
 def counted(number: float, noun: str) -> str:

@@ -88,7 +88,7 @@ class Field:
 
 
 @contextlib.contextmanager
-def running_field(*, with_baselines: bool) -> Iterator[Field]:
+def running_field() -> Iterator[Field]:
     """Start an embedded AWS, deploy everybody, and stop everything at the end."""
     config = {"bill-e:maxConcurrency": CONCURRENCY, "bill-e:batchWindowSeconds": WINDOW_SECONDS}
     with running_stack(config=config) as stack, _running_proxy(stack) as proxy:
@@ -106,9 +106,8 @@ def running_field(*, with_baselines: bool) -> Iterator[Field]:
             table=stack.outputs["ledger_table"],
             time_attribute="recorded",
         )
-        baselines = (NAIVE_ONE, NAIVE_BATCH, POWERTOOLS) if with_baselines else ()
-        if baselines:
-            _allow_everything(stack.administrator, processor["Role"].rpartition("/")[2])
+        _allow_everything(stack.administrator, processor["Role"].rpartition("/")[2])
+        baselines = (NAIVE_ONE, NAIVE_BATCH, POWERTOOLS)
         contestants = [bill_e, *(_deploy(stack, each, processor) for each in baselines)]
         yield Field(stack=stack, contestants={each.name: each for each in contestants}, proxy=proxy)
 

@@ -14,15 +14,13 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, islice
 
 from bench.contestants import BILL_E, CONTESTANTS, NAIVE_BATCH, Bench, Contestant, batch
-from bench.results import Aim, Count, Findings, table_of
-from bench.scale import CALL_SECONDS, Scale
+from bench.results import Aim, Count, Findings, Table
+from bench.scale import CALL_SECONDS, RECEIPT_KB, Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
 SIZES = (1, 5, 10)
-RECEIPT_KB = 200
 MEMORY_MEGABYTES = IngestPipelineArgs.memory_megabytes
 MEGABYTES_OF_A_VCPU = 1769
 """Lambda gives a full vCPU at 1,769 MB, and less in proportion (developer guide, "Configure memory")."""
@@ -49,51 +47,36 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     runs: dict[Contestant, dict[int, list[Times]]] = {
         contestant: {size: [] for size in SIZES} for contestant in CONTESTANTS
     }
-    seeds = count()
     with bench.aws.delayed(CALL_SECONDS):
         for _ in range(scale.rounds + 1):
             for contestant, by_size in runs.items():
                 for size, taken in by_size.items():
-                    taken.append(time_batch(bench, contestant, size, RECEIPT_KB, seeds))
+                    taken.append(time_batch(bench, contestant, size))
     # The first round warms everything up: caches of botocore, threads, pages of memory.
     times = {
-        contestant.name: {size: median(taken[1:]) for size, taken in by_size.items()}
+        contestant: {size: median(taken[1:]) for size, taken in by_size.items()}
         for contestant, by_size in runs.items()
     }
-    naive = times[NAIVE_BATCH.name][10]
-    naive_in_memory = naive.with_memory(MEMORY_MEGABYTES)
-    with bench.aws.delayed(LONG_CALL_SECONDS), bench.aws.metered() as asked:
-        time_batch(bench, BILL_E, 10, RECEIPT_KB, seeds)
-    return Findings(
-        tables=[
-            table_of(
-                times,
-                {
-                    "batch 1": lambda of: f"{of[1].wall * 1000:.1f} ms",
-                    "batch 5": lambda of: f"{of[5].wall * 1000:.1f} ms",
-                    "batch 10": lambda of: f"{of[10].wall * 1000:.1f} ms",
-                    "of naive, batch 10": lambda of: f"{of[10].wall / naive.wall:.3f}",
-                    "CPU at batch 10": lambda of: f"{of[10].cpu * 1000:.1f} ms",
-                    f"with {MEMORY_MEGABYTES} MB": lambda of: (
-                        f"{of[10].with_memory(MEMORY_MEGABYTES) * 1000:.1f} ms"
-                    ),
-                    "of naive with as much": lambda of: (
-                        f"{of[10].with_memory(MEMORY_MEGABYTES) / naive_in_memory:.3f}"
-                    ),
-                },
-            )
-        ],
-        aims=[
-            Aim(
-                "billed time per receipt at batch 10, of the naive batch of 10",
-                times[BILL_E.name][10].wall / naive.wall,
-                1 / 7,
-            )
-        ],
-        counts=[
-            Count("Bill-E: the most calls at the same time in a batch of 10", str(asked.most_at_once), "10")
-        ],
+    naive = times[NAIVE_BATCH][10]
+    yield Table(
+        {
+            contestant.name: {
+                **{f"batch {size}": f"{each.wall * 1000:.1f} ms" for size, each in of.items()},
+                "of naive, batch 10": f"{of[10].wall / naive.wall:.3f}",
+                "CPU at batch 10": f"{of[10].cpu * 1000:.1f} ms",
+                f"with {MEMORY_MEGABYTES} MB": f"{of[10].with_memory(MEMORY_MEGABYTES) * 1000:.1f} ms",
+                "of naive with as much": (
+                    f"{of[10].with_memory(MEMORY_MEGABYTES) / naive.with_memory(MEMORY_MEGABYTES):.3f}"
+                ),
+            }
+            for contestant, of in times.items()
+        }
     )
+    share = times[BILL_E][10].wall / naive.wall
+    yield Aim("billed time per receipt at batch 10, of the naive batch of 10", share, 1 / 7)
+    with bench.aws.delayed(LONG_CALL_SECONDS), bench.aws.metered() as asked:
+        time_batch(bench, BILL_E, 10)
+    yield Count("Bill-E: the most calls at the same time in a batch of 10", str(asked.most_at_once), "10")
 
 
 def median(runs: Sequence[Times]) -> Times:
@@ -103,10 +86,10 @@ def median(runs: Sequence[Times]) -> Times:
     )
 
 
-def time_batch(bench: Bench, contestant: Contestant, size: int, receipt_kb: int, seeds: count[int]) -> Times:
+def time_batch(bench: Bench, contestant: Contestant, size: int, receipt_kb: int = RECEIPT_KB) -> Times:
     """Process new receipts, in as many invocations as the contestant needs, and return what one took."""
     bench.reset()
-    messages = [[upload] for upload in bench.store_new(islice(seeds, size), receipt_kb * 1000)]
+    messages = bench.store_new(size, receipt_kb)
     step = size if contestant is BILL_E else contestant.batch_size
     events = [batch(*messages[start : start + step]) for start in range(0, size, step)]
     started, started_cpu = time.perf_counter(), time.process_time()

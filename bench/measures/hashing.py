@@ -19,10 +19,10 @@ from typing import Any
 import boto3
 
 from bench.contestants import Bench, png, upload
-from bench.results import Aim, Findings, table_of
+from bench.results import Aim, Findings, Table
 from bench.scale import Scale
 from functions.contract.entry import Upload
-from functions.processor.examination import Rules, StoredObject, examine
+from functions.processor.examination import ReadableObject, Rules, examine
 from functions.processor.objects import CHUNK_BYTES, S3Objects
 from local.in_process import s3
 
@@ -41,7 +41,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     bench.store({crc32: s3.StoredObject(piece=body), sha256: s3.StoredObject(piece=body, checksum="SHA256")})
     objects = S3Objects(boto3.client("s3"))
 
-    def examined(stored: StoredObject) -> float:
+    def examined(stored: ReadableObject) -> float:
         return _seconds(lambda: examine(stored, rules))
 
     def opened(upload: Upload) -> float:
@@ -56,18 +56,13 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     }
     runs = [{name: path() for name, path in paths.items()} for _ in range(scale.rounds)]
     rates = {name: scale.hashing_megabytes / statistics.median(run[name] for run in runs) for name in paths}
-    columns = {
-        "rate": lambda rate: f"{rate:.0f} MB/s",
-        "of hashlib": lambda rate: f"{rate / rates[HASHLIB]:.2f}",
-    }
-    return Findings(
-        tables=[table_of(rates, columns)],
-        aims=[
-            Aim(f"{name}: rate, of hashlib's", rate / rates[HASHLIB], 0.9, at_most=False)
-            for name, rate in rates.items()
-            if name != HASHLIB
-        ],
+    shares = {name: rate / rates[HASHLIB] for name, rate in rates.items()}
+    yield Table(
+        {name: {"rate": f"{rates[name]:.0f} MB/s", "of hashlib": f"{shares[name]:.2f}"} for name in rates}
     )
+    for name, share in shares.items():
+        if name != HASHLIB:
+            yield Aim(f"{name}: rate, of hashlib's", share, 0.9, at_most=False)
 
 
 def _seconds(run: Callable[[], object]) -> float:

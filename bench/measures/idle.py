@@ -1,32 +1,29 @@
 """What an idle stack costs a month.
 
 US dollars for 30 days, at the list prices of {PRICES.region} in `bench/prices.toml`: check them before you
-quote them. The program is registered with Pulumi's mocks, and everything that is paid for whether it is used
-or not is counted. Its other resources cost nothing until they are called or hold something: point-in-time
-recovery and storage are paid by the GB. We assume that Lambda polls an empty queue over {POLLERS}
-connections, {POLLS_A_MINUTE} times a minute each. Custom metrics are paid for only in hours in which they are
-published, so an idle stack has none; the last column is what they add if each of them is published in every
-hour of the month. A KMS key costs as much again after its first yearly rotation, and once more after its
-second. The free tier is that of a whole account in which nothing else uses it: {FREE_TIER[alarm_metric]}
-alarms, {FREE_TIER[dashboard]} dashboards of up to 50 metrics, {FREE_TIER[custom_metric]} custom metrics, and
-{FREE_TIER[sqs_request]:,} requests to SQS.
+quote them. We count everything that the program registers and that is paid for whether it is used or not. Its
+other resources cost nothing until they are called or hold something: point-in-time recovery and storage are
+paid by the GB. We assume that Lambda polls an empty queue over {POLLERS} connections, {POLLS_A_MINUTE} times
+a minute each. Custom metrics are paid for only in hours in which they are published, so an idle stack has
+none; the last column is what they add if each of them is published in every hour of the month. A KMS key
+costs as much again after its first yearly rotation, and once more after its second. The free tier isn't
+taken off.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from bench.contestants import Bench
 from bench.prices import MILLION, PRICES
-from bench.program_graph import REPOSITORY, registered
-from bench.results import Count, Findings, table_of
+from bench.results import Count, Findings, Table
 from bench.scale import Scale
-from functions.contract import metrics
+from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
+from tests.components.mocks import run, stack_config
+from tests.components.programs import main_program
 
 PRICED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": "alarm_metric",
@@ -51,8 +48,7 @@ FREE = {
 }
 """What costs nothing until it is called, or until something is stored in it, backups included."""
 
-FREE_TIER = PRICES.free_per_month
-CUSTOM_METRICS = len({*metrics.OUTCOMES.values(), *metrics.REASONS.values(), metrics.BYTES, metrics.SECONDS})
+CUSTOM_METRICS = len({*OUTCOMES.values(), *REASONS.values(), BYTES, SECONDS})
 POLLERS, POLLS_A_MINUTE, MINUTES_A_MONTH = 5, 3, 30 * 24 * 60
 """Lambda begins with five connections ("Using Lambda with Amazon SQS"); a long poll waits for 20 seconds."""
 
@@ -68,12 +64,10 @@ class Idle:
     custom_metrics: int
     unknown: Sequence[str]
 
-    def dollars(self, *, free: Mapping[str, int] | None = None) -> float:
-        """Return what a month costs in which nobody uses the stack, after what is ``free`` in the account."""
-        paid = {thing: max(0, number - (free or {}).get(thing, 0)) for thing, number in self.things.items()}
-        polls = max(0, self.polls - (free or {}).get("sqs_request", 0))
-        monthly = sum(number * PRICES.per_month[thing] for thing, number in paid.items())
-        return monthly + polls / MILLION * PRICES.per_million["sqs_request"]
+    def dollars(self) -> float:
+        """Return what a month costs in which nobody uses the stack."""
+        monthly = sum(number * PRICES.per_month[thing] for thing, number in self.things.items())
+        return monthly + self.polls / MILLION * PRICES.per_million["sqs_request"]
 
     def metrics_dollars(self) -> float:
         """Return what the metrics add in a month with receipts of every outcome and reason in each hour."""
@@ -83,23 +77,20 @@ class Idle:
 def measure(_bench: Bench, _scale: Scale) -> Findings:
     """Register the program with settings of each kind, and price what it registers."""
     stacks = idle_stacks()
-    unknown = ", ".join(sorted({type_ for idle in stacks.values() for type_ in idle.unknown})) or "none"
-    return Findings(
-        tables=[
-            table_of(
-                stacks,
-                {
-                    "alarms": lambda idle: f"{idle.things['alarm_metric']}",
-                    "dashboards": lambda idle: f"{idle.things['dashboard']}",
-                    "KMS keys": lambda idle: f"{idle.things['kms_key']}",
-                    "idle": lambda idle: f"{idle.dollars():.2f}",
-                    "beyond the free tier": lambda idle: f"{idle.dollars(free=FREE_TIER):.2f}",
-                    "metrics add": lambda idle: f"{idle.metrics_dollars():.2f}",
-                },
-            )
-        ],
-        counts=[Count("resource types that the price list of idle stacks lacks", unknown, "none")],
+    yield Table(
+        {
+            name: {
+                "alarms": idle.things["alarm_metric"],
+                "dashboards": idle.things["dashboard"],
+                "KMS keys": idle.things["kms_key"],
+                "idle": f"{idle.dollars():.2f}",
+                "metrics add": f"{idle.metrics_dollars():.2f}",
+            }
+            for name, idle in stacks.items()
+        }
     )
+    unknown = ", ".join(sorted({type_ for idle in stacks.values() for type_ in idle.unknown})) or "none"
+    yield Count("resource types that the price list of idle stacks lacks", unknown, "none")
 
 
 def idle_stacks() -> Mapping[str, Idle]:
@@ -108,19 +99,15 @@ def idle_stacks() -> Mapping[str, Idle]:
         DEFAULTS: {},
         ESSENTIAL: {"bill-e:alarms": "essential"},
         CUSTOMER_KEY: {"bill-e:encryption": "customer-key"},
-        **{f"`Pulumi.{stack}.yaml`": _settings_of(stack) for stack in ("dev", "prod")},
+        **{f"`Pulumi.{stack}.yaml`": stack_config(stack) for stack in ("dev", "prod")},
     }
-    graphs = registered(configs.values())
-    return {name: _idle(Counter(graph.types)) for name, graph in zip(configs, graphs, strict=True)}
+    return {name: _idle(config) for name, config in configs.items()}
 
 
-def _settings_of(stack: str) -> dict[str, str]:
-    """Read the settings in a stack's file, as Pulumi hands them to a program."""
-    config = yaml.safe_load((REPOSITORY / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8"))["config"]
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-
-
-def _idle(types: Counter[str]) -> Idle:
+def _idle(config: Mapping[str, str]) -> Idle:
+    with contextlib.redirect_stderr(None):  # the program's hints
+        graph = run(main_program, config)
+    types = Counter(each.type for each in graph.resources if each.custom)
     return Idle(
         things={thing: types[type_] for type_, thing in PRICED.items()},
         polls=types[QUEUE_READER] * POLLERS * POLLS_A_MINUTE * MINUTES_A_MONTH,

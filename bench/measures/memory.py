@@ -18,6 +18,7 @@ from bench.contestants import (
     NAIVE_ONE,
     POWERTOOLS,
     Bench,
+    Contestant,
     batch,
     loaded_bench,
     png,
@@ -28,7 +29,6 @@ from bench.scale import Scale
 from local.in_process.s3 import StoredObject
 
 TOLERANCE_MEGABYTES = 16
-BATCH, BATCH_MEGABYTES = 10, 50
 PIECE_BYTES = 64 * 1024
 STATUS = Path("/proc/self/status")
 
@@ -37,30 +37,26 @@ def measure(_bench: Bench, scale: Scale) -> Findings:
     """Run every contestant once per size, and Bill-E once more with a batch."""
     sizes = scale.memory_megabytes
     peaks = {
-        each.name: [_peak(each.name, size, 1) for size in sizes] for each in (NAIVE_ONE, POWERTOOLS, BILL_E)
+        each: {f"{size} MB": _peak(each, size, 1) for size in sizes}
+        for each in (NAIVE_ONE, POWERTOOLS, BILL_E)
     }
-    growth = max(peaks[BILL_E.name]) - peaks[BILL_E.name][0]
-    text = f"Bill-E: growth of peak memory from objects of {sizes[0]} MB to {sizes[-1]} MB"
-    is_flat = "yes" if growth <= TOLERANCE_MEGABYTES else "no"
-    return Findings(
-        tables=[
-            Table(
-                columns=["", *(f"{size} MB" for size in sizes)],
-                rows={name: [f"{peak:.0f} MB" for peak in of_sizes] for name, of_sizes in peaks.items()},
-            ),
-            Table(
-                columns=["", f"{BATCH} objects of {BATCH_MEGABYTES} MB, read at the same time"],
-                rows={BILL_E.name: [f"{_peak(BILL_E.name, BATCH_MEGABYTES, BATCH):.0f} MB"]},
-            ),
-        ],
-        aims=[Aim(text, growth, TOLERANCE_MEGABYTES, unit=" MB")],
-        counts=[Count(f"Bill-E: flat within {TOLERANCE_MEGABYTES} MB", is_flat, "yes")],
+    growth = max(peaks[BILL_E].values()) - peaks[BILL_E][f"{sizes[0]} MB"]
+    peaks[BILL_E]["10 of 50 MB at the same time"] = _peak(BILL_E, 50, 10)
+    yield Table(
+        {
+            each.name: {size: f"{megabytes:.0f} MB" for size, megabytes in of_sizes.items()}
+            for each, of_sizes in peaks.items()
+        }
     )
+    text = f"Bill-E: growth of peak memory from objects of {sizes[0]} MB to {sizes[-1]} MB"
+    yield Aim(text, growth, TOLERANCE_MEGABYTES, unit=" MB")
+    is_flat = "yes" if growth <= TOLERANCE_MEGABYTES else "no"
+    yield Count(f"Bill-E: flat within {TOLERANCE_MEGABYTES} MB", is_flat, "yes")
 
 
-def _peak(contestant: str, megabytes: int, messages: int) -> float:
+def _peak(contestant: Contestant, megabytes: int, messages: int) -> float:
     """Return the peak memory of a process in which a contestant handles one batch, in MB."""
-    command = [sys.executable, "-m", "bench.measures.memory", contestant, str(megabytes), str(messages)]
+    command = [sys.executable, "-m", __name__, contestant.name, str(megabytes), str(messages)]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, upload
-from bench.results import Aim, Count, Findings, Table, counted, table_of
+from bench.results import Aim, Count, Findings, Table, counted
 from bench.scale import CALL_SECONDS, Scale
 from functions.contract import schema
 from functions.contract.entry import Entry, Outcome
@@ -27,7 +26,12 @@ NEWEST = datetime(2026, 11, 21, tzinfo=UTC)
 INTERVAL = timedelta(seconds=15)
 """100,000 entries, one every 15 s, are all of one month."""
 
-MONTH_START = datetime(2026, 11, 1, 0, 5, tzinfo=UTC)
+OTHER_LEDGERS = {
+    "the first five minutes of a month": (datetime(2026, 11, 1, 0, 5, tzinfo=UTC), INTERVAL),
+    "a ledger with one entry a day": (NEWEST, timedelta(days=1)),
+}
+"""The time of the newest of 1,000 entries, and how far they are apart."""
+
 MOST_CALLS = READ_BUDGET + SHARDS - 1
 """What the reader bounds the calls of any page by (`functions.ledger.listing`)."""
 
@@ -49,96 +53,74 @@ class Cost:
     def __str__(self) -> str:
         return f"{counted(self.calls, 'call')}, {counted(self.read_units, 'read unit')}"
 
+    def with_time(self) -> str:
+        """Return the calls and units with the time."""
+        return f"{self} ({self.seconds * 1000:.0f} ms)"
+
+    def per_thousand(self) -> str:
+        """Return the calls and units for a thousand entries."""
+        thousands = self.entries / 1000
+        return f"{self.calls / thousands:.1f} calls, {self.read_units / thousands:.0f} read units"
+
 
 def measure(bench: Bench, scale: Scale) -> Findings:
     """Fill both tables with the same receipts, and read them through both handlers."""
-    sizes = scale.ledger_sizes
-    least, most = sizes[0], sizes[-1]
-    scans, pages, walks, others = {}, {}, {}, {}
-    for size in sizes:
+    scans, pages, walks = {}, {}, {}
+    for size in scale.ledger_sizes:
         _fill(bench, size)
         with bench.aws.delayed(CALL_SECONDS):
             scans[size], pages[size] = _page(bench, NAIVE_READER, ""), _page(bench, READER, _to(NEWEST))
         walks[size] = _read(bench, READER, _to(NEWEST, 200), to_the_end=True)
         if walks[size].entries != size:
             raise RuntimeError(f"a walk of {size} entries returned {walks[size].entries}")
-    others["one in the middle of them"] = _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL))
-    others["rejected ones, where there are none"] = _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED")
-    for name, newest, interval in (
-        ("the first five minutes of a month", MONTH_START, INTERVAL),
-        ("a ledger with one entry a day", NEWEST, timedelta(days=1)),
-    ):
+    least, most = scale.ledger_sizes[0], scale.ledger_sizes[-1]
+    others = {
+        "one in the middle of them": _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL)),
+        "rejected ones, where there are none": _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED"),
+    }
+    for name, (newest, interval) in OTHER_LEDGERS.items():
         _fill(bench, 1_000, newest, interval)
         with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
             others[name] = _page(bench, READER, _to(newest))
-    of_walks = f"read units of a walk, per entry, at {most:,} entries, of those at {least:,}"
-    growth = (walks[most].read_units / most) / (walks[least].read_units / least)
-    return Findings(
-        tables=[
-            Table(
-                columns=["", *(f"{size:,} entries" for size in sizes)],
-                rows={
-                    "naive: any page (a full scan)": [_with_time(cost) for cost in scans.values()],
-                    "Bill-E: a page of 50": [_with_time(cost) for cost in pages.values()],
-                    "Bill-E: a walk, per 1,000 entries": [_per_thousand(walk) for walk in walks.values()],
-                },
-            ),
-            table_of(
-                others,
-                {"cost": str, "entries in the page": lambda cost: str(cost.entries)},
-                caption=f"Pages of 50 that are not the newest, of {most:,} entries or of another ledger",
-            ),
-        ],
-        aims=[
-            Aim(
-                f"read units of a page at {most:,} entries, of those at {least:,}",
-                pages[most].read_units / pages[least].read_units,
-                1.0,
-            ),
-            Aim(of_walks, growth, 1.1),
-            Aim(
-                "the most calls of any of these pages, which the reader bounds",
-                max(cost.calls for cost in (*pages.values(), *others.values())),
-                MOST_CALLS,
-            ),
-        ],
-        counts=[
-            Count(f"a page of 50 at {size:,} entries", str(page), EXPECTED_PAGE)
-            for size, page in pages.items()
-        ],
+    yield Table(
+        {
+            "naive: any page (a full scan)": {_entries(n): cost.with_time() for n, cost in scans.items()},
+            "Bill-E: a page of 50": {_entries(n): cost.with_time() for n, cost in pages.items()},
+            "Bill-E: a walk, per 1,000 entries": {
+                _entries(n): cost.per_thousand() for n, cost in walks.items()
+            },
+        }
     )
+    yield Table(
+        {name: {"cost": cost, "entries in the page": cost.entries} for name, cost in others.items()},
+        caption=f"Pages of 50 that are not the newest, of {most:,} entries or of another ledger",
+    )
+    yield Aim(
+        f"read units of a page at {most:,} entries, of those at {least:,}",
+        pages[most].read_units / pages[least].read_units,
+        1.0,
+    )
+    yield Aim(
+        f"read units of a walk, per entry, at {most:,} entries, of those at {least:,}",
+        (walks[most].read_units / most) / (walks[least].read_units / least),
+        1.1,
+    )
+    most_calls = max(cost.calls for cost in (*pages.values(), *others.values()))
+    yield Aim("the most calls of any of these pages, which the reader bounds", most_calls, MOST_CALLS)
+    for size, page in pages.items():
+        yield Count(f"a page of 50 at {size:,} entries", str(page), EXPECTED_PAGE)
 
 
-def _with_time(cost: Cost) -> str:
-    return f"{cost} ({cost.seconds * 1000:.0f} ms)"
-
-
-def _per_thousand(cost: Cost) -> str:
-    thousands = cost.entries / 1000
-    return f"{cost.calls / thousands:.1f} calls, {cost.read_units / thousands:.0f} read units"
+def _entries(size: int) -> str:
+    return f"{size:,} entries"
 
 
 def _fill(bench: Bench, size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> None:
-    """Have both tables hold so many receipts and no others."""
+    """Have both tables hold so many receipts. A larger ledger is the same one with more of the past."""
     bench.reset()
-    for entry in _entries(size, newest, interval):
-        version = entry.upload.version
-        naive_item = {
-            "id": {"S": entry.fingerprint},
-            "bucket": {"S": version.bucket},
-            "key": {"S": version.key},
-            "size": {"N": str(entry.size_bytes)},
-            "processed_at": {"S": entry.recorded_at.isoformat()},
-        }
-        bench.aws.tables[LEDGER].put(schema.to_item(entry, SHARDS))
-        bench.aws.tables[NAIVE].put(naive_item)
-
-
-def _entries(size: int, newest: datetime, interval: timedelta) -> Iterator[Entry]:
-    """Make the newest entries first: a larger ledger is the same one with more of the past."""
     for number in range(size):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
-        yield Entry(
+        entry = Entry(
             outcome=Outcome.ACCEPTED,
             upload=upload(f"{digest[:36]}/receipt.png"),
             recorded_at=newest - (number + 1) * interval,
@@ -146,6 +128,16 @@ def _entries(size: int, newest: datetime, interval: timedelta) -> Iterator[Entry
             size_bytes=200_000,
             media_type="image/png",
         )
+        bench.aws.tables[LEDGER].put(schema.to_item(entry, SHARDS))
+        version = entry.upload.version
+        naive_item = {
+            "id": {"S": digest},
+            "bucket": {"S": version.bucket},
+            "key": {"S": version.key},
+            "size": {"N": str(entry.size_bytes)},
+            "processed_at": {"S": entry.recorded_at.isoformat()},
+        }
+        bench.aws.tables[NAIVE].put(naive_item)
 
 
 def _to(newest: datetime, limit: int = 50) -> str:

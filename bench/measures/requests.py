@@ -12,12 +12,11 @@ from collections.abc import Sequence
 
 from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant, batch, png, upload
 from bench.results import Count, Findings, Table, counted
-from bench.scale import Scale
+from bench.scale import RECEIPT_KB, Scale
 from functions.contract.entry import Upload
 from local.in_process.aws import Usage
 from local.in_process.s3 import StoredObject
 
-RECEIPT_KB = 200
 RECEIPT, COPY, OTHER, NOTE = (
     upload(f"{name}.png") for name in ("coffee shop", "coffee shop (copy)", "taxi", "note")
 )
@@ -43,28 +42,16 @@ TWO_UPLOADS = ("duplicate", "two in a message")
 
 def measure(bench: Bench, _scale: Scale) -> Findings:
     """Count each contestant's calls, units and entries in each case."""
-    seen = {
-        contestant: {name: _asked(bench, contestant, before, now) for name, (before, now, _) in CASES.items()}
-        for contestant in CONTESTANTS
-    }
-    return Findings(
-        tables=[
-            Table(
-                columns=["", *CASES, *(f"entries, {name}" for name in TWO_UPLOADS)],
-                rows={
-                    contestant.name: [
-                        *(asked for asked, _ in cases.values()),
-                        *(f"{cases[name][1]} of 2" for name in TWO_UPLOADS),
-                    ]
-                    for contestant, cases in seen.items()
-                },
-            )
-        ],
-        counts=[
-            Count(f"Bill-E, {name}", seen[BILL_E][name][0], expected)
-            for name, (_, _, expected) in CASES.items()
-        ],
-    )
+    rows = {}
+    for contestant in CONTESTANTS:
+        seen = {name: _asked(bench, contestant, before, now) for name, (before, now, _) in CASES.items()}
+        rows[contestant.name] = {
+            **{name: asked for name, (asked, _) in seen.items()},
+            **{f"entries, {name}": f"{seen[name][1]} of 2" for name in TWO_UPLOADS},
+        }
+    yield Table(rows)
+    for name, (_, _, expected) in CASES.items():
+        yield Count(f"Bill-E, {name}", rows[BILL_E.name][name], expected)
 
 
 def _asked(

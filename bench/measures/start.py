@@ -24,22 +24,23 @@ from unittest import mock
 
 from botocore.session import Session
 
-from bench.contestants import BILL_E, CONTESTANTS, ENVIRONMENT, Bench, Contestant, batch
-from bench.program_graph import REPOSITORY, registered
+from bench.contestants import BILL_E, ENVIRONMENT, Bench, batch
 from bench.results import Aim, Count, Findings, Table
 from bench.scale import Scale
+from tests.components.mocks import REPOSITORY
+from tests.components.programs import deployed
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 LEAST_BOTH = "import boto3; boto3.client('s3'); boto3.client('dynamodb')"
 LEAST_DYNAMODB = "import boto3; boto3.client('dynamodb')"
-READER = "Bill-E, reader"
+READER = "functions.reader.handler"
 TIMED = """
 import sys, time
-started, started_cpu = time.perf_counter(), time.process_time()
+started = time.process_time()
 exec(sys.argv[1])
-print(time.process_time() - started_cpu, time.perf_counter() - started)
+print(time.process_time() - started)
 """
-"""Prints the seconds of CPU and by the clock that some code took, which pays for its own imports."""
+"""Prints the CPU seconds that some code took, which pays for its own imports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,76 +57,65 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     least = {code: Start(code=code) for code in (LEAST_BOTH, LEAST_DYNAMODB)}
     with tempfile.TemporaryDirectory(prefix="bench-start-") as folder:
         starts = _starts(Path(folder))
-        sizes = {name: sum(map(_bytes, start.path)) for name, start in starts.items()}
+        kilobytes = {name: sum(map(_bytes, start.path)) / 1000 for name, start in starts.items()}
         runs = [
-            {name: _run(start) for name, start in (least | starts).items()} for _ in range(scale.start_runs)
+            {name: _milliseconds(start) for name, start in (least | starts).items()}
+            for _ in range(scale.start_runs)
         ]
     # Run by run, since a machine may be slower for some of them.
     share = {
-        name: statistics.median(run[name][0] / run[start.least][0] for run in runs)
+        name: statistics.median(run[name] / run[start.least] for run in runs)
         for name, start in starts.items()
     }
-    made = {each.name: _clients_made_when_warm(bench, each) for each in CONTESTANTS}
-    made[READER] = _clients_made(lambda: bench.get_receipts("functions.reader.handler", ""))
-    return Findings(
-        tables=[
-            Table(
-                columns=["", "init, of the least", "CPU", "by the clock", "archive + layer, unpacked"],
-                rows={
-                    name: [
-                        f"{share[name]:.2f}",
-                        *(
-                            f"{statistics.median(run[name][which] for run in runs):.0f} ms"
-                            for which in (0, 1)
-                        ),
-                        f"{size / 1000:.0f} KB",
-                    ]
-                    for name, size in sizes.items()
-                },
-            ),
-            Table(
-                caption="Clients made in a warm invocation",
-                columns=["", *made],
-                rows={"clients": [*map(str, made.values())]},
-            ),
-        ],
-        aims=[
-            Aim(f"{name}: init time, of the least", share[name], 1.25)
-            for name in share
-            if name.startswith(BILL_E.name)
-        ],
-        counts=[
-            Count(f"{name}: clients made in a warm invocation", str(made[name]), "0")
-            for name in (BILL_E.name, READER)
-        ],
+    yield Table(
+        {
+            name: {
+                "init, of the least": f"{share[name]:.2f}",
+                "CPU": f"{statistics.median(run[name] for run in runs):.0f} ms",
+                "archive + layer, unpacked": f"{kilobytes[name]:.0f} KB",
+            }
+            for name in starts
+        }
     )
+    for name in starts:
+        if name.startswith(BILL_E.name):
+            yield Aim(f"{name}: init time, of the least", share[name], 1.25)
+    bench.reset()
+    event = batch(*bench.store_new(1))
+    warm: dict[str, Callable[[], object]] = {
+        BILL_E.name: lambda: bench.run(BILL_E, event),
+        "Bill-E, reader": lambda: bench.get_receipts(READER, ""),
+    }
+    for name, invoke in warm.items():
+        yield Count(f"{name}: clients made in a warm invocation", str(_clients_made(invoke)), "0")
 
 
 def _starts(folder: Path) -> dict[str, Start]:
     """Lay out what Lambda unpacks: archives of sources, and the layer."""
-    (graph,) = registered([{}])
-    with zipfile.ZipFile(graph.layers[0]) as archive:
-        archive.extractall(folder / "layer")
+    graph = deployed("dev", alarmEmail="operators@example.com")
+    layer = folder / "layer"
+    with zipfile.ZipFile(graph.only("aws:lambda/layerVersion:LayerVersion").inputs["code"].path) as archive:
+        archive.extractall(layer)
     archives = {
-        handler.removesuffix(".handle"): _unpacked(REPOSITORY, files, folder / handler)
-        for handler, files in graph.files.items()
+        function.inputs["handler"].removesuffix(".handle"): function.inputs["code"].assets
+        for function in graph.of_type("aws:lambda/function:Function")
     }
-    baselines = {
-        name: _unpacked(REPOSITORY / "bench" / "baselines", [f"{name}.py"], folder / name)
-        for name in ("naive", "idempotency")
-    }
-    library = [str(file) for file in metadata.files("aws-lambda-powertools") or () if file.suffix == ".py"]
-    powertools = _unpacked(SITE_PACKAGES, library, folder / "powertools")
 
     def ours(handler: str, *layers: Path, least: str = LEAST_BOTH) -> Start:
-        return Start(code=f"import {handler}", least=least, path=(archives[handler], *layers))
+        archive = _unpacked(REPOSITORY, archives[handler], folder / handler)
+        return Start(code=f"import {handler}", least=least, path=(archive, *layers))
 
+    def baseline(name: str) -> Path:
+        return _unpacked(REPOSITORY / "bench" / "baselines", [f"{name}.py"], folder / name)
+
+    library = [str(file) for file in metadata.files("aws-lambda-powertools") or () if file.suffix == ".py"]
+    powertools = _unpacked(SITE_PACKAGES, library, folder / "powertools")
     return {
         # Its clients are made in the first invocation, which is just as cold.
-        "naive": Start(code=f"import naive; {LEAST_BOTH}", path=(baselines["naive"],)),
-        "idempotency": Start(code="import idempotency", path=(baselines["idempotency"], powertools)),
-        "Bill-E, processor": ours("functions.processor.handler", folder / "layer" / "python"),
-        READER: ours("functions.reader.handler", least=LEAST_DYNAMODB),
+        "naive": Start(code=f"import naive; {LEAST_BOTH}", path=(baseline("naive"),)),
+        "idempotency": Start(code="import idempotency", path=(baseline("idempotency"), powertools)),
+        "Bill-E, processor": ours("functions.processor.handler", layer / "python"),
+        "Bill-E, reader": ours(READER, least=LEAST_DYNAMODB),
         "Bill-E, upload forms": ours("functions.upload_forms.handler"),
     }
 
@@ -142,8 +132,8 @@ def _bytes(package: Path) -> int:
     return sum(file.stat().st_size for file in package.rglob("*") if file.is_file())
 
 
-def _run(start: Start) -> list[float]:
-    """Return the milliseconds that a start took: of CPU, and by the clock."""
+def _milliseconds(start: Start) -> float:
+    """Return the CPU time that a start took."""
     ran = subprocess.run(
         # -S: no .pth files of this environment, which Lambda doesn't have.
         [sys.executable, "-S", "-c", TIMED, start.code],
@@ -156,13 +146,7 @@ def _run(start: Start) -> list[float]:
         text=True,
         check=True,
     )
-    return [float(seconds) * 1000 for seconds in ran.stdout.split()]
-
-
-def _clients_made_when_warm(bench: Bench, contestant: Contestant) -> int:
-    bench.reset()
-    event = batch(bench.store_new([0], 1000))
-    return _clients_made(lambda: bench.run(contestant, event))
+    return float(ran.stdout) * 1000
 
 
 def _clients_made(invoke: Callable[[], object]) -> int:

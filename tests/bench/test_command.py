@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import __main__ as command
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, Table
 
 HOLDS = Count("calls per receipt", "2", "2")
 DIFFERS = Count("calls per receipt", "3", "2")
@@ -30,32 +31,36 @@ def measures(monkeypatch: pytest.MonkeyPatch, page: Path) -> Measures:
     """Puts measures that find this in the place of the real ones, and another page in that of ours."""
     monkeypatch.setattr(command, "PAGE", page)
     monkeypatch.setattr(command, "loaded_bench", contextlib.nullcontext)
-    monkeypatch.setattr(command, "EMBEDDED", {})
+    monkeypatch.setattr(command, "EMBEDDED", [])
 
-    def put(**findings: Findings) -> None:
-        made = {
-            name: SimpleNamespace(
+    def put(**findings: Sequence[Table | Aim | Count]) -> None:
+        made = [
+            SimpleNamespace(
+                __name__=f"bench.measures.{name}",
                 __doc__=f"The {name}.\n\nDone in\n{{scale.rounds}} {{UNIT}}.\n",
                 UNIT="rounds",
                 measure=lambda *_, found=found: found,
             )
             for name, found in findings.items()
-        }
+        ]
         monkeypatch.setattr(command, "IN_PROCESS", made)
 
     return put
 
 
-def found(*, row: str = "row", aims: Sequence[Aim] = (), counts: Sequence[Count] = ()) -> Findings:
-    table = Table(columns=["", "figure"], rows={row: ["1"]}, caption="of everything")
-    return Findings(tables=[table], aims=aims, counts=counts)
+def table(row: str = "row") -> Table:
+    return Table({row: {"figure": 1}, "another": {"another figure": "two"}}, caption="of everything")
+
+
+def unpadded(text: str) -> str:
+    return re.sub(" +", " ", text)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--quick"], ["--only", "cost"]])
 def test_a_count_that_differs_fails_and_is_named(
     arguments: list[str], measures: Measures, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measures(cost=found(counts=[HOLDS, DIFFERS]))
+    measures(cost=[HOLDS, table(), DIFFERS])
 
     assert command.main(arguments) == 1
     assert capsys.readouterr().err == "bench: calls per receipt: 3, expected 2\n"
@@ -64,41 +69,42 @@ def test_a_count_that_differs_fails_and_is_named(
 def test_a_missed_aim_is_told_and_does_not_fail(
     measures: Measures, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    measures(cost=found(counts=[HOLDS], aims=[MISSED, MET]))
+    measures(cost=[HOLDS, MISSED, MET])
 
     assert command.main(["--quick"]) == 0
-    out = capsys.readouterr().out
-    assert "NOT MET: share of naive: 0.5 (aim: at most 0.143)" in out
-    assert "   met: receipts per second: 4 (aim: at least 3)" in out
+    out = unpadded(capsys.readouterr().out)
+    assert "| share of naive | 0.5 | at most 0.143 | **not met** | `cost` |" in out
+    assert "| receipts per second | 4 | at least 3 | met | `cost` |" in out
 
 
 def test_the_whole_bench_writes_every_row_with_the_command_that_prints_it(
     measures: Measures, page: Path
 ) -> None:
-    measures(cost=found(row="a", aims=[MISSED]), growth=found(row="b", counts=[HOLDS]))
+    measures(cost=[table("a"), MISSED], billed_time=[table("b"), HOLDS])
 
     assert command.main([]) == 0
 
-    text = page.read_text()
-    for name, row in (("cost", "a"), ("growth", "b")):
-        assert f"| {row} | 1 |" in text
-        assert f"\n## The {name}\n\n`.venv/bin/python -m bench --only {name}`\n\nDone in 15 rounds.\n" in text
+    text = unpadded(page.read_text())
+    for name, row in (("cost", "a"), ("billed-time", "b")):
+        assert "\nof everything:\n\n| | figure | another figure |\n" in text
+        assert f"| {row} | 1 | |\n| another | | two |" in text
+        title = f"The {name.replace('-', '_')}"
+        assert f"\n## {title}\n\n`.venv/bin/python -m bench --only {name}`\n\nDone in 15 rounds.\n" in text
     assert "| share of naive | 0.5 | at most 0.143 | **not met** | `cost` |" in text
     assert "\n- calls per receipt: 2\n" in text
 
 
 @pytest.mark.parametrize("arguments", [["--quick"], ["--only", "cost"]])
 def test_a_part_of_the_bench_writes_nothing(arguments: list[str], measures: Measures, page: Path) -> None:
-    measures(cost=found())
+    measures(cost=[table()])
 
     assert command.main(arguments) == 0
     assert not page.exists()
 
 
 def test_only_what_is_asked_for_is_measured(measures: Measures, capsys: pytest.CaptureFixture[str]) -> None:
-    measures(cost=found(row="a"), growth=found(row="b"))
+    measures(cost=[table()], growth=[table()])
 
     command.main(["--only", "growth"])
 
-    titles = [line for line in capsys.readouterr().out.splitlines() if line.startswith("== ")]
-    assert titles == ["== The growth"]
+    assert re.findall("^## The .*", capsys.readouterr().out, re.MULTILINE) == ["## The growth"]

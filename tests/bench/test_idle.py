@@ -11,7 +11,8 @@ import pytest
 from bench.measures import idle
 from bench.measures.idle import CUSTOMER_KEY, DEFAULTS, ESSENTIAL, Idle
 from bench.prices import Prices
-from bench.program_graph import REPOSITORY
+from bench.results import Count
+from tests.components.mocks import REPOSITORY
 from tests.components.programs import graph_of
 
 PRICES = Prices(
@@ -21,7 +22,6 @@ PRICES = Prices(
     gigabyte_second=0,
     log_gigabyte=0,
     per_month={"alarm_metric": 0.10, "dashboard": 3.00, "custom_metric": 0.30, "kms_key": 1.00},
-    free_per_month={"alarm_metric": 10, "dashboard": 3, "custom_metric": 10, "sqs_request": 1_000_000},
 )
 
 
@@ -67,14 +67,13 @@ def test_settings_change_what_is_paid_for(stacks: Mapping[str, Idle]) -> None:
     assert stacks[CUSTOMER_KEY].things["kms_key"] == stacks[DEFAULTS].things["kms_key"] + 1
 
 
-def test_free_tier_covers_whole_kinds_and_part_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_idle_stack_has_is_priced_by_the_month(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "PRICES", PRICES)
     stack = Idle(
         things={"alarm_metric": 17, "dashboard": 1, "kms_key": 1}, polls=648_000, custom_metrics=9, unknown=[]
     )
 
     assert stack.dollars() == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592)
-    assert stack.dollars(free=PRICES.free_per_month) == pytest.approx(0.70 + 1.00)
     assert stack.metrics_dollars() == pytest.approx(2.70)
 
 
@@ -84,7 +83,8 @@ def test_resource_that_the_price_list_lacks_fails_the_bench(monkeypatch: pytest.
         idle, "FREE", {service: types for service, types in idle.FREE.items() if service != "sns"}
     )
 
-    (count,) = idle.measure(unused, unused).counts
+    *_, count = idle.measure(unused, unused)
 
+    assert isinstance(count, Count)
     assert not count.holds
     assert count.actual == "aws:sns/topic:Topic, aws:sns/topicPolicy:TopicPolicy"
