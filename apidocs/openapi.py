@@ -96,7 +96,7 @@ def _list_receipts() -> Operation:
         ],
         "responses": _responses(
             (HTTPStatus.OK, "A page of entries", "Page"),
-            (HTTPStatus.BAD_REQUEST, "Some parameters are wrong; all are named", "InvalidParameters"),
+            (HTTPStatus.BAD_REQUEST, "Wrong parameters; the response names all of them", "InvalidParameters"),
         ),
     }
 
@@ -115,7 +115,7 @@ def _show_receipt() -> Operation:
 
 
 def _prepare_upload() -> Operation:
-    body = "The body is not a JSON object, or some members are wrong; the answer names all of them"
+    body = "The body is not a JSON object, or has wrong members; the response names all of them"
     too_large = "The receipt is larger than the stack accepts, or the body is too long"
     return {
         "operationId": "prepareUpload",

@@ -81,7 +81,7 @@ def schemas() -> dict[str, Schema]:
         "Failure": _object(**_problem_members(), request_id=_text()),
         "GatewayMessage": {
             **_object(message=_text()),
-            "description": "An answer from API Gateway itself, which didn't call a function.",
+            "description": "A response from API Gateway itself, which didn't call a function.",
         },
     }
 
@@ -113,7 +113,7 @@ def _upload_request() -> Schema:
             "minLength": 1,
             "maxLength": MAX_FILENAME_CHARACTERS,
             "pattern": NO_CONTROL_CHARACTERS,
-            "description": "Sanitized, it becomes the end of the key. It must be more than dots and folders.",
+            "description": "A safe form of it ends the key. It must be more than dots and folders.",
         },
         "size_bytes": {**_size(), "minimum": 1},
         "fingerprint": ref("Fingerprint"),
@@ -130,7 +130,7 @@ def _problem_members() -> dict[str, Schema]:
         },
         "title": _text("The kind of error in words."),
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": _text("What went wrong this time, in a sentence for people."),
+        "detail": _text("What went wrong in this case, in a sentence for people."),
     }
 
 

@@ -62,7 +62,7 @@ def _text(text: str) -> str:
 def _count(text: str) -> int:
     if text.isascii() and text.isdecimal() and int(text) > 0:
         return int(text)
-    raise ValueError("a whole number from 1")
+    raise ValueError("a whole number, 1 or more")
 
 
 def _media_types(text: str) -> frozenset[str]:

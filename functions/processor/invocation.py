@@ -50,7 +50,7 @@ def messages_of(event: object) -> Sequence[Message]:
         for name in ("messageId", "body"):
             value = message.get(name) if isinstance(message, dict) else None
             if not isinstance(value, str) or not value:
-                raise UnreadableBatchError(f"Records[{index}].{name} is not text: this is no SQS message")
+                raise UnreadableBatchError(f"Records[{index}].{name} is not text: this is not an SQS message")
     return messages
 
 

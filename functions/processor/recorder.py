@@ -71,7 +71,7 @@ class Recorder:
         missing_for = now - self._ledger.note_missing(upload.version, now)
         if missing_for < settling:
             raise MissingTooRecentlyError(
-                f"the object is not there and has no entry; known for {missing_for}, {settling} needed"
+                f"the object is gone and has no entry; first noticed {missing_for} ago, {settling} needed"
             )
         return self._ledger.record(_missing(upload, now))
 

@@ -66,7 +66,7 @@ def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]
     errors: list[FieldError] = []
     for name, value in parse_qsl(raw_query, keep_blank_values=True):
         if name not in PARAMETERS:
-            allowed = f"no parameters but {', '.join(PARAMETERS)}"
+            allowed = f"only the parameters {', '.join(PARAMETERS)}"
         elif name in given:
             allowed = f"{name} once"
         else:
@@ -105,4 +105,4 @@ def _place(text: str, filters: Filters) -> str:
     try:
         return decode_cursor(text, filters)
     except ValueError:
-        raise ValueError("a next_cursor of this API, with the outcome, from and to it came with") from None
+        raise ValueError("a next_cursor of this API, with the same outcome, from and to") from None

@@ -59,7 +59,7 @@ def parse_upload_request(
     members = _json_object(body, is_base64=is_base64)
     errors = [
         FieldError(
-            field=shown(name), value=shown(members[name]), allowed=f"no members but {', '.join(MEMBERS)}"
+            field=shown(name), value=shown(members[name]), allowed=f"only the members {', '.join(MEMBERS)}"
         )
         for name in members
         if name not in MEMBERS
@@ -114,8 +114,8 @@ def _require_brevity(body: str | None) -> None:
             status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             kind="body-too-long",
             title="Body too long",
-            detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It announces "
-            "a receipt; the receipt itself goes to S3, with the form that comes back.",
+            detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It only "
+            "declares a receipt: send the receipt itself to S3, with the form in the response.",
         )
 
 
@@ -160,15 +160,15 @@ def _key_part(value: object) -> str:
     ):
         return key_part
     raise ValueError(
-        f"the name of a file: 1 to {MAX_FILENAME_CHARACTERS} characters, not only dots and folders, "
-        "no control characters"
+        f"the name of a file: 1 to {MAX_FILENAME_CHARACTERS} characters, no control characters, "
+        "and more than dots and folders"
     )
 
 
 def _size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
-    raise ValueError("the size of the file in bytes: a whole number from 1")
+    raise ValueError("the size of the file in bytes: a whole number, 1 or more")
 
 
 def _too_large(error: FieldError) -> ProblemError:
@@ -176,6 +176,6 @@ def _too_large(error: FieldError) -> ProblemError:
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         kind="too-large",
         title="Receipt too large",
-        detail=f"A receipt of {error.value} bytes can't be taken: {error.allowed} bytes are allowed.",
+        detail=f"The receipt has {error.value} bytes, but {error.allowed} bytes are allowed.",
         members={"errors": field_errors([error])},
     )

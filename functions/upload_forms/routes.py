@@ -58,6 +58,6 @@ def _already_accepted(receipt: Entry) -> ProblemError:
         status=HTTPStatus.CONFLICT,
         kind=http_api.ALREADY_ACCEPTED,
         title="Receipt already accepted",
-        detail=f"The receipt with the fingerprint {receipt.fingerprint} was accepted before.",
+        detail=f"The receipt with the fingerprint {receipt.fingerprint} has already been accepted.",
         members={"receipt": entry_to_json(receipt)},
     )

@@ -75,7 +75,7 @@ def test_everything_that_is_missing_is_named_at_once(environment: Environment) -
 @pytest.mark.parametrize("value", ["0", "-1", "four", "1.5", "1e3", "²"])
 def test_a_wrong_number_is_named_with_its_value(environment: Environment, name: str, value: str) -> None:
     with pytest.raises(
-        EnvironmentVariablesError, match=rf"^{name} is '{value}', but must be a whole number from 1$"
+        EnvironmentVariablesError, match=rf"^{name} is '{value}', but must be a whole number, 1 or more$"
     ):
         read_environment(environment, {**GOOD[environment], name: value})
 

@@ -105,7 +105,7 @@ def test_an_object_that_went_missing_recently_comes_back(
     if known_for:
         memory.missing[UPLOAD.version] = NOW - known_for
 
-    with pytest.raises(MissingTooRecentlyError, match=f"known for {known_for}, 0:02:00 needed"):
+    with pytest.raises(MissingTooRecentlyError, match=f"first noticed {known_for} ago, 0:02:00 needed"):
         recorder.record(UPLOAD, deadline=ENOUGH)
 
     assert memory.entries == []
