@@ -22,9 +22,10 @@ import pulumi.runtime
 import yaml
 from pulumi.runtime import settings, stack
 
-from local import LocalError, provider
+from local import LocalError
 from local.aws import Aws
 from local.property_values import plain
+from local.provider import provider
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "local"

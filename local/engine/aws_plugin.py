@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local import LocalError, provider
+from local import LocalError
 from local.aws import AccessKey, Aws
 from local.emulator.process import HOST
 from local.engine import plugin_server
@@ -34,7 +34,8 @@ from local.property_values import (
     to_struct,
     unknown_paths,
 )
-from local.provider.schema import Created, Existing
+from local.provider import provider
+from local.provider.resource_types import Created, Existing
 
 ENDPOINT, CA_BUNDLE = "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"
 KEY_ID, KEY = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"

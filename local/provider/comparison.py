@@ -1,4 +1,4 @@
-"""What AWS has, in the program's words: a value that means the same keeps the spelling of the program.
+"""Values from AWS, written as the program writes them, if the two mean the same.
 
 AWS reformats JSON, returns numbers as text, doesn't keep the order of most lists, and adds its defaults. None
 of that is a difference.
@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.provider.schema import ANY, Inputs, Shape
+from local.provider.resource_types import ANY, Inputs, Shape
 
 ORDERED = {"corsRules", "layers"}
 """The lists whose order matters: the first matching CORS rule applies, and later layers overwrite."""
 
 
 def as_written(written: Inputs, found: Inputs, shape: Shape, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what AWS has, as the program would write it.
+    """Return the values from AWS, as the program would write them.
 
     Properties that are not in ``found`` cannot be read, so they stay as they are written.
     """
@@ -64,7 +64,7 @@ def _object(
 def _objects(
     name: str, written: list[Inputs], found: list[Inputs], shape: Shape, defaults: Mapping[str, Any]
 ) -> list[Any] | None:
-    """Order what is found as it is written: each item goes to the place of one that means the same."""
+    """Put found items into the written order: each takes the place of an item that means the same."""
     left = list(found)
     places: list[Any] = []
     for index, one in enumerate(written):

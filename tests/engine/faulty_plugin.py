@@ -12,9 +12,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from local import LocalError, provider
+from local import LocalError
 from local.engine.aws_plugin import AwsPlugin, main
-from local.provider.schema import Created
+from local.provider import provider
+from local.provider.resource_types import Created
 from tests.local.refusing_aws import RefusingAws
 
 FAILURE = "it was told to fail"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pulumi
 
-from local import provider
 from local.property_values import plain
+from local.provider import provider
 from tests.engine.stacks import Stack
 
 STATES = Path(__file__).parent / "states"

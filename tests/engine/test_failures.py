@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local import provider
 from local.aws import Aws
 from local.emulator.process import Emulator
+from local.provider import provider
 from tests.engine.faults import PLUGINS, Faults
 from tests.engine.faulty_plugin import FAILURE
 from tests.engine.stacks import Engine, Stack

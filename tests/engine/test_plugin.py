@@ -9,11 +9,12 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from local import LocalError, provider
+from local import LocalError
 from local.aws import Aws
 from local.emulator.process import running_emulator
 from local.engine.aws_plugin import CA_BUNDLE, ENDPOINT, KEY, KEY_ID, AwsPlugin, embedded_aws
 from local.property_values import CONFIDENTIAL, SIGNATURE, UNKNOWN, from_struct, to_struct
+from local.provider import provider
 from tests.local.account import inventory
 
 LOG_GROUP, BUCKET = "aws:cloudwatch/logGroup:LogGroup", "aws:s3/bucket:Bucket"

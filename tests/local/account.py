@@ -13,10 +13,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from local import provider
 from local.aws import AccessKey, Aws
-from local.provider.kms import GONE
-from local.provider.schema import Created, Existing
+from local.provider import provider
+from local.provider.resource_types import Created, Existing
+from local.provider.services.kms import GONE
 
 NOTHING = Aws(
     endpoint_url="https://127.0.0.1:1",

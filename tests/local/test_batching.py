@@ -13,11 +13,11 @@ from unittest.mock import Mock
 import pytest
 from ministack.services import sqs
 
-from local import provider
 from local.aws import Aws
 from local.emulator import ministack_batching
 from local.emulator.ministack_batching import MOST_AT_ONCE
-from local.provider.schema import Existing
+from local.provider import provider
+from local.provider.resource_types import Existing
 from tests.local.account import Account, code, policy
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack

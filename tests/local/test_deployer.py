@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.policies.deployer import deployer_policies
-from local import provider
 from local.aws import Aws
 from local.deployment import deploy
 from local.emulator.process import running_emulator
+from local.provider import provider
 from tests.local.account import EVERYTHING, creations
 from tests.local.deployer import ASKED_UNDER_ANOTHER_NAME, ASKED_WITHOUT_A_RESOURCE, create_deployer
 

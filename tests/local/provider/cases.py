@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import Existing
+from local.provider.resource_types import Existing
 from tests.local.account import LAMBDA_TRUST, Account, code, policy
 
 Inputs = Mapping[str, Any]

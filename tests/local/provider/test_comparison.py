@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.provider.comparison import as_written
-from local.provider.schema import ANY, Existing, difference, fields
+from local.provider.resource_types import ANY, Existing, difference, fields
 
 SHAPE = fields(
     "flag",

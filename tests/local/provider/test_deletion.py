@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import LocalError, provider
+from local import LocalError
 from local.embedded_stack import create_user
-from local.provider.schema import Existing
+from local.provider import provider
+from local.provider.resource_types import Existing
 from tests.local.account import Account, code, policy
 
 BUCKET = "aws:s3/bucket:Bucket"

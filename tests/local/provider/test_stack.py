@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from local import provider
 from local.aws import Aws
 from local.deployment import deploy
 from local.emulator.process import running_emulator
+from local.provider import provider
 from tests.local.account import EVERYTHING, Made, creations, inventory
 from tests.protected_types import GUARD_DATA
 

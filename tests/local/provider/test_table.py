@@ -10,9 +10,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from local import LocalError, provider
+from local import LocalError
+from local.provider import provider
 from local.provider.archives import zip_bytes
-from local.provider.schema import Existing, physical_name
+from local.provider.resource_types import Existing
+from local.provider.spelling import physical_name
 from tests.local.account import NOTHING
 
 

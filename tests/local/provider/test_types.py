@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from local import LocalError, provider
-from local.provider import RESOURCE_TYPES
+from local import LocalError
+from local.provider import provider
 from local.provider.archives import zip_bytes
-from local.provider.schema import ANY, Existing
+from local.provider.provider import RESOURCE_TYPES
+from local.provider.resource_types import ANY, Existing
 from tests.local.account import Account, code, inventory, policy
 from tests.local.provider.cases import CASES, TAGS, Case, Inputs, notified, set_queue, table_inputs
 from tests.local.refusing_aws import REFUSAL, RefusingAws

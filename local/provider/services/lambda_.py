@@ -10,22 +10,18 @@ from typing import Any
 
 from local.aws import Aws
 from local.provider.archives import zip_bytes
-from local.provider.schema import (
+from local.provider.resource_types import (
     ANY,
     Change,
     Created,
     Existing,
     Inputs,
     ResourceType,
-    camel,
     fields,
     never_updated,
-    pascal,
-    physical_name,
-    present,
     undone_on_failure,
-    update_tags,
 )
+from local.provider.spelling import camel, physical_name, request, update_tags
 
 FUNCTION_NAME_LENGTH = 64
 STATEMENT_ID_LENGTH = 100
@@ -33,43 +29,33 @@ STATEMENT_ID_LENGTH = 100
 INVOCATION_PATH = "path/2015-03-31/functions/{arn}/invocations"
 """The end of the ARN by which API Gateway calls a function."""
 
-_CONFIGURATION = {
-    "description": "Description",
-    "handler": "Handler",
-    "layers": "Layers",
-    "memorySize": "MemorySize",
-    "role": "Role",
-    "runtime": "Runtime",
-    "timeout": "Timeout",
-}
-"""Input properties, and the parameters that take them unchanged."""
-
-_BLOCKS = {
-    "ephemeralStorage": fields("size"),
-    "loggingConfig": fields("logFormat", "logGroup", "applicationLogLevel", "systemLogLevel"),
-    "tracingConfig": fields("mode"),
-}
-"""Objects whose properties AWS names in the same way, in its own spelling."""
-
-_FUNCTION = fields(
-    *("name", "architectures", "code", "packageType", "publish", "reservedConcurrentExecutions", "tags"),
-    *_CONFIGURATION,
-    environment=fields("variables"),
-    **_BLOCKS,
+_CONFIGURATION = fields(
+    *("description", "handler", "layers", "memorySize", "role", "runtime", "timeout"),
+    ephemeralStorage=fields("size"),
+    loggingConfig=fields("logFormat", "logGroup", "applicationLogLevel", "systemLogLevel"),
+    tracingConfig=fields("mode"),
 )
+"""The part of a function's inputs that Lambda calls the same, and changes in one call."""
+
+_FUNCTION = {
+    **fields(
+        *("name", "architectures", "code", "packageType", "publish", "reservedConcurrentExecutions", "tags"),
+        environment=fields("variables"),
+    ),
+    **_CONFIGURATION,
+}
 
 
 def _create_function(aws: Aws, name: str, inputs: Inputs) -> Created:
     functions = aws.client("lambda")
     function_name = physical_name(inputs, name, max_length=FUNCTION_NAME_LENGTH)
-    request: Any = {
-        "FunctionName": function_name,
-        "Code": {"ZipFile": zip_bytes(inputs["code"])},
-        "Tags": inputs.get("tags") or {},
-        **present(inputs, Architectures="architectures", PackageType="packageType", Publish="publish"),
+    created = functions.create_function(
+        FunctionName=function_name,
+        Code={"ZipFile": zip_bytes(inputs["code"])},
+        Tags=inputs.get("tags") or {},
+        **request(inputs, ("architectures", "packageType", "publish")),
         **_configuration(inputs),
-    }
-    created = functions.create_function(**request)
+    )
     with undone_on_failure(lambda: functions.delete_function(FunctionName=function_name)):
         _reserve(aws, function_name, inputs.get("reservedConcurrentExecutions", -1))
     arn = created["FunctionArn"]
@@ -90,15 +76,14 @@ def _read_function(aws: Aws, resource: Existing) -> Inputs:
     configuration = found["Configuration"]
     applied = resource.outputs.get("codeSha256", configuration["CodeSha256"])
     return {
-        **{name: configuration.get(parameter) for name, parameter in _CONFIGURATION.items()},
-        **{name: camel(configuration.get(_pascal(name)), shape) for name, shape in _BLOCKS.items()},
+        **camel(configuration, _CONFIGURATION),
         "architectures": configuration.get("Architectures"),
         "environment": camel(configuration.get("Environment"), fields("variables")),
         "layers": [layer["Arn"] for layer in configuration.get("Layers", [])],
         "packageType": configuration.get("PackageType"),
         "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
         "tags": found.get("Tags"),
-        # Code that somebody else uploaded has no archive here.
+        # If somebody else uploaded the code, there is no archive of it here.
         **({} if configuration["CodeSha256"] == applied else {"code": None}),
     }
 
@@ -123,23 +108,17 @@ def _update_code(aws: Aws, change: Change) -> Mapping[str, Any]:
     live = functions.get_function_configuration(FunctionName=function)["CodeSha256"]
     if _sha256(code) == live and "architectures" not in change.different:
         return {"codeSha256": live}
-    request: Any = present(change.inputs, Architectures="architectures", Publish="publish")
-    updated = functions.update_function_code(FunctionName=function, ZipFile=code, **request)
+    options = request(change.inputs, ("architectures", "publish"))
+    updated = functions.update_function_code(FunctionName=function, ZipFile=code, **options)
     _wait_until_updated(aws, function)
     return {"codeSha256": updated["CodeSha256"], "version": updated["Version"]}
 
 
-def _delete_function(aws: Aws, resource: Existing) -> None:
-    aws.client("lambda").delete_function(FunctionName=resource.id)
-
-
-def _configuration(inputs: Inputs) -> dict[str, Any]:
-    blocks = {_pascal(name): pascal(inputs[name]) for name in _BLOCKS if inputs.get(name) is not None}
+def _configuration(inputs: Inputs) -> Any:
     # The names of environment variables are data: they stay as they are.
     environment = inputs.get("environment")
     variables = {"Environment": {"Variables": environment.get("variables") or {}}} if environment else {}
-    given = present(inputs, **{parameter: name for name, parameter in _CONFIGURATION.items()})
-    return {**given, **blocks, **variables}
+    return {**request(inputs, _CONFIGURATION), **variables}
 
 
 def _reserve(aws: Aws, function: str, executions: int) -> None:
@@ -162,35 +141,21 @@ def _sha256(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
-def _pascal(name: str) -> str:
-    return name[0].upper() + name[1:]
-
-
-_LAYER = {
-    "compatibleArchitectures": "CompatibleArchitectures",
-    "compatibleRuntimes": "CompatibleRuntimes",
-    "description": "Description",
-    "licenseInfo": "LicenseInfo",
-}
+_LAYER = fields("compatibleArchitectures", "compatibleRuntimes", "description", "licenseInfo")
 
 
 def _create_layer_version(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    request: Any = {
-        "LayerName": inputs["layerName"],
-        "Content": {"ZipFile": zip_bytes(inputs["code"])},
-        **present(inputs, **{parameter: name for name, parameter in _LAYER.items()}),
-    }
-    created = aws.client("lambda").publish_layer_version(**request)
-    arn = created["LayerVersionArn"]
-    return Created(
-        id=arn,
-        outputs={"arn": arn, "layerArn": created["LayerArn"], "version": str(created["Version"])},
+    content: Any = {"ZipFile": zip_bytes(inputs["code"])}
+    created = aws.client("lambda").publish_layer_version(
+        LayerName=inputs["layerName"], Content=content, **request(inputs, _LAYER)
     )
+    arn, version = created["LayerVersionArn"], str(created["Version"])
+    return Created(id=arn, outputs={"arn": arn, "layerArn": created["LayerArn"], "version": version})
 
 
 def _read_layer_version(aws: Aws, resource: Existing) -> Inputs:
-    found: Any = aws.client("lambda").get_layer_version_by_arn(Arn=resource.id)
-    return {name: found.get(parameter) for name, parameter in _LAYER.items()}
+    found: Inputs = camel(aws.client("lambda").get_layer_version_by_arn(Arn=resource.id), _LAYER)
+    return found
 
 
 def _delete_layer_version(aws: Aws, resource: Existing) -> None:
@@ -200,29 +165,17 @@ def _delete_layer_version(aws: Aws, resource: Existing) -> None:
 
 
 _MAPPING = fields(
-    "batchSize",
-    "enabled",
-    "eventSourceArn",
-    "functionName",
-    "functionResponseTypes",
+    *("batchSize", "enabled", "eventSourceArn", "functionName", "functionResponseTypes"),
     "maximumBatchingWindowInSeconds",
     scalingConfig=fields("maximumConcurrency"),
 )
 
 
 def _create_mapping(aws: Aws, _name: str, inputs: Inputs) -> Created:
-    request: Any = _mapping_request(inputs)
-    if inputs.get("tags"):
-        request["Tags"] = inputs["tags"]
-    created = aws.client("lambda").create_event_source_mapping(**request)
-    return Created(
-        id=created["UUID"],
-        outputs={
-            "uuid": created["UUID"],
-            "arn": created["EventSourceMappingArn"],
-            "functionArn": created["FunctionArn"],
-        },
-    )
+    tags = {"Tags": inputs["tags"]} if inputs.get("tags") else {}
+    created = aws.client("lambda").create_event_source_mapping(**request(inputs, _MAPPING), **tags)
+    arns = {"arn": created["EventSourceMappingArn"], "functionArn": created["FunctionArn"]}
+    return Created(id=created["UUID"], outputs={"uuid": created["UUID"], **arns})
 
 
 def _read_mapping(aws: Aws, resource: Existing) -> Inputs | None:
@@ -242,20 +195,12 @@ def _read_mapping(aws: Aws, resource: Existing) -> Inputs | None:
 def _update_mapping(aws: Aws, change: Change) -> Mapping[str, Any]:
     functions, different = aws.client("lambda"), change.different
     outputs = {}
-    if request := _mapping_request(different):
-        updated = functions.update_event_source_mapping(UUID=change.resource.id, **request)
+    if asked := request(different, _MAPPING):
+        updated = functions.update_event_source_mapping(UUID=change.resource.id, **asked)
         outputs = {"functionArn": updated["FunctionArn"]}
     arn = change.resource.outputs["arn"]
     update_tags(change, functions.tag_resource, functions.untag_resource, Resource=arn)
     return outputs
-
-
-def _delete_mapping(aws: Aws, resource: Existing) -> None:
-    aws.client("lambda").delete_event_source_mapping(UUID=resource.id)
-
-
-def _mapping_request(inputs: Inputs) -> dict[str, Any]:
-    return {_pascal(name): pascal(inputs[name]) for name in _MAPPING if inputs.get(name) is not None}
 
 
 _PERMISSION = fields(
@@ -265,25 +210,13 @@ _PERMISSION = fields(
 
 def _create_permission(aws: Aws, name: str, inputs: Inputs) -> Created:
     statement = physical_name(inputs, name, property_name="statementId", max_length=STATEMENT_ID_LENGTH)
-    request: Any = {
-        "FunctionName": inputs["function"],
-        "StatementId": statement,
-        **present(
-            inputs,
-            Action="action",
-            Principal="principal",
-            Qualifier="qualifier",
-            SourceAccount="sourceAccount",
-            SourceArn="sourceArn",
-        ),
-    }
-    aws.client("lambda").add_permission(**request)
+    asked = request(inputs, ("action", "principal", "qualifier", "sourceAccount", "sourceArn"))
+    aws.client("lambda").add_permission(FunctionName=inputs["function"], StatementId=statement, **asked)
     return Created(id=statement, outputs={"statementId": statement})
 
 
 def _read_permission(aws: Aws, resource: Existing) -> Inputs | None:
-    request: Any = _permitted(resource)
-    policy = json.loads(aws.client("lambda").get_policy(**request)["Policy"])
+    policy = json.loads(aws.client("lambda").get_policy(**_permitted(resource))["Policy"])
     found = next((one for one in policy["Statement"] if one["Sid"] == resource.id), None)
     if found is None:
         return None
@@ -299,13 +232,9 @@ def _read_permission(aws: Aws, resource: Existing) -> Inputs | None:
     }
 
 
-def _delete_permission(aws: Aws, resource: Existing) -> None:
-    request: Any = _permitted(resource)
-    aws.client("lambda").remove_permission(**request, StatementId=resource.id)
-
-
-def _permitted(resource: Existing) -> dict[str, Any]:
-    return present(resource.inputs, FunctionName="function", Qualifier="qualifier")
+def _permitted(permission: Existing) -> Any:
+    """Return the parameters that name the function, and the version if the permission is for one."""
+    return {"FunctionName": permission.inputs["function"], **request(permission.inputs, ("qualifier",))}
 
 
 RESOURCE_TYPES = {
@@ -314,7 +243,7 @@ RESOURCE_TYPES = {
         create=_create_function,
         read=_read_function,
         update=_update_function,
-        delete=_delete_function,
+        delete=lambda aws, function: aws.client("lambda").delete_function(FunctionName=function.id),
         replaces=frozenset({"name", "packageType"}),
         defaults={
             "architectures": ANY,
@@ -324,9 +253,7 @@ RESOURCE_TYPES = {
             "layers": [],
             "loggingConfig": {
                 "logFormat": "Text",
-                "logGroup": ANY,
-                "applicationLogLevel": ANY,
-                "systemLogLevel": ANY,
+                **dict.fromkeys(("logGroup", "applicationLogLevel", "systemLogLevel"), ANY),
             },
             "memorySize": 128,
             "packageType": "Zip",
@@ -349,7 +276,7 @@ RESOURCE_TYPES = {
         create=_create_mapping,
         read=_read_mapping,
         update=_update_mapping,
-        delete=_delete_mapping,
+        delete=lambda aws, one: aws.client("lambda").delete_event_source_mapping(UUID=one.id),
         replaces=frozenset({"eventSourceArn"}),
         defaults={
             "batchSize": 10,
@@ -364,7 +291,7 @@ RESOURCE_TYPES = {
         create=_create_permission,
         read=_read_permission,
         update=never_updated,
-        delete=_delete_permission,
+        delete=lambda aws, one: aws.client("lambda").remove_permission(**_permitted(one), StatementId=one.id),
         replaces=frozenset(_PERMISSION),
     ),
 }

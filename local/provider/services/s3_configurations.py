@@ -8,17 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.aws import Aws
-from local.provider.schema import (
-    ANY,
-    Inputs,
-    camel,
-    camel_all,
-    configuration,
-    fields,
-    pascal,
-    policy_text,
-    present,
-)
+from local.provider.resource_types import ANY, Inputs, configuration, fields
+from local.provider.spelling import camel, camel_all, pascal, policy_text, present, request
 
 
 def _put_versioning(aws: Aws, _name: str, inputs: Inputs) -> None:
@@ -76,11 +67,6 @@ def _encryption_rule(rule: Any) -> Inputs:
     }
 
 
-def _remove_encryption(aws: Aws, bucket: str) -> None:
-    """Go back to S3's own keys (SSE-S3), which every bucket has had since January 2023."""
-    aws.client("s3").delete_bucket_encryption(Bucket=bucket)
-
-
 _ACCESS_BLOCK = fields("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
@@ -89,29 +75,9 @@ def _put_public_access_block(aws: Aws, _name: str, inputs: Inputs) -> None:
     aws.client("s3").put_public_access_block(Bucket=inputs["bucket"], PublicAccessBlockConfiguration=flags)
 
 
-def _get_public_access_block(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
-    found = aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    block: Inputs = camel(found, _ACCESS_BLOCK)
-    return block
-
-
-def _remove_public_access_block(aws: Aws, bucket: str) -> None:
-    aws.client("s3").delete_public_access_block(Bucket=bucket)
-
-
-def _put_ownership(aws: Aws, _name: str, inputs: Inputs) -> None:
-    aws.client("s3").put_bucket_ownership_controls(
-        Bucket=inputs["bucket"], OwnershipControls={"Rules": [pascal(inputs["rule"])]}
-    )
-
-
 def _get_ownership(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
     (rule,) = aws.client("s3").get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
     return {"rule": {"objectOwnership": rule["ObjectOwnership"]}}
-
-
-def _remove_ownership(aws: Aws, bucket: str) -> None:
-    aws.client("s3").delete_bucket_ownership_controls(Bucket=bucket)
 
 
 _LIFECYCLE_RULE = fields(
@@ -149,26 +115,10 @@ def _lifecycle_rule(rule: Any) -> Inputs:
     return {**found, "id": rule.get("ID")}
 
 
-def _remove_lifecycle(aws: Aws, bucket: str) -> None:
-    aws.client("s3").delete_bucket_lifecycle(Bucket=bucket)
-
-
-def _put_policy(aws: Aws, _name: str, inputs: Inputs) -> None:
-    aws.client("s3").put_bucket_policy(Bucket=inputs["bucket"], Policy=policy_text(inputs["policy"]))
-
-
-def _get_policy(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
-    return {"policy": aws.client("s3").get_bucket_policy(Bucket=bucket)["Policy"]}
-
-
-def _remove_policy(aws: Aws, bucket: str) -> None:
-    aws.client("s3").delete_bucket_policy(Bucket=bucket)
-
-
-def _put_notification(aws: Aws, name: str, inputs: Inputs) -> None:
-    queues: Any = [_queue_notification(name, queue) for queue in inputs.get("queues") or []]
+def _put_notification(aws: Aws, bucket: str, queues: Any) -> None:
+    configured: Any = {"QueueConfigurations": queues} if queues else {}
     aws.client("s3").put_bucket_notification_configuration(
-        Bucket=inputs["bucket"], NotificationConfiguration={"QueueConfigurations": queues}
+        Bucket=bucket, NotificationConfiguration=configured
     )
 
 
@@ -211,10 +161,6 @@ def _target_as_input(target: Any) -> Inputs:
     }
 
 
-def _remove_notification(aws: Aws, bucket: str) -> None:
-    aws.client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-
-
 _CORS_RULE = fields(
     "id", "allowedHeaders", "allowedMethods", "allowedOrigins", "exposeHeaders", "maxAgeSeconds"
 )
@@ -233,47 +179,32 @@ def _get_cors(aws: Aws, bucket: str, _written: Inputs) -> Inputs:
     return {"corsRules": [{**camel(rule, _CORS_RULE), "id": rule.get("ID")} for rule in rules]}
 
 
-def _remove_cors(aws: Aws, bucket: str) -> None:
-    aws.client("s3").delete_bucket_cors(Bucket=bucket)
+_LOGGING = fields("targetBucket", "targetPrefix")
 
 
-def _put_logging(aws: Aws, _name: str, inputs: Inputs) -> None:
-    target: Any = {"TargetBucket": inputs["targetBucket"], "TargetPrefix": inputs["targetPrefix"]}
-    aws.client("s3").put_bucket_logging(
-        Bucket=inputs["bucket"], BucketLoggingStatus={"LoggingEnabled": target}
-    )
+def _put_logging(aws: Aws, bucket: str, status: Any) -> None:
+    aws.client("s3").put_bucket_logging(Bucket=bucket, BucketLoggingStatus=status)
 
 
 def _get_logging(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
     found = aws.client("s3").get_bucket_logging(Bucket=bucket).get("LoggingEnabled")
-    return present(found, targetBucket="TargetBucket", targetPrefix="TargetPrefix") if found else None
-
-
-def _remove_logging(aws: Aws, bucket: str) -> None:
-    aws.client("s3").put_bucket_logging(Bucket=bucket, BucketLoggingStatus={})
+    logging: Inputs | None = camel(found, _LOGGING) if found else None
+    return logging
 
 
 _LOCK_RULE = fields(defaultRetention=fields("mode", "days", "years"))
 
 
-def _put_object_lock(aws: Aws, _name: str, inputs: Inputs) -> None:
-    aws.client("s3").put_object_lock_configuration(
-        Bucket=inputs["bucket"],
-        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": pascal(inputs["rule"])},
-    )
+def _put_object_lock(aws: Aws, bucket: str, **rule: Any) -> None:
+    """Put or, without a rule, remove the default retention. Object Lock itself stays on for good."""
+    configured: Any = {"ObjectLockEnabled": "Enabled", **rule}
+    aws.client("s3").put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configured)
 
 
 def _get_object_lock(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
     found = aws.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     rule = found.get("Rule")
     return {"rule": camel(rule, _LOCK_RULE)} if rule else None
-
-
-def _remove_object_lock_rule(aws: Aws, bucket: str) -> None:
-    """Remove the default retention. Object Lock itself stays on for good."""
-    aws.client("s3").put_object_lock_configuration(
-        Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
-    )
 
 
 _of_bucket = functools.partial(configuration, "bucket")
@@ -289,43 +220,70 @@ RESOURCE_TYPES = {
         fields(rules=fields("bucketKeyEnabled", applyServerSideEncryptionByDefault=_ENCRYPTION)),
         _put_encryption,
         _get_encryption,
-        _remove_encryption,
+        # This goes back to S3's own keys (SSE-S3), which every bucket has had since January 2023.
+        lambda aws, bucket: aws.client("s3").delete_bucket_encryption(Bucket=bucket),
         defaults={"rules": {"bucketKeyEnabled": False}},
     ),
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": _of_bucket(
         _ACCESS_BLOCK,
         _put_public_access_block,
-        _get_public_access_block,
-        _remove_public_access_block,
+        lambda aws, bucket, _: camel(
+            aws.client("s3").get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"],
+            _ACCESS_BLOCK,
+        ),
+        lambda aws, bucket: aws.client("s3").delete_public_access_block(Bucket=bucket),
         defaults=dict.fromkeys(_ACCESS_BLOCK, False),
     ),
     "aws:s3/bucketOwnershipControls:BucketOwnershipControls": _of_bucket(
-        fields(rule=fields("objectOwnership")), _put_ownership, _get_ownership, _remove_ownership
+        fields(rule=fields("objectOwnership")),
+        lambda aws, _, inputs: aws.client("s3").put_bucket_ownership_controls(
+            Bucket=inputs["bucket"], OwnershipControls={"Rules": [pascal(inputs["rule"])]}
+        ),
+        _get_ownership,
+        lambda aws, bucket: aws.client("s3").delete_bucket_ownership_controls(Bucket=bucket),
     ),
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _of_bucket(
         fields(rules=_LIFECYCLE_RULE),
         _put_lifecycle,
         _get_lifecycle,
-        _remove_lifecycle,
+        lambda aws, bucket: aws.client("s3").delete_bucket_lifecycle(Bucket=bucket),
         defaults={"rules": {"expiration": {"expiredObjectDeleteMarker": False}}},
     ),
     "aws:s3/bucketLogging:BucketLogging": _of_bucket(
-        fields("targetBucket", "targetPrefix"), _put_logging, _get_logging, _remove_logging
+        _LOGGING,
+        lambda aws, _, inputs: _put_logging(
+            aws, inputs["bucket"], {"LoggingEnabled": request(inputs, _LOGGING)}
+        ),
+        _get_logging,
+        lambda aws, bucket: _put_logging(aws, bucket, {}),
     ),
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": _of_bucket(
-        fields(rule=_LOCK_RULE), _put_object_lock, _get_object_lock, _remove_object_lock_rule
+        fields(rule=_LOCK_RULE),
+        lambda aws, _, inputs: _put_object_lock(aws, inputs["bucket"], Rule=pascal(inputs["rule"])),
+        _get_object_lock,
+        _put_object_lock,
     ),
     "aws:s3/bucketPolicy:BucketPolicy": _of_bucket(
-        fields("policy"), _put_policy, _get_policy, _remove_policy
+        fields("policy"),
+        lambda aws, _, inputs: aws.client("s3").put_bucket_policy(
+            Bucket=inputs["bucket"], Policy=policy_text(inputs["policy"])
+        ),
+        lambda aws, bucket, _: camel(aws.client("s3").get_bucket_policy(Bucket=bucket), fields("policy")),
+        lambda aws, bucket: aws.client("s3").delete_bucket_policy(Bucket=bucket),
     ),
     "aws:s3/bucketNotification:BucketNotification": _of_bucket(
         fields(queues=fields("id", "queueArn", "events", "filterPrefix", "filterSuffix")),
-        _put_notification,
+        lambda aws, name, inputs: _put_notification(
+            aws, inputs["bucket"], [_queue_notification(name, queue) for queue in inputs.get("queues") or []]
+        ),
         _get_notification,
-        _remove_notification,
+        lambda aws, bucket: _put_notification(aws, bucket, []),
         defaults={"queues": {"id": ANY}},
     ),
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": _of_bucket(
-        fields(corsRules=_CORS_RULE), _put_cors, _get_cors, _remove_cors
+        fields(corsRules=_CORS_RULE),
+        _put_cors,
+        _get_cors,
+        lambda aws, bucket: aws.client("s3").delete_bucket_cors(Bucket=bucket),
     ),
 }

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from local import LocalError
 from local.aws import Aws
-from local.provider.schema import (
+from local.provider.resource_types import (
     Change,
     Created,
     Existing,
     Inputs,
     ResourceType,
     fields,
-    key_value_tags,
-    physical_name,
-    present,
-    tags_of,
     undone_on_failure,
 )
+from local.provider.spelling import key_value_tags, physical_name, present, tags_of
 
 BUCKET_NAME_LENGTH = 63
 
@@ -46,7 +42,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
 
 
 def _refuse_if_there(aws: Aws, bucket: str) -> None:
-    """Refuse a bucket that this account already has: us-east-1 would answer as if it had made it."""
+    """Refuse a bucket that this account already has: us-east-1 would answer as if it had just made it."""
     try:
         aws.client("s3").head_bucket(Bucket=bucket)
     except ClientError:
@@ -59,10 +55,9 @@ def _read(aws: Aws, resource: Existing) -> Inputs:
     return {"tags": _tags(aws, resource.id)}
 
 
-def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+def _update(aws: Aws, change: Change) -> None:
     if "tags" in change.different:
         _put_tags(aws, change.resource.id, change.inputs)
-    return {}
 
 
 def _delete(aws: Aws, resource: Existing) -> None:

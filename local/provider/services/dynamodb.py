@@ -6,21 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import (
+from local.provider.resource_types import (
     ANY,
     Change,
     Created,
     Existing,
     Inputs,
     ResourceType,
-    camel,
     fields,
+    undone_on_failure,
+)
+from local.provider.spelling import (
+    camel,
     key_value_tags,
     pascal,
     physical_name,
     present,
+    request,
     tags_of,
-    undone_on_failure,
     update_tags,
 )
 
@@ -29,28 +32,24 @@ TABLE_NAME_LENGTH = 255
 _WAIT: Any = {"Delay": 1, "MaxAttempts": 30}
 _THROUGHPUT = fields("maxReadRequestUnits", "maxWriteRequestUnits")
 _NO_LIMIT = {"maxReadRequestUnits": -1, "maxWriteRequestUnits": -1}
+_ONE_BY_ONE = ("billingMode", "deletionProtectionEnabled", "tableClass", "onDemandThroughput")
+"""The inputs that DynamoDB calls the same, each of which takes an update of its own."""
 
 
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     dynamodb = aws.client("dynamodb")
     table = physical_name(inputs, name, max_length=TABLE_NAME_LENGTH)
     indexes = [_index(index) for index in inputs.get("globalSecondaryIndexes") or []]
-    request: Any = {
+    asked: Any = {
         "TableName": table,
         "AttributeDefinitions": _attribute_definitions(inputs),
         "KeySchema": _key_schema(inputs),
         "Tags": key_value_tags(inputs.get("tags")),
         **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
         **({"SSESpecification": _encryption(inputs)} if inputs.get("serverSideEncryption") else {}),
-        **_throughput(inputs),
-        **present(
-            inputs,
-            BillingMode="billingMode",
-            DeletionProtectionEnabled="deletionProtectionEnabled",
-            TableClass="tableClass",
-        ),
+        **request(inputs, _ONE_BY_ONE),
     }
-    arn = dynamodb.create_table(**request)["TableDescription"]["TableArn"]
+    arn = dynamodb.create_table(**asked)["TableDescription"]["TableArn"]
     with undone_on_failure(lambda: _undo(aws, table, inputs)):
         _wait_until_active(aws, table)
         if recovery := inputs.get("pointInTimeRecovery"):
@@ -90,30 +89,22 @@ def _read(aws: Aws, resource: Existing) -> Inputs:
     }
 
 
-def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+def _update(aws: Aws, change: Change) -> None:
     dynamodb, table = aws.client("dynamodb"), change.resource.id
-    for request in _table_updates(change):
-        dynamodb.update_table(TableName=table, **request)
+    for update in _table_updates(change):
+        dynamodb.update_table(TableName=table, **update)
         _wait_until_active(aws, table)
     if "pointInTimeRecovery" in change.different:
         _put_recovery(aws, table, change.different["pointInTimeRecovery"])
     arn, spell = change.resource.outputs["arn"], key_value_tags
     update_tags(change, dynamodb.tag_resource, dynamodb.untag_resource, spell=spell, ResourceArn=arn)
-    return {}
 
 
 def _table_updates(change: Change) -> Iterator[Any]:
     """Yield the requests that make an update: DynamoDB does one thing at a time."""
     different = change.different
-    for name, parameter in {
-        "billingMode": "BillingMode",
-        "deletionProtectionEnabled": "DeletionProtectionEnabled",
-        "tableClass": "TableClass",
-    }.items():
-        if name in different:
-            yield {parameter: different[name]}
-    if "onDemandThroughput" in different:
-        yield _throughput(different)
+    for name, value in request(different, _ONE_BY_ONE).items():
+        yield {name: value}
     if "serverSideEncryption" in different:
         yield {"SSESpecification": _encryption(different)}
     if {"attributes", "globalSecondaryIndexes"} & set(different):
@@ -167,8 +158,8 @@ def _index(index: Inputs) -> dict[str, Any]:
     return {
         "IndexName": index["name"],
         "KeySchema": [pascal(key) for key in keys] if keys else _key_schema(index),
-        "Projection": present(index, ProjectionType="projectionType", NonKeyAttributes="nonKeyAttributes"),
-        **_throughput(index),
+        "Projection": request(index, ("projectionType", "nonKeyAttributes")),
+        **request(index, ("onDemandThroughput",)),
     }
 
 
@@ -187,11 +178,6 @@ def _index_as_input(index: Any, inputs: Inputs) -> Inputs:
         "nonKeyAttributes": index["Projection"].get("NonKeyAttributes"),
         "onDemandThroughput": camel(index.get("OnDemandThroughput"), _THROUGHPUT),
     }
-
-
-def _throughput(inputs: Inputs) -> dict[str, Any]:
-    limit = inputs.get("onDemandThroughput")
-    return {"OnDemandThroughput": pascal(limit)} if limit else {}
 
 
 def _encryption(inputs: Inputs) -> dict[str, Any]:
@@ -225,20 +211,18 @@ def _recovery(aws: Aws, table: str) -> Inputs:
 RESOURCE_TYPES = {
     "aws:dynamodb/table:Table": ResourceType(
         properties=fields(
-            "name",
-            "billingMode",
-            "hashKey",
-            "rangeKey",
-            "deletionProtectionEnabled",
-            "tableClass",
-            "tags",
-            attributes=fields("name", "type"),
-            globalSecondaryIndexes=fields(
+            *(
                 "name",
+                "billingMode",
                 "hashKey",
                 "rangeKey",
-                "projectionType",
-                "nonKeyAttributes",
+                "deletionProtectionEnabled",
+                "tableClass",
+                "tags",
+            ),
+            attributes=fields("name", "type"),
+            globalSecondaryIndexes=fields(
+                *("name", "hashKey", "rangeKey", "projectionType", "nonKeyAttributes"),
                 keySchemas=fields("attributeName", "keyType"),
                 onDemandThroughput=_THROUGHPUT,
             ),

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import (
+from local.provider.resource_types import (
     Change,
     Created,
     Existing,
     Inputs,
     ResourceType,
     fields,
-    physical_name,
-    present,
     undone_on_failure,
-    update_tags,
 )
+from local.provider.spelling import physical_name, present, update_tags
 
 LOG_GROUP_NAME_LENGTH = 512
 
@@ -25,13 +22,10 @@ LOG_GROUP_NAME_LENGTH = 512
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     logs = aws.client("logs")
     group = physical_name(inputs, name, max_length=LOG_GROUP_NAME_LENGTH)
-    request: Any = {
-        "logGroupName": group,
-        "tags": inputs.get("tags") or {},
-        **present(inputs, kmsKeyId="kmsKeyId", logGroupClass="logGroupClass"),
-    }
+    # Unlike those of other services, its parameters are in camel case.
+    options: Any = present(inputs, kmsKeyId="kmsKeyId", logGroupClass="logGroupClass")
     arn = aws.arn("logs", f"log-group:{group}")
-    logs.create_log_group(**request)
+    logs.create_log_group(logGroupName=group, tags=inputs.get("tags") or {}, **options)
     with undone_on_failure(lambda: logs.delete_log_group(logGroupName=group)):
         if inputs.get("retentionInDays"):
             logs.put_retention_policy(logGroupName=group, retentionInDays=inputs["retentionInDays"])
@@ -47,14 +41,12 @@ def _read(aws: Aws, resource: Existing) -> Inputs | None:
         return None
     tags = logs.list_tags_for_resource(resourceArn=resource.outputs["arn"]).get("tags", {})
     return {
-        "kmsKeyId": group.get("kmsKeyId"),
-        "logGroupClass": group.get("logGroupClass"),
-        "retentionInDays": group.get("retentionInDays"),
+        **{name: group.get(name) for name in ("kmsKeyId", "logGroupClass", "retentionInDays")},
         "tags": tags,
     }
 
 
-def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+def _update(aws: Aws, change: Change) -> None:
     logs, group, different = aws.client("logs"), change.resource.id, change.different
     if days := different.get("retentionInDays"):
         logs.put_retention_policy(logGroupName=group, retentionInDays=days)
@@ -66,12 +58,11 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
         logs.disassociate_kms_key(logGroupName=group)
     arn, names = change.resource.outputs["arn"], ("tags", "tagKeys")
     update_tags(change, logs.tag_resource, logs.untag_resource, names=names, resourceArn=arn)
-    return {}
 
 
-def _delete(aws: Aws, resource: Existing) -> None:
-    if not resource.inputs.get("skipDestroy"):
-        aws.client("logs").delete_log_group(logGroupName=resource.id)
+def _delete(aws: Aws, group: Existing) -> None:
+    if not group.inputs.get("skipDestroy"):
+        aws.client("logs").delete_log_group(logGroupName=group.id)
 
 
 RESOURCE_TYPES = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import (
+from local.provider.resource_types import (
     ANY,
     Change,
     Created,
@@ -14,12 +14,9 @@ from local.provider.schema import (
     Inputs,
     ResourceType,
     fields,
-    physical_name,
-    policy_text,
-    present,
     undone_on_failure,
-    update_tags,
 )
+from local.provider.spelling import physical_name, policy_text, present, request, update_tags
 
 ALIAS_NAME_LENGTH = 256
 GONE = {"PendingDeletion", "PendingReplicaDeletion"}
@@ -28,12 +25,10 @@ GONE = {"PendingDeletion", "PendingReplicaDeletion"}
 
 def _create(aws: Aws, _name: str, inputs: Inputs) -> Created:
     kms = aws.client("kms")
-    request: Any = {
-        **present(inputs, Description="description", KeyUsage="keyUsage", MultiRegion="multiRegion"),
-        **({"Policy": policy_text(inputs["policy"])} if inputs.get("policy") else {}),
-        "Tags": _tag_list(inputs.get("tags") or {}),
-    }
-    key = kms.create_key(**request)["KeyMetadata"]
+    asked = request(inputs, ("description", "keyUsage", "multiRegion"))
+    if inputs.get("policy"):
+        asked["Policy"] = policy_text(inputs["policy"])
+    key = kms.create_key(**asked, Tags=_tag_list(inputs.get("tags") or {}))["KeyMetadata"]
     made = Existing(id=key["KeyId"], inputs=inputs, outputs={})
     with undone_on_failure(lambda: _schedule_deletion(aws, made)):
         if inputs.get("enableKeyRotation"):
@@ -59,7 +54,7 @@ def _read(aws: Aws, resource: Existing) -> Inputs | None:
     }
 
 
-def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+def _update(aws: Aws, change: Change) -> None:
     kms, key, different = aws.client("kms"), change.resource.id, change.different
     if "description" in different:
         kms.update_key_description(KeyId=key, Description=different["description"])
@@ -71,7 +66,6 @@ def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
         else:
             kms.disable_key_rotation(KeyId=key)
     update_tags(change, kms.tag_resource, kms.untag_resource, spell=_tag_list, KeyId=key)
-    return {}
 
 
 def _schedule_deletion(aws: Aws, resource: Existing) -> None:
@@ -83,9 +77,7 @@ def _schedule_deletion(aws: Aws, resource: Existing) -> None:
 
 
 def _rotate(aws: Aws, key: str, inputs: Inputs) -> None:
-    aws.client("kms").enable_key_rotation(
-        KeyId=key, **present(inputs, RotationPeriodInDays="rotationPeriodInDays")
-    )
+    aws.client("kms").enable_key_rotation(KeyId=key, **request(inputs, ("rotationPeriodInDays",)))
 
 
 def _tag_list(tags: Mapping[str, str]) -> Any:
@@ -109,29 +101,16 @@ def _read_alias(aws: Aws, resource: Existing) -> Inputs | None:
     return {"targetKeyId": written if written.endswith(f"/{found}") else found}
 
 
-def _update_alias(aws: Aws, change: Change) -> Mapping[str, Any]:
-    if "targetKeyId" in change.different:
-        aws.client("kms").update_alias(
-            AliasName=change.resource.id, TargetKeyId=change.different["targetKeyId"]
-        )
-    return {}
-
-
-def _delete_alias(aws: Aws, resource: Existing) -> None:
-    aws.client("kms").delete_alias(AliasName=resource.id)
+def _update_alias(aws: Aws, change: Change) -> None:
+    if key := change.different.get("targetKeyId"):
+        aws.client("kms").update_alias(AliasName=change.resource.id, TargetKeyId=key)
 
 
 RESOURCE_TYPES = {
     "aws:kms/key:Key": ResourceType(
         properties=fields(
-            "deletionWindowInDays",
-            "description",
-            "enableKeyRotation",
-            "keyUsage",
-            "multiRegion",
-            "policy",
-            "rotationPeriodInDays",
-            "tags",
+            *("deletionWindowInDays", "description", "enableKeyRotation", "keyUsage", "multiRegion"),
+            *("policy", "rotationPeriodInDays", "tags"),
         ),
         create=_create,
         read=_read,
@@ -152,7 +131,7 @@ RESOURCE_TYPES = {
         create=_create_alias,
         read=_read_alias,
         update=_update_alias,
-        delete=_delete_alias,
+        delete=lambda aws, alias: aws.client("kms").delete_alias(AliasName=alias.id),
         replaces=frozenset({"name", "namePrefix"}),
     ),
 }

@@ -1,11 +1,8 @@
-"""Resource types: what a row of the provider's table holds, and what rows are made of."""
+"""Resource types: a row of the provider's table, and the parts that rows are made of."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import json
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +19,7 @@ Shape = Mapping[str, "Shape | None"]
 """The properties that may be given, each with its own shape, or ``None`` if it takes any value."""
 
 ANY = object()
-"""As a default: if the program doesn't give the property, AWS or another resource decides on it."""
+"""The default of a property on which AWS or another resource decides if the program doesn't set it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +68,8 @@ class ResourceType:
     none. Properties that ``read`` doesn't return stay as they are. If the resource is gone, ``read`` returns
     ``None`` or lets AWS's own error through.
 
+    ``update`` returns the outputs that AWS decided on anew, or ``None`` if there are none.
+
     ``defaults`` holds the values that AWS uses for properties that aren't given, at any depth.
 
     ``replaces`` names the properties that AWS cannot change on an existing resource. pulumi-aws 7 takes them
@@ -90,8 +89,8 @@ class ResourceType:
     properties: Shape
     create: Callable[[Aws, str, Inputs], Created]
     read: Callable[[Aws, Existing], Inputs | None]
-    update: Callable[[Aws, Change], Mapping[str, Any]]
-    delete: Callable[[Aws, Existing], None]
+    update: Callable[[Aws, Change], Mapping[str, Any] | None]
+    delete: Callable[[Aws, Existing], object]
     replaces: frozenset[str]
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,9 +98,9 @@ class ResourceType:
 def configuration(
     of: str,
     properties: Shape,
-    put: Callable[[Aws, str, Inputs], None],
+    put: Callable[[Aws, str, Inputs], object],
     get: Callable[[Aws, str, Inputs], Inputs | None],
-    remove: Callable[[Aws, str], None],
+    remove: Callable[[Aws, str], object],
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> ResourceType:
@@ -115,22 +114,15 @@ def configuration(
         put(aws, name, inputs)
         return Created(id=inputs[of])
 
-    def read(aws: Aws, resource: Existing) -> Inputs | None:
-        return get(aws, resource.id, resource.inputs)
-
-    def update(aws: Aws, change: Change) -> Mapping[str, Any]:
+    def update(aws: Aws, change: Change) -> None:
         put(aws, change.name, change.inputs)
-        return {}
-
-    def delete(aws: Aws, resource: Existing) -> None:
-        remove(aws, resource.id)
 
     return ResourceType(
         properties={of: None, **properties},
         create=create,
-        read=read,
+        read=lambda aws, resource: get(aws, resource.id, resource.inputs),
         update=update,
-        delete=delete,
+        delete=lambda aws, resource: remove(aws, resource.id),
         replaces=frozenset({of}),
         defaults=defaults or {},
     )
@@ -147,10 +139,8 @@ def undone_on_failure(undo: Callable[[], object]) -> Iterator[None]:
         raise
 
 
-def never_updated(_aws: Aws, change: Change) -> Mapping[str, Any]:
+def never_updated(_aws: Aws, _change: Change) -> None:
     """Update nothing: a change of anything that AWS holds forces a replacement."""
-    del change
-    return {}
 
 
 def difference(resource: Existing, inputs: Inputs, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,101 +182,3 @@ def unknown_properties(value: Any, shape: Shape, path: str = "") -> Iterator[str
                 yield inner
             elif (nested := shape[name]) is not None:
                 yield from unknown_properties(item, nested, inner)
-
-
-def physical_name(inputs: Inputs, logical_name: str, *, property_name: str = "name", max_length: int) -> str:
-    """Take the name that the program gives, or make one as Pulumi does: ``<logical name>-<7 hex digits>``.
-
-    If the program gives a prefix (``namePrefix``), the name is the prefix and the digits, as with pulumi-aws.
-    """
-    given = inputs.get(property_name)
-    if given is not None:
-        return str(given)
-    stem = inputs.get(f"{property_name}Prefix") or f"{logical_name}-"
-    digits = secrets.token_hex(4)[:7]
-    return stem[: max_length - len(digits)] + digits
-
-
-def present(inputs: Inputs, **names: str) -> dict[str, Any]:
-    """Return the API parameters for the inputs that are set: ``present(inputs, Timeout="timeout")``."""
-    return {parameter: inputs[name] for parameter, name in names.items() if inputs.get(name) is not None}
-
-
-def pascal(value: Any) -> Any:
-    """Spell the keys of an input as AWS APIs do, at every depth: ``maxAgeSeconds`` as ``MaxAgeSeconds``."""
-    if isinstance(value, Mapping):
-        return {name[0].upper() + name[1:]: pascal(item) for name, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [pascal(item) for item in value]
-    return value
-
-
-def camel(value: Any, shape: Shape | None) -> Any:
-    """Spell what AWS returns as an input, with only the properties of ``shape``: the opposite of `pascal`."""
-    if shape is None:
-        return value
-    if isinstance(value, Mapping):
-        return {name: camel(value.get(name[0].upper() + name[1:]), nested) for name, nested in shape.items()}
-    if isinstance(value, list):
-        return [camel(item, shape) for item in value]
-    return value
-
-
-def camel_all(value: Any) -> Any:
-    """Spell everything that AWS returns as an input, so that nothing is hidden; dates as ISO 8601 text."""
-    if isinstance(value, Mapping):
-        return {name[0].lower() + name[1:]: camel_all(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [camel_all(item) for item in value]
-    return value.isoformat() if isinstance(value, dt.datetime) else value
-
-
-def key_value_tags(tags: Mapping[str, str] | None) -> Any:
-    """Return tags as a list of ``Key`` and ``Value``."""
-    return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
-
-
-def tags_of(listed: Any) -> dict[str, str]:
-    """Return tags from a list of ``Key`` and ``Value``, without those that AWS sets itself."""
-    return {tag["Key"]: tag["Value"] for tag in listed or [] if not tag["Key"].startswith("aws:")}
-
-
-def update_tags(
-    change: Change,
-    tag: Callable[..., object],
-    untag: Callable[..., object],
-    *,
-    spell: Callable[[dict[str, str]], Any] = dict,
-    names: tuple[str, str] = ("Tags", "TagKeys"),
-    **resource: str,
-) -> None:
-    """Call ``tag`` for the tags that are new or have another value, and ``untag`` for the keys that go.
-
-    Both calls take ``resource``, and the tags and the keys by ``names``; ``spell`` writes the tags.
-    """
-    if "tags" not in change.different:
-        return
-    old, new = change.resource.inputs.get("tags") or {}, change.inputs.get("tags") or {}
-    if gone := sorted(set(old) - set(new)):
-        untag(**resource, **{names[1]: gone})
-    if put := {key: value for key, value in new.items() if old.get(key) != value}:
-        tag(**resource, **{names[0]: spell(put)})
-
-
-def policy_text(policy: Any) -> str:
-    """Write a policy as JSON; refuse a null in it, since that is an output that nobody set."""
-    document = json.loads(policy) if isinstance(policy, str) else policy
-    for path in _nulls(document):
-        raise LocalError(f"its policy has no value at {path}: an output is missing")
-    return json.dumps(document)
-
-
-def _nulls(value: Any, path: str = "") -> Iterator[str]:
-    if value is None:
-        yield path or "its root"
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _nulls(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _nulls(item, f"{path}[{index}]")

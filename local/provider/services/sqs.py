@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.schema import (
+from local.provider.resource_types import (
     ANY,
     Change,
     Created,
@@ -16,10 +16,8 @@ from local.provider.schema import (
     ResourceType,
     configuration,
     fields,
-    physical_name,
-    policy_text,
-    update_tags,
 )
+from local.provider.spelling import physical_name, policy_text, update_tags
 
 QUEUE_NAME_LENGTH = 80
 
@@ -58,11 +56,12 @@ _DEFAULTS = {
 def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     sqs = aws.client("sqs")
     queue_name = physical_name(inputs, name, max_length=QUEUE_NAME_LENGTH)
-    attributes: Any = _attributes(inputs)
     # Asked for first: SQS answers a second CreateQueue with the existing queue, so if anything failed later,
     # undoing the creation could delete somebody else's queue.
     arn = aws.arn("sqs", queue_name)
-    created = sqs.create_queue(QueueName=queue_name, Attributes=attributes, tags=inputs.get("tags") or {})
+    created = sqs.create_queue(
+        QueueName=queue_name, Attributes=_attributes(inputs), tags=inputs.get("tags") or {}
+    )
     url = created["QueueUrl"]
     return Created(id=url, outputs={"name": queue_name, "arn": arn, "url": url})
 
@@ -72,20 +71,14 @@ def _read(aws: Aws, resource: Existing) -> Inputs:
     return {**_attributes_as_inputs(aws, resource.id), "tags": tags}
 
 
-def _update(aws: Aws, change: Change) -> Mapping[str, Any]:
+def _update(aws: Aws, change: Change) -> None:
     sqs, url = aws.client("sqs"), change.resource.id
-    attributes: Any = _attributes(change.different)
-    if attributes:
+    if attributes := _attributes(change.different):
         sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     update_tags(change, sqs.tag_queue, sqs.untag_queue, QueueUrl=url)
-    return {}
 
 
-def _delete(aws: Aws, resource: Existing) -> None:
-    aws.client("sqs").delete_queue(QueueUrl=resource.id)
-
-
-def _attributes(inputs: Inputs) -> dict[str, str]:
+def _attributes(inputs: Inputs) -> Any:
     """Write queue attributes, which are text: a policy is JSON, a flag is ``true`` or ``false``."""
     return {
         attribute: policy_text(inputs[name]) if "olicy" in name else _text(inputs[name])
@@ -117,19 +110,20 @@ def _value(text: str) -> Any:
 def _policy(name: str) -> ResourceType:
     """Build the type of a queue's policy: the attribute that the queue's own input ``name`` also sets."""
 
-    def put(aws: Aws, _name: str, inputs: Inputs) -> None:
-        attributes: Any = _attributes({name: inputs[name]})
-        aws.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes=attributes)
+    def put(aws: Aws, queue: str, attributes: Any) -> None:
+        aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes=attributes)
 
-    def get(aws: Aws, url: str, _written: Inputs) -> Inputs | None:
-        policy = _attributes_as_inputs(aws, url)[name]
+    def get(aws: Aws, queue: str, _written: Inputs) -> Inputs | None:
+        policy = _attributes_as_inputs(aws, queue)[name]
         return {name: policy} if policy else None
 
-    def remove(aws: Aws, url: str) -> None:
-        attributes: Any = {_ATTRIBUTES[name]: ""}
-        aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
-
-    return configuration("queueUrl", fields(name), put, get, remove)
+    return configuration(
+        "queueUrl",
+        fields(name),
+        put=lambda aws, _, inputs: put(aws, inputs["queueUrl"], _attributes({name: inputs[name]})),
+        get=get,
+        remove=lambda aws, queue: put(aws, queue, {_ATTRIBUTES[name]: ""}),
+    )
 
 
 RESOURCE_TYPES = {
@@ -138,7 +132,7 @@ RESOURCE_TYPES = {
         create=_create,
         read=_read,
         update=_update,
-        delete=_delete,
+        delete=lambda aws, queue: aws.client("sqs").delete_queue(QueueUrl=queue.id),
         replaces=frozenset({"name"}),
         defaults=_DEFAULTS,
     ),

@@ -1,0 +1,1 @@
+"""The resource types of each AWS service that the program uses."""
