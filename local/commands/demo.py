@@ -19,7 +19,7 @@ from cli.errors import BillEError
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
 from local import LocalError
-from local.commands.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
+from local.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

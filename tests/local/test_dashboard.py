@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.commands.dashboard import (
+from local.dashboard import (
     Figure,
     LogLine,
     count_receipts,
