@@ -63,7 +63,7 @@ def test_form_uploads_under_the_key_too(locked: DeployedStack, key_arn: str) -> 
 
 
 @pytest.mark.claim(
-    "an upload that asks for another encryption is refused",
+    "an upload that asks for any other encryption is refused",
     section="Controls",
     control="S3.17",
     requires="KMS at rest",
@@ -84,7 +84,7 @@ def test_upload_that_asks_for_another_encryption_is_refused(
 
 
 @pytest.mark.claim(
-    "a locked upload can't be deleted, not even by people who may do everything",
+    "a locked upload can't be deleted, not even by an administrator",
     section="Controls",
     control="S3.15",
     requires="Object Lock",

@@ -39,7 +39,7 @@ component twice. To show that each rule can fail, a test breaks it on one resour
 ([`test_rules_can_fail.py`](../tests/components/controls/test_rules_can_fail.py)).
 
 The embedded AWS enforces IAM, bucket policies and Object Lock, but doesn't ask KMS before it encrypts or
-decrypts. Only the rules below check the key's policy and what roles may do with the key.""",
+decrypts. So only the rules below check the key's policy and what roles may do with the key.""",
     "Least privilege": """\
 The embedded AWS enforces IAM and runs each function under its own role. The test finds every grant (one
 action on one resource) in the deployed policies, takes it away, and sees what fails.
@@ -50,16 +50,16 @@ missing objects. For these, the test compares the grant with the function's own 
 key.""",
     "Access to the API": """\
 [`openapi.json`](openapi.json) has the routes. [`caller-policy.json`](caller-policy.json) is what a caller
-needs with `apiAuth: iam`, and the output `caller_policy` is the same with the ARNs of a stack.
+needs with `apiAuth: iam`, and the output `caller_policy` is the same policy with the ARNs of a stack.
 
 The tests get their tokens from an issuer on this machine, with discovery and keys (JWKS) over HTTP. API
-Gateway keeps an issuer's keys for up to two hours, and so does the embedded AWS, so a withdrawn key stays
+Gateway caches an issuer's keys for up to two hours, and so does the embedded AWS, so a withdrawn key stays
 valid that long.
 
-Nothing is claimed where the embedded AWS differs from AWS. With `apiAuth: iam`, it accepts a signature for
-another service, and an `Authorization` header that isn't a signature. It checks every token as RS256,
-whatever its header says, and doesn't hash the file that is sent with a form, as S3 does. A rule about the
-deployed routes checks that each has its authorization.""",
+This page claims nothing where the embedded AWS differs from AWS. With `apiAuth: iam`, the embedded AWS
+accepts a signature for another service, and an `Authorization` header that isn't a signature. It checks every
+token as RS256, whatever the token's header says, and doesn't hash the file that is sent with a form, as S3
+does. A rule about the deployed routes checks that each has its authorization.""",
     "Hostile input": """\
 Nothing from outside causes an unhandled exception, a wrong entry, or unlimited use of memory or CPU.""",
     "Supply chain": """\

@@ -170,7 +170,7 @@ def ask_bounded(account: Account, function: str, event: dict[str, Any]) -> None:
 @any_settings
 @given(path=PATHS, query=queries(), headers=HEADERS)
 @pytest.mark.claim(
-    "the reader answers any request with less than 6 MB, never with a 5xx, and errors as problem documents",
+    "the reader answers any request with less than 6 MB, never with a 5xx; every error is a problem",
     section="Hostile input",
 )
 def test_reader_answers_any_request(filled: Account, path: str, query: str, headers: dict[str, str]) -> None:

@@ -50,7 +50,7 @@ def test_apigateway_8_nag_apig4_every_route_is_authorized(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "every stage writes JSON to a log group of its own",
+    "every stage writes JSON to its own log group",
     control="APIGateway.9, NAG APIG1",
     requires="access logs",
 )
@@ -84,7 +84,7 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the API and the bucket list the web sites that they allow",
+    "the API and the bucket list the websites that they allow",
     control="CORS",
     requires="no `*`",
 )

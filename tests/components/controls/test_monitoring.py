@@ -38,7 +38,7 @@ YEAR_DAYS = 365
 
 
 @pytest.mark.claim(
-    "encrypted with a key of its own, since CloudWatch can't publish under SNS's key; only CloudWatch "
+    "encrypted with its own key, since CloudWatch can't publish to a topic under SNS's key; only CloudWatch "
     "alarms of this account may publish, over TLS",
     control="SNS.1, NAG SNS3, SNS.4",
     requires="encrypted, TLS, not public",

@@ -80,7 +80,7 @@ def test_s3_5_nag_s10_tls_only(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "the policy of a bucket lets in only AWS services that act for this account",
+    "the policy of a bucket only lets in AWS services that act for this account",
     control="S3.6",
     requires="no foreign-account grants",
 )

@@ -14,7 +14,7 @@ SERVICES = {"apigatewayv2", "cloudwatch", "dynamodb", "iam", "kms", "lambda", "s
 @pytest.mark.claim(
     "the program uses no other services, so their controls don't apply",
     control="all others",
-    requires="nothing that isn't used",
+    requires="nothing unused",
 )
 @broken_by(
     with_resource("aws:apigateway/restApi:RestApi"),
