@@ -148,7 +148,7 @@ def test_token_without_the_scope_is_refused(
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, the scope for reading doesn't allow uploads, and the scope for uploads doesn't allow reading",
+    "with apiAuth jwt, the scope for reading only allows reading, and the scope for uploads only uploads",
     section="Access to the API",
 )
 def test_scope_only_allows_its_own_routes(token_stack: DeployedStack, issuer: Issuer) -> None:
