@@ -59,7 +59,7 @@ changes: pulumi ## Write docs/changes.md: what the Pulumi engine plans for each 
 	$(BIN)/python -m tests.engine.changes
 
 docs: $(INSTALLED) ## Write the files that are generated from the code: settings, schema, OpenAPI, policies, docs/security.md
-	$(BIN)/python -m apidocs
+	$(BIN)/python -m generator
 	$(BIN)/python -m tests.security.document
 
 format: $(INSTALLED) ## Fix the style of the code

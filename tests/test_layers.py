@@ -30,7 +30,7 @@ MAY_IMPORT = {
     ],
     "cli": ["cli", "functions.ledger.store", CONTRACT],
     "local": ["local", "cli", CONTRACT],
-    "apidocs": ["apidocs", "components", "functions"],
+    "generator": ["generator", "components", "functions"],
 }
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, settings
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from apidocs.openapi import openapi_document
+from generator.openapi import openapi_document
 from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, Object, declared, png
 from tests.security.deployed.conftest import WATCHED
 from tests.security.deployed.roles import Grant, roles_of

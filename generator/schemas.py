@@ -19,6 +19,7 @@ NO_CONTROL_CHARACTERS = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 
 def schemas() -> dict[str, Schema]:
     """Return every schema under its name in ``#/components/schemas``."""
+    content = {"fingerprint": ref("Fingerprint"), "size_bytes": _size(), "media_type": _text()}
     return {
         "Fingerprint": {
             "type": "string",
@@ -27,22 +28,12 @@ def schemas() -> dict[str, Schema]:
         },
         "ObjectVersion": _object(**_object_version()),
         "Uploader": _object(principal=_or_null(_text()), source_ip=_or_null(_text())),
-        "AcceptedReceipt": _entry(
-            Outcome.ACCEPTED, fingerprint=ref("Fingerprint"), size_bytes=_size(), media_type=_text()
-        ),
-        "Duplicate": _entry(
-            Outcome.DUPLICATE,
-            fingerprint=ref("Fingerprint"),
-            size_bytes=_size(),
-            media_type=_text(),
-            duplicate_of=ref("ObjectVersion"),
-        ),
+        "AcceptedReceipt": _entry(Outcome.ACCEPTED, **content),
+        "Duplicate": _entry(Outcome.DUPLICATE, **content, duplicate_of=ref("ObjectVersion")),
         "Rejection": _entry(
             Outcome.REJECTED,
             reason={"type": "string", "enum": list(Reason)},
-            fingerprint=_or_null(ref("Fingerprint")),
-            size_bytes=_or_null(_size()),
-            media_type=_or_null(_text()),
+            **{name: _or_null(schema) for name, schema in content.items()},
         ),
         "Entry": {"oneOf": [ref("AcceptedReceipt"), ref("Duplicate"), ref("Rejection")]},
         "Page": _object(

@@ -1,4 +1,4 @@
-"""``python -m apidocs`` writes the generated files."""
+"""``python -m generator`` writes the generated files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from apidocs.configuration import package_schema, project_file, settings_page
-from apidocs.openapi import openapi_document
 from components.policies.deployer import deployer_policies
 from components.policies.people import caller_policy
+from generator.configuration import package_schema, project_file, settings_page
+from generator.openapi import openapi_document
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

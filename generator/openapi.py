@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
-from apidocs.schemas import Schema, ref, schemas
 from components.settings import StackSettings
 from functions.contract import http_api
 from functions.contract.entry import Outcome
 from functions.contract.http_api import MAX_LIMIT, PARAMETERS
 from functions.reader.query import DEFAULT_LIMIT
+from generator.schemas import Schema, ref, schemas
 
 Operation: TypeAlias = dict[str, Any]
 Response: TypeAlias = tuple[HTTPStatus, str, *tuple[str, ...]]

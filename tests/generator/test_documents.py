@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from apidocs import __main__ as command
-from apidocs.__main__ import documents
-from apidocs.configuration import package_schema
-from apidocs.openapi import openapi_document
 from functions.contract import http_api
 from functions.reader.routes import reader_routes
 from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.routes import upload_form_routes
+from generator import __main__ as command
+from generator.__main__ import documents
+from generator.configuration import package_schema
+from generator.openapi import openapi_document
 
 
 @pytest.mark.parametrize("name", documents())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import Field, fields
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
@@ -17,7 +17,13 @@ DESCRIPTION = "Serverless, event-driven audit pipeline for financial receipts"
 
 SETTINGS: Mapping[str, Field[Any]] = {camel_case(each.name): each for each in fields(StackSettings)}
 
-_TYPES = {str: "string", int: "integer", bool: "boolean"}
+_TYPES: Mapping[type, Mapping[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    tuple: {"type": "array", "items": {"type": "string"}},
+    dict: {"type": "object", "additionalProperties": {"type": "string"}},
+}
 
 PREAMBLE = f"""\
 name: {PACKAGE}
@@ -41,14 +47,12 @@ the next `pulumi up` applies it. [What that does to a running stack](changes.md)
 def project_file() -> str:
     """Return `Pulumi.yaml`: how Pulumi runs the program, and every setting with its type and default."""
     settings = {
-        key: {
-            "description": _described(field),
-            **_type(field),
-            "default": list(field.default) if isinstance(field.default, tuple) else field.default,
-        }
+        key: {"description": _described(field), **_TYPES[type(field.default)], "default": field.default}
         for key, field in SETTINGS.items()
     }
-    return PREAMBLE + yaml.safe_dump({"config": settings}, sort_keys=False, width=1000, allow_unicode=True)
+    # In JSON, tuples become lists, and nothing is shared that YAML would point to.
+    plain = json.loads(json.dumps({"config": settings}))
+    return PREAMBLE + yaml.safe_dump(plain, sort_keys=False, width=1000, allow_unicode=True)
 
 
 def package_schema() -> dict[str, Any]:
@@ -56,7 +60,10 @@ def package_schema() -> dict[str, Any]:
 
     Every argument is optional and plain: like a setting, its value has to be known before the deployment.
     """
-    outputs = {camel_case(name): _output(name) for name in BillE.OUTPUTS}
+    outputs = {
+        camel_case(name): {**_TYPES[kind], "description": description}
+        for name, (kind, description) in BillE.OUTPUTS.items()
+    }
     return {
         "name": PACKAGE,
         "displayName": "Bill-E",
@@ -101,26 +108,15 @@ def _allowed(field: Field[Any]) -> str:
 
 
 def _argument(field: Field[Any]) -> dict[str, Any]:
-    argument = {**_type(field), "plain": True, "description": _described(field), "default": field.default}
+    argument = {**_TYPES[type(field.default)], "plain": True, "description": _described(field)}
     if isinstance(field.default, tuple):
         # In a schema, lists can't have defaults.
-        argument["description"] += f" (default: {', '.join(argument.pop('default')) or 'none'})"
-    return argument
-
-
-def _output(name: str) -> dict[str, Any]:
-    kind, description = BillE.OUTPUTS[name]
-    if kind is dict:
-        return {"type": "object", "additionalProperties": {"type": "string"}, "description": description}
-    return {"type": _TYPES[kind], "description": description}
+        argument["description"] += f" (default: {', '.join(field.default) or 'none'})"
+        return argument
+    return {**argument, "default": field.default}
 
 
 def _described(field: Field[Any]) -> str:
     """Return the description of a setting, and for a number the limits."""
     description = str(field.metadata["description"])
-    return f"{description}: {_allowed(field)}" if _type(field)["type"] == "integer" else description
-
-
-def _type(field: Field[Any]) -> dict[str, Any]:
-    name = _TYPES.get(get_type_hints(StackSettings)[field.name])
-    return {"type": name} if name else {"type": "array", "items": {"type": "string"}}
+    return f"{description}: {_allowed(field)}" if type(field.default) is int else description
