@@ -1,41 +1,19 @@
-"""What a subcommand is, and the options that several of them take.
-
-To add a subcommand, write a module in `cli.commands` with a `COMMAND`, and list it in `main.COMMANDS`.
-"""
+"""The options that several subcommands take, and how their values are read."""
 
 from __future__ import annotations
 
 import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.errors import UsageError
-from cli.screen.terminal import Terminal
 from cli.stack import StackAccess, find_stack
+from functions.contract import http_api
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
-
 MINUTES_AT_MOST = 366 * 24 * 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """A subcommand: its help, its options besides those that name the stack, and the function that runs it.
-
-    `run` returns the exit code. It raises BillEError if something fails that the user can act on.
-    """
-
-    name: str
-    summary: str
-    description: str | None
-    examples: Sequence[str]
-    add_options: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace, Terminal], int]
 
 
 def add_stack(parser: ArgumentParser) -> None:
@@ -146,7 +124,7 @@ def moment(text: str) -> datetime:
     try:
         if DAY.fullmatch(text):
             return datetime.fromisoformat(text).replace(tzinfo=UTC)
-        if RFC3339.fullmatch(text):
+        if re.fullmatch(http_api.RFC_3339, text, re.ASCII):
             return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         pass

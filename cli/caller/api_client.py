@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
     from cli.caller.entries import ApiEntry, ApiForm, ApiHistory, ApiPage
 
-LARGEST_PAGE = 200
-UNKNOWN_FINGERPRINT = "/problems/receipt-not-found"
-"""The type of the problem that means "no such receipt", where a gateway's 404 means "no such route"."""
-
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""
 
@@ -42,9 +38,9 @@ class EntryFilter:
     def parameters(self) -> dict[str, str]:
         """Return the API's query parameters for this filter."""
         values = {
-            "outcome": self.outcome,
-            "from": format_time(self.start) if self.start else None,
-            "to": format_time(self.end) if self.end else None,
+            http_api.OUTCOME: self.outcome,
+            http_api.FROM: format_time(self.start) if self.start else None,
+            http_api.TO: format_time(self.end) if self.end else None,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -77,8 +73,9 @@ class ApiClient:
         self._sign = sign
 
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:
-        """List up to `limit` entries (at most 200), newest recorded first."""
-        parameters = chosen.parameters() | {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        """List up to `limit` entries, newest recorded first."""
+        parameters = chosen.parameters() | {http_api.LIMIT: str(limit)}
+        parameters |= {http_api.CURSOR: cursor} if cursor else {}
         response = self._call(http_api.LIST_RECEIPTS, parameters=parameters)
         return cast("ApiPage", self._json(response, http_api.LIST_RECEIPTS, ("entries", "next_cursor")))
 
@@ -86,7 +83,7 @@ class ApiClient:
         """Follow the cursors up to `limit` entries, or to the end; a page may be empty."""
         remaining, cursor = limit, None
         while True:
-            size = LARGEST_PAGE if remaining is None else min(remaining, LARGEST_PAGE)
+            size = http_api.MAX_LIMIT if remaining is None else min(remaining, http_api.MAX_LIMIT)
             page = self.page(chosen, limit=size, cursor=cursor)
             yield page
             if remaining is not None:
@@ -103,8 +100,8 @@ class ApiClient:
         """Return everything that the ledger has about a fingerprint; None if it has nothing."""
         route = http_api.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
         response = self._call(route)
-        problem = _problem(response) if response.status_code == 404 else None
-        if problem is not None and problem.get("type") == UNKNOWN_FINGERPRINT:
+        # A gateway's 404 means that there is no such route, and has another body.
+        if (_problem(response) or {}).get("type") == http_api.problem_type(http_api.RECEIPT_NOT_FOUND):
             return None
         return cast("ApiHistory", self._json(response, route, ("receipt", "duplicates", "rejections")))
 
@@ -112,8 +109,8 @@ class ApiClient:
         """Ask for a form for exactly these bytes; if they were accepted before, return their receipt."""
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
         response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
-        problem = _problem(response) if response.status_code == 409 else None
-        if problem is not None and isinstance(problem.get("receipt"), dict):
+        problem = _problem(response) or {}
+        if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED) and "receipt" in problem:
             return cast("ApiEntry", problem["receipt"])
         return cast("ApiForm", self._json(response, http_api.REQUEST_FORM, ("url", "fields", "key")))
 

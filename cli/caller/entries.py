@@ -1,10 +1,8 @@
-"""The JSON that the ledger's API returns, and an entry as a row of a table."""
+"""The JSON that the ledger's API returns."""
 
 from __future__ import annotations
 
 from typing import NotRequired, TypedDict, final
-
-from cli.screen.terminal import ABSENT, Row, second_of, size_text
 
 
 class ApiObjectVersion(TypedDict):
@@ -64,24 +62,3 @@ class ApiForm(TypedDict):
     fields: dict[str, str]
     key: str
     expires_at: str
-
-
-def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
-    """Write an entry as a row of a table."""
-    fingerprint = entry["fingerprint"] or ABSENT
-    return {
-        "RECORDED": second_of(entry["recorded_at"]),
-        "OUTCOME": entry["outcome"],
-        "FINGERPRINT": fingerprint if full_fingerprint else fingerprint[:12],
-        "SIZE": size_text(entry["size_bytes"]),
-        "TYPE": entry["media_type"] or ABSENT,
-        "KEY": entry["key"],
-        "DETAIL": detail_of(entry),
-    }
-
-
-def detail_of(entry: ApiEntry) -> str:
-    """Say why an upload was rejected, or what it is a duplicate of."""
-    if duplicate_of := entry.get("duplicate_of"):
-        return f"of {duplicate_of['key']}"
-    return entry.get("reason", "")

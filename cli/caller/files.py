@@ -38,6 +38,10 @@ class Found:
     skipped: tuple[NotTaken, ...]
     unreadable: tuple[NotTaken, ...]
 
+    def size_bytes(self) -> int:
+        """Add up the files' sizes. One that can't be read counts as 0, as its upload will report."""
+        return sum(map(_size_of, self.files))
+
 
 def find_files(paths: Sequence[Path]) -> Found:
     """Find the files that `paths` name, in that order, and all files in folders, sorted.
@@ -65,14 +69,6 @@ def find_files(paths: Sequence[Path]) -> Found:
                 case _:
                     skipped.append(found)
     return Found(files=tuple(files.values()), skipped=tuple(skipped), unreadable=tuple(unreadable))
-
-
-def size_of(file: LocalFile) -> int:
-    """Return a file's size in bytes; 0 if it can't be read, as the upload will report."""
-    try:
-        return file.path.stat().st_size
-    except OSError:
-        return 0
 
 
 def fingerprint_of(stream: BinaryIO) -> str:
@@ -134,3 +130,10 @@ def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
             yield LocalFile(path=path, name=name)
         else:
             yield NotTaken(path=path, reason="not a regular file")
+
+
+def _size_of(file: LocalFile) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from cli.caller.api_client import ApiClient
     from cli.caller.entries import ApiEntry
-    from cli.caller.files import LocalFile
+    from cli.caller.files import Found, LocalFile
     from cli.caller.http_client import HttpClient
 
 LARGEST_PUT_BYTES = 5 * 1024**3
@@ -79,19 +79,19 @@ SendFile = Callable[["LocalFile", CountBytes], Uploaded | AlreadyAccepted]
 
 
 def upload_files(
-    files: Sequence[LocalFile],
+    found: Found,
     send_file: SendFile,
     *,
     concurrency: int,
     on_bytes: CountBytes,
     on_result: Callable[[Result], None],
 ) -> list[Result]:
-    """Send files, up to `concurrency` at a time, and return their results in the same order.
+    """Send files, up to `concurrency` at a time; return their results in the same order, then the unreadable.
 
     A file that fails doesn't stop the others. `on_bytes` is called from the threads that send, `on_result`
-    from the calling thread.
+    from the calling thread, for each file that is sent.
     """
-    stopped = threading.Event()
+    stopped, files = threading.Event(), found.files
 
     def count(sent: int) -> None:
         if stopped.is_set():
@@ -99,7 +99,9 @@ def upload_files(
         on_bytes(sent)
 
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="upload") as pool:
-        pending = {pool.submit(_result_of, file, send_file, count): place for place, file in enumerate(files)}
+        pending = {
+            pool.submit(_result_of, file, send_file, count): place for place, file in enumerate(found.files)
+        }
         try:
             results: dict[int, Result] = {}
             for future in as_completed(pending):
@@ -108,7 +110,8 @@ def upload_files(
         except BaseException:
             _stop(pool, stopped)
             raise
-    return [results[place] for place in range(len(files))]
+    sent = [results[place] for place in range(len(files))]
+    return sent + [Failed(path=missed.path, reason=missed.reason) for missed in found.unreadable]
 
 
 def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:

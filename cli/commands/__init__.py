@@ -1,1 +1,24 @@
-"""The subcommands of `bill-e`, one in each module."""
+"""The subcommands. To add one, write a module here with a `COMMAND`, and list it in `main.COMMANDS`."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cli.screen.terminal import Terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A subcommand: its help, its options besides those that name the stack, and the function that runs it.
+
+    `run` returns the exit code. It raises BillEError if something fails that the user can act on.
+    """
+
+    name: str
+    summary: str
+    description: str | None
+    examples: Sequence[str]
+    add_options: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Terminal], int]

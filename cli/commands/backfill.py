@@ -16,12 +16,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from cli.commands import Command
 from cli.operator.bucket_comparison import NO_END
 from cli.operator.inventory import StoredVersion
 from cli.operator.reconciliation import compare_stack
-from cli.operator.resend import events_of, send_with_progress
+from cli.operator.resend import event_maker, send_events
 from cli.operator.resources import open_resources
-from cli.options import Command, add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
+from cli.options import add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
 from cli.screen.terminal import Terminal, second_of, size_text
 from functions.contract.entry import format_time
 
@@ -43,9 +44,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     end = format_time(options.end) if options.end else NO_END
     with (
         open_resources(stack_of(options)) as resources,
-        compare_stack(resources, options.prefix, terminal) as compared,
+        compare_stack(resources, options.prefix, terminal.counting) as compared,
     ):
-        comparison, events = compared.comparison, events_of(resources, SOURCE)
+        comparison, event_of = compared.comparison, event_maker(resources, SOURCE)
         versions = comparison.count_versions(start=start, end=end)
         without = comparison.count_unrecorded(start=start, end=end)
 
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
         sent = 0
         if without and not options.dry_run:
-            sent = send_with_progress(resources, map(events.event, chosen()), without, terminal)
+            sent = send_events(resources, map(event_of, chosen()), without, terminal.counting)
         if options.json:
             members = {
                 "bucket": resources.bucket,
@@ -64,9 +65,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 "totals": {"versions": versions, "recorded_before": versions - without, "to_send": without},
                 "sent": sent,
             }
-            terminal.json_of_lists(
-                members, {"messages": map(events.event, chosen())} if options.dry_run else {}
-            )
+            terminal.json_of_lists(members, {"messages": map(event_of, chosen())} if options.dry_run else {})
             return 0
         if options.dry_run:
             terminal.excerpt((without, map(_row, chosen()), ""))

@@ -22,12 +22,12 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
+from cli.commands import Command
 from cli.errors import BillEError, UsageError
 from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
 from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
 from cli.operator.resources import Queue, StackResources, open_resources, queue_name
-from cli.options import Command, add_json, positive_integer, stack_of
-from cli.screen.progress import count_bar
+from cli.options import add_json, positive_integer, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of
 from functions.contract.entry import format_time
 
@@ -71,7 +71,7 @@ def list_letters(resources: StackResources, limit: int, as_json: bool, terminal:
     total = queue.messages
     with (
         looked_at(resources.sqs, queue.url) as letters,
-        count_bar(terminal.err, "dead letters", min(limit, total)) as advance,
+        terminal.counting("dead letters", min(limit, total)) as advance,
     ):
         found: list[tuple[DeadLetter, Diagnosis]] = []
         for letter in islice(letters, limit):
@@ -83,10 +83,10 @@ def list_letters(resources: StackResources, limit: int, as_json: bool, terminal:
         terminal.json_of_lists(members, {"dead_letters": (letter_json(*pair) for pair in found)})
         return
     terminal.table(_row(*pair) for pair in found)
-    if not found and not queue.hidden:
+    if not found and not queue.in_work:
         terminal.write("no dead letters")
     elif len(found) < total:
-        hidden = f", {queue.hidden:,} of them hidden by another reader" if queue.hidden else ""
+        hidden = f", {queue.in_work:,} of them hidden by another reader" if queue.in_work else ""
         terminal.complain(f"{len(found):,} listed of about {total:,}{hidden}; --limit sets how many")
 
 
@@ -123,9 +123,9 @@ def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: T
     """Move all letters back to the queue, and wait until SQS has done so."""
     dead_letters, queue = resources.dead_letter_queue(), resources.queue()
     refuse_second(latest_move(resources.sqs, dead_letters))
-    if not dead_letters.waiting and dead_letters.hidden:
+    if not dead_letters.waiting and dead_letters.in_work:
         raise BillEError(
-            f"all {dead_letters.hidden:,} dead letters are hidden by another reader: try again in a minute"
+            f"all {dead_letters.in_work:,} dead letters are hidden by another reader: try again in a minute"
         )
     status, moved = "NOTHING_TO_MOVE", 0
     if dead_letters.waiting and dry_run:
@@ -155,7 +155,7 @@ def _follow(resources: StackResources, dead_letters: Queue, terminal: Terminal) 
     shown = 0
     end: Move | None = None
     try:
-        with count_bar(terminal.err, "moved", dead_letters.waiting) as advance:
+        with terminal.counting("moved", dead_letters.waiting) as advance:
             for end in follow_move(resources.sqs, dead_letters):
                 advance(end.moved - shown)
                 shown = end.moved

@@ -12,16 +12,10 @@ from collections.abc import Iterator
 
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
-from cli.caller.entries import ApiPage, entry_row
-from cli.options import (
-    Command,
-    add_json,
-    add_time_range,
-    positive_integer,
-    refuse_empty_range,
-    stack_of,
-    token_of,
-)
+from cli.caller.entries import ApiPage
+from cli.commands import Command
+from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
+from cli.screen.entries import entry_row
 from cli.screen.terminal import Row, Terminal
 from functions.contract.entry import Outcome
 

@@ -25,13 +25,14 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import timedelta
 
+from cli.commands import Command
 from cli.errors import UsageError
 from cli.operator.bucket_comparison import NO_END, Repeated
 from cli.operator.inventory import LedgerLine, StoredVersion
 from cli.operator.reconciliation import ReconcileReport, compare_stack, judge
-from cli.operator.resend import ResendEvents, events_of, send_with_progress
+from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
-from cli.options import Command, add_json, add_key_prefix, minutes, stack_of
+from cli.options import add_json, add_key_prefix, minutes, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
 
@@ -60,18 +61,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UsageError("--dry-run goes with --fix: without --fix, nothing is changed anyway")
     with (
         open_resources(stack_of(options)) as resources,
-        compare_stack(resources, options.prefix, terminal) as compared,
+        compare_stack(resources, options.prefix, terminal.counting) as compared,
     ):
         report = judge(compared, options.age)
-        events = events_of(resources, SOURCE) if options.fix else None
+        event_of = event_maker(resources, SOURCE) if options.fix else None
         sent = 0
-        if events and not options.dry_run and report.totals.missing:
-            sent = send_with_progress(
-                resources, map(events.event, report.missing()), report.totals.missing, terminal
+        if event_of and not options.dry_run and report.totals.missing:
+            sent = send_events(
+                resources, map(event_of, report.missing()), report.totals.missing, terminal.counting
             )
         dead_letters = resources.dead_letter_queue()
         if options.json:
-            planned = events if options.dry_run else None
+            planned = event_of if options.dry_run else None
             write_json(report, resources, dead_letters, sent, planned, terminal)
         else:
             write_report(report, dead_letters, terminal)
@@ -100,7 +101,7 @@ def write_report(report: ReconcileReport, dead_letters: Queue, terminal: Termina
     terminal.write("; ".join([line, *(f"{count:,} {what}" for what, count in besides.items() if count)]))
     queue = report.compared.queue
     terminal.write(
-        f"about {queue.waiting:,} messages waiting in the queue, {queue.hidden:,} being processed, "
+        f"about {queue.waiting:,} messages waiting in the queue, {queue.in_work:,} being processed, "
         f"{dead_letters.messages:,} dead letters"
     )
 
@@ -110,7 +111,7 @@ def write_json(
     resources: StackResources,
     dead_letters: Queue,
     sent: int,
-    planned: ResendEvents | None,
+    planned: MakeEvent | None,
     terminal: Terminal,
 ) -> None:
     """Write everything as one JSON document; with `planned`, also the messages that would be sent."""
@@ -124,7 +125,7 @@ def write_json(
         "judged_before": None if end == NO_END else end,
         "totals": asdict(report.totals),
         "sent": sent,
-        "queue": {"waiting": queue.waiting, "in_work": queue.hidden},
+        "queue": {"waiting": queue.waiting, "in_work": queue.in_work},
         "dead_letters": dead_letters.messages,
     }
     lists: dict[str, Iterable[object]] = {
@@ -134,7 +135,7 @@ def write_json(
         "unknown": map(asdict, comparison.unknown(end=end)),
     }
     if planned:
-        lists["messages"] = map(planned.event, report.missing())
+        lists["messages"] = map(planned, report.missing())
     terminal.json_of_lists(members, lists)
 
 

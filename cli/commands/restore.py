@@ -25,11 +25,11 @@ import argparse
 import re
 from dataclasses import asdict, dataclass
 
+from cli.commands import Command
 from cli.operator.resources import StackResources, open_resources
-from cli.operator.restoration import compare_tables, copy_with_progress, refuse_other_tables
-from cli.operator.table_comparison import LostEntries, LostEntry
-from cli.operator.temporary_database import temporary_database
-from cli.options import Command, add_json, positive_integer, stack_of
+from cli.operator.restoration import compare_tables, copy_entries
+from cli.operator.table_comparison import LostEntry, TableComparison
+from cli.options import add_json, positive_integer, stack_of
 from cli.screen.terminal import Row, Terminal, second_of
 
 WRITE_UNITS_PER_SECOND = 250
@@ -85,36 +85,37 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Copy what the ledger lacks, and report; 0 only if nothing differs."""
     with (
         open_resources(stack_of(options), as_administrator=True) as resources,
-        temporary_database() as database,
+        compare_tables(
+            resources,
+            options.from_table,
+            {resources.bucket, *options.former_bucket},
+            terminal.counting,
+        ) as comparison,
     ):
-        refuse_other_tables(resources, options.from_table)
-        lost = LostEntries(database)
-        buckets = {resources.bucket, *options.former_bucket}
-        compare_tables(lost, resources, options.from_table, buckets, terminal)
         copied = 0
-        if lost.count_lacking() and not options.dry_run:
-            copied = copy_with_progress(lost, resources, options.write_units, terminal)
-        lacking = lost.count_lacking() if options.dry_run else copied
+        if comparison.count_lacking() and not options.dry_run:
+            copied = copy_entries(comparison, resources, options.write_units, terminal.counting)
+        lacking = comparison.count_lacking() if options.dry_run else copied
         totals = RestoreTotals(
-            entries=lacking + lost.present + lost.count_differing(),
+            entries=lacking + comparison.present + comparison.count_differing(),
             lacking=lacking,
-            present=lost.present,
-            differing=lost.count_differing(),
+            present=comparison.present,
+            differing=comparison.count_differing(),
         )
         if options.json:
-            write_json(lost, totals, resources, options, terminal)
+            write_json(comparison, totals, resources, options, terminal)
         else:
-            write_report(lost, totals, options, terminal)
+            write_report(comparison, totals, options, terminal)
     return 1 if totals.differing else 0
 
 
 def write_report(
-    lost: LostEntries, totals: RestoreTotals, options: argparse.Namespace, terminal: Terminal
+    comparison: TableComparison, totals: RestoreTotals, options: argparse.Namespace, terminal: Terminal
 ) -> None:
     """Write the first entries that differ or would be copied, then the totals."""
-    kinds = [(totals.differing, map(_row, lost.differing()), " that differ")]
+    kinds = [(totals.differing, map(_row, comparison.differing()), " that differ")]
     if options.dry_run:
-        kinds.append((totals.lacking, map(_row, lost.lacking()), " that would be copied"))
+        kinds.append((totals.lacking, map(_row, comparison.lacking()), " that would be copied"))
     terminal.excerpt(*kinds)
     action = "would be copied (dry run)" if options.dry_run else "copied"
     terminal.write(
@@ -126,7 +127,7 @@ def write_report(
 
 
 def write_json(
-    lost: LostEntries,
+    comparison: TableComparison,
     totals: RestoreTotals,
     resources: StackResources,
     options: argparse.Namespace,
@@ -141,9 +142,9 @@ def write_json(
         "totals": asdict(totals),
         "copied": 0 if options.dry_run else totals.lacking,
     }
-    lists = {"differing": map(asdict, lost.differing())}
+    lists = {"differing": map(asdict, comparison.differing())}
     if options.dry_run:
-        lists["to_copy"] = map(asdict, lost.lacking())
+        lists["to_copy"] = map(asdict, comparison.lacking())
     terminal.json_of_lists(members, lists)
 
 

@@ -11,11 +11,13 @@ import re
 from pathlib import Path
 
 from cli.caller.connection import connect
-from cli.caller.entries import ApiEntry, ApiHistory
+from cli.caller.entries import ApiHistory
 from cli.caller.files import fingerprint_of_file
+from cli.commands import Command
 from cli.errors import BillEError
-from cli.options import Command, add_json, stack_of, token_of
-from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
+from cli.options import add_json, stack_of, token_of
+from cli.screen.entries import entry_fields, history_row
+from cli.screen.terminal import Terminal
 
 FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -57,42 +59,16 @@ def fingerprint_from(subject: str, terminal: Terminal) -> str:
 def write_history(fingerprint: str, history: ApiHistory, terminal: Terminal) -> None:
     """Write the receipt, then the uploads that were duplicates or rejected."""
     if history["receipt"]:
-        terminal.fields(_fields(history["receipt"]))
+        terminal.fields(entry_fields(history["receipt"]))
     else:
         terminal.write(f"{fingerprint} was never accepted")
     for title, entries in (("duplicate", history["duplicates"]), ("rejection", history["rejections"])):
         if entries:
             terminal.write("")
             terminal.write(f"{len(entries)} {title}{'' if len(entries) == 1 else 's'}")
-            terminal.table(map(_row, entries))
+            terminal.table(map(history_row, entries))
     if history.get("truncated"):
         terminal.complain("there are more entries than the API returns for one fingerprint")
-
-
-def _fields(entry: ApiEntry) -> Row:
-    return {
-        "outcome": entry["outcome"],
-        "fingerprint": entry["fingerprint"] or ABSENT,
-        "bucket": entry["bucket"],
-        "key": entry["key"],
-        "version": entry["version_id"],
-        "size": size_text(entry["size_bytes"]),
-        "type": entry["media_type"] or ABSENT,
-        "uploaded": second_of(entry["uploaded_at"]),
-        "recorded": second_of(entry["recorded_at"]),
-        "uploader": entry["uploader"]["principal"] or ABSENT,
-        "address": entry["uploader"]["source_ip"] or ABSENT,
-    }
-
-
-def _row(entry: ApiEntry) -> Row:
-    return {
-        "RECORDED": second_of(entry["recorded_at"]),
-        "KEY": entry["key"],
-        "VERSION": entry["version_id"],
-        "UPLOADER": entry["uploader"]["principal"] or ABSENT,
-        "DETAIL": entry.get("reason", ""),
-    }
 
 
 COMMAND = Command(

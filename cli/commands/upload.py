@@ -10,26 +10,19 @@ outcome.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cli.caller.api_client import ApiClient
 from cli.caller.connection import connect
-from cli.caller.entries import ApiEntry, detail_of
-from cli.caller.files import Found, NotTaken, find_files, size_of
+from cli.caller.entries import ApiEntry
+from cli.caller.files import NotTaken, find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
-from cli.caller.transfer import AlreadyAccepted, Failed, Result, SendFile, Uploaded, upload_files
-from cli.options import (
-    Command,
-    add_json,
-    named_path,
-    positive_integer,
-    positive_number,
-    stack_of,
-    token_of,
-)
-from cli.screen.progress import count_bar, upload_bar
+from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded, upload_files
+from cli.commands import Command
+from cli.options import add_json, named_path, positive_integer, positive_number, stack_of, token_of
+from cli.screen.entries import detail_of
+from cli.screen.progress import upload_bar
 from cli.screen.terminal import ABSENT, Row, Terminal, size_text
 from functions.contract.entry import format_time
 
@@ -85,13 +78,25 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     with connect(
         access, token=token_of(options), prefix=options.prefix, concurrency=options.concurrency
     ) as stack:
-        results = upload_with_progress(found, stack.send_file, options.concurrency, terminal)
+        with upload_bar(terminal.err, len(found.files), found.size_bytes()) as (on_bytes, on_result):
+            results = upload_files(
+                found,
+                stack.send_file,
+                concurrency=options.concurrency,
+                on_bytes=on_bytes,
+                on_result=on_result,
+            )
         outcomes: dict[Uploaded, ApiEntry] = {}
         report = UploadReport(results=results, outcomes=outcomes, skipped=found.skipped, waited=options.wait)
         try:
             if options.wait:
                 uploads = [result for result in results if isinstance(result, Uploaded)]
-                outcomes.update(wait_with_progress(stack.api, uploads, options.timeout, terminal))
+                with terminal.counting("outcomes", len(uploads)) as advance:
+                    for upload, entry in wait_for_outcomes(
+                        stack.api, uploads, timeout_seconds=options.timeout
+                    ):
+                        outcomes[upload] = entry
+                        advance(1)
         finally:
             # What was uploaded is reported even if waiting was interrupted or refused.
             if options.json:
@@ -99,31 +104,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             else:
                 write_report(report, terminal)
     return 0 if report.complete else 1
-
-
-def upload_with_progress(
-    found: Found, send_file: SendFile, concurrency: int, terminal: Terminal
-) -> list[Result]:
-    """Upload what was found, showing progress; unreadable files are among the results as failed."""
-    with upload_bar(terminal.err, len(found.files), sum(map(size_of, found.files))) as (add_bytes, add_files):
-        results = upload_files(
-            found.files,
-            send_file,
-            concurrency=concurrency,
-            on_bytes=add_bytes,
-            on_result=lambda _: add_files(1),
-        )
-    return results + [Failed(path=missed.path, reason=missed.reason) for missed in found.unreadable]
-
-
-def wait_with_progress(
-    api: ApiClient, uploads: Sequence[Uploaded], timeout_seconds: float, terminal: Terminal
-) -> Iterator[tuple[Uploaded, ApiEntry]]:
-    """Wait for outcomes as `wait_for_outcomes` does, showing progress."""
-    with count_bar(terminal.err, "outcomes", len(uploads)) as advance:
-        for found in wait_for_outcomes(api, uploads, timeout_seconds=timeout_seconds):
-            advance(1)
-            yield found
 
 
 def write_report(report: UploadReport, terminal: Terminal) -> None:

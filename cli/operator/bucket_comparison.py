@@ -43,7 +43,7 @@ class Repeated:
     entries: int
 
 
-class Comparison:
+class BucketComparison:
     """What the bucket holds below a prefix, compared with the ledger's entries. Used by one thread.
 
     Load both sides, then `compare`, then ask. Times are text as the ledger writes them, which sorts by time.

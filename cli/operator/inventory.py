@@ -28,9 +28,6 @@ READ_UNITS_PER_SECOND = 1_000
 """A quarter of the read throughput that a stack has by default (`ledgerMaxReadUnits`), so that the API, which
 reads the same table, keeps working."""
 
-SCANNED_ATTRIBUTES = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
-"""What a scan reads of an entry. Who uploaded it is left out, as `operator_policy` demands."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class StoredVersion:
@@ -94,14 +91,14 @@ def ledger_lines(dynamodb: DynamoDBClient, table: str) -> Iterator[list[LedgerLi
     lack an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
     200 entries, and a query for each shard.
     """
+    names = {f"#{name}": name for name in (schema.ENTRY, *schema.SCANNED)}
     selection = {
         "Select": "SPECIFIC_ATTRIBUTES",
-        "ProjectionExpression": ", ".join(f"#{name}" for name in SCANNED_ATTRIBUTES),
-        "ExpressionAttributeNames": {f"#{name}": name for name in SCANNED_ATTRIBUTES},
+        "ProjectionExpression": ", ".join(names),
+        "ExpressionAttributeNames": names,
     }
     for items in scanned_pages(dynamodb, table, f"the ledger table {table}", selection):
-        # An item without an outcome is a note of the processor's, not an entry.
-        yield [_line(item) for item in items if "outcome" in item]
+        yield [_line(item) for item in items if not schema.is_note(item)]
 
 
 def scanned_pages(

@@ -1,15 +1,20 @@
-"""Working through any number of things, several at the same time, at a rate that the stack can bear."""
+"""Working through any number of things: several at a time, at a rate that the stack can bear, and counted."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TypeVar
 
 Thing = TypeVar("Thing")
 Done = TypeVar("Done")
+
+Counting = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""Begins to count things that have been done, such as "sent", out of a total if it is known, for whoever is
+waiting. The function that it yields adds to the count."""
 
 
 def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: int) -> Iterator[Done]:

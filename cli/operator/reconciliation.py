@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cli.errors import BillEError
-from cli.operator.bucket_comparison import NO_END, Comparison
+from cli.operator.bucket_comparison import NO_END, BucketComparison
 from cli.operator.inventory import StoredVersion, ledger_lines, listed_versions
+from cli.operator.pace import Counting
 from cli.operator.resources import Queue, StackResources, queue_name
 from cli.operator.temporary_database import temporary_database
-from cli.screen.progress import count_bar
-from cli.screen.terminal import Terminal
 from functions.contract.entry import format_time
 
 SHOWN_BUCKETS = 3
@@ -26,7 +25,7 @@ class StackComparison:
     prefix: str
     began_at: datetime
     queue: Queue
-    comparison: Comparison
+    comparison: BucketComparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ class ReconcileReport:
 
 
 @contextmanager
-def compare_stack(resources: StackResources, prefix: str, terminal: Terminal) -> Iterator[StackComparison]:
+def compare_stack(resources: StackResources, prefix: str, counting: Counting) -> Iterator[StackComparison]:
     """Compare the object versions below the stack's own prefix and `prefix` with the ledger.
 
     The bucket is read first, so that an upload has time to get its entry before the ledger is read. Raise
@@ -79,9 +78,9 @@ def compare_stack(resources: StackResources, prefix: str, terminal: Terminal) ->
         )
     prefix = resources.upload_prefix + prefix
     with temporary_database() as database:
-        comparison = Comparison(database, resources.bucket, prefix)
-        began_at = _load_bucket(comparison, resources, prefix, terminal)
-        _load_ledger(comparison, resources, terminal)
+        comparison = BucketComparison(database, resources.bucket, prefix)
+        began_at = _load_bucket(comparison, resources, prefix, counting)
+        _load_ledger(comparison, resources, counting)
         comparison.compare()
         yield StackComparison(prefix=prefix, began_at=began_at, queue=queue, comparison=comparison)
 
@@ -105,10 +104,10 @@ def judge(compared: StackComparison, age: timedelta) -> ReconcileReport:
 
 
 def _load_bucket(
-    comparison: Comparison, resources: StackResources, prefix: str, terminal: Terminal
+    comparison: BucketComparison, resources: StackResources, prefix: str, counting: Counting
 ) -> datetime:
     began_at: datetime | None = None
-    with count_bar(terminal.err, "object versions listed") as advance:
+    with counting("object versions listed", None) as advance:
         for page in listed_versions(resources.s3, resources.bucket, prefix):
             began_at = began_at or page.listed_at
             comparison.add_versions(page.versions)
@@ -118,8 +117,8 @@ def _load_bucket(
     return began_at
 
 
-def _load_ledger(comparison: Comparison, resources: StackResources, terminal: Terminal) -> None:
-    with count_bar(terminal.err, "ledger entries read") as advance:
+def _load_ledger(comparison: BucketComparison, resources: StackResources, counting: Counting) -> None:
+    with counting("ledger entries read", None) as advance:
         for lines in ledger_lines(resources.dynamodb, resources.ledger_table):
             comparison.add_lines(lines)
             advance(len(lines))

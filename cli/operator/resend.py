@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import BillEError, explained
 from cli.operator.inventory import StoredVersion
-from cli.operator.pace import concurrently
+from cli.operator.pace import Counting, concurrently
 from cli.operator.resources import StackResources
-from cli.screen.progress import count_bar
-from cli.screen.terminal import Terminal
 from functions.contract.entry import ObjectVersion
 from functions.contract.s3_events import record_of
 
@@ -30,49 +27,41 @@ SENDERS = 4
 ATTEMPTS = 5
 """How many times a message is sent if the queue doesn't take it."""
 
+MakeEvent = Callable[[StoredVersion], dict[str, Any]]
+"""Makes the event that tells the processor about an object version."""
 
-@dataclass(frozen=True, kw_only=True)
-class ResendEvents:
-    """Makes events that tell the processor about object versions.
 
-    They are like S3's (S3 User Guide, "Event message structure"), except for what can't be known afterwards.
-    `source` names the command. It replaces ``aws:s3`` as the `eventSource`, and the uploader becomes
+def event_maker(resources: StackResources, source: str) -> MakeEvent:
+    """Return what makes the event about an object version, for the operator who runs the command `source`.
+
+    The events are like S3's (S3 User Guide, "Event message structure"), except for what can't be known
+    afterwards. `source` replaces ``aws:s3`` as the `eventSource`, and the uploader becomes
     ``bill-e:reconcile:AIDA…``: the command and the operator who sent the event.
     """
+    bucket, region, principal = resources.bucket, resources.region, f"{source}:{resources.user_id()}"
 
-    source: str
-    bucket: str
-    region: str
-    user_id: str
-
-    def event(self, version: StoredVersion) -> dict[str, Any]:
-        """Make the event about one object version."""
+    def event(version: StoredVersion) -> dict[str, Any]:
         record = record_of(
-            ObjectVersion(bucket=self.bucket, key=version.key, version_id=version.version_id),
-            source=self.source,
+            ObjectVersion(bucket=bucket, key=version.key, version_id=version.version_id),
+            source=source,
             name="ObjectCreated:Resent",
             time=version.modified,
-            region=self.region,
+            region=region,
             size_bytes=version.size_bytes,
-            principal=f"{self.source}:{self.user_id}",
+            principal=principal,
         )
         return {"Records": [record]}
 
-
-def events_of(resources: StackResources, source: str) -> ResendEvents:
-    """Return a maker of events for the command that `source` names, on behalf of the operator who runs it."""
-    return ResendEvents(
-        source=source, bucket=resources.bucket, region=resources.region, user_id=resources.user_id()
-    )
+    return event
 
 
-def send_with_progress(
-    resources: StackResources, events: Iterable[dict[str, Any]], total: int, terminal: Terminal
+def send_events(
+    resources: StackResources, events: Iterable[dict[str, Any]], total: int, counting: Counting
 ) -> int:
     """Send events, roughly in order, and return how many; an error says how many were sent."""
     sent = 0
     bodies = (json.dumps(event, separators=(",", ":")) for event in events)
-    with count_bar(terminal.err, "sent", total) as advance:
+    with counting("sent", total) as advance:
         try:
             for count in send_messages(resources.sqs, resources.queue_url, bodies):
                 sent += count

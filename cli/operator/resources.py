@@ -34,18 +34,21 @@ QUEUE_ATTRIBUTES: tuple[QueueAttributeNameType, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """A queue, and about how many messages it holds. `policy` is JSON, empty if it has none."""
+    """A queue, and about how many messages it holds. `policy` is JSON, empty if it has none.
+
+    A message is in work, and hidden from others, after somebody received it.
+    """
 
     url: str
     arn: str
     waiting: int
-    hidden: int
+    in_work: int
     policy: str
 
     @property
     def messages(self) -> int:
         """About how many messages it holds."""
-        return self.waiting + self.hidden
+        return self.waiting + self.in_work
 
     def takes_events_of(self, bucket: str) -> bool:
         """Whether its policy names the bucket, as the policy of the queue behind a bucket does."""
@@ -89,7 +92,7 @@ class StackResources:
             url=url,
             arn=attributes["QueueArn"],
             waiting=int(attributes["ApproximateNumberOfMessages"]),
-            hidden=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+            in_work=int(attributes["ApproximateNumberOfMessagesNotVisible"]),
             policy=attributes.get("Policy", ""),
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -11,11 +12,10 @@ from botocore.exceptions import ClientError
 
 from cli.errors import BillEError, explained
 from cli.operator.inventory import scanned_pages
-from cli.operator.pace import Pace, concurrently
+from cli.operator.pace import Counting, Pace, concurrently
 from cli.operator.resources import StackResources
-from cli.operator.table_comparison import LostEntries, is_note, read_entry
-from cli.screen.progress import count_bar
-from cli.screen.terminal import Terminal
+from cli.operator.table_comparison import TableComparison, read_entry
+from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 
 if TYPE_CHECKING:
@@ -41,7 +41,59 @@ class Write:
     units: float
 
 
-def refuse_other_tables(resources: StackResources, restored: str) -> None:
+@contextmanager
+def compare_tables(
+    resources: StackResources, restored: str, buckets: Set[str], counting: Counting
+) -> Iterator[TableComparison]:
+    """Compare the table `restored`, which may have entries about `buckets`, with the ledger.
+
+    The ledger is read first: the restored table doesn't change, and if the ledger gets an entry in the
+    meantime, the conditional write won't insert it again. Raise BillEError if the tables don't belong to one
+    stack.
+    """
+    _refuse_other_tables(resources, restored)
+    with temporary_database() as database:
+        comparison = TableComparison(database)
+        _load_ledger(comparison, resources, buckets, counting)
+        with counting("restored entries compared", None) as advance:
+            for items in scanned_pages(resources.dynamodb, restored, f"table {restored}"):
+                for item in items:
+                    if not schema.is_note(item):
+                        _refuse_foreign(item, restored, buckets)
+                        comparison.compare(item)
+                advance(len(items))
+        yield comparison
+
+
+def copy_entries(
+    comparison: TableComparison, resources: StackResources, units_per_second: int, counting: Counting
+) -> int:
+    """Insert the entries that the ledger lacks, and return how many; an error says how many were inserted.
+
+    An entry that the ledger has got since it was read is compared like all others.
+    """
+    lacking, copied, pace = comparison.count_lacking(), 0, Pace(units_per_second)
+    dynamodb, ledger = resources.dynamodb, resources.ledger_table
+    with counting("copied", lacking) as advance:
+        try:
+            for write in concurrently(
+                lambda item: _insert(dynamodb, ledger, item), comparison.lacking_items(), WRITERS
+            ):
+                if write.standing is None:
+                    copied += 1
+                else:
+                    comparison.compare_with(write.item, write.standing)
+                advance(1)
+                pace.spend(write.units)
+        except BillEError as error:
+            raise BillEError(
+                f"{error}; at least {copied:,} of {lacking:,} were copied. "
+                "Run it again: it copies what is still missing"
+            ) from error
+    return copied
+
+
+def _refuse_other_tables(resources: StackResources, restored: str) -> None:
     """Raise BillEError unless `restored` is a different table, can be read, and has the keys of a ledger."""
     ledger = resources.ledger_table
     described = _describe(resources.dynamodb, f"the ledger table {ledger}", ledger)
@@ -70,20 +122,14 @@ def refuse_other_tables(resources: StackResources, restored: str) -> None:
         )
 
 
-def compare_tables(
-    lost: LostEntries, resources: StackResources, restored: str, buckets: Set[str], terminal: Terminal
+def _load_ledger(
+    comparison: TableComparison, resources: StackResources, buckets: Set[str], counting: Counting
 ) -> None:
-    """Read the ledger, then the restored table; raise BillEError if they don't belong to one stack.
-
-    The ledger comes first: the restored table doesn't change, and if the ledger gets an entry in the
-    meantime, the conditional write won't insert it again.
-    """
-    ledger = resources.ledger_table
-    known: set[str] = set()
-    with count_bar(terminal.err, "ledger entries read") as advance:
+    ledger, known = resources.ledger_table, set[str]()
+    with counting("ledger entries read", None) as advance:
         for items in scanned_pages(resources.dynamodb, ledger, f"the ledger table {ledger}"):
-            known.update(_bucket(item, f"ledger {ledger}") for item in items if not is_note(item))
-            lost.add_standing(items)
+            known.update(_bucket(item, f"ledger {ledger}") for item in items if not schema.is_note(item))
+            comparison.add_standing(items)
             advance(len(items))
     if known and not known & buckets:
         raise BillEError(
@@ -91,54 +137,14 @@ def compare_tables(
             f"{', '.join(islice(sorted(known), SHOWN_BUCKETS))}: are these the outputs of one stack? "
             "Nothing was changed"
         )
-    lost.index()
-    with count_bar(terminal.err, "restored entries compared") as advance:
-        for items in scanned_pages(resources.dynamodb, restored, f"table {restored}"):
-            for item in items:
-                if not is_note(item):
-                    _refuse_foreign(item, restored, buckets)
-                    lost.judge(item)
-            advance(len(items))
-
-
-def copy_with_progress(
-    lost: LostEntries, resources: StackResources, units_per_second: int, terminal: Terminal
-) -> int:
-    """Insert the entries that the ledger lacks, and return how many; an error says how many were inserted.
-
-    An entry that the ledger has got since it was read is compared like all others.
-    """
-    lacking, copied, pace = lost.count_lacking(), 0, Pace(units_per_second)
-    dynamodb, ledger = resources.dynamodb, resources.ledger_table
-    with count_bar(terminal.err, "copied", lacking) as advance:
-        try:
-            for write in concurrently(
-                lambda item: _insert(dynamodb, ledger, item), lost.lacking_items(), WRITERS
-            ):
-                if write.standing is None:
-                    copied += 1
-                else:
-                    lost.compare(write.item, write.standing)
-                advance(1)
-                pace.spend(write.units)
-        except BillEError as error:
-            raise BillEError(
-                f"{error}; at least {copied:,} of {lacking:,} were copied. "
-                "Run it again: it copies what is still missing"
-            ) from error
-    return copied
+    comparison.index()
 
 
 def _insert(dynamodb: DynamoDBClient, ledger: str, item: Item) -> Write:
     with explained(f"writing to the ledger table {ledger} (dynamodb:PutItem)"):
         try:
             answer = dynamodb.put_item(
-                TableName=ledger,
-                Item=item,
-                ConditionExpression="attribute_not_exists(#fingerprint)",
-                ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                ReturnConsumedCapacity="INDEXES",
+                TableName=ledger, Item=item, ReturnConsumedCapacity="INDEXES", **schema.IF_NEW
             )
         except dynamodb.exceptions.ConditionalCheckFailedException as refused:
             # An error doesn't say what it cost: one unit, unless the item is large.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.operator.temporary_database import count_rows
 from functions.contract import schema
@@ -40,11 +40,11 @@ class LostEntry:
     detail: str
 
 
-class LostEntries:
+class TableComparison:
     """Finds the entries of a restored table that the ledger lacks. Used by one thread.
 
-    Load the ledger with `add_standing`, `index` it, then `judge` the entries of the restored table. `present`
-    counts the entries that the ledger has in the same form.
+    Load the ledger with `add_standing`, `index` it, then `compare` the entries of the restored table.
+    `present` counts the entries that the ledger has in the same form.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -60,11 +60,11 @@ class LostEntries:
         """Index the ledger, once all of it is loaded."""
         self._database.executescript(_INDEXES)
 
-    def judge(self, item: Item) -> None:
+    def compare(self, item: Item) -> None:
         """Find out whether the ledger has an entry, lacks it, or has another one instead."""
         standing = self._standing(item)
         if standing is not None:
-            self.compare(item, standing)
+            self.compare_with(item, standing)
         elif other := self._other_entry(item):
             # Inserting this one would make a second entry for one object version.
             self._add_differing(item, f"the ledger has this object version as {other}")
@@ -72,7 +72,7 @@ class LostEntries:
             row = item[schema.RECORDED]["S"], json.dumps(item)
             self._database.execute("INSERT INTO lacking VALUES (?, ?)", row)
 
-    def compare(self, item: Item, standing: Item) -> None:
+    def compare_with(self, item: Item, standing: Item) -> None:
         """Compare an entry with the ledger's entry of the same key."""
         names = sorted(name for name in {*standing, *item} if standing.get(name) != item.get(name))
         if names:
@@ -81,7 +81,7 @@ class LostEntries:
             self.present += 1
 
     def count_lacking(self) -> int:
-        """Count the entries that the ledger lacked when they were judged."""
+        """Count the entries that the ledger lacked when they were compared."""
         return count_rows(self._database, "lacking")
 
     def count_differing(self) -> int:
@@ -136,13 +136,8 @@ def read_entry(item: Item) -> Entry:
     return entry
 
 
-def is_note(item: Mapping[str, Any]) -> bool:
-    """Whether an item isn't an entry but one of the processor's notes, which it writes again if need be."""
-    return bool(item.get(schema.ENTRY) == {"S": schema.MISSING})
-
-
 def _standing_row(item: Item) -> tuple[str, str, str | None, str]:
-    object_id = None if is_note(item) else schema.version_of(item).object_id
+    object_id = None if schema.is_note(item) else schema.version_of(item).object_id
     return *_key(item), object_id, json.dumps(item)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.screen.progress import Advance, count_bar
 from functions.contract.entry import Outcome
 
 COLOURS: dict[str, str] = {Outcome.ACCEPTED: "green", Outcome.DUPLICATE: "yellow", Outcome.REJECTED: "red"}
@@ -53,6 +55,10 @@ class Terminal:
     def complain(self, line: str, style: str = "") -> None:
         """Write one line about something that went wrong or that the user should know."""
         _write(self.err, line, style)
+
+    def counting(self, doing: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """Show on `err` how many things have been done, out of `total` if it is known."""
+        return count_bar(self.err, doing, total)
 
     def json(self, document: object) -> None:
         """Write a JSON document, in ASCII, so that nothing in it can control a terminal."""

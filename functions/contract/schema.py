@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
     Entry,
@@ -42,6 +42,14 @@ outcome and is in no index."""
 
 SCANNED = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
 """The attributes that operators may read of all entries at once: nothing about uploaders."""
+
+IF_NEW: dict[str, Any] = {
+    "ConditionExpression": "attribute_not_exists(#fingerprint)",
+    "ExpressionAttributeNames": {"#fingerprint": FINGERPRINT},
+    "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+}
+"""The parameters with which PutItem inserts an item if its place is free. If it isn't, the error has the item
+that is there."""
 
 
 def partition_key(entry: Entry) -> str:

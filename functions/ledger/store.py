@@ -125,13 +125,7 @@ class LedgerStore:
     def _put_new(self, item: Item) -> Item | None:
         """Put an item if its place is free. If it isn't, return the item that is there."""
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(#fingerprint)",
-                ExpressionAttributeNames={"#fingerprint": schema.FINGERPRINT},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            self._client.put_item(TableName=self._table, Item=item, **schema.IF_NEW)
         except self._client.exceptions.ConditionalCheckFailedException as refused:
             return _item_in_the_way(refused)
         return None

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from cli.caller.api_client import EntryFilter
 from cli.caller.connection import connect
-from cli.caller.entries import ApiEntry, entry_row
+from cli.caller.entries import ApiEntry
 from cli.caller.files import find_files
-from cli.caller.outcomes import UploadTotals, summarise
-from cli.caller.transfer import Failed, Result, Uploaded
-from cli.commands.upload import upload_with_progress, wait_with_progress
+from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
+from cli.caller.transfer import Failed, Result, Uploaded, upload_files
 from cli.errors import BillEError
+from cli.screen.entries import entry_row
+from cli.screen.progress import upload_bar
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
 from local import LocalError
@@ -66,9 +67,18 @@ def _run(
     access = parse_access(stack.description(), "the embedded AWS")
     with connect(access, concurrency=CONCURRENCY) as connected:
         found = find_files(SAMPLE_FOLDERS)
-        results = upload_with_progress(found, connected.send_file, CONCURRENCY, terminal)
+        with upload_bar(terminal.err, len(found.files), found.size_bytes()) as (on_bytes, on_result):
+            results = upload_files(
+                found, connected.send_file, concurrency=CONCURRENCY, on_bytes=on_bytes, on_result=on_result
+            )
         uploads = [result for result in results if isinstance(result, Uploaded)]
-        outcomes = dict(wait_with_progress(connected.api, uploads, OUTCOME_TIMEOUT_SECONDS, terminal))
+        outcomes: dict[Uploaded, ApiEntry] = {}
+        with terminal.counting("outcomes", len(uploads)) as advance:
+            for upload, entry in wait_for_outcomes(
+                connected.api, uploads, timeout_seconds=OUTCOME_TIMEOUT_SECONDS
+            ):
+                outcomes[upload] = entry
+                advance(1)
         ledger = [entry for page in connected.api.pages(EntryFilter()) for entry in page["entries"]]
         return results, outcomes, ledger
 

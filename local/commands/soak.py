@@ -21,7 +21,6 @@ from cli.operator.reconciliation import ReconcileTotals, compare_stack, judge
 from cli.operator.redrive import follow_move, start_move
 from cli.operator.resend import send_messages
 from cli.operator.resources import StackResources, open_resources
-from cli.screen.progress import count_bar
 from cli.screen.terminal import Row, Terminal
 from cli.stack import parse_access
 from functions.contract import schema
@@ -133,7 +132,7 @@ def put_under_load(
     uploaded: dict[ObjectVersion, Planned] = {}
     copies: list[str] = []
     redeliveries = 0
-    with count_bar(terminal.err, "uploaded", len(planned)) as advance, ThreadPoolExecutor(UPLOADERS) as pool:
+    with terminal.counting("uploaded", len(planned)) as advance, ThreadPoolExecutor(UPLOADERS) as pool:
 
         def upload(wave: Sequence[Planned]) -> None:
             versions = pool.map(lambda one: _upload(stack, one), wave)
@@ -169,7 +168,7 @@ def drain(stack: EmbeddedStack, resources: StackResources, terminal: Terminal) -
 
 def compare(stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal) -> Findings:
     """Compare the ledger with what was uploaded, once the queue is empty."""
-    with compare_stack(resources, "", terminal) as compared:
+    with compare_stack(resources, "", terminal.counting) as compared:
         totals = judge(compared, timedelta(0)).totals
     entries = list(_entries(stack))
     outcomes = Counter(f"{entry.outcome} {entry.reason or ''}".strip() for entry in entries)
@@ -245,7 +244,7 @@ def _entries(stack: EmbeddedStack) -> Iterator[Entry]:
     pages = stack.administrator.client("dynamodb").get_paginator("scan")
     for page in pages.paginate(TableName=stack.outputs["ledger_table"], ConsistentRead=True):
         for item in page["Items"]:
-            if "outcome" in item:
+            if not schema.is_note(item):
                 yield schema.from_item(item)
 
 

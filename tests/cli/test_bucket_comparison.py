@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from cli.errors import BillEError
-from cli.operator.bucket_comparison import Comparison
+from cli.operator.bucket_comparison import BucketComparison
 from cli.operator.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
 from cli.operator.temporary_database import temporary_database
 from functions.contract.entry import format_time
@@ -33,13 +33,13 @@ def at(minute: int) -> str:
 
 
 @pytest.fixture
-def comparison() -> Iterator[Comparison]:
+def comparison() -> Iterator[BucketComparison]:
     with temporary_database() as database:
-        yield Comparison(database, "b", "in/")
+        yield BucketComparison(database, "b", "in/")
 
 
 def test_version_without_entry_is_unrecorded_and_another_version_of_the_key_does_not_count(
-    comparison: Comparison,
+    comparison: BucketComparison,
 ) -> None:
     comparison.add_versions([stored("in/a", "v1"), stored("in/a", "v2"), stored("in/b", "v1")])
     comparison.add_lines([line("in/a", "v2"), line("in/b", "v1")])
@@ -50,7 +50,7 @@ def test_version_without_entry_is_unrecorded_and_another_version_of_the_key_does
 
 
 def test_unrecorded_versions_come_oldest_first_within_a_time_that_excludes_its_end(
-    comparison: Comparison,
+    comparison: BucketComparison,
 ) -> None:
     comparison.add_versions([stored(f"in/{minute}", minute=minute) for minute in (5, 3, 9, 4)])
     comparison.compare()
@@ -62,7 +62,9 @@ def test_unrecorded_versions_come_oldest_first_within_a_time_that_excludes_its_e
     assert [one.key for one in comparison.unrecorded()] == ["in/3", "in/4", "in/5", "in/9"]
 
 
-def test_entries_of_other_buckets_and_prefixes_are_counted_but_record_nothing(comparison: Comparison) -> None:
+def test_entries_of_other_buckets_and_prefixes_are_counted_but_record_nothing(
+    comparison: BucketComparison,
+) -> None:
     comparison.add_versions([stored("in/a")])
     comparison.add_lines([line("in/a", bucket="other"), line("out/a"), line("in", bucket="other")])
     comparison.compare()
@@ -73,7 +75,7 @@ def test_entries_of_other_buckets_and_prefixes_are_counted_but_record_nothing(co
 
 
 def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_young(
-    comparison: Comparison,
+    comparison: BucketComparison,
 ) -> None:
     comparison.add_lines(
         [
@@ -89,7 +91,7 @@ def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_you
     assert (comparison.count_unknown(end=at(30)), comparison.count_gone()) == (2, 1)
 
 
-def test_version_with_two_entries_is_repeated(comparison: Comparison) -> None:
+def test_version_with_two_entries_is_repeated(comparison: BucketComparison) -> None:
     comparison.add_versions([stored("in/a"), stored("in/b")])
     comparison.add_lines([line("in/a"), line("in/b"), line("in/a", reason="object_missing")])
     comparison.compare()
@@ -105,7 +107,7 @@ def test_no_room_for_the_temporary_file_is_one_sentence() -> None:
 
 def load_into_too_little_room() -> None:
     with temporary_database() as database:
-        full = Comparison(database, "b", "")
+        full = BucketComparison(database, "b", "")
         database.execute("PRAGMA max_page_count = 10")
         full.add_versions(stored(f"{number:0500}") for number in range(1000))
 
@@ -134,6 +136,7 @@ class ManyVersions:
         numbers = range(start, min(start + PAGE, COUNT), query["TotalSegments"])
         items = [
             {
+                "entry": {"S": "RECEIPT"},
                 "outcome": {"S": "ACCEPTED"},
                 "bucket": {"S": "b"},
                 "key": {"S": key(number)},
@@ -163,7 +166,7 @@ def test_memory_does_not_grow_with_the_number_of_versions(
     tracemalloc.start()
     try:
         with temporary_database() as database:
-            comparison = Comparison(database, "b", "")
+            comparison = BucketComparison(database, "b", "")
             for page in listed_versions(many, "b", ""):
                 comparison.add_versions(page.versions)
             for lines in ledger_lines(many, "ledger"):

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cli.operator.inventory import StoredVersion
-from cli.operator.resend import ResendEvents, send_messages
+from cli.operator.resend import event_maker, send_messages
 from functions.contract import schema
 from functions.contract.entry import ObjectVersion, Reason, format_time
 from functions.contract.s3_events import parse_body
@@ -275,10 +276,11 @@ def test_endpoint_that_does_not_answer_is_one_sentence(
 
 
 def test_event_of_a_version_without_versioning_is_read_as_null() -> None:
-    events = ResendEvents(source="bill-e:backfill", bucket="b", region="r", user_id="AIDAEXAMPLE")
+    resources: Any = SimpleNamespace(bucket="b", region="r", user_id=lambda: "AIDAEXAMPLE")
+    event_of = event_maker(resources, "bill-e:backfill")
     version = StoredVersion(key="a+b c.png", version_id="null", size_bytes=3, modified=format_time(LONG_AGO))
 
-    (upload,) = parse_body(json.dumps(events.event(version)))
+    (upload,) = parse_body(json.dumps(event_of(version)))
 
     assert upload.version == ObjectVersion(bucket="b", key="a+b c.png", version_id="null")
     assert upload.uploaded_at == LONG_AGO

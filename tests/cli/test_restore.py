@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.operator.pace import Pace
-from cli.operator.table_comparison import LostEntries, read_entry
+from cli.operator.table_comparison import TableComparison, read_entry
 from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
@@ -472,13 +472,17 @@ def test_memory_does_not_grow_with_the_number_of_entries(
     tracemalloc.start()
     try:
         with temporary_database() as database:
-            lost = LostEntries(database)
+            comparison = TableComparison(database)
             for start in range(0, count, page):
-                lost.add_standing([schema.to_item(entry(f"old/{start + n}"), SHARDS) for n in range(page)])
-            lost.index()
+                comparison.add_standing(
+                    [schema.to_item(entry(f"old/{start + n}"), SHARDS) for n in range(page)]
+                )
+            comparison.index()
             for number in range(count):
-                lost.judge(schema.to_item(entry(f"{'old' if number % 2 else 'lost'}/{number}"), SHARDS))
-            found = lost.present, lost.count_lacking(), sum(1 for _ in lost.lacking_items())
+                comparison.compare(
+                    schema.to_item(entry(f"{'old' if number % 2 else 'lost'}/{number}"), SHARDS)
+                )
+            found = comparison.present, comparison.count_lacking(), sum(1 for _ in comparison.lacking_items())
             left_on_disk = list(tmp_path.iterdir())
             (file_bytes,) = database.execute(
                 "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pytest
 
-from cli.caller.files import LocalFile, fingerprint_of
+from cli.caller.files import Found, LocalFile, fingerprint_of
 from cli.caller.transfer import CountBytes, Failed, Result, Uploaded, upload_files
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import BUCKET, TOKEN, Answer, FakeStack, problem, s3_error
@@ -313,9 +313,10 @@ def test_interrupt_stops_transfers_that_run_and_begins_no_others() -> None:
         assert running_now.wait(timeout=10)
         raise KeyboardInterrupt
 
-    files = [LocalFile(path=Path(name), name=name) for name in "abc"]
+    files = tuple(LocalFile(path=Path(name), name=name) for name in "abc")
+    found = Found(files=files, skipped=(), unreadable=())
     with pytest.raises(KeyboardInterrupt):
         upload_files(
-            files, send, concurrency=1, on_bytes=lambda _: None, on_result=interrupt_while_second_runs
+            found, send, concurrency=1, on_bytes=lambda _: None, on_result=interrupt_while_second_runs
         )
     assert begun == [Path("a"), Path("b")]

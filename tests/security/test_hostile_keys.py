@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli.caller.entries import entry_row
+from cli.screen.entries import entry_row
 from cli.screen.terminal import Terminal
 from functions.contract.entry import Outcome
 from functions.upload_forms.request import MAX_KEY_PART_BYTES

@@ -1,0 +1,55 @@
+"""How an entry of the ledger looks."""
+
+from __future__ import annotations
+
+from cli.caller.entries import ApiEntry
+from cli.screen.terminal import ABSENT, Row, second_of, size_text
+
+
+def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
+    """Write an entry as a row of a table."""
+    fingerprint = entry["fingerprint"] or ABSENT
+    return {
+        "RECORDED": second_of(entry["recorded_at"]),
+        "OUTCOME": entry["outcome"],
+        "FINGERPRINT": fingerprint if full_fingerprint else fingerprint[:12],
+        "SIZE": size_text(entry["size_bytes"]),
+        "TYPE": entry["media_type"] or ABSENT,
+        "KEY": entry["key"],
+        "DETAIL": detail_of(entry),
+    }
+
+
+def detail_of(entry: ApiEntry) -> str:
+    """Say why an upload was rejected, or what it is a duplicate of."""
+    if duplicate_of := entry.get("duplicate_of"):
+        return f"of {duplicate_of['key']}"
+    return entry.get("reason", "")
+
+
+def entry_fields(entry: ApiEntry) -> Row:
+    """Write an entry as fields with names."""
+    return {
+        "outcome": entry["outcome"],
+        "fingerprint": entry["fingerprint"] or ABSENT,
+        "bucket": entry["bucket"],
+        "key": entry["key"],
+        "version": entry["version_id"],
+        "size": size_text(entry["size_bytes"]),
+        "type": entry["media_type"] or ABSENT,
+        "uploaded": second_of(entry["uploaded_at"]),
+        "recorded": second_of(entry["recorded_at"]),
+        "uploader": entry["uploader"]["principal"] or ABSENT,
+        "address": entry["uploader"]["source_ip"] or ABSENT,
+    }
+
+
+def history_row(entry: ApiEntry) -> Row:
+    """Write a duplicate or a rejection as a row under its receipt."""
+    return {
+        "RECORDED": second_of(entry["recorded_at"]),
+        "KEY": entry["key"],
+        "VERSION": entry["version_id"],
+        "UPLOADER": entry["uploader"]["principal"] or ABSENT,
+        "DETAIL": entry.get("reason", ""),
+    }
