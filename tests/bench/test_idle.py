@@ -1,4 +1,4 @@
-"""What an idle stack costs: what is counted, how it is priced, and what docs/costs.md says of it."""
+"""What an idle stack costs: what is counted, how it is priced, and what docs/costs.md says about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench notices when the product gets worse: each change here fails the count that it is about."""
+"""The bench notices when Bill-E gets worse: each change here fails the count that it affects."""
 
 from __future__ import annotations
 

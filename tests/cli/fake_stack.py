@@ -1,6 +1,6 @@
-"""A stack over HTTP on 127.0.0.1: S3 that takes objects and forms, and the ledger's API.
+"""A fake stack that serves HTTP on 127.0.0.1: S3, which accepts objects and forms, and the ledger's API.
 
-Callers send files and forms over HTTP of their own, so faults have to come over HTTP, too.
+The code for callers makes its own HTTP requests, so faults have to come over HTTP, too.
 """
 
 from __future__ import annotations

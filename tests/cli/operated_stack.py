@@ -1,4 +1,4 @@
-"""A stack's bucket, ledger table and queues in moto's AWS, and the file that names them."""
+"""A stack's bucket, ledger table and queues in moto, and a file with their names."""
 
 from __future__ import annotations
 

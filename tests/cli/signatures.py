@@ -1,4 +1,4 @@
-"""Signature Version 4 as a receiver checks it, after AWS's page "Create a signed AWS API request"."""
+"""Checks Signature Version 4 as AWS does, following AWS's page "Create a signed AWS API request"."""
 
 from __future__ import annotations
 

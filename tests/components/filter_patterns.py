@@ -2,7 +2,7 @@
 
 Amazon CloudWatch Logs User Guide, "Filter pattern syntax": selectors such as ``$.record.status``, compared
 with text in quotation marks (``*`` stands for any characters) or with numbers, joined by && and ||, of which
-the first binds tighter, and parentheses. Anything else is refused, so that nobody takes it for tested.
+the first binds tighter, and parentheses. Anything else is refused, so that no pattern goes untested.
 """
 
 from __future__ import annotations

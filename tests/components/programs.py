@@ -1,4 +1,4 @@
-"""The programs whose graphs the tests look at: the real one, and small ones over single components."""
+"""The programs whose graphs the tests look at: the real one, and small ones with single components."""
 
 from __future__ import annotations
 

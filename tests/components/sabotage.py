@@ -1,7 +1,7 @@
 """Graphs that break a rule: what a program would register if something had been forgotten or changed.
 
 A sabotage takes a graph and yields one damaged copy for each place that it can damage, named after the place.
-So a rule that looks at the first bucket only is found out, like one that looks at nothing.
+This finds rules that only look at the first bucket, as well as rules that look at nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A line of each kind that the stack's logs have, by log group: what the runbook's queries look through.
+"""A line of each kind in the stack's logs, by log group, for the runbook's queries to find.
 
-The functions' lines are written by the functions. Lambda's own are in the form of the AWS Lambda Developer
-Guide, "Lambda Telemetry API Event schema reference". At the level INFO only the start and the report of each
+The functions write the functions' lines. Lambda's own lines have the form in the AWS Lambda Developer Guide,
+"Lambda Telemetry API Event schema reference". At the level INFO, only the start and the report of each
 invocation reach the log ("Log-level filtering"). The runtime's line about an error that a function raised is
 that of `log_error` in AWS's runtime interface client for Python.
 """

@@ -1,4 +1,4 @@
-"""What is watched, when an alarm goes off, and whom it tells."""
+"""What the alarms watch, when they go off, and where they send their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each handler imports and answers with its archive, its layers and boto3 on its path, and nothing else."""
+"""Each handler runs with only its archive, its layers and boto3 on its path."""
 
 from __future__ import annotations
 

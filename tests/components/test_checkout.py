@@ -1,4 +1,4 @@
-"""That a checkout has the same bytes on every machine, on which the functions' hashes depend."""
+"""A checkout has the same bytes on every machine, because the functions' hashes depend on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stack's dashboard shows, and that it shows what there is."""
+"""What a stack's dashboard shows, and that everything on it exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deployer's policies: they reach everything that the program names, and nothing with another name."""
+"""The deployer's policies cover everything that the program names, and nothing with another name."""
 
 from __future__ import annotations
 

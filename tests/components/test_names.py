@@ -1,4 +1,4 @@
-"""That two stacks of one name, from two state folders, don't touch each other in one account and region."""
+"""Two stacks with the same name, from two state folders, don't interfere in one account and region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""That the program names what there is in its partition: the regions of AWS, of China, and GovCloud."""
+"""The program uses the names of its partition: AWS, China or GovCloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runbook's queries of logs and of JSON: each finds the lines that it is for, and no others."""
+"""The runbook's queries of logs and of JSON: each finds the lines that it is meant to find, and no others."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What each change of a setting does to a running stack: ``python -m tests.engine.changes`` writes the page.
 
-The engine says it, in a preview on a stack that was deployed. `docs/changes.md` is the page, and
-`test_changes.py` checks that it is up to date.
+The engine says so in a preview of a deployed stack. `docs/changes.md` is the page, and `test_changes.py`
+checks that it is up to date.
 """
 
 from __future__ import annotations

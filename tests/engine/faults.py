@@ -1,4 +1,4 @@
-"""Faults for a test to ask for, which `faulty_plugin` has."""
+"""The faults of `faulty_plugin`, for tests to ask for."""
 
 from __future__ import annotations
 

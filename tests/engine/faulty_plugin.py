@@ -1,7 +1,7 @@
-"""The AWS provider with faults: what a test asks for by files in the folder that ``FAULTS`` names.
+"""The AWS provider with faults. A test asks for them with files in the folder that ``FAULTS`` names.
 
-``fail/TYPE`` has the next create of that type fail, ``hang/TYPE`` has it wait for ever and say so in
-``hanging/TYPE``; ``hang-after/TYPE`` does so once the resource is there. ``die/TYPE`` ends the plugin.
+``fail/TYPE`` makes the next create of that type fail. ``hang/TYPE`` makes it wait for ever and say so in
+``hanging/TYPE``; ``hang-after/TYPE`` does so once the resource exists. ``die/TYPE`` ends the plugin.
 ``refuse/TYPE`` holds the number of the AWS call that is refused. File names have ``_`` for ``/``.
 """
 

@@ -1,4 +1,4 @@
-"""A stack of an earlier release, made anew on an embedded AWS from the state that it left."""
+"""A stack of an earlier release, rebuilt on an embedded AWS from its state."""
 
 from __future__ import annotations
 

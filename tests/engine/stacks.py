@@ -1,4 +1,4 @@
-"""A stack as people have it who type `pulumi`: the real CLI and engine, on an embedded AWS of its own."""
+"""A stack as users of `pulumi` have it: the real CLI and engine, each time on a new embedded AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong before or beside an update is one clear sentence, and never a stack trace."""
+"""Errors before and around an update are one clear sentence, and never a stack trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docs/changes.md` is what the engine does, and no change of a setting loses data."""
+"""`docs/changes.md` says what the engine does, and no change of a setting loses data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `python -m local pulumi` makes of the user's environment, and of the folder for its state."""
+"""What `python -m local pulumi` does with the user's environment and with the folder for its state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine with the deployer's policies alone: a stack is made, changed, refreshed and destroyed."""
+"""With only the deployer's policies, the engine deploys, changes, refreshes and destroys a stack."""
 
 from __future__ import annotations
 

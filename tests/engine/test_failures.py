@@ -1,4 +1,4 @@
-"""Deployments that fail or are cut off in the middle, and those after them."""
+"""Deployments that fail or are cut off in the middle, and the deployments that follow."""
 
 from __future__ import annotations
 

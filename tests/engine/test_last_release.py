@@ -1,4 +1,4 @@
-"""A stack of the last release is updated by today's program, and loses nothing."""
+"""Today's program updates a stack of the last release, which loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The package for other languages, in a program of another language: YAML."""
+"""The package for other languages, used by a YAML program."""
 
 from __future__ import annotations
 

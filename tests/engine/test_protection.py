@@ -1,4 +1,4 @@
-"""`protectData`: what no way to destroy a stack gets at, and how a stack is given up on purpose."""
+"""`protectData`: what survives every way to destroy a stack, and how to remove a stack on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stacks in one account and region, two of them of the same name: none touches another."""
+"""Stacks in one account and region don't interfere, even if two have the same name."""
 
 from __future__ import annotations
 

@@ -1,13 +1,12 @@
 """The pipeline around the real processor: a versioned bucket, an at-least-once queue and the ledger's table.
 
-Everything is in memory and on a clock of its own, so that hours pass in no time and every run is the same.
-The processor is the real one, with real boto3 clients: requests are serialised and signed, and answers are
-bytes that botocore parses. What takes the place of AWS is at the end of the line, botocore's ``before-send``
-event, where a call can be refused, lost, cut off or held up while other things happen.
+Everything is in memory and has its own clock, so that hours pass in no time and every run is the same. The
+processor is the real one, with real boto3 clients: requests are serialised and signed, and answers are bytes
+that botocore parses. Only botocore's ``before-send`` event takes the place of AWS: there, a call can be
+refused, lost, cut off or held up while other things happen.
 
-Messages of a batch are processed one after the other, because an order of calls that threads decide could not
-be repeated. What runs at the same time elsewhere is a second invocation in the middle of a call
-(``Delivery.meanwhile``).
+The messages of a batch are processed one after the other, because an order of calls that threads decide could
+not be repeated. Instead, a second invocation can run in the middle of a call (``Delivery.meanwhile``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every AWS call of the processor fails in every way, and the ledger ends as if it hadn't.
+"""Every AWS call of the processor fails in every way, and the ledger ends up as if it hadn't.
 
-The calls are not listed here: each scenario is run once without a fault, and whatever the processor calls in
-it is what the faults are then tried on. botocore's own retries are off (`processor_on_line`), so that every
-fault reaches the processor and only the queue's redelivery is left to mend it.
+The calls are not listed here: each scenario is run once without a fault, and then once for every fault in
+each call that the processor made. botocore's own retries are off (`processor_on_line`), so that every fault
+reaches the processor, and only a redelivery from the queue can repair it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Every upload ends in exactly one entry or in a message that is kept, whatever happens and in what order.
+"""Every upload ends in exactly one entry or in a message that is kept, whatever happens in whatever order.
 
 Hypothesis makes up histories of the pipeline (`tests.functions.pipeline_model`): uploads, deletions, what S3
-and SQS deliver, how often and in which order, what fails, and what happens in the middle of a call. The same
-histories every time; ``MODEL_EXAMPLES=5000`` tries as many new ones.
+and SQS deliver, how often and in which order, what fails, and what happens in the middle of a call. The
+histories are the same every time; ``MODEL_EXAMPLES=5000`` tries that many new ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An account on the embedded AWS: short ways to make what a resource depends on, and what there is in it."""
+"""An account on the embedded AWS: making what a resource depends on, and listing what exists."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Alarms of the deployed stack: each goes off at its threshold, and tells the topic.
 
-The emulator evaluates alarms where a datapoint is put; the services' own metrics are put here. It takes no
-notice of dimensions, which `tests/components` look at.
+The emulator evaluates alarms when a datapoint is put, so these tests put the services' metrics. It ignores
+dimensions, which `tests/components` check.
 """
 
 from __future__ import annotations

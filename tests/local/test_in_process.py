@@ -1,4 +1,4 @@
-"""AWS in this process: DynamoDB charges by the rules and answers as the emulator does, S3 by version.
+"""AWS in this process: DynamoDB charges by AWS's rules and answers as the emulator does; S3 has versions.
 
 The rules are in the DynamoDB Developer Guide, "DynamoDB read and write operations" and "DynamoDB item sizes
 and formats".

@@ -1,4 +1,4 @@
-"""The operator's commands on the whole stack, with only the rights of the stack's `operator_policy`."""
+"""The operator's commands on the whole stack, with only the permissions in the stack's `operator_policy`."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Write docs/security.md from the tests: ``python -m tests.security.document``.
 
-A test, anywhere under tests/, says with a marker what it proves:
+A test anywhere in tests/ says with a marker what it proves:
 
     @pytest.mark.claim("a cursor that was edited is refused", section="Hostile input")
     def test_edited_cursor_is_a_400() -> None: ...
 
 The text goes on from "It is true that"; tests with the same text share a row. `section` is one of `SECTIONS`.
-A control (section "Controls") says two things more: `control`, its ids, and `requires`. All are plain texts
-between quotes, since the tests are read here and not run. `test_document.py` holds the document current.
+A control (section "Controls") also has `control`, its ids, and `requires`. All of them are string literals,
+since the tests are read and not run. `test_document.py` checks that the document is up to date.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that are made to exhaust the time, the memory or the stack of their reader, or to mislead it."""
+"""Files that are made to exhaust their reader's time, memory or stack, or to mislead it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The processor against messages that S3 would never send.
 
 Whatever is in a batch, nothing is raised, a message is only acknowledged when each of its uploads has an
-entry, and every entry says the truth about the bytes in the bucket.
+entry, and every entry is right about the bytes in the bucket.
 """
 
 from __future__ import annotations

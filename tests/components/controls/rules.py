@@ -1,9 +1,9 @@
-"""What the security controls are written with: `broken_by`, and what they look at in a graph.
+"""Helpers for the security controls: `broken_by`, and functions that look things up in a graph.
 
 Each control is one test over whole graphs, with its ids in its name: AWS Foundational Security Best Practices
-(S3.5) and cdk-nag's packs (NAG …). What a program registers is all there is to look at, so that a rule knows
-nothing of how the components make it. `@broken_by` names what, done to any resource in turn, has to make the
-rule fail; `test_rules_can_fail.py` does that. The claims go into docs/security.md.
+(S3.5) and cdk-nag's packs (NAG …). A rule only sees what a program registers, and knows nothing about how the
+components make it. `@broken_by` names the changes that have to make the rule fail, whichever resource they
+are made to; `test_rules_can_fail.py` tries them. The claims go into docs/security.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Controls of API Gateway: routes, stages, and the web sites that may call them."""
+"""Controls of API Gateway: routes, stages, and the websites that may call them."""
 
 from __future__ import annotations
 

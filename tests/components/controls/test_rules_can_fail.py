@@ -1,4 +1,4 @@
-"""That no control holds for want of looking: each fails on every graph that something breaks it in."""
+"""No control holds because it doesn't look: each one fails on every graph in which something breaks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real program's resources, with all settings on: read as they were made, counted and deleted."""
+"""The real program's resources, with all settings on: reading, counting and deleting them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function's role has each grant that it needs, as something fails without it, and no other."""
+"""A function's role has every grant that it needs, since something fails without it, and no others."""
 
 from __future__ import annotations
 
