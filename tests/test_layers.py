@@ -29,8 +29,8 @@ MAY_IMPORT = {
         *("functions.upload_forms", "functions.ledger", "functions.api", "functions.log", CONTRACT)
     ],
     "cli": ["cli", "functions.ledger.store", CONTRACT],
-    "cli/screen": ["cli.screen", "cli.caller.entries", CONTRACT],
-    "cli/caller": ["cli.caller", "cli.aws", "cli.errors", "cli.stack", CONTRACT],
+    "cli/screen": ["cli.screen", "cli.answers", CONTRACT],
+    "cli/caller": ["cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", CONTRACT],
     "cli/operator": [
         *("cli.operator", "cli.aws", "cli.errors", "cli.stack", "functions.ledger.store", CONTRACT)
     ],

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.credentials import Credentials
 
-    from cli.caller.entries import ApiEntry, ApiForm, ApiHistory, ApiPage
+    from cli.answers import ApiEntry, ApiForm, ApiHistory, ApiPage
 
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cli.answers import ApiEntry
 from cli.caller.api_client import ApiClient, EntryFilter
-from cli.caller.entries import ApiEntry
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
 from cli.errors import UnavailableError
 from functions.contract.entry import Outcome, parse_time

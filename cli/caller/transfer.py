@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from types_boto3_s3 import S3Client
 
+    from cli.answers import ApiEntry
     from cli.caller.api_client import ApiClient
-    from cli.caller.entries import ApiEntry
     from cli.caller.files import Found, LocalFile
     from cli.caller.http_client import HttpClient
 

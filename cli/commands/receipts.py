@@ -10,9 +10,9 @@ import argparse
 import json
 from collections.abc import Iterator
 
+from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
-from cli.caller.entries import ApiPage
 from cli.commands import Command
 from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
 from cli.screen.entries import entry_row

@@ -10,8 +10,8 @@ import argparse
 import re
 from pathlib import Path
 
+from cli.answers import ApiHistory
 from cli.caller.connection import connect
-from cli.caller.entries import ApiHistory
 from cli.caller.files import fingerprint_of_file
 from cli.commands import Command
 from cli.errors import BillEError

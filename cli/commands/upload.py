@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cli.answers import ApiEntry
 from cli.caller.connection import connect
-from cli.caller.entries import ApiEntry
 from cli.caller.files import NotTaken, find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded, upload_files

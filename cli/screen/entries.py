@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.caller.entries import ApiEntry
+from cli.answers import ApiEntry
 from cli.screen.terminal import ABSENT, Row, second_of, size_text
 
 

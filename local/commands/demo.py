@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cli.answers import ApiEntry
 from cli.caller.api_client import EntryFilter
 from cli.caller.connection import connect
-from cli.caller.entries import ApiEntry
 from cli.caller.files import find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
 from cli.caller.transfer import Failed, Result, Uploaded, upload_files

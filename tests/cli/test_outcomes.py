@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.answers import ApiEntry
 from cli.caller.api_client import ApiClient, EntryFilter, bearer
-from cli.caller.entries import ApiEntry
 from cli.caller.http_client import HttpClient
 from cli.caller.outcomes import summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
-from cli.caller.entries import ApiPage
 from cli.commands.receipts import Listing, write_table
 from cli.screen.terminal import Terminal
 from tests.cli.conftest import Run

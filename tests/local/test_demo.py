@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from cli.caller.entries import ApiEntry
+from cli.answers import ApiEntry
 from cli.caller.outcomes import UploadTotals
 from local.commands.demo import find_mismatch
 

@@ -1,4 +1,4 @@
-"""The JSON that the ledger's API returns."""
+"""The JSON that the ledger's API answers with."""
 
 from __future__ import annotations
 
