@@ -22,7 +22,7 @@ RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d
 
 RECEIPT_NOT_FOUND: Final = "receipt-not-found"
 ALREADY_ACCEPTED: Final = "already-accepted"
-"""Kinds of problems that callers tell apart: the last part of a problem's ``type``."""
+"""Kinds of problems that callers distinguish: the last part of a problem's ``type``."""
 
 
 def problem_type(kind: str) -> str:

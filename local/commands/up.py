@@ -20,7 +20,7 @@ def up(outputs_file: Path, port: int | None) -> None:
     """Keep a stack running until KeyboardInterrupt, and describe it in ``outputs_file`` for that time.
 
     Raises:
-        LocalError: it cannot be started or described, or the emulator ended by itself.
+        LocalError: it cannot be started or described, or the emulator ended unexpectedly.
 
     """
     target = outputs_file.absolute()
@@ -35,7 +35,7 @@ def emulator(port: int | None) -> None:
     """Run an empty emulator until KeyboardInterrupt, for any AWS client.
 
     Raises:
-        LocalError: it cannot be started, or ended by itself.
+        LocalError: it cannot be started, or ended unexpectedly.
 
     """
     with running_emulator(port) as running:

@@ -1,6 +1,6 @@
 """Start and stop the AWS emulator, ministack, as a child process.
 
-It listens on 127.0.0.1 only, over TLS with a certificate of its own, and enforces IAM: requests have to be
+It only listens on 127.0.0.1, over TLS with its own certificate, and enforces IAM: requests have to be
 signed and allowed by a policy, and functions run under their own roles. Its data is in a private folder,
 which is deleted at the end.
 """
@@ -73,7 +73,7 @@ class Emulator:
         """Wait for as long as the emulator runs.
 
         Raises:
-            LocalError: it has ended by itself. Its log is kept, and the error names it.
+            LocalError: it ended unexpectedly. Its log is kept, and the error names it.
 
         """
         self._process.wait()

@@ -25,7 +25,7 @@ def s3_record(upload: Upload) -> dict[str, Any]:
 
 
 def s3_event(*uploads: Upload) -> str:
-    """Make the body of a message in which S3 tells of uploads."""
+    """Make the body of a message from S3 about uploads."""
     return json.dumps({"Records": [s3_record(upload) for upload in uploads]})
 
 

@@ -68,7 +68,7 @@ class ResourceType:
     none. Properties that ``read`` doesn't return stay as they are. If the resource is gone, ``read`` returns
     ``None`` or lets AWS's own error through.
 
-    ``update`` returns the outputs that AWS decided on anew, or ``None`` if there are none.
+    ``update`` returns the outputs that AWS has changed, or ``None`` if there are none.
 
     ``defaults`` holds the values that AWS uses for properties that aren't given, at any depth.
 

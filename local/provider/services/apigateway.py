@@ -137,7 +137,7 @@ def _part(
         return Created(id=made[f"{kind}Id"], outputs=named)
 
     def update(aws: Aws, change: Change) -> Mapping[str, Any]:
-        # What can't change is given all the same: an update of an integration is refused without its type.
+        # This can't change, but has to be given: an update of an integration is refused without its type.
         fixed = {name: change.inputs[name] for name in replaces if name in properties}
         call(aws, "update", **existing(change.resource), **spell({**change.different, **fixed}))
         return present(change.different, name="name")

@@ -85,7 +85,7 @@ def _tags(aws: Aws, bucket: str) -> dict[str, str]:
 def _empty(aws: Aws, bucket: str) -> None:
     """Delete every version, then every delete marker, as the Terraform provider's ``emptyBucket`` does.
 
-    Under Object Lock, this bypasses retention in governance mode, which takes a right of its own, and ends
+    Under Object Lock, this bypasses retention in governance mode, which takes a separate permission, and ends
     legal holds. S3 refuses to delete what is retained in compliance mode.
 
     Raises:
