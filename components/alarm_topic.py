@@ -29,11 +29,10 @@ def display_name(project: str, stack: str, region: str) -> str:
 class AlarmTopic(pulumi.ComponentResource):
     """An encrypted SNS topic that only accepts messages from this account's alarms, over TLS. Output: `arn`.
 
-    The topic has its own key even if the stack has a customer's key,
-    because a change of the setting `encryption` must not take the key away. The account's key for SNS
-    (`alias/aws/sns`) would cost nothing, but CloudWatch can't publish to a topic under that key, since the
-    key's policy can't be changed ("Why didn't I receive an SNS notification for my CloudWatch alarm
-    trigger?").
+    The topic has its own key even if the stack has a customer's key, because a change of the setting
+    `encryption` must not take the key away. The account's key for SNS (`alias/aws/sns`) would cost nothing,
+    but CloudWatch can't publish to a topic under that key, since the key's policy can't be changed ("Why
+    didn't I receive an SNS notification for my CloudWatch alarm trigger?").
     """
 
     def __init__(

@@ -79,7 +79,7 @@ class AlarmSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmArgs(AlarmSettings):
-    """What alarms are made of. `tags` go on every resource of the stack that can have tags."""
+    """The args of alarms: their thresholds, and the topic that they send messages to."""
 
     alarm_function_throttles: int = argument(A_COUNT, default=1)
     alarm_timeout_percent: int = argument(between(1, 100), default=80)

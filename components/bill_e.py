@@ -77,18 +77,18 @@ class BillE(pulumi.ComponentResource):
         dashboard = Dashboard(f"{name}-dashboard", dashboard_args, child)
         invoke = pulumi.InvokeOutputOptions(parent=self)
         for_people = {
-            "bucket_arn": self.ingest.bucket_arn,
+            "bucket_arn": self.ingest.bucket.arn,
             "key_arn": stack.key_arn,
             "dns_suffix": aws.get_partition_output(opts=invoke).dns_suffix,
         }
         self.outputs: dict[str, Any] = {
-            "uploads_bucket": self.ingest.bucket_name,
+            "uploads_bucket": self.ingest.bucket.name,
             "upload_prefix": settings.upload_prefix,
             "api_url": self.api.url,
             "api_auth": settings.api_auth,
-            "queue_url": self.ingest.queue_url,
-            "dead_letter_queue_url": self.ingest.dead_letter_queue_url,
-            "ledger_table": self.ledger.table_name,
+            "queue_url": self.ingest.queue.url,
+            "dead_letter_queue_url": self.ingest.dead_letters.url,
+            "ledger_table": self.ledger.table.name,
             "ledger_shards": self.ledger.shards,
             "dashboard": dashboard.name,
             "alarm_topic": stack.alarm_topic_arn,
@@ -103,10 +103,10 @@ class BillE(pulumi.ComponentResource):
             "operator_policy": _policy(
                 people.operator_policy,
                 **for_people,
-                table_arn=self.ledger.table_arn,
+                table_arn=self.ledger.table.arn,
                 index_arn=self.ledger.index_arn,
-                queue_arn=self.ingest.queue_arn,
-                dead_letter_queue_arn=self.ingest.dead_letter_queue_arn,
+                queue_arn=self.ingest.queue.arn,
+                dead_letter_queue_arn=self.ingest.dead_letters.arn,
                 former_key_arns=stack.former_key_arns,
             ),
         }

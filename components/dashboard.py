@@ -283,9 +283,9 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
     return pulumi.Output.all(
         region=region,
         stack=args.ingest.args.stack.instance,
-        queue=args.ingest.queue_name,
-        dead_letter_queue=args.ingest.dead_letter_queue_name,
-        table=args.ledger.table_name,
+        queue=args.ingest.queue.name,
+        dead_letter_queue=args.ingest.dead_letters.name,
+        table=args.ledger.table.name,
         api_id=args.api.api_id,
         alarm_arns=pulumi.Output.all(*args.ingest.alarm_arns, *args.ledger.alarm_arns, *args.api.alarm_arns),
         **{label: function.name for label, function in functions.items()},

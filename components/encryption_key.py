@@ -32,9 +32,9 @@ class EncryptionSettings(Checked):
 class EncryptionKey(pulumi.ComponentResource):
     """A KMS key for `StackArgs.key_arn`, with an alias and yearly rotation. Output: `arn`.
 
-    The key stays in the account when its resource is deleted, since only this key can
-    decrypt older uploads, messages and backups. The resource isn't protected, because Pulumi would then
-    refuse to remove it from the stack.
+    The key stays in the account when its resource is deleted, since only this key can decrypt older uploads,
+    messages and backups. The resource isn't protected, because Pulumi would then refuse to remove it from the
+    stack.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -10,9 +10,8 @@ import pulumi_aws as aws
 
 from components.alarms import create_alarms, queue_alarms
 from components.ledger import Ledger
-from components.policies.documents import Statement, resolve, to_json
+from components.policies.documents import resolve, to_json
 from components.policies.resources import (
-    customer_key_statements,
     dead_letter_queue_statements,
     log_delivery_statements,
     queue_statements,
@@ -154,18 +153,12 @@ class IngestPipelineArgs(IngestSettings, ObjectLockSettings, MemoryArgs):
         return VISIBILITY_FACTOR * self.function_timeout_seconds + self.batch_window_seconds
 
 
-def _only_with_key(
-    key_arn: pulumi.Input[str],
-) -> Callable[[pulumi.Output[str]], pulumi.Output[list[Statement]]]:
-    return lambda bucket_arn: resolve(customer_key_statements, bucket_arn=bucket_arn, key_arn=key_arn)
-
-
 class IngestPipeline(pulumi.ComponentResource):
     """Turns each object version in the bucket into a message in the queue, and then into an entry.
 
-    Outputs: `bucket_name` and `bucket_arn`; url, arn and name of both queues, such as `queue_url` and
-    `dead_letter_queue_arn`. It also has its `args`, the function `processor`, `alarm_arns`, and `log_groups`
-    by what they log.
+    Outputs: name and arn of the bucket; url, arn and name of both queues, such as `queue_url` and
+    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `dead_letters`,
+    `processor`), `alarm_arns`, and `log_groups` by what they log.
     """
 
     def __init__(
@@ -181,38 +174,29 @@ class IngestPipeline(pulumi.ComponentResource):
         own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.args = args
-        self.bucket_name = bucket.name
-        self.bucket_arn = bucket.arn
-        self.queue_url = queue.url
-        self.queue_arn = queue.arn
-        self.queue_name = queue.name
-        self.dead_letter_queue_url = dead_letters.url
-        self.dead_letter_queue_arn = dead_letters.arn
-        self.dead_letter_queue_name = dead_letters.name
+        self.bucket, self.queue, self.dead_letters = bucket, queue, dead_letters
         self.alarm_arns = [*own_alarms, *self.processor.alarm_arns]
         self.log_groups = {"processor": self.processor.log_group_name}
         self.register_outputs(
             {
-                "bucket_name": self.bucket_name,
-                "bucket_arn": self.bucket_arn,
-                "queue_url": self.queue_url,
-                "queue_arn": self.queue_arn,
-                "queue_name": self.queue_name,
-                "dead_letter_queue_url": self.dead_letter_queue_url,
-                "dead_letter_queue_arn": self.dead_letter_queue_arn,
-                "dead_letter_queue_name": self.dead_letter_queue_name,
+                "bucket_name": bucket.name,
+                "bucket_arn": bucket.arn,
+                "queue_url": queue.url,
+                "queue_arn": queue.arn,
+                "queue_name": queue.name,
+                "dead_letter_queue_url": dead_letters.url,
+                "dead_letter_queue_arn": dead_letters.arn,
+                "dead_letter_queue_name": dead_letters.name,
             }
         )
 
     def _bucket(self, name: str, args: IngestPipelineArgs) -> PrivateBucket:
         """Make the bucket. Nothing in it expires, since the ledger keeps pointing to its object versions."""
-        key_arn = args.stack.key_arn
         bucket = PrivateBucket(
             f"{name}-uploads",
             PrivateBucketArgs(
                 stack=args.stack,
-                key_arn=key_arn,
-                statements=_only_with_key(key_arn) if key_arn else None,
+                key_arn=args.stack.key_arn,
                 object_lock=args,
                 # A bucket with locked uploads can't be deleted, and their entries must not be deleted first.
                 outlived_by=[args.ledger.table],
@@ -354,16 +338,16 @@ class IngestPipeline(pulumi.ComponentResource):
                     processor_statements,
                     bucket_arn=bucket.arn,
                     queue_arn=queue.arn,
-                    table_arn=args.ledger.table_arn,
+                    table_arn=args.ledger.table.arn,
                     index_arn=args.ledger.index_arn,
                 ),
                 environment=write_environment(
                     ProcessorEnvironment,
                     service=service,
                     stack=args.stack.instance,
-                    ledger_table=args.ledger.table_name,
+                    ledger_table=args.ledger.table.name,
                     ledger_shards=args.ledger.shards,
-                    max_receipt_bytes=args.max_receipt_megabytes * 1024 * 1024,
+                    max_receipt_bytes=args.max_receipt_bytes,
                     accepted_types=args.accepted_types,
                 ),
                 decrypts_via=["dynamodb", "s3", "sqs"],

@@ -87,7 +87,7 @@ def _shards(inputs: Mapping[str, Any] | None) -> int | None:
 class Ledger(pulumi.ComponentResource):
     """An on-demand DynamoDB table with point-in-time recovery, encryption and the time index.
 
-    Outputs: `table_name`, `table_arn`, `index_arn`; and `alarm_arns`, and `shards` as it was given.
+    Outputs: `table_name`, `table_arn`, `index_arn`. It also has the `table`, `alarm_arns`, and `shards`.
     """
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -140,9 +140,5 @@ class Ledger(pulumi.ComponentResource):
         self.alarm_arns = create_alarms(name, alarms, args.stack, self)
         self.shards = args.ledger_shards
         self.table = table
-        self.table_name = table.name
-        self.table_arn = table.arn
         self.index_arn = pulumi.Output.concat(table.arn, f"/index/{schema.TIME_INDEX}")
-        self.register_outputs(
-            {"table_name": self.table_name, "table_arn": self.table_arn, "index_arn": self.index_arn}
-        )
+        self.register_outputs({"table_name": table.name, "table_arn": table.arn, "index_arn": self.index_arn})

@@ -173,11 +173,11 @@ class LedgerApi(pulumi.ComponentResource):
                 shared=["api", "contract", "ledger"],
                 description="Answers questions about the ledger",
                 statements=resolve(
-                    reader_statements, table_arn=args.ledger.table_arn, index_arn=args.ledger.index_arn
+                    reader_statements, table_arn=args.ledger.table.arn, index_arn=args.ledger.index_arn
                 ),
                 environment=write_environment(
                     ReaderEnvironment,
-                    ledger_table=args.ledger.table_name,
+                    ledger_table=args.ledger.table.name,
                     ledger_shards=args.ledger.shards,
                 ),
                 hooks=shards_hook(f"{name}-shards"),
@@ -200,17 +200,17 @@ class LedgerApi(pulumi.ComponentResource):
                 description="Signs forms to upload receipts with",
                 statements=resolve(
                     upload_forms_statements,
-                    table_arn=args.ledger.table_arn,
-                    bucket_arn=ingest.bucket_arn,
+                    table_arn=args.ledger.table.arn,
+                    bucket_arn=ingest.bucket.arn,
                     form_prefix=form_prefix,
                 ),
                 environment=write_environment(
                     UploadFormsEnvironment,
-                    ledger_table=args.ledger.table_name,
-                    bucket=ingest.bucket_name,
+                    ledger_table=args.ledger.table.name,
+                    bucket=ingest.bucket.name,
                     form_prefix=form_prefix,
                     form_lifetime_seconds=FORM_LIFETIME_SECONDS,
-                    max_receipt_bytes=ingest.args.max_receipt_megabytes * 1024 * 1024,
+                    max_receipt_bytes=ingest.args.max_receipt_bytes,
                 ),
                 decrypts_via=["dynamodb"],
                 encrypts_via=["s3"],

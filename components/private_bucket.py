@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.policies.documents import Statement, resolve, to_json
-from components.policies.resources import bucket_statements
+from components.policies.resources import bucket_statements, customer_key_statements
 from components.stack_args import StackArgs, protected
 from components.validation import Checked, InvalidValue, between, one_of, setting
 
@@ -50,9 +50,10 @@ class ObjectLockSettings(Checked):
 class PrivateBucketArgs:
     """The args of a private bucket.
 
-    `key_arn` is the key that encrypts the objects; without it, S3's own key does. `statements` takes the
-    bucket's ARN and returns what its policy says in addition to `bucket_statements`. Without `expiry_days`,
-    objects never expire. Pulumi only deletes the resources in `outlived_by` after the bucket.
+    `key_arn` is the key that encrypts the objects, and the only one that uploads may ask for; without it,
+    S3's own key encrypts them. `statements` takes the bucket's ARN and returns what else its policy says.
+    Without `expiry_days`, objects never expire. Pulumi only deletes the resources in `outlived_by` after the
+    bucket.
     """
 
     stack: StackArgs
@@ -185,6 +186,8 @@ class PrivateBucket(pulumi.ComponentResource):
 
     def _policy(self, name: str, args: PrivateBucketArgs) -> aws.s3.BucketPolicy:
         further = [args.statements(self.arn)] if args.statements else []
+        if args.key_arn:
+            further.append(resolve(customer_key_statements, bucket_arn=self.arn, key_arn=args.key_arn))
         return aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=self.name,

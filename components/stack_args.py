@@ -40,7 +40,8 @@ class StackArgs(DataSettings, AlarmArgs):
 
     `instance` is the stack's name with a suffix that no other stack in the account and region has. `layers`
     are the ARNs of layers with the libraries that the processor imports. `key_arn` is the customer's key,
-    which encrypts all data; without it, AWS encrypts the data with its own keys.
+    which encrypts all data; without it, AWS encrypts the data with its own keys. `tags` go on every resource
+    that can have tags.
     """
 
     instance: pulumi.Input[str]
