@@ -111,9 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     empty = commands.add_parser(
-        "emulator",
-        parents=[listening],
-        help="keep an empty embedded AWS running, for any AWS client",
+        "emulator", parents=[listening], help="keep an empty embedded AWS running, for any AWS client"
     )
     empty.set_defaults(run=_emulator)
 

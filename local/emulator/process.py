@@ -96,10 +96,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
         home = stack.enter_context(_private_directory())
         ca_bundle, certificate, key = _issue_certificate(home)
         administrator = Aws(
-            endpoint_url=f"https://{HOST}:{bound_port}",
-            region=REGION,
-            ca_bundle=ca_bundle,
-            key=_new_key(),
+            endpoint_url=f"https://{HOST}:{bound_port}", region=REGION, ca_bundle=ca_bundle, key=_new_key()
         )
         stack.callback(administrator.close)
         log = stack.enter_context(_temporary_log())

@@ -90,11 +90,7 @@ class DeployedStack(EmbeddedStack):
         request = AWSRequest(method=method, url=url, headers=sent, data=data)
         if not unsigned:
             key = signed_by or self.caller.key
-            SigV4Auth(
-                Credentials(key.id, key.secret),
-                "execute-api",
-                self.caller.region,
-            ).add_auth(request)
+            SigV4Auth(Credentials(key.id, key.secret), "execute-api", self.caller.region).add_auth(request)
         prepared = request.prepare()
         return self.send(method, prepared.url, dict(prepared.headers.items()), data)
 

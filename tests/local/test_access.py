@@ -56,10 +56,7 @@ def test_unsigned_upload_is_refused(stack: DeployedStack) -> None:
 
 
 def test_unsigned_form_is_refused(stack: DeployedStack) -> None:
-    form = {
-        "url": f"{stack.emulator.endpoint_url}/{stack.bucket}",
-        "fields": {"key": "unsigned.png"},
-    }
+    form = {"url": f"{stack.emulator.endpoint_url}/{stack.bucket}", "fields": {"key": "unsigned.png"}}
 
     assert stack.post_form(form, png()).status == 403
 

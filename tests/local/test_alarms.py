@@ -26,10 +26,7 @@ def told(stack: DeployedStack) -> Iterator[str]:
     rights = policy(Principal={"Service": "sns.amazonaws.com"}, Action="sqs:SendMessage", Resource=arn)
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": rights})
     subscription = sns.subscribe(
-        TopicArn=stack.outputs["alarm_topic"],
-        Protocol="sqs",
-        Endpoint=arn,
-        ReturnSubscriptionArn=True,
+        TopicArn=stack.outputs["alarm_topic"], Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True
     )["SubscriptionArn"]
     yield url
     sns.unsubscribe(SubscriptionArn=subscription)

@@ -1,4 +1,4 @@
-"""The whole pipeline with a customer key and with locked uploads."""
+"""The whole pipeline with a customer key, with locked uploads, and with an upload prefix."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def locked() -> Iterator[DeployedStack]:
         "bill-e:encryption": "customer-key",
         "bill-e:objectLockDays": 1,
         "bill-e:objectLockMode": "compliance",
+        "bill-e:uploadPrefix": "receipts/",
     }
     with deployed_stack(config) as stack:
         yield stack
@@ -42,7 +43,7 @@ def key_arn(locked: DeployedStack) -> str:
 def test_upload_gets_its_entry_and_the_api_serves_it(locked: DeployedStack, key_arn: str) -> None:
     content = png()
 
-    uploaded = locked.upload("receipt.png", content)
+    uploaded = locked.upload("receipts/receipt.png", content)
 
     assert locked.entry_of(uploaded)["outcome"] == "ACCEPTED"
     answer = locked.get(f"/receipts/{uploaded.fingerprint}")
@@ -50,12 +51,14 @@ def test_upload_gets_its_entry_and_the_api_serves_it(locked: DeployedStack, key_
     assert answer.json["receipt"]["version_id"] == uploaded.version_id
     stored = locked.administrator.client("s3").head_object(Bucket=locked.bucket, Key=uploaded.key)
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", key_arn)
+    assert stored["ObjectLockMode"] == "COMPLIANCE"
 
 
-def test_form_uploads_under_the_key_too(locked: DeployedStack, key_arn: str) -> None:
+def test_form_uploads_under_the_key_and_the_prefix_too(locked: DeployedStack, key_arn: str) -> None:
     content = png()
     form = locked.call("POST", "/uploads", body=declared(content)).json
 
+    assert form["key"].startswith("receipts/")
     assert locked.post_form(form, content).status == 204
 
     stored = locked.administrator.client("s3").head_object(Bucket=locked.bucket, Key=form["key"])
@@ -70,17 +73,16 @@ def test_form_uploads_under_the_key_too(locked: DeployedStack, key_arn: str) -> 
 )
 @pytest.mark.parametrize(
     "asked",
-    [
-        {"ServerSideEncryption": "AES256"},
-        {"ServerSideEncryption": "aws:kms"},
-    ],
+    [{"ServerSideEncryption": "AES256"}, {"ServerSideEncryption": "aws:kms"}],
     ids=["key of S3", "key of AWS"],
 )
 def test_upload_that_asks_for_another_encryption_is_refused(
     asked: dict[str, Any], locked: DeployedStack
 ) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        locked.caller.client("s3").put_object(Bucket=locked.bucket, Key="other.png", Body=png(), **asked)
+        locked.caller.client("s3").put_object(
+            Bucket=locked.bucket, Key="receipts/other.png", Body=png(), **asked
+        )
 
 
 @pytest.mark.claim(
@@ -90,7 +92,7 @@ def test_upload_that_asks_for_another_encryption_is_refused(
     requires="Object Lock",
 )
 def test_locked_upload_cannot_be_deleted(locked: DeployedStack) -> None:
-    uploaded = locked.upload("kept.png", png())
+    uploaded = locked.upload("receipts/kept.png", png())
 
     with pytest.raises(ClientError, match="AccessDenied"):
         locked.administrator.client("s3").delete_object(

@@ -26,9 +26,7 @@ def deployer() -> Iterator[Aws]:
         seen.close()
 
 
-def test_deployer_creates_reads_changes_and_deletes_every_type_of_resource(
-    deployer: Aws,
-) -> None:
+def test_deployer_creates_reads_changes_and_deletes_every_type_of_resource(deployer: Aws) -> None:
     with creations() as everything:
         outputs = deploy(deployer, config=EVERYTHING)
 

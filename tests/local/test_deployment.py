@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -26,48 +27,35 @@ def write_program(project: Path, body: str) -> None:
     (project / "__main__.py").write_text(f"import pulumi\nimport pulumi_aws as aws\n{dedent(body)}\n")
 
 
-def test_defaults_of_the_project_are_settings(project: Path) -> None:
-    assert deploy(NOTHING, project) == {"size": 3}
+@pytest.mark.parametrize(
+    ("of_the_stack", "given", "size"),
+    [("aws:region: eu-test-1", {}, 3), ("tiny:size: 4", {}, 4), ("tiny:size: 4", {"tiny:size": 5}, 5)],
+    ids=["default of the project", "of the stack", "given"],
+)
+def test_setting_is_the_given_one_or_that_of_the_stack_or_the_projects_default(
+    project: Path, of_the_stack: str, given: dict[str, int], size: int
+) -> None:
+    (project / "Pulumi.local.yaml").write_text(f"config:\n  {of_the_stack}\n")
+
+    assert deploy(NOTHING, project, given) == {"size": size}
 
 
-def test_settings_of_the_stack_come_before_defaults(project: Path) -> None:
-    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:size: 4\n")
+@pytest.mark.parametrize(
+    ("exported", "config", "value"),
+    [
+        ("pulumi.Config().require_object('names')", {"tiny:names": ["a", "b"]}, ["a", "b"]),
+        ("pulumi.Config().require_bool('flag')", {"tiny:flag": False}, False),
+        ("pulumi.Output.secret({'inner': 'value'})", {}, {"inner": "value"}),
+        ("aws.get_region_output().region", {}, "eu-test-1"),
+    ],
+    ids=["list", "flag", "secret", "data source"],
+)
+def test_program_exports_what_it_is_given(
+    project: Path, exported: str, config: dict[str, Any], value: Any
+) -> None:
+    write_program(project, f"pulumi.export('value', {exported})")
 
-    assert deploy(NOTHING, project) == {"size": 4}
-
-
-def test_given_settings_come_before_those_of_the_stack(project: Path) -> None:
-    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:size: 4\n")
-
-    assert deploy(NOTHING, project, {"tiny:size": 5}) == {"size": 5}
-
-
-def test_lists_and_flags_reach_the_program_as_they_are(project: Path) -> None:
-    write_program(
-        project,
-        """
-        config = pulumi.Config()
-        pulumi.export("names", config.require_object("names"))
-        pulumi.export("flag", config.require_bool("flag"))
-        """,
-    )
-
-    assert deploy(NOTHING, project, {"tiny:names": ["a", "b"], "tiny:flag": False}) == {
-        "names": ["a", "b"],
-        "flag": False,
-    }
-
-
-def test_secret_outputs_are_told_in_plain(project: Path) -> None:
-    write_program(project, "pulumi.export('secret', pulumi.Output.secret({'inner': 'value'}))")
-
-    assert deploy(NOTHING, project) == {"secret": {"inner": "value"}}
-
-
-def test_data_sources_answer(project: Path) -> None:
-    write_program(project, "pulumi.export('region', aws.get_region_output().region)")
-
-    assert deploy(NOTHING, project) == {"region": "eu-test-1"}
+    assert deploy(NOTHING, project, config) == {"value": value}
 
 
 def test_resource_gets_its_real_id_and_outputs(stack: DeployedStack, project: Path) -> None:
@@ -156,29 +144,24 @@ def test_refused_settings_are_all_named(stack: DeployedStack) -> None:
     assert "bill-e:apiAuth" in str(refusal.value)
 
 
-def test_another_region_than_the_emulator_has_is_refused_naming_both(project: Path) -> None:
-    with pytest.raises(LocalError, match="aws:region is 'eu-west-1'; the embedded AWS is 'eu-test-1'"):
-        deploy(NOTHING, project, {"aws:region": "eu-west-1"})
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"aws:region": "eu-west-1"}, "aws:region is 'eu-west-1'; the embedded AWS is 'eu-test-1'"),
+        ({"tyni:key": "x"}, "tyni:key is not a setting; settings begin with tiny: or aws:"),
+        ({"tiny:key": {"secure": "v1:abc"}}, "tiny:key is encrypted"),
+    ],
+    ids=["region", "namespace", "encrypted"],
+)
+def test_setting_that_cannot_be_used_here_is_refused_naming_it(
+    project: Path, config: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(LocalError, match=said):
+        deploy(NOTHING, project, config)
 
 
 def test_settings_of_the_aws_provider_are_left_to_it(project: Path) -> None:
-    (project / "Pulumi.local.yaml").write_text(
-        "config:\n  aws:region: eu-test-1\n  aws:allowedAccountIds:\n    - '111122223333'\n"
-    )
-
-    assert deploy(NOTHING, project) == {"size": 3}
-
-
-def test_setting_of_an_unknown_namespace_is_refused_naming_it(project: Path) -> None:
-    with pytest.raises(LocalError, match="tyni:key is not a setting; settings begin with tiny: or aws:"):
-        deploy(NOTHING, project, {"tyni:key": "x"})
-
-
-def test_encrypted_setting_is_refused_naming_it(project: Path) -> None:
-    (project / "Pulumi.local.yaml").write_text("config:\n  tiny:key:\n    secure: v1:abc\n")
-
-    with pytest.raises(LocalError, match="tiny:key is encrypted"):
-        deploy(NOTHING, project)
+    assert deploy(NOTHING, project, {"aws:allowedAccountIds": ["111122223333"]}) == {"size": 3}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from local.queues import depth, redelivery_after
+from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, png
+
+UPLOADS = 200
+UPLOADERS = 16
 
 
 def test_new_receipt_is_accepted_with_its_facts(stack: DeployedStack) -> None:
@@ -35,20 +41,25 @@ def test_same_bytes_under_new_name_are_recorded_as_duplicate_of_the_first(stack:
 
     entry = stack.entry_of(second)
     assert entry["outcome"] == "DUPLICATE"
-    assert entry["duplicate_of"] == {
-        "bucket": stack.bucket,
-        "key": first.key,
-        "version_id": first.version_id,
-    }
+    assert entry["duplicate_of"] == {"bucket": stack.bucket, "key": first.key, "version_id": first.version_id}
 
 
-def test_same_bytes_at_the_same_time_give_one_receipt_and_otherwise_duplicates(stack: DeployedStack) -> None:
+def test_of_the_same_bytes_uploaded_at_once_one_is_accepted_and_the_others_are_its_duplicates(
+    stack: DeployedStack,
+) -> None:
     content = png()
+    # Once all are there, the processors start together, each with as many messages as it can take.
+    with processor_held(stack), ThreadPoolExecutor(UPLOADERS) as pool:
+        uploads = list(pool.map(lambda number: stack.upload(f"race/{number}.png", content), range(UPLOADS)))
+    eventually("an empty queue", lambda: depth(stack).total == 0)
 
-    uploads = [stack.upload(f"at-once/{number}.png", content) for number in range(6)]
+    entries = [entry for entry in stack.entries() if entry["fingerprint"] == uploads[0].fingerprint]
 
-    outcomes = sorted(entry["outcome"] for entry in stack.entries_of(*uploads))
-    assert outcomes == ["ACCEPTED"] + ["DUPLICATE"] * 5
+    assert {entry["version_id"] for entry in entries} == {uploaded.version_id for uploaded in uploads}
+    assert Counter(entry["outcome"] for entry in entries) == {"ACCEPTED": 1, "DUPLICATE": UPLOADS - 1}
+    (first,) = (entry for entry in entries if entry["outcome"] == "ACCEPTED")
+    pointed_to = {name: first[name] for name in ("bucket", "key", "version_id")}
+    assert all(entry["duplicate_of"] == pointed_to for entry in entries if entry is not first)
 
 
 def test_overwritten_file_has_an_entry_for_each_version(stack: DeployedStack) -> None:

@@ -83,6 +83,5 @@ def new_form(stack: DeployedStack, content: bytes) -> dict[str, Any]:
 
 def entry_under(stack: DeployedStack, key: str) -> dict[str, Any]:
     return eventually(
-        f"an entry for {key}",
-        lambda: next((entry for entry in stack.entries() if entry["key"] == key), None),
+        f"an entry for {key}", lambda: next((entry for entry in stack.entries() if entry["key"] == key), None)
     )

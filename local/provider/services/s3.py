@@ -36,8 +36,7 @@ def _create(aws: Aws, name: str, inputs: Inputs) -> Created:
     with undone_on_failure(lambda: s3.delete_bucket(Bucket=bucket)):
         _put_tags(aws, bucket, inputs)
     return Created(
-        id=bucket,
-        outputs={"bucket": bucket, "arn": f"arn:aws:s3:::{bucket}", "bucketRegion": aws.region},
+        id=bucket, outputs={"bucket": bucket, "arn": f"arn:aws:s3:::{bucket}", "bucketRegion": aws.region}
     )
 
 
@@ -142,5 +141,5 @@ RESOURCE_TYPES = {
         update=_update,
         delete=_delete,
         replaces=frozenset({"bucket", "objectLockEnabled"}),
-    ),
+    )
 }

@@ -390,10 +390,7 @@ CASES = [
     ),
     Case(
         type="aws:kms/alias:Alias",
-        inputs=lambda account: {
-            "namePrefix": "alias/own-",
-            "targetKeyId": account.key().outputs["arn"],
-        },
+        inputs=lambda account: {"namePrefix": "alias/own-", "targetKeyId": account.key().outputs["arn"]},
         changed=lambda account: {"targetKeyId": account.key().id},
         drift=lambda aws, alias: aws.client("kms").delete_alias(AliasName=alias.id),
     ),
@@ -642,10 +639,7 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketVersioning:BucketVersioning",
-        inputs=lambda account: {
-            "bucket": account.bucket(),
-            "versioningConfiguration": {"status": "Enabled"},
-        },
+        inputs=lambda account: {"bucket": account.bucket(), "versioningConfiguration": {"status": "Enabled"}},
         changed=lambda _: {"versioningConfiguration": {"status": "Suspended"}},
         drift=lambda aws, bucket: aws.client("s3").put_bucket_versioning(
             Bucket=bucket.id, VersioningConfiguration={"Status": "Suspended"}

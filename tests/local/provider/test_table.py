@@ -74,90 +74,44 @@ def test_table_names_no_property_that_its_type_does_not_have(type_: str) -> None
     assert known.replaces | set(known.defaults) <= set(known.properties)
 
 
-@pytest.mark.parametrize(
-    ("type_", "changed", "replacing"),
-    [
-        ("aws:apigatewayv2/api:Api", ["corsConfiguration", "name", "protocolType"], ["protocolType"]),
-        ("aws:apigatewayv2/authorizer:Authorizer", ["apiId", "jwtConfiguration", "name"], ["apiId"]),
-        (
-            "aws:apigatewayv2/integration:Integration",
-            ["apiId", "integrationType", "integrationUri"],
-            ["apiId", "integrationType"],
-        ),
-        ("aws:apigatewayv2/route:Route", ["apiId", "routeKey", "target"], ["apiId"]),
-        ("aws:apigatewayv2/stage:Stage", ["accessLogSettings", "apiId", "name"], ["apiId", "name"]),
-        ("aws:cloudwatch/dashboard:Dashboard", ["dashboardBody", "dashboardName"], ["dashboardName"]),
-        (
-            "aws:cloudwatch/logGroup:LogGroup",
-            ["kmsKeyId", "name", "namePrefix", "retentionInDays", "tags"],
-            ["name", "namePrefix"],
-        ),
-        ("aws:cloudwatch/metricAlarm:MetricAlarm", ["name", "threshold"], ["name"]),
-        (
-            "aws:dynamodb/table:Table",
-            [
-                *("attributes", "billingMode", "deletionProtectionEnabled", "globalSecondaryIndexes"),
-                *("hashKey", "name", "onDemandThroughput", "pointInTimeRecovery", "rangeKey"),
-                *("serverSideEncryption", "tableClass", "tags"),
-            ],
-            ["hashKey", "name", "rangeKey"],
-        ),
-        (
-            "aws:iam/role:Role",
-            ["assumeRolePolicy", "description", "name", "namePrefix", "path"],
-            ["name", "namePrefix", "path"],
-        ),
-        ("aws:iam/rolePolicy:RolePolicy", ["name", "policy", "role"], ["name", "role"]),
-        ("aws:kms/alias:Alias", ["name", "namePrefix", "targetKeyId"], ["name", "namePrefix"]),
-        (
-            "aws:kms/key:Key",
-            ["deletionWindowInDays", "enableKeyRotation", "keyUsage", "multiRegion", "policy"],
-            ["keyUsage", "multiRegion"],
-        ),
-        (
-            "aws:lambda/eventSourceMapping:EventSourceMapping",
-            ["batchSize", "eventSourceArn", "functionName", "scalingConfig"],
-            ["eventSourceArn"],
-        ),
-        (
-            "aws:lambda/function:Function",
-            ["architectures", "code", "memorySize", "name", "packageType", "role", "runtime"],
-            ["name", "packageType"],
-        ),
-        (
-            "aws:lambda/layerVersion:LayerVersion",
-            ["code", "compatibleRuntimes", "description", "layerName", "skipDestroy"],
-            ["code", "compatibleRuntimes", "description", "layerName"],
-        ),
-        (
-            "aws:lambda/permission:Permission",
-            ["action", "function", "principal", "qualifier", "sourceAccount", "sourceArn", "statementId"],
-            ["action", "function", "principal", "qualifier", "sourceAccount", "sourceArn", "statementId"],
-        ),
-        (
-            "aws:s3/bucket:Bucket",
-            ["bucket", "forceDestroy", "objectLockEnabled", "tags"],
-            ["bucket", "objectLockEnabled"],
-        ),
-        ("aws:s3/bucketPolicy:BucketPolicy", ["bucket", "policy"], ["bucket"]),
-        (
-            "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
-            ["bucket", "rule"],
-            ["bucket"],
-        ),
-        ("aws:sns/topic:Topic", ["displayName", "kmsMasterKeyId", "name"], ["name"]),
-        ("aws:sns/topicPolicy:TopicPolicy", ["arn", "policy"], ["arn"]),
-        (
-            "aws:sns/topicSubscription:TopicSubscription",
-            ["endpoint", "protocol", "topic"],
-            ["endpoint", "protocol", "topic"],
-        ),
-        ("aws:sqs/queue:Queue", ["kmsMasterKeyId", "name", "redrivePolicy", "tags"], ["name"]),
-        ("aws:sqs/queuePolicy:QueuePolicy", ["policy", "queueUrl"], ["queueUrl"]),
+REPLACING = {
+    **{type_: ["bucket"] for type_ in provider.RESOURCE_TYPES if type_.startswith("aws:s3/bucket")},
+    "aws:apigatewayv2/api:Api": ["protocolType"],
+    "aws:apigatewayv2/authorizer:Authorizer": ["apiId"],
+    "aws:apigatewayv2/integration:Integration": ["apiId", "integrationType"],
+    "aws:apigatewayv2/route:Route": ["apiId"],
+    "aws:apigatewayv2/stage:Stage": ["apiId", "name"],
+    "aws:cloudwatch/dashboard:Dashboard": ["dashboardName"],
+    "aws:cloudwatch/logGroup:LogGroup": ["logGroupClass", "name", "namePrefix"],
+    "aws:cloudwatch/metricAlarm:MetricAlarm": ["name"],
+    "aws:dynamodb/table:Table": ["hashKey", "name", "rangeKey"],
+    "aws:iam/role:Role": ["name", "namePrefix", "path"],
+    "aws:iam/rolePolicy:RolePolicy": ["name", "namePrefix", "role"],
+    "aws:kms/alias:Alias": ["name", "namePrefix"],
+    "aws:kms/key:Key": ["keyUsage", "multiRegion"],
+    "aws:lambda/eventSourceMapping:EventSourceMapping": ["eventSourceArn"],
+    "aws:lambda/function:Function": ["name", "packageType"],
+    "aws:lambda/layerVersion:LayerVersion": [
+        *("code", "compatibleArchitectures", "compatibleRuntimes", "description", "layerName"),
+        *("licenseInfo", "sourceCodeHash"),
     ],
-)
-def test_what_aws_cannot_change_is_replaced(type_: str, changed: list[str], replacing: list[str]) -> None:
-    assert provider.replaced_by(type_, changed) == replacing
+    "aws:lambda/permission:Permission": [
+        *("action", "function", "principal", "qualifier", "sourceAccount", "sourceArn", "statementId"),
+    ],
+    "aws:s3/bucket:Bucket": ["bucket", "objectLockEnabled"],
+    "aws:sns/topic:Topic": ["name"],
+    "aws:sns/topicPolicy:TopicPolicy": ["arn"],
+    "aws:sns/topicSubscription:TopicSubscription": ["endpoint", "protocol", "topic"],
+    "aws:sqs/queue:Queue": ["name"],
+    "aws:sqs/queuePolicy:QueuePolicy": ["queueUrl"],
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy": ["queueUrl"],
+    "aws:sqs/redrivePolicy:RedrivePolicy": ["queueUrl"],
+}
+
+
+@pytest.mark.parametrize("type_", sorted(provider.RESOURCE_TYPES))
+def test_what_aws_cannot_change_is_replaced(type_: str) -> None:
+    assert provider.replaced_by(type_, provider.RESOURCE_TYPES[type_].properties) == REPLACING[type_]
 
 
 def test_read_and_delete_name_type_and_resource_if_the_endpoint_does_not_answer() -> None:

@@ -185,10 +185,7 @@ NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
             {"Expiration": {"Date": "2100-01-01T00:00:00Z"}},
             {"expiration": {"date": "2100-01-01T00:00:00+00:00"}},
         ),
-        (
-            {"Filter": {"ObjectSizeGreaterThan": 1000}},
-            {"filter": {"objectSizeGreaterThan": 1000}},
-        ),
+        ({"Filter": {"ObjectSizeGreaterThan": 1000}}, {"filter": {"objectSizeGreaterThan": 1000}}),
     ],
     ids=["transitions", "transitions of old versions", "date", "filter"],
 )
