@@ -15,17 +15,18 @@ from itertools import count, islice
 from types import SimpleNamespace
 from typing import Any, Final
 
-from bench.scale import RECEIPT_KB
-from functions.contract import http_api, schema
+from functions.contract import http_api
 from functions.contract.entry import ObjectVersion, Upload, Uploader
 from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
 from functions.contract.processing import ACCEPTABLE_TYPES
 from local.in_process.aws import InProcessAws
-from local.in_process.dynamodb import Table
+from local.in_process.dynamodb import Table, ledger_table
 from local.in_process.events import s3_event, sqs_event
 from local.in_process.s3 import StoredObject
 
 SHARDS: Final = 4
+RECEIPT_KB: Final = 200
+"""The size of a receipt, unless a measure sets another one."""
 
 LEDGER, NAIVE, IDEMPOTENCY, LIMIT = "ledger", "naive", "idempotency", "limit"
 """Table names."""
@@ -128,12 +129,8 @@ class Bench:
 
     def reset(self) -> None:
         """Empty S3, DynamoDB and the log."""
-        indexed: dict[str, Any] = {
-            "keys": (schema.FINGERPRINT, schema.ENTRY),
-            "index_keys": (schema.MONTH_SHARD, schema.RECORDED),
-        }
         by_id = {name: Table(keys=("id",)) for name in (NAIVE, IDEMPOTENCY)}
-        self.aws.reset({LEDGER: Table(**indexed), LIMIT: Table(**indexed), **by_id})
+        self.aws.reset({LEDGER: ledger_table(), LIMIT: ledger_table(), **by_id})
         self.log.seek(0)
         self.log.truncate()
 

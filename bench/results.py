@@ -8,9 +8,6 @@ from dataclasses import KW_ONLY, dataclass
 from types import ModuleType
 from typing import Any
 
-from bench import scale as constants
-from bench.scale import Scale
-
 
 @dataclass(frozen=True)
 class Table:
@@ -79,14 +76,14 @@ def name_of(measure: ModuleType) -> str:
     return measure.__name__.rpartition(".")[2].replace("_", "-")
 
 
-def section(measure: ModuleType, subject: Any, scale: Scale) -> Section:
-    """Make a measure. Its docstring has the title, then the method, with constants in braces."""
+def section(measure: ModuleType, subject: Any, scale: object) -> Section:
+    """Make a measure. Its docstring has the title, then the method, with the module's constants in braces."""
     title, method = inspect.cleandoc(measure.__doc__ or "").split("\n", 1)
     found = list(measure.measure(subject, scale))
     return Section(
         name=name_of(measure),
         title=title.removesuffix("."),
-        method=" ".join(method.split()).format(**{**vars(constants), **vars(measure)}, scale=scale),
+        method=" ".join(method.split()).format(**vars(measure), scale=scale),
         tables=[each for each in found if isinstance(each, Table)],
         aims=[each for each in found if isinstance(each, Aim)],
         counts=[each for each in found if isinstance(each, Count)],

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-RECEIPT_KB = 200
-"""The size of a receipt, unless a measure sets another one."""
-
 CALL_SECONDS = 0.030
 """How long every call to S3 or DynamoDB takes, wherever time counts."""
 

@@ -25,9 +25,6 @@ from components.ingest_pipeline import IngestPipelineArgs
 from local.aws import Aws
 from local.embedded_stack import EmbeddedStack, running_stack
 
-CONCURRENCY = 2
-"""Functions at the same time, unless a measure sets another number. Lambda has no smaller one."""
-
 WINDOW_SECONDS = IngestPipelineArgs.batch_window_seconds
 """How long the queue gathers a batch, except for batches of 1."""
 
@@ -90,8 +87,10 @@ class Field:
 @contextlib.contextmanager
 def running_field() -> Iterator[Field]:
     """Start an embedded AWS, deploy everybody, and stop everything at the end."""
-    config = {"bill-e:maxConcurrency": CONCURRENCY, "bill-e:batchWindowSeconds": WINDOW_SECONDS}
-    with running_stack(config=config) as stack, _running_proxy(stack) as proxy:
+    with (
+        running_stack(config={"bill-e:batchWindowSeconds": WINDOW_SECONDS}) as stack,
+        _running_proxy(stack) as proxy,
+    ):
         functions = stack.administrator.client("lambda")
         (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
         processor: Any = functions.get_function_configuration(FunctionName=mapping["FunctionArn"])

@@ -14,9 +14,8 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from bench.contestants import SEEDS, png
+from bench.contestants import RECEIPT_KB, SEEDS, png
 from bench.embedded.field import Deployed, Field
-from bench.scale import RECEIPT_KB
 from local.queues import depth
 
 MOST_UPLOADERS = 8
@@ -81,7 +80,7 @@ def together(runs: Sequence[Run]) -> Run:
     )
 
 
-def upload_and_wait(field: Field, contestant: Deployed, uploads: int, uploaders: int) -> Run:
+def upload_and_wait(field: Field, contestant: Deployed, uploads: int, uploaders: int = MOST_UPLOADERS) -> Run:
     """Upload different receipts, wait until each has its entry and no message is left; return what it took.
 
     Raise RuntimeError if that takes more than three minutes.

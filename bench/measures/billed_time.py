@@ -15,9 +15,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.contestants import BILL_E, CONTESTANTS, NAIVE_BATCH, Bench, Contestant, batch
+from bench.contestants import BILL_E, CONTESTANTS, NAIVE_BATCH, RECEIPT_KB, Bench, Contestant, batch
 from bench.results import Aim, Count, Findings, Table
-from bench.scale import CALL_SECONDS, RECEIPT_KB, Scale
+from bench.scale import CALL_SECONDS, Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
 SIZES = (1, 5, 10)

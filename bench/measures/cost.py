@@ -1,14 +1,14 @@
 """Cost per million receipts.
 
 US dollars, at the list prices of {PRICES.region} in `bench/prices.toml`, dated {PRICES.date}: check them
-before you quote them. A row is for receipts of {RECEIPT_KB} KB in batches that are full, unless it says
-something else. Bill-E pays for what the naive batch doesn't have: the index that makes pages cheap, a log
-line for every receipt, and metrics. Requests, units, log bytes and times with 30 ms a call are measured. CPU
-time is this machine's, stretched to the share of a core that {MEMORY_MEGABYTES} MB get. We assume
-{NETWORK_MB_PER_SECOND} MB/s from S3 and {PLATFORM_LOG_BYTES} bytes of Lambda's own log for an invocation.
-Lambda traces the first invocation of each second and 5 % of the others, so the cost of traces depends on the
-rate, which is {REFERENCE_RATE:,} receipts a second unless another is given. Left out are storage, metrics and
-alarms, the API, and polling an idle queue. A customer key adds less than a cent, as S3 has a bucket key.
+before you quote them. Receipts have {RECEIPT_KB} KB unless the row names another size, and batches are full.
+Bill-E pays for what the naive batch doesn't have: the index that makes pages cheap, a log line for every
+receipt, and metrics. Requests, units, log bytes and times with 30 ms a call are measured; CPU time is this
+machine's, stretched to the share of a core that {MEMORY_MEGABYTES} MB get. We assume {NETWORK_MB_PER_SECOND}
+MB/s from S3 and {PLATFORM_LOG_BYTES} bytes of Lambda's own log for an invocation. Lambda traces the first
+invocation of each second and 5 % of the others, so traces cost less per receipt at a higher rate: it is
+{REFERENCE_RATE:,} receipts a second unless another is given. Storage, metrics, alarms, the API and polling
+an idle queue are left out. A customer key adds less than a cent, as S3 has a bucket key.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant, batch
+from bench.contestants import BILL_E, CONTESTANTS, RECEIPT_KB, Bench, Contestant, batch
 from bench.measures.billed_time import MEMORY_MEGABYTES, Times, median, time_batch
 from bench.prices import GIGABYTE, MILLION, PRICES
 from bench.results import Aim, Count, Findings, Table, counted
-from bench.scale import CALL_SECONDS, RECEIPT_KB, Scale
+from bench.scale import CALL_SECONDS, Scale
 from functions.processor.metrics import MAX_VALUES
 
 BATCHES = (1, 2, 5, 10, 100)

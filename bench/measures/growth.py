@@ -1,16 +1,15 @@
 """Growth: more uploaders, more uploads.
 
-Bill-E on the embedded AWS with receipts of {RECEIPT_KB} KB: {scale.growth_uploads[1]} uploads by more and
-more uploaders, then more and more uploads by {MOST_UPLOADERS}. The ledger keeps what came before. A receipt
-costs its calls, its share of an invocation, and CPU time of the functions, which the aims are about. Billed
-time is the emulator's. Its one process serves uploaders and functions alike, so billed time grows if both
-want more of it at the same time. AWS isn't like that. The last row is without the batching window.
+Bill-E on the embedded AWS with receipts of {load.RECEIPT_KB} KB: {scale.growth_uploads[1]} uploads by more
+and more uploaders, then more and more uploads by {load.MOST_UPLOADERS}, all in one ledger. The last row is
+without the batching window. The aims are about the CPU time of the functions. Billed time grows if uploaders
+and functions want more of the emulator's one process at the same time, which isn't so on AWS.
 """
 
 from __future__ import annotations
 
+from bench.embedded import load
 from bench.embedded.field import Field
-from bench.embedded.load import CALLS_OF_A_RECEIPT, MOST_UPLOADERS, WARM_UP_UPLOADS, upload_and_wait
 from bench.results import Aim, Count, Findings, Table
 from bench.scale import Scale
 from components.ingest_pipeline import IngestPipelineArgs
@@ -23,21 +22,22 @@ def measure(field: Field, scale: Scale) -> Findings:
     """Run Bill-E with growing numbers of uploaders, then of uploads, then without a batching window."""
     bill_e = field.contestants["Bill-E"]
     field.only(bill_e, functions=IngestPipelineArgs.max_concurrency)
-    upload_and_wait(field, bill_e, WARM_UP_UPLOADS, MOST_UPLOADERS)
+    load.upload_and_wait(field, bill_e, load.WARM_UP_UPLOADS)
     middle = scale.growth_uploads[1]
     by_uploaders = [(middle, uploaders) for uploaders in scale.growth_uploaders]
-    by_uploads = [(uploads, MOST_UPLOADERS) for uploads in scale.growth_uploads]
-    runs = {pair: upload_and_wait(field, bill_e, *pair) for pair in dict.fromkeys(by_uploaders + by_uploads)}
+    by_uploads = [(uploads, load.MOST_UPLOADERS) for uploads in scale.growth_uploads]
+    pairs = dict.fromkeys(by_uploaders + by_uploads)
+    runs = {pair: load.upload_and_wait(field, bill_e, *pair) for pair in pairs}
     named = {f"{uploads:,} by {uploaders}": run for (uploads, uploaders), run in runs.items()}
     field.set_window(bill_e, 0)
-    named[f"{middle:,} by 1, no window"] = upload_and_wait(field, bill_e, middle, 1)
+    named[f"{middle:,} by 1, no window"] = load.upload_and_wait(field, bill_e, middle, 1)
     yield Table({name: run.figures() for name, run in named.items()}, corner="uploads by uploaders")
-    for what, numbers, pairs in (
+    for what, numbers, growing in (
         ("uploaders", scale.growth_uploaders, by_uploaders),
         ("uploads", scale.growth_uploads, by_uploads),
     ):
-        least, most = (runs[pair].cpu_milliseconds("functions") or 1 for pair in (pairs[0], pairs[-1]))
+        least, most = (runs[pair].cpu_milliseconds("functions") or 1 for pair in (growing[0], growing[-1]))
         text = f"CPU time of functions per receipt with {numbers[-1]:,} {what}, of that with {numbers[0]}"
         yield Aim(text, most / least, MOST_GROWTH)
     for name, run in named.items():
-        yield Count(f"calls per receipt, {name}", run.calls_per_receipt(), CALLS_OF_A_RECEIPT)
+        yield Count(f"calls per receipt, {name}", run.calls_per_receipt(), load.CALLS_OF_A_RECEIPT)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.contestants import BILL_E, CONTESTANTS, Bench, Contestant, batch, png, upload
+from bench.contestants import BILL_E, CONTESTANTS, RECEIPT_KB, Bench, Contestant, batch, png, upload
 from bench.results import Count, Findings, Table, counted
-from bench.scale import RECEIPT_KB, Scale
+from bench.scale import Scale
 from functions.contract.entry import Upload
 from local.in_process.aws import Usage
 from local.in_process.s3 import StoredObject

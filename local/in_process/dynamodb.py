@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.contract import schema
 from local.in_process.answers import Answer, dynamodb_answer, dynamodb_error
 from local.in_process.expressions import Item, holds, key_range, updated
 from local.in_process.units import item_bytes, read_units, write_units
@@ -67,6 +68,12 @@ class Table:
         if not self.index_lag:
             return [key for _, key in found]
         return [key for _, key in found if self._written_at[key] + self.index_lag <= self.now()]
+
+
+def ledger_table(**more: Any) -> Table:
+    """Make a table with the keys of the ledger and of its time index."""
+    ledger = (schema.FINGERPRINT, schema.ENTRY)
+    return Table(keys=ledger, index_keys=(schema.MONTH_SHARD, schema.RECORDED), **more)
 
 
 def call(tables: Mapping[str, Table], operation: str, request: Request) -> Answer:

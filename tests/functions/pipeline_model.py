@@ -35,7 +35,7 @@ from functions.log import logger
 from functions.processor import invocation, processor
 from local.in_process.answers import Answer, dynamodb_error, s3_error
 from local.in_process.aws import InProcessAws
-from local.in_process.dynamodb import Table
+from local.in_process.dynamodb import ledger_table
 from local.in_process.events import s3_event, sqs_event
 from local.in_process.s3 import StoredObject
 from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, upload
@@ -148,13 +148,7 @@ class Pipeline:
 
     def __init__(self, line: Line) -> None:
         self.now = START
-        self.table = Table(
-            keys=(schema.FINGERPRINT, schema.ENTRY),
-            index_keys=(schema.MONTH_SHARD, schema.RECORDED),
-            index_lag=INDEX_LAG,
-            now=lambda: self.now,
-            page_items=INDEX_PAGE,
-        )
+        self.table = ledger_table(index_lag=INDEX_LAG, now=lambda: self.now, page_items=INDEX_PAGE)
         self.aws = InProcessAws({TABLE: self.table})
         self.messages: list[Message] = []
         self.uploads: dict[ObjectVersion, tuple[Upload, Content]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from functions.ledger.store import LedgerStore
 from local.in_process import dynamodb
 from local.in_process.answers import Answer
 from local.in_process.aws import InProcessAws
-from local.in_process.dynamodb import Table
+from local.in_process.dynamodb import Table, ledger_table
 from local.in_process.s3 import StoredObject
 from local.in_process.units import item_bytes, read_units, write_units
 from tests.functions.examples import entry
@@ -30,10 +30,6 @@ from tests.local.stack import DeployedStack
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
 SHARDS = 2
-LEDGER: Mapping[str, Any] = {
-    "keys": (schema.FINGERPRINT, schema.ENTRY),
-    "index_keys": (schema.MONTH_SHARD, schema.RECORDED),
-}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +150,7 @@ def emulated(stack: DeployedStack) -> Iterator[LedgerStore]:
 
 @pytest.fixture
 def aws() -> InProcessAws:
-    return InProcessAws({"ledger": Table(**LEDGER, page_items=3)})
+    return InProcessAws({"ledger": ledger_table(page_items=3)})
 
 
 @pytest.fixture
@@ -178,7 +174,7 @@ def test_a_new_entry_costs_what_it_costs_on_the_emulator(
 
     answered = emulated._client.put_item(TableName=emulated._table, Item=item, ReturnConsumedCapacity="TOTAL")
 
-    answer = asked(Table(**LEDGER), "PutItem", Item=item)
+    answer = asked(ledger_table(), "PutItem", Item=item)
     assert answer.write_units == answered["ConsumedCapacity"]["CapacityUnits"]
 
 
@@ -223,7 +219,7 @@ def test_a_refused_put_shows_the_item_only_if_that_is_asked_for(
 
 def test_the_index_lags_behind_the_table() -> None:
     now = [AT]
-    table = Table(**LEDGER, index_lag=timedelta(seconds=30), now=lambda: now[0])
+    table = ledger_table(index_lag=timedelta(seconds=30), now=lambda: now[0])
     item = schema.to_item(entry("lunch.png", AT), 1)
     table.put(item)
 
