@@ -22,12 +22,11 @@ import pulumi.runtime
 import yaml
 from pulumi.runtime import settings, stack
 
-from local import LocalError
+from local import REPOSITORY, LocalError
 from local.aws import Aws
 from local.property_values import plain
 from local.provider import provider
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 STACK = "local"
 WORKERS = 8
 """How many resources are made at the same time."""

@@ -24,7 +24,7 @@ Properties = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Stored:
+class HashOnly:
     """An asset or an archive of an earlier deployment, of which the engine keeps only the hash."""
 
     hash: str
@@ -85,32 +85,32 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in names if not is_same(old.get(name), new.get(name)))
 
 
-def unknown_paths(value: Any, path: str = "") -> Iterator[str]:
-    """Yield where in a plain value something isn't known, such as ``rules[0].id``."""
-    if value == UNKNOWN:
+def paths_to(wanted: object, value: Any, path: str = "") -> Iterator[str]:
+    """Yield where in a plain value ``wanted`` is, such as ``rules[0].id``; ``""`` is the value itself."""
+    if value == wanted:
         yield path
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            yield from unknown_paths(item, f"{path}.{name}" if path else name)
+            yield from paths_to(wanted, item, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from unknown_paths(item, f"{path}[{index}]")
+            yield from paths_to(wanted, item, f"{path}[{index}]")
 
 
-def _asset(value: Mapping[str, Any]) -> pulumi.Asset | Stored:
+def _asset(value: Mapping[str, Any]) -> pulumi.Asset | HashOnly:
     if value.get("path"):
         return pulumi.FileAsset(value["path"])
     if value.get("text"):
         return pulumi.StringAsset(value["text"])
-    return Stored(value["hash"])
+    return HashOnly(value["hash"])
 
 
-def _archive(value: Mapping[str, Any]) -> pulumi.Archive | Stored:
+def _archive(value: Mapping[str, Any]) -> pulumi.Archive | HashOnly:
     if value.get("path"):
         return pulumi.FileArchive(value["path"])
     if value.get("assets"):
         return pulumi.AssetArchive({name: plain(item) for name, item in value["assets"].items()})
-    return Stored(value["hash"])
+    return HashOnly(value["hash"])
 
 
 def _comparable(value: Any) -> Any:

@@ -6,7 +6,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from cli.answers import ApiEntry
 from cli.caller.api_client import EntryFilter
@@ -19,11 +18,11 @@ from cli.screen.entries import entry_row
 from cli.screen.progress import upload_bar
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
-from local import LocalError
+from local import REPOSITORY, LocalError
 from local.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack
 
-SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+SAMPLES = REPOSITORY / "samples"
 SAMPLE_FOLDERS = (SAMPLES / "good", SAMPLES / "bad")
 CONCURRENCY = 4
 OUTCOME_TIMEOUT_SECONDS = 120.0

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+AsgiMessage = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[AsgiMessage]]
+Send = Callable[[AsgiMessage], Awaitable[None]]
 App = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
 
 FIGURES_PATH = "/_bill-e/faults"
@@ -102,7 +102,7 @@ class FaultyApp:
     async def _fail(
         self, fault: Fault, service: str, scope: Mapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        answer: Sequence[Message] = ()
+        answer: Sequence[AsgiMessage] = ()
         if fault.takes_effect:
             answer = await self._carry_out(scope, receive)
         else:
@@ -115,10 +115,10 @@ class FaultyApp:
         else:
             await _answer(send, *_error(service, throttled=fault is Fault.THROTTLED))
 
-    async def _carry_out(self, scope: Mapping[str, Any], receive: Receive) -> Sequence[Message]:
-        answer: list[Message] = []
+    async def _carry_out(self, scope: Mapping[str, Any], receive: Receive) -> Sequence[AsgiMessage]:
+        answer: list[AsgiMessage] = []
 
-        async def keep(message: Message) -> None:
+        async def keep(message: AsgiMessage) -> None:
             answer.append(message)
 
         await self._app(scope, receive, keep)
@@ -150,7 +150,7 @@ async def _answer(send: Send, status: int, media_type: str, text: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _send_half(answer: Sequence[Message], send: Send) -> None:
+async def _send_half(answer: Sequence[AsgiMessage], send: Send) -> None:
     """Send an answer up to the middle of its body, after which the server closes the connection."""
     body = b"".join(message.get("body", b"") for message in answer)
     start = dict(answer[0])
@@ -160,5 +160,5 @@ async def _send_half(answer: Sequence[Message], send: Send) -> None:
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
-def _start(status: int, headers: Sequence[tuple[bytes, bytes]]) -> Message:
+def _start(status: int, headers: Sequence[tuple[bytes, bytes]]) -> AsgiMessage:
     return {"type": "http.response.start", "status": status, "headers": list(headers)}

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from local import LocalError
+from local import REPOSITORY, LocalError
 from local.aws import AccessKey, Aws
 
 HOST = "127.0.0.1"
@@ -41,8 +41,6 @@ SERVER = "local.emulator.server"
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 8.0
 LOG_LINES_SHOWN = 15
-
-_REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +223,7 @@ def _start(
                 *(sys.executable, "-m", SERVER),
                 *(str(listener.fileno()), str(certificate), str(key), str(fault_share)),
             ],
-            cwd=_REPOSITORY,
+            cwd=REPOSITORY,
             env=variables,
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,

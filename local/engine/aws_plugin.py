@@ -25,14 +25,15 @@ from local.aws import AccessKey, Aws
 from local.emulator.process import HOST
 from local.engine import plugin_server
 from local.property_values import (
+    UNKNOWN,
     Properties,
     changed,
     from_struct,
     is_same,
+    paths_to,
     plain,
     public,
     to_struct,
-    unknown_paths,
 )
 from local.provider import provider
 from local.provider.resource_types import Created, Existing
@@ -247,7 +248,7 @@ def _existing(id_: str, inputs: Properties, outputs: Properties) -> Existing:
 def _known(inputs: Properties) -> Properties:
     """Return plain inputs, all of which are known once the preview is over."""
     values: Properties = plain(public(inputs))
-    missing = sorted(unknown_paths(values))
+    missing = sorted(paths_to(UNKNOWN, values))
     if missing:
         raise LocalError(f"{', '.join(missing)} is not known")
     return values

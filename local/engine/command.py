@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from local import LocalError
+from local import REPOSITORY, LocalError
 from local.deployment import STACK
 from local.emulator.process import is_reachable
 from local.engine import tools
@@ -80,7 +80,7 @@ def pulumi_environment(
     return {
         **kept,
         "PATH": os.pathsep.join([str(plugins), str(pulumi.parent), own.get("PATH", os.defpath)]),
-        "PYTHONPATH": str(tools.REPOSITORY),
+        "PYTHONPATH": str(REPOSITORY),
         "PULUMI_HOME": str(state / "home"),
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
@@ -147,10 +147,10 @@ def make_project(folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     project = _project()
-    project["main"] = os.path.relpath(tools.REPOSITORY.resolve(), folder.resolve())
-    project["runtime"]["options"]["virtualenv"] = str(tools.REPOSITORY / ".venv")
+    project["main"] = os.path.relpath(REPOSITORY.resolve(), folder.resolve())
+    project["runtime"]["options"]["virtualenv"] = str(REPOSITORY / ".venv")
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False), encoding="utf-8")
-    for settings in tools.REPOSITORY.glob("Pulumi.*.yaml"):
+    for settings in REPOSITORY.glob("Pulumi.*.yaml"):
         if not (folder / settings.name).exists():
             shutil.copy(settings, folder / settings.name)
     return folder
@@ -174,7 +174,7 @@ def _chosen(state: str) -> Path:
 
 
 def _project() -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((tools.REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text(encoding="utf-8"))
     return content
 
 

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError
+from local import REPOSITORY, LocalError
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 MODULES = Path(__file__).resolve().parent / "go"
 BUILT = REPOSITORY / ".build" / "engine"
 

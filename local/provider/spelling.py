@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local import LocalError
+from local.property_values import paths_to
 from local.provider.resource_types import Change, Inputs, Shape
 
 
@@ -104,17 +105,6 @@ def update_tags(
 def policy_text(policy: Any) -> str:
     """Write a policy as JSON; refuse a null in it, since that is an output that nobody set."""
     document = json.loads(policy) if isinstance(policy, str) else policy
-    for path in _nulls(document):
-        raise LocalError(f"its policy has no value at {path}: an output is missing")
+    for path in paths_to(None, document):
+        raise LocalError(f"its policy has no value at {path or 'its root'}: an output is missing")
     return json.dumps(document)
-
-
-def _nulls(value: Any, path: str = "") -> Iterator[str]:
-    if value is None:
-        yield path or "its root"
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _nulls(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _nulls(item, f"{path}[{index}]")

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from components.settings import StackSettings
+from local import REPOSITORY
 from local.emulator.process import running_emulator
-from tests.engine.stacks import REPOSITORY, Engine, Run, Stack, Step, copy_program
+from tests.engine.stacks import Engine, Run, Stack, Step, copy_program
 
 PAGE = REPOSITORY / "docs" / "changes.md"
 

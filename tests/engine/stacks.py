@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local import REPOSITORY
 from local.aws import Aws
 from local.emulator.process import Emulator
 from local.engine import command, tools
@@ -23,7 +24,6 @@ from tests.local.eventually import eventually
 from tests.local.processes import processes_of_session, send
 from tests.protected_types import HOLD_DATA
 
-REPOSITORY = tools.REPOSITORY
 PROGRAM = ("__main__.py", "Pulumi.yaml", "components", "functions", "package", "requirements.txt")
 """What a deployment reads: settings files are the test's own."""
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local import LocalError
+from local import REPOSITORY, LocalError
 from local.__main__ import _parse, _parser
-from local.engine import tools
 from local.engine.command import claim_state, install_plugins, make_project, pulumi_environment
 
 DESCRIPTION = {
@@ -71,9 +70,9 @@ def test_project_runs_this_program_with_settings_of_its_own(tmp_path: Path) -> N
     folder = make_project(tmp_path / "project")
 
     made = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-    assert (folder / made["main"] / "__main__.py").resolve() == tools.REPOSITORY / "__main__.py"
+    assert (folder / made["main"] / "__main__.py").resolve() == REPOSITORY / "__main__.py"
     settings = folder / "Pulumi.local.yaml"
-    assert settings.read_text() == (tools.REPOSITORY / "Pulumi.local.yaml").read_text()
+    assert settings.read_text() == (REPOSITORY / "Pulumi.local.yaml").read_text()
     settings.write_text("config: {}")
     make_project(folder)
     assert settings.read_text() == "config: {}"

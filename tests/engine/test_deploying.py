@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from local import REPOSITORY
 from local.engine import tools
-from tests.engine.stacks import REPOSITORY, Engine
+from tests.engine.stacks import Engine
 from tests.local.account import inventory
 from tests.local.eventually import eventually
 

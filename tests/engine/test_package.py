@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from components.bill_e import BillE
-from tests.engine.stacks import REPOSITORY, Engine, Stack
+from local import REPOSITORY
+from tests.engine.stacks import Engine, Stack
 from tests.local.account import inventory
 from tests.local.eventually import eventually
 from tests.local.stack import png

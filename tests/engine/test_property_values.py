@@ -14,13 +14,13 @@ from local.property_values import (
     OUTPUT,
     SIGNATURE,
     UNKNOWN,
-    Stored,
+    HashOnly,
     changed,
     from_struct,
     is_same,
+    paths_to,
     plain,
     to_struct,
-    unknown_paths,
 )
 
 
@@ -40,8 +40,8 @@ FILE = marked(ASSET, hash="a1", path="functions/log.py")
         (marked(OUTPUT, value="v"), "v"),
         (marked(OUTPUT), UNKNOWN),
         ({"deep": [{"id": UNKNOWN}]}, {"deep": [{"id": UNKNOWN}]}),
-        (marked(ASSET, hash="a1"), Stored("a1")),
-        (marked(ARCHIVE, hash="b2"), Stored("b2")),
+        (marked(ASSET, hash="a1"), HashOnly("a1")),
+        (marked(ARCHIVE, hash="b2"), HashOnly("b2")),
     ],
 )
 def test_marks_are_taken_away(sent: Any, meant: Any) -> None:
@@ -90,7 +90,7 @@ def test_changed_properties_are_named_and_the_engines_own_are_not() -> None:
 
 
 def test_unknown_values_are_found_at_any_depth() -> None:
-    assert list(unknown_paths({"a": [{"b": UNKNOWN}, 1], "c": UNKNOWN})) == ["a[0].b", "c"]
+    assert list(paths_to(UNKNOWN, {"a": [{"b": UNKNOWN}, 1], "c": UNKNOWN})) == ["a[0].b", "c"]
 
 
 def test_properties_survive_a_message_and_those_without_a_value_are_left_out() -> None:

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from botocore import xform_name
 
+from local import REPOSITORY
 from local.engine.tools import MODULES
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 DEPLOY = REPOSITORY / ".github" / "workflows" / "deploy.yml"
 GUIDE = REPOSITORY / "docs" / "deploying-from-ci.md"

@@ -167,32 +167,32 @@ def _aliases(aws: Aws) -> Iterable[str]:
     return (alias for alias in aliases if not alias.startswith("alias/aws/"))
 
 
+def _all(service: str, operation: str, items: str, id_: str | None = None) -> Callable[[Aws], Iterable[str]]:
+    return lambda aws: _listed(aws, service, operation, items, id_)
+
+
 _LISTS: Mapping[str, Callable[[Aws], Iterable[str]]] = {
-    "aws:apigatewayv2/api:Api": lambda aws: _listed(aws, "apigatewayv2", "get_apis", "Items", "ApiId"),
-    "aws:cloudwatch/dashboard:Dashboard": lambda aws: _listed(
-        aws, "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
+    "aws:apigatewayv2/api:Api": _all("apigatewayv2", "get_apis", "Items", "ApiId"),
+    "aws:cloudwatch/dashboard:Dashboard": _all(
+        "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
     ),
-    "aws:cloudwatch/logGroup:LogGroup": lambda aws: _listed(
-        aws, "logs", "describe_log_groups", "logGroups", "logGroupName"
+    "aws:cloudwatch/logGroup:LogGroup": _all("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _all(
+        "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"
     ),
-    "aws:cloudwatch/metricAlarm:MetricAlarm": lambda aws: _listed(
-        aws, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"
-    ),
-    "aws:dynamodb/table:Table": lambda aws: _listed(aws, "dynamodb", "list_tables", "TableNames"),
-    "aws:iam/role:Role": lambda aws: _listed(aws, "iam", "list_roles", "Roles", "RoleName"),
+    "aws:dynamodb/table:Table": _all("dynamodb", "list_tables", "TableNames"),
+    "aws:iam/role:Role": _all("iam", "list_roles", "Roles", "RoleName"),
     "aws:kms/alias:Alias": _aliases,
     "aws:kms/key:Key": _keys,
-    "aws:lambda/eventSourceMapping:EventSourceMapping": lambda aws: _listed(
-        aws, "lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"
+    "aws:lambda/eventSourceMapping:EventSourceMapping": _all(
+        "lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"
     ),
-    "aws:lambda/function:Function": lambda aws: _listed(
-        aws, "lambda", "list_functions", "Functions", "FunctionName"
-    ),
+    "aws:lambda/function:Function": _all("lambda", "list_functions", "Functions", "FunctionName"),
     "aws:lambda/layerVersion:LayerVersion": _layer_versions,
-    "aws:s3/bucket:Bucket": lambda aws: _listed(aws, "s3", "list_buckets", "Buckets", "Name"),
-    "aws:sns/topic:Topic": lambda aws: _listed(aws, "sns", "list_topics", "Topics", "TopicArn"),
-    "aws:sns/topicSubscription:TopicSubscription": lambda aws: _listed(
-        aws, "sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"
+    "aws:s3/bucket:Bucket": _all("s3", "list_buckets", "Buckets", "Name"),
+    "aws:sns/topic:Topic": _all("sns", "list_topics", "Topics", "TopicArn"),
+    "aws:sns/topicSubscription:TopicSubscription": _all(
+        "sns", "list_subscriptions", "Subscriptions", "SubscriptionArn"
     ),
-    "aws:sqs/queue:Queue": lambda aws: _listed(aws, "sqs", "list_queues", "QueueUrls"),
+    "aws:sqs/queue:Queue": _all("sqs", "list_queues", "QueueUrls"),
 }

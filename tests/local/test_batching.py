@@ -69,24 +69,20 @@ def consumer(stack: DeployedStack) -> Iterator[Callable[..., Consumer]]:
         yield make
 
 
-@pytest.mark.parametrize(("batch_size", "window_seconds"), [(3, 300), (10, 2)])
-def test_a_batch_ends_when_it_is_full_or_its_window_is_over(
-    consumer: Callable[..., Consumer], batch_size: int, window_seconds: int
+@pytest.mark.parametrize(
+    ("batch_size", "window_seconds", "batches"),
+    [(3, 300, [3]), (2 * MOST_AT_ONCE, 300, [MOST_AT_ONCE] * 2), (10, 2, [3]), (10, 0, [1])],
+    ids=["full", "full with as many as ministack takes", "window over", "no window"],
+)
+def test_batch_ends_when_it_is_full_or_its_window_is_over(
+    consumer: Callable[..., Consumer], batch_size: int, window_seconds: int, batches: list[int]
 ) -> None:
     made = consumer(batch_size=batch_size, window_seconds=window_seconds)
 
-    made.send(3)
+    made.send(sum(batches))
 
-    eventually("three messages are received", lambda: sum(made.batches()) == 3)
-    assert made.batches() == [3]
-
-
-def test_a_batch_is_full_with_as_many_as_ministack_takes(consumer: Callable[..., Consumer]) -> None:
-    made = consumer(batch_size=2 * MOST_AT_ONCE, window_seconds=300)
-
-    made.send(2 * MOST_AT_ONCE)
-
-    eventually("all messages are received", lambda: sum(made.batches()) == 2 * MOST_AT_ONCE)
+    eventually("all messages are received", lambda: sum(made.batches()) == sum(batches))
+    assert made.batches() == batches
 
 
 def test_a_window_ends_with_its_last_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +103,3 @@ def test_a_window_ends_with_its_last_message(monkeypatch: pytest.MonkeyPatch) ->
     assert not ministack_batching._is_due("url", 10, 2)
     monkeypatch.setattr(time, "time", lambda: now + 62)
     assert ministack_batching._is_due("url", 10, 2)
-
-
-def test_without_a_window_the_first_message_does_not_wait(consumer: Callable[..., Consumer]) -> None:
-    made = consumer(batch_size=10, window_seconds=0)
-
-    made.send(1)
-
-    eventually("the message is received", lambda: made.batches() == [1])

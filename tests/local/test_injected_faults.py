@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.emulator.faults import FIGURES_PATH, Fault, FaultyApp, Message, Receive, Send
+from local.emulator.faults import FIGURES_PATH, AsgiMessage, Fault, FaultyApp, Receive, Send
 
 BODY = b"the whole answer"
 FUNCTION, CALLER = "ASIAEXAMPLE", "AKIAEXAMPLE"
@@ -42,7 +42,7 @@ class OnlyFault(random.Random):
         return self._rolls[-1]
 
 
-def ask(app: FaultyApp, *, key: str = FUNCTION, service: str = "s3", attempt: int = 1) -> list[Message]:
+def ask(app: FaultyApp, *, key: str = FUNCTION, service: str = "s3", attempt: int = 1) -> list[AsgiMessage]:
     headers = [
         (
             b"authorization",
@@ -54,13 +54,13 @@ def ask(app: FaultyApp, *, key: str = FUNCTION, service: str = "s3", attempt: in
     return answer(app, {"type": "http", "path": "/", "headers": headers})
 
 
-def answer(app: FaultyApp, scope: Mapping[str, Any]) -> list[Message]:
-    sent: list[Message] = []
+def answer(app: FaultyApp, scope: Mapping[str, Any]) -> list[AsgiMessage]:
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     asyncio.run(app(scope, receive, send))

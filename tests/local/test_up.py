@@ -15,10 +15,9 @@ from typing import Any
 import boto3
 import pytest
 
+from local import REPOSITORY
 from tests.local.eventually import eventually
 from tests.local.processes import processes_naming
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 Start = Callable[..., subprocess.Popen[str]]
 
