@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from local import LocalError
 from local.aws import Aws
 
 Inputs = Mapping[str, Any]
@@ -93,54 +89,6 @@ class ResourceType:
     delete: Callable[[Aws, Existing], object]
     replaces: frozenset[str]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-def configuration(
-    of: str,
-    properties: Shape,
-    put: Callable[[Aws, str, Inputs], object],
-    get: Callable[[Aws, str, Inputs], Inputs | None],
-    remove: Callable[[Aws, str], object],
-    *,
-    defaults: Mapping[str, Any] | None = None,
-) -> ResourceType:
-    """Build the type of a configuration, which one call puts as a whole.
-
-    It belongs to the resource that the property ``of`` names, and shares its id. ``put`` takes the logical
-    name and the inputs; ``get`` takes that id and the inputs last applied; ``remove`` takes the id.
-    """
-
-    def create(aws: Aws, name: str, inputs: Inputs) -> Created:
-        put(aws, name, inputs)
-        return Created(id=inputs[of])
-
-    def update(aws: Aws, change: Change) -> None:
-        put(aws, change.name, change.inputs)
-
-    return ResourceType(
-        properties={of: None, **properties},
-        create=create,
-        read=lambda aws, resource: get(aws, resource.id, resource.inputs),
-        update=update,
-        delete=lambda aws, resource: remove(aws, resource.id),
-        replaces=frozenset({of}),
-        defaults=defaults or {},
-    )
-
-
-@contextlib.contextmanager
-def undone_on_failure(undo: Callable[[], object]) -> Iterator[None]:
-    """Call ``undo`` if the rest of a creation fails, and raise the first error in any case."""
-    try:
-        yield
-    except Exception:
-        with contextlib.suppress(BotoCoreError, ClientError, LocalError):
-            undo()
-        raise
-
-
-def never_updated(_aws: Aws, _change: Change) -> None:
-    """Update nothing: a change of anything that AWS holds forces a replacement."""
 
 
 def difference(resource: Existing, inputs: Inputs, defaults: Mapping[str, Any]) -> dict[str, Any]:

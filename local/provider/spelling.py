@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local import LocalError
 from local.property_values import paths_to
-from local.provider.resource_types import Change, Inputs, Shape
+from local.provider.resource_types import Inputs, Shape
 
 
 def physical_name(inputs: Inputs, logical_name: str, *, property_name: str = "name", max_length: int) -> str:
@@ -78,28 +78,6 @@ def key_value_tags(tags: Mapping[str, str] | None) -> Any:
 def tags_of(listed: Any) -> dict[str, str]:
     """Return tags from a list of ``Key`` and ``Value``, without those that AWS sets itself."""
     return {tag["Key"]: tag["Value"] for tag in listed or [] if not tag["Key"].startswith("aws:")}
-
-
-def update_tags(
-    change: Change,
-    tag: Callable[..., object],
-    untag: Callable[..., object],
-    *,
-    spell: Callable[[dict[str, str]], Any] = dict,
-    names: tuple[str, str] = ("Tags", "TagKeys"),
-    **resource: str,
-) -> None:
-    """Call ``tag`` for the tags that are new or have another value, and ``untag`` for the keys that go.
-
-    Both calls take ``resource``, and the tags and the keys by ``names``; ``spell`` writes the tags.
-    """
-    if "tags" not in change.different:
-        return
-    old, new = change.resource.inputs.get("tags") or {}, change.inputs.get("tags") or {}
-    if gone := sorted(set(old) - set(new)):
-        untag(**resource, **{names[1]: gone})
-    if put := {key: value for key, value in new.items() if old.get(key) != value}:
-        tag(**resource, **{names[0]: spell(put)})
 
 
 def policy_text(policy: Any) -> str:

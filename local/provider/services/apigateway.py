@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from local.aws import Aws
+from local.provider.patterns import update_tags
 from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, Shape, fields
-from local.provider.spelling import camel, physical_name, present, request, update_tags
+from local.provider.spelling import camel, physical_name, present, request
 
 NAME_LENGTH = 128
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from local.aws import Aws
+from local.provider.patterns import update_tags
 from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, fields
-from local.provider.spelling import (
-    camel,
-    key_value_tags,
-    physical_name,
-    present,
-    request,
-    tags_of,
-    update_tags,
-)
+from local.provider.spelling import camel, key_value_tags, physical_name, present, request, tags_of
 
 ALARM_NAME_LENGTH = 255
 

@@ -6,26 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.resource_types import (
-    ANY,
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    fields,
-    undone_on_failure,
-)
-from local.provider.spelling import (
-    camel,
-    key_value_tags,
-    pascal,
-    physical_name,
-    present,
-    request,
-    tags_of,
-    update_tags,
-)
+from local.provider.patterns import undone_on_failure, update_tags
+from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import camel, key_value_tags, pascal, physical_name, present, request, tags_of
 
 TABLE_NAME_LENGTH = 255
 
@@ -244,5 +227,5 @@ RESOURCE_TYPES = {
             "pointInTimeRecovery": {"enabled": False, "recoveryPeriodInDays": ANY},
             "serverSideEncryption": {"enabled": False, "kmsKeyArn": ANY},
         },
-    ),
+    )
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from local.aws import Aws
+from local.provider.patterns import update_tags
 from local.provider.resource_types import Change, Created, Existing, Inputs, ResourceType, fields
-from local.provider.spelling import key_value_tags, physical_name, policy_text, request, tags_of, update_tags
+from local.provider.spelling import key_value_tags, physical_name, policy_text, request, tags_of
 
 ROLE_NAME_LENGTH = 64
 POLICY_NAME_LENGTH = 128

@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.resource_types import (
-    ANY,
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    fields,
-    undone_on_failure,
-)
-from local.provider.spelling import physical_name, policy_text, present, request, update_tags
+from local.provider.patterns import undone_on_failure, update_tags
+from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import physical_name, policy_text, present, request
 
 ALIAS_NAME_LENGTH = 256
 GONE = {"PendingDeletion", "PendingReplicaDeletion"}

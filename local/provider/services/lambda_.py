@@ -10,18 +10,9 @@ from typing import Any
 
 from local.aws import Aws
 from local.provider.archives import zip_bytes
-from local.provider.resource_types import (
-    ANY,
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    fields,
-    never_updated,
-    undone_on_failure,
-)
-from local.provider.spelling import camel, physical_name, request, update_tags
+from local.provider.patterns import never_updated, undone_on_failure, update_tags
+from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import camel, physical_name, request
 
 FUNCTION_NAME_LENGTH = 64
 STATEMENT_ID_LENGTH = 100

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from local.aws import Aws
-from local.provider.resource_types import (
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    fields,
-    undone_on_failure,
-)
-from local.provider.spelling import physical_name, present, update_tags
+from local.provider.patterns import undone_on_failure, update_tags
+from local.provider.resource_types import Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import physical_name, present
 
 LOG_GROUP_NAME_LENGTH = 512
 
@@ -76,5 +69,5 @@ RESOURCE_TYPES = {
         delete=_delete,
         replaces=frozenset({"logGroupClass", "name", "namePrefix"}),
         defaults={"logGroupClass": "STANDARD", "retentionInDays": 0},
-    ),
+    )
 }

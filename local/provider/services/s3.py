@@ -8,15 +8,8 @@ from botocore.exceptions import ClientError
 
 from local import LocalError
 from local.aws import Aws
-from local.provider.resource_types import (
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    fields,
-    undone_on_failure,
-)
+from local.provider.patterns import undone_on_failure
+from local.provider.resource_types import Change, Created, Existing, Inputs, ResourceType, fields
 from local.provider.spelling import key_value_tags, physical_name, present, tags_of
 
 BUCKET_NAME_LENGTH = 63

@@ -8,7 +8,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.aws import Aws
-from local.provider.resource_types import ANY, Inputs, configuration, fields
+from local.provider.patterns import configuration
+from local.provider.resource_types import ANY, Inputs, fields
 from local.provider.spelling import camel, camel_all, pascal, policy_text, present, request
 
 

@@ -5,25 +5,9 @@ from __future__ import annotations
 import json
 
 from local.aws import Aws
-from local.provider.resource_types import (
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    configuration,
-    fields,
-    never_updated,
-)
-from local.provider.spelling import (
-    camel,
-    key_value_tags,
-    physical_name,
-    policy_text,
-    request,
-    tags_of,
-    update_tags,
-)
+from local.provider.patterns import configuration, never_updated, update_tags
+from local.provider.resource_types import Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import camel, key_value_tags, physical_name, policy_text, request, tags_of
 
 TOPIC_NAME_LENGTH = 256
 

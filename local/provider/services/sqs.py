@@ -7,17 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.aws import Aws
-from local.provider.resource_types import (
-    ANY,
-    Change,
-    Created,
-    Existing,
-    Inputs,
-    ResourceType,
-    configuration,
-    fields,
-)
-from local.provider.spelling import physical_name, policy_text, update_tags
+from local.provider.patterns import configuration, update_tags
+from local.provider.resource_types import ANY, Change, Created, Existing, Inputs, ResourceType, fields
+from local.provider.spelling import physical_name, policy_text
 
 QUEUE_NAME_LENGTH = 80
 
