@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import sqlite3
+import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from cli import aws
+from cli.caller.api_client import ApiClient, Sign, sigv4
+from cli.caller.http_client import HttpClient
 from cli.main import main
-from tests.cli.fake_stack import FakeStack, running
+from cli.operator.temporary_database import temporary_database
+from tests.cli.fake_stack import API_PATH, KEY_ID, REGION, SECRET, FakeStack, running
 from tests.cli.operated_stack import OperatedStack, operated_stack
 
 
@@ -21,6 +28,16 @@ class Ran:
     code: int
     out: str
     err: str
+
+    def error(self, code: int = 1) -> str:
+        """What a command said that failed with this code."""
+        assert self.code == code
+        return self.err
+
+    def refusal(self) -> str:
+        """The one sentence with which a command failed that wrote nothing else."""
+        assert (self.code, self.out, self.err.count("\n")) == (1, "", 1)
+        return self.err
 
 
 Run = Callable[..., Ran]
@@ -45,6 +62,19 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def stack() -> Iterator[FakeStack]:
     with running(FakeStack()) as served:
         yield served
+
+
+SIGNED = sigv4(Credentials(KEY_ID, SECRET), REGION)
+
+
+@contextmanager
+def api_of(
+    stack: FakeStack,
+    sign: Sign = SIGNED,
+    sleep: Callable[[float], None] = lambda _: None,
+) -> Iterator[ApiClient]:
+    with closing(HttpClient(stack.url, ca_bundle=None, connections=1, sleep=sleep)) as http:
+        yield ApiClient(f"{stack.url}{API_PATH}", http, sign)
 
 
 @pytest.fixture
@@ -130,3 +160,22 @@ def denied(*_: Any, **__: Any) -> None:
     """Refuse a call as AWS does without the permission for it."""
     error: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
     raise ClientError(error, "AnyCall")
+
+
+@contextmanager
+def small_database(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, file_bytes: float
+) -> Iterator[sqlite3.Connection]:
+    """A temporary database in `folder`, where it may take `file_bytes`. Memory must stay below 4 MB."""
+    monkeypatch.setenv("SQLITE_TMPDIR", str(folder))
+    tracemalloc.start()
+    try:
+        with temporary_database() as database:
+            yield database
+            size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+            assert database.execute(size).fetchone()[0] < file_bytes
+            # The file has no name already while it is in use, so that nothing stays behind however this ends.
+            assert list(folder.iterdir()) == []
+        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
+    finally:
+        tracemalloc.stop()

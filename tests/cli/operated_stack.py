@@ -15,6 +15,7 @@ from moto import mock_aws
 
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
+from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -86,20 +87,17 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
         s3, dynamodb, sqs = client("s3"), client("dynamodb"), client("sqs")
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        _create_table(dynamodb)
+        create_ledger_table(dynamodb, TABLE)
         dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        policy = {
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "s3.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": "*",
-                    "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}},
-                }
-            ]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"}},
         }
-        queue = sqs.create_queue(QueueName="queue", Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+        policy = json.dumps({"Statement": [statement]})
+        queue = sqs.create_queue(QueueName="queue", Attributes={"Policy": policy})["QueueUrl"]
         outputs = folder / "outputs.json"
         document = {
             "uploads_bucket": BUCKET,
@@ -121,25 +119,3 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
             queue_url=queue,
             dead_letter_queue_url=dead_letters,
         )
-
-
-def _create_table(dynamodb: DynamoDBClient) -> None:
-    keys = (schema.FINGERPRINT, schema.ENTRY), (schema.MONTH_SHARD, schema.RECORDED)
-    of_table, of_index = (
-        [{"AttributeName": first, "KeyType": "HASH"}, {"AttributeName": second, "KeyType": "RANGE"}]
-        for first, second in keys
-    )
-    index = {
-        "IndexName": schema.TIME_INDEX,
-        "KeySchema": of_index,
-        "Projection": {"ProjectionType": "ALL"},
-    }
-    cast("Any", dynamodb).create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for pair in keys for name in pair
-        ],
-        KeySchema=of_table,
-        GlobalSecondaryIndexes=[index],
-    )

@@ -17,15 +17,9 @@ from botocore.credentials import Credentials
 from cli.caller.api_client import ApiClient, EntryFilter, bearer, sigv4
 from cli.caller.http_client import LONGEST_PAUSE_SECONDS, HttpClient, pause_seconds
 from cli.errors import BillEError, UnavailableError
-from tests.cli.fake_stack import API_PATH, KEY_ID, REGION, SECRET, Answer, FakeStack, entry, problem
+from tests.cli.conftest import api_of
+from tests.cli.fake_stack import KEY_ID, REGION, Answer, FakeStack, entry, problem
 from tests.cli.signatures import is_signed
-
-
-@contextmanager
-def _api(stack: FakeStack, slept: list[float] | None = None, secret: str = SECRET) -> Iterator[ApiClient]:
-    sleep = (slept if slept is not None else []).append
-    with closing(HttpClient(stack.url, ca_bundle=None, connections=1, sleep=sleep)) as http:
-        yield ApiClient(f"{stack.url}{API_PATH}", http, sigv4(Credentials(KEY_ID, secret), REGION))
 
 
 def test_verifier_of_these_tests_takes_awss_own_example() -> None:
@@ -47,7 +41,7 @@ def test_call_is_signed_with_dollar_sign_in_its_path_and_special_characters_in_i
     stack: FakeStack,
 ) -> None:
     start = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
-    with _api(stack) as api:
+    with api_of(stack) as api:
         page = api.page(EntryFilter(outcome="ACCEPTED", start=start), limit=10, cursor="a+b/c d=~é")
 
     assert stack.requests == [
@@ -58,7 +52,8 @@ def test_call_is_signed_with_dollar_sign_in_its_path_and_special_characters_in_i
 
 
 def test_wrong_secret_is_access_denied(stack: FakeStack) -> None:
-    with _api(stack, secret="another") as api, pytest.raises(BillEError, match="access denied: Forbidden"):
+    sign = sigv4(Credentials(KEY_ID, "another"), REGION)
+    with api_of(stack, sign) as api, pytest.raises(BillEError, match="access denied: Forbidden"):
         api.page(EntryFilter(), limit=1)
 
 
@@ -68,7 +63,7 @@ def test_pages_follow_cursors_also_past_an_empty_page(stack: FakeStack) -> None:
         ("GET /receipts?limit=2&cursor=one", Answer(200, {"entries": [], "next_cursor": "two"})),
         ("GET /receipts?limit=2&cursor=two", Answer(200, {"entries": [entry(key="b")], "next_cursor": None})),
     ]
-    with _api(stack) as api:
+    with api_of(stack) as api:
         keys = [item["key"] for page in api.pages(EntryFilter(), limit=3) for item in page["entries"]]
 
     assert keys == ["a", "b"]
@@ -78,7 +73,7 @@ def test_pages_follow_cursors_also_past_an_empty_page(stack: FakeStack) -> None:
 def test_cursor_that_doesnt_move_ends_in_an_error_not_in_a_loop(stack: FakeStack) -> None:
     stuck = Answer(200, {"entries": [], "next_cursor": "same"})
     stack.planned += [("GET /receipts", stuck), ("GET /receipts", stuck)]
-    with _api(stack) as api, pytest.raises(BillEError, match="same cursor twice"):
+    with api_of(stack) as api, pytest.raises(BillEError, match="same cursor twice"):
         list(api.pages(EntryFilter()))
 
 
@@ -88,7 +83,7 @@ def test_busy_api_is_asked_again_after_what_it_says(stack: FakeStack) -> None:
         ("GET /receipts", Answer(429, headers={"Retry-After": "3"})),
         ("GET /receipts", problem(503, "unavailable", "Busy")),
     ]
-    with _api(stack, slept) as api:
+    with api_of(stack, sleep=slept.append) as api:
         api.page(EntryFilter(), limit=1)
 
     assert slept[0] == 3
@@ -98,14 +93,14 @@ def test_busy_api_is_asked_again_after_what_it_says(stack: FakeStack) -> None:
 def test_api_that_stays_busy_is_given_up_with_what_it_said(stack: FakeStack) -> None:
     busy = Answer(503, {"message": "Service Unavailable"}, headers={"Retry-After": "1"})
     stack.planned += [("GET /receipts", busy)] * 5
-    with _api(stack) as api, pytest.raises(UnavailableError, match=r"Service Unavailable \(503\)"):
+    with api_of(stack) as api, pytest.raises(UnavailableError, match=r"Service Unavailable \(503\)"):
         api.page(EntryFilter(), limit=1)
     assert len(stack.requests) == 5
 
 
 def test_other_errors_are_not_repeated(stack: FakeStack) -> None:
     stack.planned.append(("GET /receipts", Answer(500, {"message": "Internal Server Error"})))
-    with _api(stack) as api, pytest.raises(UnavailableError, match="Internal Server Error"):
+    with api_of(stack) as api, pytest.raises(UnavailableError, match="Internal Server Error"):
         api.page(EntryFilter(), limit=1)
     assert len(stack.requests) == 1
 
@@ -125,28 +120,29 @@ def test_pause_without_seconds_grows_with_the_attempts_within_bounds(said: str |
 def test_problem_is_told_with_each_faulty_parameter(stack: FakeStack) -> None:
     errors = [{"field": "limit", "value": "0", "allowed": "1 to 200"}]
     stack.planned.append(("GET /receipts", problem(400, "invalid-parameter", "Refused.", errors=errors)))
-    with _api(stack) as api, pytest.raises(BillEError, match=r"Refused\.; limit is '0', allowed: 1 to 200"):
+    with api_of(stack) as api, pytest.raises(BillEError, match=r"Refused\.; limit is '0', allowed: 1 to 200"):
         api.page(EntryFilter(), limit=1)
 
 
 def test_refused_bearer_token_is_told(stack: FakeStack) -> None:
     stack.auth = "jwt"
-    with closing(HttpClient(stack.url, ca_bundle=None, connections=1)) as http:
-        api = ApiClient(f"{stack.url}{API_PATH}", http, bearer("expired"))
-        with pytest.raises(BillEError, match="the bearer token was refused"):
-            api.history("0" * 64)
+    with (
+        api_of(stack, bearer("expired")) as api,
+        pytest.raises(BillEError, match="the bearer token was refused"),
+    ):
+        api.history("0" * 64)
 
 
 @pytest.mark.parametrize("document", ["<html>hello</html>", '["list"]', '{"other": 1}'])
 def test_answer_that_no_ledger_gives_is_told(stack: FakeStack, document: str) -> None:
     stack.planned.append(("GET /receipts", Answer(200, document)))
-    with _api(stack) as api, pytest.raises(BillEError, match="is the stack's api_url right"):
+    with api_of(stack) as api, pytest.raises(BillEError, match="is the stack's api_url right"):
         api.page(EntryFilter(), limit=1)
 
 
 def test_gateways_404_is_not_taken_for_an_unknown_fingerprint(stack: FakeStack) -> None:
     stack.planned.append(("GET /receipts/", Answer(404, {"message": "Not Found"})))
-    with _api(stack) as api:
+    with api_of(stack) as api:
         with pytest.raises(BillEError, match="no such route"):
             api.history("0" * 64)
         stack.planned.append(("GET /receipts/", problem(400, "invalid-parameter", "One is invalid.")))
@@ -165,7 +161,7 @@ def test_signature_is_made_anew_for_each_attempt(stack: FakeStack, monkeypatch: 
 
     monkeypatch.setattr(SigV4Auth, "add_auth", add_auth)
     stack.planned.append(("GET /receipts", Answer(429)))
-    with _api(stack) as api:
+    with api_of(stack) as api:
         api.page(EntryFilter(), limit=1)
     assert len({id(request) for request in signed}) == 2
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,9 @@ from cli.operator.bucket_comparison import BucketComparison
 from cli.operator.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
 from cli.operator.temporary_database import temporary_database
 from functions.contract.entry import format_time
+from tests.cli.conftest import small_database
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
-MEGABYTE = 1024 * 1024
 
 
 def stored(key: str, version_id: str = "v1", minute: int = 0) -> StoredVersion:
@@ -161,30 +160,16 @@ def version_id(number: int) -> str:
 def test_memory_does_not_grow_with_the_number_of_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
     many = cast("Any", ManyVersions())
-    tracemalloc.start()
-    try:
-        with temporary_database() as database:
-            comparison = BucketComparison(database, "b", "")
-            for page in listed_versions(many, "b", ""):
-                comparison.add_versions(page.versions)
-            for lines in ledger_lines(many, "ledger"):
-                comparison.add_lines(lines)
-            comparison.compare()
-            missing = sum(1 for _ in comparison.unrecorded())
-            left_on_disk = list(tmp_path.iterdir())
-            (file_bytes,) = database.execute(
-                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-            ).fetchone()
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert missing == COUNT // EVERY_HUNDREDTH
-    # As objects, both sides would take some 50 MB.
-    assert peak < 4 * MEGABYTE
     # As `bill-e reconcile --help` says.
-    assert file_bytes < COUNT * 1000
-    # The file has no name already while it is in use, so that nothing stays behind however this ends.
-    assert left_on_disk == []
+    with small_database(tmp_path, monkeypatch, file_bytes=COUNT * 1000) as database:
+        comparison = BucketComparison(database, "b", "")
+        for page in listed_versions(many, "b", ""):
+            comparison.add_versions(page.versions)
+        for lines in ledger_lines(many, "ledger"):
+            comparison.add_lines(lines)
+        comparison.compare()
+        missing = sum(1 for _ in comparison.unrecorded())
+
+    # As objects, both sides would take some 50 MB.
+    assert missing == COUNT // EVERY_HUNDREDTH

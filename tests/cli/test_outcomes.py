@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from cli.answers import ApiEntry
-from cli.caller.api_client import ApiClient, EntryFilter, bearer
-from cli.caller.http_client import HttpClient
+from cli.caller.api_client import EntryFilter
 from cli.caller.outcomes import summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
 from cli.errors import BillEError, UnavailableError
 from functions.contract.entry import format_time
-from tests.cli.fake_stack import API_PATH, BUCKET, NOW, TOKEN, Answer, FakeStack, entry, problem
+from tests.cli.conftest import api_of
+from tests.cli.fake_stack import BUCKET, NOW, Answer, FakeStack, entry, problem
 
 
 class Clock:
@@ -37,13 +35,6 @@ class Clock:
             event()
 
 
-@contextmanager
-def _api(stack: FakeStack) -> Iterator[ApiClient]:
-    stack.auth = "jwt"
-    with closing(HttpClient(stack.url, ca_bundle=None, connections=1, sleep=lambda _: None)) as http:
-        yield ApiClient(f"{stack.url}{API_PATH}", http, bearer(TOKEN))
-
-
 def _upload(key: str, version_id: str | None) -> Uploaded:
     return Uploaded(
         path=Path(key),
@@ -59,7 +50,7 @@ def _upload(key: str, version_id: str | None) -> Uploaded:
 def _wait(
     stack: FakeStack, clock: Clock, *uploads: Uploaded, timeout: float = 60
 ) -> dict[Uploaded, ApiEntry]:
-    with _api(stack) as api:
+    with api_of(stack) as api:
         return dict(wait_for_outcomes(api, uploads, timeout_seconds=timeout, clock=clock, sleep=clock.sleep))
 
 

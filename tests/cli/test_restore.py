@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import json
 import threading
-import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,9 @@ from botocore.exceptions import ClientError
 
 from cli.operator.pace import Pace
 from cli.operator.table_comparison import TableComparison, read_entry
-from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
-from tests.cli.conftest import ChangeCall, Run, denied
+from tests.cli.conftest import ChangeCall, Run, denied, small_database
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack, entry_of
 
 RESTORED = "ledger-restored"
@@ -228,11 +227,7 @@ def test_table_shows_what_differs_and_would_be_copied_and_counts_the_rest(
     assert "entries that differ were left as they are in the ledger" in ran.err
 
 
-def _none(_: OperatedStack) -> None:
-    pass
-
-
-def _other_keys(operated: OperatedStack) -> None:
+def other_keys(operated: OperatedStack) -> None:
     operated.dynamodb.create_table(
         TableName=RESTORED,
         BillingMode="PAY_PER_REQUEST",
@@ -241,72 +236,53 @@ def _other_keys(operated: OperatedStack) -> None:
     )
 
 
-def _other_bucket(operated: OperatedStack) -> None:
+def other_bucket(operated: OperatedStack) -> None:
     restore_table(operated)
     put(operated, RESTORED, *ENTRIES, entry("a.png", bucket="others"))
 
 
-def _no_entries(operated: OperatedStack) -> None:
+def foreign_item(operated: OperatedStack, table: str) -> None:
     restore_table(operated)
     put(operated, RESTORED, *ENTRIES)
     operated.dynamodb.put_item(
-        TableName=RESTORED, Item={schema.FINGERPRINT: {"S": "x"}, schema.ENTRY: {"S": "y"}}
+        TableName=table, Item={schema.FINGERPRINT: {"S": "x"}, schema.ENTRY: {"S": "y"}}
     )
 
 
-def _ledger_with_a_foreign_item(operated: OperatedStack) -> None:
-    restore_table(operated)
-    put(operated, RESTORED, *ENTRIES)
-    operated.dynamodb.put_item(
-        TableName=TABLE, Item={schema.FINGERPRINT: {"S": "x"}, schema.ENTRY: {"S": "y"}}
-    )
-
-
-def _ledger_of_another_stack(operated: OperatedStack) -> None:
+def ledger_of_another_stack(operated: OperatedStack) -> None:
     put(operated, TABLE, entry("a.png", bucket="others"))
     restore_table(operated)
 
 
-REFUSED: dict[str, tuple[Callable[[OperatedStack], None], str]] = {
-    "missing": (_none, f"there is no table {RESTORED} in eu-central-1: `aws dynamodb list-tables` lists"),
-    "of other keys": (
-        _other_keys,
-        f"{RESTORED} is not a ledger: its keys are not fingerprint and entry",
-    ),
-    "of another bucket": (_other_bucket, "it holds entries about bucket others"),
-    "of no entries": (_no_entries, f"table {RESTORED} is not a ledger: its item x / y is not an entry"),
-    "and ledger with a foreign item": (
-        _ledger_with_a_foreign_item,
-        f"ledger {TABLE} is not a ledger: its item x / y is not an entry",
-    ),
-    "and ledger of another stack": (
-        _ledger_of_another_stack,
-        "has no entry about bucket uploads, but some about others",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_table_is_refused_in_one_sentence_and_nothing_is_written(
-    operator: Run, operated: OperatedStack, case: str
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (id, f"there is no table {RESTORED} in eu-central-1: `aws dynamodb list-tables` lists"),
+        (other_keys, f"{RESTORED} is not a ledger: its keys are not fingerprint and entry"),
+        (other_bucket, "it holds entries about bucket others"),
+        (
+            partial(foreign_item, table=RESTORED),
+            f"table {RESTORED} is not a ledger: its item x / y is not an entry",
+        ),
+        (
+            partial(foreign_item, table=TABLE),
+            f"ledger {TABLE} is not a ledger: its item x / y is not an entry",
+        ),
+        (ledger_of_another_stack, "has no entry about bucket uploads, but some about others"),
+    ],
+)
+def test_table_that_does_not_fit_is_refused_in_one_sentence_and_nothing_is_written(
+    operator: Run, operated: OperatedStack, make: Callable[[OperatedStack], object], sentence: str
 ) -> None:
-    make, sentence = REFUSED[case]
     make(operated)
     before = items(operated)
 
-    ran = operator("restore", "--from-table", RESTORED)
-
-    assert (ran.code, ran.out) == (1, "")
-    assert sentence in ran.err
-    assert ran.err.count("\n") == 1
+    assert sentence in operator("restore", "--from-table", RESTORED).refusal()
     assert items(operated) == before
 
 
 def test_ledger_itself_is_refused(operator: Run) -> None:
-    ran = operator("restore", "--from-table", TABLE)
-
-    assert (ran.code, ran.out) == (1, "")
-    assert ran.err == (
+    assert operator("restore", "--from-table", TABLE).refusal() == (
         "bill-e: table ledger is the ledger itself: name the table that AWS restored from it\n"
     )
 
@@ -321,19 +297,15 @@ def test_table_that_is_being_restored_is_refused(
         lambda call, **parameters: {"Table": call(**parameters)["Table"] | {"TableStatus": "CREATING"}},
     )
 
-    ran = operator("restore", "--from-table", RESTORED)
-
-    assert (ran.code, ran.out) == (1, "")
-    assert f"table {RESTORED} is still being restored: `aws dynamodb wait table-exists" in ran.err
+    refusal = operator("restore", "--from-table", RESTORED).refusal()
+    assert f"table {RESTORED} is still being restored: `aws dynamodb wait table-exists" in refusal
 
 
 def test_ledger_that_is_gone_is_one_sentence(operator: Run, operated: OperatedStack) -> None:
     operated.rewrite_outputs(ledger_table="gone")
 
-    ran = operator("restore", "--from-table", TABLE)
-
-    assert (ran.code, ran.out) == (1, "")
-    assert "looking at the ledger table gone (dynamodb:DescribeTable): it doesn't exist" in ran.err
+    refusal = operator("restore", "--from-table", TABLE).refusal()
+    assert "looking at the ledger table gone (dynamodb:DescribeTable): it doesn't exist" in refusal
 
 
 def test_entries_of_a_former_bucket_are_taken_if_it_is_named(operator: Run, operated: OperatedStack) -> None:
@@ -350,10 +322,7 @@ def test_entries_of_a_former_bucket_are_taken_if_it_is_named(operator: Run, oper
 
 @pytest.mark.parametrize("name", ["", "ab", "a table", "arn:aws:dynamodb:eu-central-1:1:table/x"])
 def test_what_is_no_name_of_a_table_is_wrong_usage(operator: Run, name: str) -> None:
-    ran = operator("restore", "--from-table", name)
-
-    assert ran.code == 2
-    assert f"{name!r} is not allowed" in ran.err
+    assert f"{name!r} is not allowed" in operator("restore", "--from-table", name).error(2)
 
 
 def test_damaged_entries_are_not_read() -> None:
@@ -391,11 +360,7 @@ def test_missing_permission_is_named(
     lose(operated, ENTRIES[0])
     change_call("dynamodb", call, denied)
 
-    ran = operator("restore", "--from-table", RESTORED)
-
-    assert (ran.code, ran.out) == (1, "")
-    assert f"({permission}): access denied" in ran.err
-    assert ran.err.count("\n") == 1
+    assert f"({permission}): access denied" in operator("restore", "--from-table", RESTORED).refusal()
 
 
 def test_failure_in_the_middle_says_how_far_it_came_and_the_next_run_ends_it(
@@ -468,32 +433,19 @@ def test_memory_does_not_grow_with_the_number_of_entries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count, page = 20_000, 500
-    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
-    tracemalloc.start()
-    try:
-        with temporary_database() as database:
-            comparison = TableComparison(database)
-            for start in range(0, count, page):
-                comparison.add_standing(
-                    [schema.to_item(entry(f"old/{start + n}"), SHARDS) for n in range(page)]
-                )
-            comparison.index()
-            for number in range(count):
-                comparison.compare(
-                    schema.to_item(entry(f"{'old' if number % 2 else 'lost'}/{number}"), SHARDS)
-                )
-            found = comparison.present, comparison.count_lacking(), sum(1 for _ in comparison.lacking_items())
-            left_on_disk = list(tmp_path.iterdir())
-            (file_bytes,) = database.execute(
-                "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
-            ).fetchone()
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-
-    assert found == (count / 2, count / 2, count / 2)
-    # As objects, the ledger alone would take some 60 MB.
-    assert peak < 4 * 1024 * 1024
     # As `bill-e restore --help` says: each entry of the ledger, and each to copy.
-    assert file_bytes < 1.5 * count * 1200
-    assert left_on_disk == []
+    with small_database(tmp_path, monkeypatch, file_bytes=1.5 * count * 1200) as database:
+        comparison = TableComparison(database)
+        for start in range(0, count, page):
+            comparison.add_standing([item_of(f"old/{start + number}") for number in range(page)])
+        comparison.index()
+        for number in range(count):
+            comparison.compare(item_of(f"{'old' if number % 2 else 'lost'}/{number}"))
+        found = comparison.present, comparison.count_lacking(), sum(1 for _ in comparison.lacking_items())
+
+    # As objects, the ledger alone would take some 60 MB.
+    assert found == (count / 2, count / 2, count / 2)
+
+
+def item_of(key: str) -> Any:
+    return schema.to_item(entry(key), SHARDS)

@@ -101,26 +101,19 @@ def test_faulty_outputs_are_named_in_one_sentence(
 
 
 def test_missing_outputs_file_is_named(bill_e: Run, tmp_path: Path) -> None:
-    ran = bill_e("receipts", "--outputs", tmp_path / "gone.json")
-
-    assert ran.code == 1
-    assert f"{tmp_path / 'gone.json'} cannot be read: No such file or directory" in ran.err
+    error = bill_e("receipts", "--outputs", tmp_path / "gone.json").error()
+    assert f"{tmp_path / 'gone.json'} cannot be read: No such file or directory" in error
 
 
 def test_no_stack_named_is_wrong_usage(bill_e: Run) -> None:
-    ran = bill_e("receipts")
-
-    assert ran.code == 2
-    assert "give --stack NAME or --outputs FILE, or set BILL_E_STACK or BILL_E_OUTPUTS" in ran.err
+    error = bill_e("receipts").error(2)
+    assert "give --stack NAME or --outputs FILE, or set BILL_E_STACK or BILL_E_OUTPUTS" in error
 
 
 def test_two_stacks_in_the_environment_are_wrong_usage(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILL_E_STACK", "dev")
     monkeypatch.setenv("BILL_E_OUTPUTS", "outputs.json")
-    ran = bill_e("receipts")
-
-    assert ran.code == 2
-    assert "are both set" in ran.err
+    assert "are both set" in bill_e("receipts").error(2)
 
 
 def test_option_goes_before_the_environment(
@@ -133,10 +126,7 @@ def test_option_goes_before_the_environment(
 
 def test_pulumi_not_installed_is_said_with_the_way_out(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    ran = bill_e("receipts", "--stack", "dev")
-
-    assert ran.code == 1
-    assert "needs the Pulumi CLI, which is not on the PATH" in ran.err
+    assert "needs the Pulumi CLI, which is not on the PATH" in bill_e("receipts", "--stack", "dev").error()
 
 
 def _install_pulumi(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
@@ -166,7 +156,5 @@ def test_failure_of_pulumi_is_reported_in_its_words_or_by_its_exit_code(
     bill_e: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str, sentence: str
 ) -> None:
     _install_pulumi(tmp_path, monkeypatch, body)
-    ran = bill_e("receipts", "--stack", "dve")
-
-    assert ran.code == 1
-    assert f"cannot read the outputs of stack 'dve': {sentence}\n" in ran.err
+    error = bill_e("receipts", "--stack", "dve").error()
+    assert f"cannot read the outputs of stack 'dve': {sentence}\n" in error

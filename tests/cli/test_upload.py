@@ -140,10 +140,7 @@ def test_file_that_changes_between_fingerprint_and_upload_is_refused(
     stack: FakeStack, caller: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.caller.transfer.fingerprint_of", lambda _: "0" * 64)
-    ran = caller("upload", folder / "copy.png")
-
-    assert ran.code == 1
-    assert "the file has changed (BadDigest)" in ran.err
+    assert "the file has changed (BadDigest)" in caller("upload", folder / "copy.png").error()
     assert not stack.objects
 
 
@@ -156,10 +153,7 @@ def test_file_that_becomes_shorter_while_it_is_sent_fails_at_once(
         return digest
 
     monkeypatch.setattr("cli.caller.transfer.fingerprint_of", truncate_after)
-    ran = caller("upload", folder / "copy.png")
-
-    assert ran.code == 1
-    assert "the file got shorter while it was being read" in ran.err
+    assert "the file got shorter while it was being read" in caller("upload", folder / "copy.png").error()
 
 
 def test_file_over_five_gibibytes_is_refused_with_the_limit(
@@ -168,10 +162,8 @@ def test_file_over_five_gibibytes_is_refused_with_the_limit(
     huge = tmp_path / "huge.pdf"
     with huge.open("wb") as stream:
         stream.truncate(5 * 1024**3 + 1)  # Sparse: takes no space.
-    ran = caller("upload", huge)
-
-    assert ran.code == 1
-    assert "5368709121 bytes are too many for one upload: 5368709120 (5 GiB) at most" in ran.err
+    error = caller("upload", huge).error()
+    assert "5368709121 bytes are too many for one upload: 5368709120 (5 GiB) at most" in error
     assert not stack.requests
 
 
@@ -180,10 +172,7 @@ def test_file_whose_name_is_no_text_fails_and_is_shown_escaped(caller: Run, tmp_
     folder = tmp_path / "odd"
     folder.mkdir()
     (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
-    ran = caller("upload", folder)
-
-    assert ran.code == 1
-    assert "caf\\udce9.png: its name is not UTF-8" in ran.err
+    assert "caf\\udce9.png: its name is not UTF-8" in caller("upload", folder).error()
 
 
 def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(caller: Run, folder: Path) -> None:
@@ -195,20 +184,14 @@ def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(caller: Ru
 
 
 def test_an_empty_name_is_wrong_usage_and_not_the_current_folder(stack: FakeStack, caller: Run) -> None:
-    ran = caller("upload", "")
-
-    assert ran.code == 2
-    assert "'' does not name a file or folder" in ran.err
+    assert "'' does not name a file or folder" in caller("upload", "").error(2)
     assert not stack.objects
 
 
 def test_nothing_to_upload_is_said_and_fails(caller: Run, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    ran = caller("upload", empty)
-
-    assert ran.code == 1
-    assert f"skipped: {empty}: the folder is empty\nnothing to upload" in ran.err
+    assert f"skipped: {empty}: the folder is empty\nnothing to upload" in caller("upload", empty).error()
 
 
 def test_with_jwt_a_file_goes_through_a_form_and_gets_its_outcome(
@@ -260,10 +243,7 @@ def test_with_jwt_a_refusal_by_the_api_or_s3_is_reported_with_its_reason(
 ) -> None:
     stack.auth = "jwt"
     stack.planned.append((start, answer))
-    ran = caller("upload", folder / "copy.png", "--token", TOKEN)
-
-    assert ran.code == 1
-    assert sentence in ran.err
+    assert sentence in caller("upload", folder / "copy.png", "--token", TOKEN).error()
 
 
 def test_with_jwt_a_busy_storage_gets_the_whole_form_again(
@@ -290,10 +270,7 @@ def test_with_jwt_options_that_dont_fit_are_wrong_usage(
     stack: FakeStack, caller: Run, folder: Path, options: tuple[str, ...], sentence: str
 ) -> None:
     stack.auth = "jwt"
-    ran = caller("upload", folder, *options)
-
-    assert ran.code == 2
-    assert sentence in ran.err
+    assert sentence in caller("upload", folder, *options).error(2)
 
 
 def test_interrupt_stops_transfers_that_run_and_begins_no_others() -> None:

@@ -16,10 +16,10 @@ from moto import mock_aws
 from moto.dynamodb.models.table import Table
 
 from functions import log
-from functions.contract import schema
 from functions.processor import processor
 from tests.functions.account import ENVIRONMENT, Account, Calls, Clock, LedgerTable
 from tests.functions.examples import BUCKET
+from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,30 +72,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
 
 @pytest.fixture
 def ledger_table(aws: boto3.Session) -> Iterator[LedgerTable]:
-    """The ledger's table, with the keys and the index that the program gives it."""
     with contextlib.closing(aws.client("dynamodb")) as client:
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"}
-                for name in (schema.FINGERPRINT, schema.ENTRY, schema.MONTH_SHARD, schema.RECORDED)
-            ],
-            KeySchema=[
-                {"AttributeName": schema.FINGERPRINT, "KeyType": "HASH"},
-                {"AttributeName": schema.ENTRY, "KeyType": "RANGE"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": schema.TIME_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": schema.MONTH_SHARD, "KeyType": "HASH"},
-                        {"AttributeName": schema.RECORDED, "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_ledger_table(client, "ledger")
         yield LedgerTable(name="ledger", client=client)
 
 
