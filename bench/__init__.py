@@ -1,1 +1,1 @@
-"""Bill-E measured beside what people would otherwise deploy, by one command: ``python -m bench``."""
+"""Benchmarks of Bill-E and of what people would otherwise deploy: ``python -m bench``."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: measures Bill-E beside the baselines, prints it, and writes docs/benchmarks.md."""
+"""``python -m bench``: measures Bill-E and the baselines, prints the results, writes docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 IN_PROCESS: Sequence[ModuleType] = (requests, billed_time, hashing, pages, cost, idle, start, memory)
 EMBEDDED: Sequence[ModuleType] = (throughput, growth)
 NOT_QUICK = (throughput,)
-"""They are slow, and have no count that the others don't have."""
+"""These measures are slow, and every count of theirs is also in one of the others."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 0 if every count holds, else 1. A missed aim is reported, and is no failure."""
+    """Measure; return 0 if every count holds, else 1. A missed aim is reported, but isn't a failure."""
     options = _parser().parse_args(arguments)
     scale, sections = QUICK if options.quick else FULL, []
     for made in _sections(scale, options.only):
@@ -66,11 +66,13 @@ def _sections(scale: Scale, only: Sequence[str]) -> Iterator[Section]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench", description="Measures Bill-E beside what people would otherwise deploy."
+        prog="python -m bench", description="Compare Bill-E with what people would otherwise deploy."
     )
-    parser.add_argument("--quick", action="store_true", help="all counts, few repetitions; writes nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="make all counts with few repetitions; write nothing"
+    )
     names = [name_of(each) for each in (*IN_PROCESS, *EMBEDDED)]
-    only = f"one measure (may be repeated); writes nothing. NAME is one of {', '.join(names)}"
+    only = f"make only this measure (repeatable); write nothing. NAME is one of {', '.join(names)}"
     parser.add_argument("--only", action="append", default=[], metavar="NAME", choices=names, help=only)
     return parser
 

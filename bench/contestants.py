@@ -1,4 +1,4 @@
-"""Who is measured: Bill-E and the baselines, each as the handler that Lambda would call."""
+"""The contestants: Bill-E and the baselines, each as the handler that Lambda would call."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def loaded_bench() -> Iterator[Bench]:
 
 
 def batch(*messages: Sequence[Upload]) -> dict[str, Any]:
-    """Make the event with which Lambda delivers messages that tell of uploads, mostly of one each."""
+    """Make the event with which Lambda delivers messages about uploads, usually one upload each."""
     return sqs_event({message[0].version.object_id[:32]: s3_event(*message) for message in messages})
 
 

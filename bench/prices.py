@@ -1,4 +1,4 @@
-"""The price table, `prices.toml`: the one place where a price is written."""
+"""Reads the price table, `prices.toml`, which has every price."""
 
 from __future__ import annotations
 

@@ -11,14 +11,14 @@ from bench.results import Section, Table
 ABOUT = """# Benchmarks
 
 `make bench` wrote this page. It measures every contestant in turn on one machine, so compare counts and
-ratios: times by the clock are only context. `.venv/bin/python -m bench --only NAME` makes a single measure.
+ratios: wall-clock times are only context. `.venv/bin/python -m bench --only NAME` makes a single measure.
 
 This run: {date}, Python {python}, {cores} cores ({machine}).
 
 The baselines are in `bench/baselines/`.
 
-- *naive* is what public samples do: it takes one message at a time and only the first record in it, makes its
-  clients in each invocation, holds the whole object in memory, overwrites what is there, and answers the API
+- *naive* is what public samples do: it takes one message at a time and only reads its first record, makes new
+  clients in each invocation, holds the whole object in memory, overwrites existing items, and answers the API
   with a scan.
 - *naive, batch 10* is the same function with ten messages in a batch, which it handles one after another.
 - *idempotency* uses the batch and idempotency utilities of AWS Lambda Powertools as documented.

@@ -1,4 +1,4 @@
-"""How much is measured, and how slow AWS is meanwhile."""
+"""How much is measured, and how slow the calls to AWS are."""
 
 from __future__ import annotations
 

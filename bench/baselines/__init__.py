@@ -1,1 +1,1 @@
-"""What people would otherwise deploy: small code, as public samples and the libraries' docs show it."""
+"""What people would otherwise deploy: short functions, as in public samples and the libraries' docs."""

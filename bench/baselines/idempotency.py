@@ -1,7 +1,7 @@
 """Powertools' batch and idempotency utilities around the same work.
 
-As its documentation shows them ("Idempotency", section "Batch integration"): the key is the message id, and
-clients are made once.
+They are used as Powertools documents them ("Idempotency", section "Batch integration"): the key is the
+message id, and clients are made once.
 """
 
 from __future__ import annotations

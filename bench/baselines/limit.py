@@ -1,6 +1,6 @@
 """The least that a ledger could do: one GET and one indexed write per receipt, all at the same time.
 
-It checks nothing and logs nothing, so nobody could run a ledger on it. It only shows the limit.
+It checks nothing and logs nothing, so it only shows the limit and couldn't be used as a ledger.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The contestants on one embedded AWS behind a slow network, and what uploading to them takes."""
+"""The contestants on one embedded AWS behind a slow network, and the time and CPU that uploads take."""

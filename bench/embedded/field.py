@@ -1,6 +1,6 @@
 """The contestants on one embedded AWS: Bill-E as its program deploys it, and baselines beside its processor.
 
-A baseline is a function with a table of its own, on Bill-E's bucket, queue and role. The emulator runs
+A baseline is a function with its own table, on Bill-E's bucket, queue and role. The emulator runs
 functions with the packages of this environment. Every function reaches AWS through a proxy that delays all
 calls alike.
 """
@@ -44,7 +44,7 @@ class Deployed:
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """The network of the functions, which is a process of its own."""
+    """The network of the functions, which is a separate process."""
 
     stdin: IO[str]
     stdout: IO[str]

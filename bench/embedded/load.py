@@ -1,4 +1,4 @@
-"""Uploading receipts to a contestant, and finding out when each became an entry, and what it took."""
+"""Uploads receipts to a contestant, and finds out when each got its entry, and what that took."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def together(runs: Sequence[Run]) -> Run:
 
 
 def upload_and_wait(field: Field, contestant: Deployed, uploads: int, uploaders: int = MOST_UPLOADERS) -> Run:
-    """Upload different receipts, wait until each has its entry and no message is left; return what it took.
+    """Upload different receipts, wait until each has its entry and no message is left; return the run.
 
     Raise RuntimeError if that takes more than three minutes.
     """

@@ -1,1 +1,1 @@
-"""A module for each measure. Its docstring is what the page says of it, with the values filled in."""
+"""A module for each measure. Its docstring is the text on the page, with the values filled in."""

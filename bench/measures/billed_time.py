@@ -1,10 +1,10 @@
 """Billed time per receipt, when every AWS call takes 30 ms.
 
-Handlers run warm on batches of new receipts of {RECEIPT_KB} KB, in turn, for {scale.rounds} rounds; the
+Warm handlers take turns with batches of new receipts of {RECEIPT_KB} KB, for {scale.rounds} rounds; the
 figures are medians. Opening a connection costs nothing here, which favours contestants that make new clients.
 If a batch is larger than a contestant takes, it becomes several invocations. CPU time is that of all threads.
-A handler has a whole core here, as Lambda gives with {MEGABYTES_OF_A_VCPU:,} MB. With {MEMORY_MEGABYTES} MB
-it has {CORE_SHARE:.0%} of one, and everybody's CPU time takes that much longer: the last two columns are
+A handler has a whole core here, as on Lambda with {MEGABYTES_OF_A_VCPU:,} MB. With {MEMORY_MEGABYTES} MB, it
+would have {CORE_SHARE:.0%} of a core, and CPU time would take that much longer: the last two columns are
 computed from the others.
 """
 
@@ -62,10 +62,10 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         {
             contestant.name: {
                 **{f"batch {size}": f"{each.wall * 1000:.1f} ms" for size, each in of.items()},
-                "of naive, batch 10": f"{of[10].wall / naive.wall:.3f}",
+                "relative to naive, batch 10": f"{of[10].wall / naive.wall:.3f}",
                 "CPU at batch 10": f"{of[10].cpu * 1000:.1f} ms",
                 f"with {MEMORY_MEGABYTES} MB": f"{of[10].with_memory(MEMORY_MEGABYTES) * 1000:.1f} ms",
-                "of naive with as much": (
+                "relative to naive with as much": (
                     f"{of[10].with_memory(MEMORY_MEGABYTES) / naive.with_memory(MEMORY_MEGABYTES):.3f}"
                 ),
             }
@@ -73,7 +73,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         }
     )
     share = times[BILL_E][10].wall / naive.wall
-    yield Aim("billed time per receipt at batch 10, of the naive batch of 10", share, 1 / 7)
+    yield Aim("billed time per receipt at batch 10, relative to the naive batch of 10", share, 1 / 7)
     with bench.aws.delayed(LONG_CALL_SECONDS), bench.aws.metered() as asked:
         time_batch(bench, BILL_E, 10)
     yield Count("Bill-E: the most calls at the same time in a batch of 10", str(asked.most_at_once), "10")

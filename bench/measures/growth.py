@@ -2,8 +2,8 @@
 
 Bill-E on the embedded AWS with receipts of {load.RECEIPT_KB} KB: {scale.growth_uploads[1]} uploads by more
 and more uploaders, then more and more uploads by {load.MOST_UPLOADERS}, all in one ledger. The last row is
-without the batching window. The aims are about the CPU time of the functions. Billed time grows if uploaders
-and functions want more of the emulator's one process at the same time, which isn't so on AWS.
+without the batching window. The aims are about the CPU time of the functions. Billed time grows here because
+uploaders and functions compete for the emulator's single process, which isn't the case on AWS.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def measure(field: Field, scale: Scale) -> Findings:
         ("uploads", scale.growth_uploads, by_uploads),
     ):
         least, most = (runs[pair].cpu_milliseconds("functions") or 1 for pair in (growing[0], growing[-1]))
-        text = f"CPU time of functions per receipt with {numbers[-1]:,} {what}, of that with {numbers[0]}"
+        text = f"CPU time of functions per receipt with {numbers[-1]:,} {what}, relative to {numbers[0]}"
         yield Aim(text, most / least, MOST_GROWTH)
     for name, run in named.items():
         yield Count(f"calls per receipt, {name}", run.calls_per_receipt(), load.CALLS_OF_A_RECEIPT)

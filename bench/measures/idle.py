@@ -1,9 +1,9 @@
-"""What an idle stack costs a month.
+"""The cost of an idle stack per month.
 
 US dollars for 30 days, at the list prices of {PRICES.region} in `bench/prices.toml`, without the free tier:
-check them before you quote them. We count everything that the program registers and that is paid for whether
-it is used or not. Its other resources cost nothing until they are called or hold something: point-in-time
-recovery and storage are paid by the GB. We assume that Lambda polls an empty queue over {POLLERS}
+check them before you quote them. We count every resource of the program that costs money whether it is used
+or not. The other resources cost nothing until they are called or hold something: point-in-time recovery and
+storage are paid by the GB. We assume that Lambda polls an empty queue over {POLLERS}
 connections, {POLLS_A_MINUTE} times a minute each. Custom metrics are paid for only in hours in which they are
 published: an idle stack has none, and the last column is what they add if all of them are published in every
 hour of the month. A KMS key costs as much again after its first yearly rotation, and once more after its

@@ -1,6 +1,6 @@
-"""Peak memory against object size.
+"""Peak memory by object size.
 
-Every figure is the peak of a new process (VmHWM in Linux), in which botocore reads objects whose bytes are
+Every figure is the peak of a new process (VmHWM on Linux), in which botocore reads objects whose bytes are
 made while they are read.
 """
 

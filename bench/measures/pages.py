@@ -1,9 +1,10 @@
 """Reading the ledger: a page of 50, and a walk of everything.
 
-The same receipts are in both tables, in a DynamoDB in this process with AWS's rules for units: 0.5 for each 4
-KB that a query or scan examines. Requests go through the readers' own handlers. Times are of one run with 30
-ms a call, for context. The walk follows the cursors in pages of 200, without delay. If a month doesn't fill a
-page, the page goes on into the month before. Any page ends after {MOST_CALLS} calls, full or not.
+Both tables have the same receipts, in a DynamoDB in this process with AWS's rules for units: 0.5 for each 4
+KB that a query or scan examines. Requests go through the readers' own handlers. Times are from a single run
+with 30 ms a call, for context. The walk follows the cursors in pages of 200, without delay. If a month
+doesn't fill a page, the page continues with the month before. Any page ends after {MOST_CALLS} calls, full or
+not.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ def measure(bench: Bench, scale: Scale) -> Findings:
             raise RuntimeError(f"a walk of {size} entries returned {walks[size].entries}")
     least, most = scale.ledger_sizes[0], scale.ledger_sizes[-1]
     others = {
-        "one in the middle of them": _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL)),
-        "rejected ones, where there are none": _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED"),
+        "a page in the middle of them": _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL)),
+        "rejected entries, if there are none": _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED"),
     }
     for name, (newest, interval) in OTHER_LEDGERS.items():
         _fill(bench, 1_000, newest, interval)
@@ -96,12 +97,12 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         caption=f"Pages of 50 that are not the newest, of {most:,} entries or of another ledger",
     )
     yield Aim(
-        f"read units of a page at {most:,} entries, of those at {least:,}",
+        f"read units of a page at {most:,} entries, relative to {least:,}",
         pages[most].read_units / pages[least].read_units,
         1.0,
     )
     yield Aim(
-        f"read units of a walk, per entry, at {most:,} entries, of those at {least:,}",
+        f"read units of a walk, per entry, at {most:,} entries, relative to {least:,}",
         (walks[most].read_units / most) / (walks[least].read_units / least),
         1.1,
     )

@@ -1,9 +1,9 @@
 """Requests and units per receipt.
 
-One message tells of one upload of {RECEIPT_KB} KB, or of two. Calls are counted where botocore would send
-them, and units follow DynamoDB's rules for the items written. *Entries* is what a contestant has in its table
-afterwards: with fewer entries than uploads, an upload is lost. Powertools leaves it to its users how items
-are keyed, so *idempotency* has the key of *naive*.
+A message is about one upload of {RECEIPT_KB} KB, or about two. Calls are counted at the point where botocore
+would send them, and units follow DynamoDB's rules for the items written. *Entries* is how many a contestant
+has in its table afterwards: if there are fewer than uploads, an upload is lost. Powertools leaves the choice
+of a key to its users, so *idempotency* uses the same key as *naive*.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CASES = {
     "redelivered": ([RECEIPT], [RECEIPT], "1 GetObject + 1 PutItem, 1 write unit"),
     "two in a message": ([], [RECEIPT, OTHER], "2 GetObject + 2 PutItem, 4 write units"),
 }
-"""The uploads of an earlier message, those of the one delivered now, and what Bill-E asks of AWS then.
+"""The uploads of an earlier message, those of the message delivered now, and Bill-E's calls for it.
 
 A refused write costs a unit; a write to the table and its index costs two.
 """
@@ -57,7 +57,7 @@ def measure(bench: Bench, _scale: Scale) -> Findings:
 def _asked(
     bench: Bench, contestant: Contestant, before: Sequence[Upload], now: Sequence[Upload]
 ) -> tuple[str, int]:
-    """Deliver both messages; return what the second asked of AWS, and how many entries there are then."""
+    """Deliver both messages; return the calls for the second one, and how many entries there are then."""
     bench.reset()
     bench.store(OBJECTS)
     if before:

@@ -1,9 +1,9 @@
 """Start: initialisation time and package size.
 
-Every figure is from a fresh interpreter, {scale.start_runs} runs of each, in turn. The figures are medians:
-of CPU time, since imports wait for nothing, and of its ratio in each run. The path is as in Lambda: the
-function's archive and its layer, both as sources on a file system that keeps no bytecode, then boto3 with its
-bytecode. The least is `import boto3` and the same clients.
+Every figure is from a fresh interpreter, with {scale.start_runs} runs of each start, in turn. The figures are
+medians: of CPU time, since imports wait for nothing, and of its ratio to the minimum in each run. The minimum
+is `import boto3` and making the same clients. The path is as on Lambda: the function's archive and its layer,
+both as sources on a file system without bytecode, then boto3 with its bytecode.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     yield Table(
         {
             name: {
-                "init, of the least": f"{share[name]:.2f}",
+                "init, relative to the minimum": f"{share[name]:.2f}",
                 "CPU": f"{statistics.median(run[name] for run in runs):.0f} ms",
                 "archive + layer, unpacked": f"{kilobytes[name]:.0f} KB",
             }
@@ -79,7 +79,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     )
     for name in starts:
         if name.startswith(BILL_E.name):
-            yield Aim(f"{name}: init time, of the least", share[name], 1.25)
+            yield Aim(f"{name}: init time, relative to the minimum", share[name], 1.25)
     bench.reset()
     event = batch(*bench.store_new(1))
     warm: dict[str, Callable[[], object]] = {

@@ -1,15 +1,15 @@
 """Receipts per second, and the time from upload to entry.
 
 {load.MOST_UPLOADERS} uploaders put {scale.throughput_uploads} receipts of {load.RECEIPT_KB} KB into the
-bucket of a stack on the embedded AWS. Each contestant has a function and a table of its own, gets the queue
-to itself, and has handled {load.WARM_UP_UPLOADS} uploads before. All take their turns in each of
-{scale.throughput_rounds} rounds, and the order is reversed from round to round. Calls of functions take 30 ms
-longer for everybody. The rate is from the first PUT to the last entry, the mean of the rounds. A latency is
-from the start of a PUT to the time in its entry, which is taken before the entry is written. *Billed* comes
-from Lambda's REPORT lines. Emulator, functions and uploaders share the cores of this machine. Bill-E keeps
-all of them busy in both cases, mostly with the emulator and the uploaders. With few functions, the others
-wait for one call after another, as they would in Lambda. With many, they wait for the cores as well, and the
-ratio becomes that of all CPU time. This machine can't show more than that.
+bucket of a stack on the embedded AWS. Each contestant has its own function and table, gets the queue to
+itself, and has handled {load.WARM_UP_UPLOADS} uploads before. The contestants take turns in each of
+{scale.throughput_rounds} rounds, and the order is reversed from round to round. The functions' calls take 30
+ms longer for all contestants. The rate covers the time from the first PUT to the last entry, and is the mean
+of the rounds. A latency is the time from the start of a PUT to the time in its entry, which is taken before
+the entry is written. *Billed* comes from Lambda's REPORT lines. Emulator, functions and uploaders share the
+cores of this machine. Bill-E keeps all cores busy in both cases, mostly with the emulator and the uploaders.
+With few functions, the others wait for one call after another, as they would on Lambda. With many, they wait
+for the cores as well, so the ratio approaches the ratio of total CPU time. This machine can't show more.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def measure(field: Field, scale: Scale) -> Findings:
         runs = _runs(field, scale, functions)
         of_naive = {name: run.rate / runs["naive"].rate for name, run in runs.items()}
         yield Table(
-            {name: {"of naive": f"{of_naive[name]:.1f}", **run.figures()} for name, run in runs.items()},
+            {name: {"times naive": f"{of_naive[name]:.1f}", **run.figures()} for name, run in runs.items()},
             caption=f"{functions} functions at the same time",
         )
-        text = f"receipts per second with {functions} functions, of naive"
+        text = f"receipts per second with {functions} functions, relative to naive"
         yield Aim(text, of_naive["Bill-E"], 3, at_most=False)
         text = f"Bill-E with {functions} functions: calls per receipt"
         yield Count(text, runs["Bill-E"].calls_per_receipt(), load.CALLS_OF_A_RECEIPT)
