@@ -26,9 +26,7 @@ ALL = [
     *table_alarms("table", "index", STACK).values(),
 ]
 
-COUNT_METRICS = {
-    *("Errors", "Throttles", "5xx", "ReadThrottleEvents", "WriteThrottleEvents"),
-}
+COUNT_METRICS = {"Errors", "Throttles", "5xx", "ReadThrottleEvents", "WriteThrottleEvents"}
 
 
 def alarms(graph: Graph) -> list[Registered]:
@@ -112,19 +110,16 @@ def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> Non
 
 def test_essential_alarms_tell_of_lost_or_stuck_uploads_and_of_a_failing_api() -> None:
     graph = deployed("prod", alarms="essential")
-    api, queue = (
-        graph.only("aws:apigatewayv2/stage:Stage").inputs["apiId"],
-        graph.named("bill-e-ingest-queue"),
-    )
-    dead_letters, processor = (
-        graph.named("bill-e-ingest-dead-letters"),
-        graph.named("bill-e-ingest-processor-function"),
+    api = graph.only("aws:apigatewayv2/stage:Stage").inputs["apiId"]
+    queue, dead_letters, processor = (
+        graph.named(f"bill-e-ingest-{part}").outputs["name"]
+        for part in ("queue", "dead-letters", "processor-function")
     )
     assert len(alarms(graph)) == 4
     for metric, dimensions in (
-        ("ApproximateNumberOfMessagesVisible", {"QueueName": dead_letters.outputs["name"]}),
-        ("ApproximateAgeOfOldestMessage", {"QueueName": queue.outputs["name"]}),
-        ("Errors", {"FunctionName": processor.outputs["name"]}),
+        ("ApproximateNumberOfMessagesVisible", {"QueueName": dead_letters}),
+        ("ApproximateAgeOfOldestMessage", {"QueueName": queue}),
+        ("Errors", {"FunctionName": processor}),
         ("5xx", {"ApiId": api, "Stage": "$default"}),
     ):
         assert len(watching(graph, metric, **dimensions)) == 1, metric

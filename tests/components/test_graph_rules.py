@@ -5,25 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi_aws as aws
 
-from tests.components.mocks import Graph, Registered
-
-XRAY_WRITES = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def allowed(graph: Graph) -> Iterator[tuple[Registered, dict[str, Any]]]:
-    for resource, _, document in graph.policies():
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Allow":
-                yield resource, statement
+from tests.components.mocks import Graph
 
 
 def test_no_two_resources_share_a_name(graph: Graph) -> None:

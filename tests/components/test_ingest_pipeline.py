@@ -85,9 +85,8 @@ def test_processor_takes_batches_with_partial_answers_and_bounded_concurrency(gr
 
 
 def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
-    bucket, table = (
-        graph.named("in-uploads-bucket").outputs["arn"],
-        graph.named("ledger-table").outputs["arn"],
+    bucket, table, queue = (
+        graph.named(name).outputs["arn"] for name in ("in-uploads-bucket", "ledger-table", "in-queue")
     )
     statements = graph.statements("in-processor-policy")
     del statements["WriteOwnLogs"], statements["WriteTraces"]
@@ -96,10 +95,7 @@ def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
         ("['s3:ListBucket', 's3:ListBucketVersions']", bucket),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", f"{table}/index/by_recorded_time"),
-        (
-            "['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']",
-            graph.named("in-queue").outputs["arn"],
-        ),
+        ("['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']", queue),
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from components.policies import keys, people, resources, roles
 from components.policies.documents import Statement, resolve, to_json
+from tests.components.controls.rules import as_list
 from tests.components.mocks import run
 
 BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
@@ -39,8 +40,8 @@ def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_n
     allowed = {
         (action, resource)
         for statement in statements
-        for action in _as_list(statement["Action"])
-        for resource in _as_list(statement["Resource"])
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
     }
     assert allowed == {
         ("s3:ListBucketVersions", BUCKET),
@@ -92,10 +93,6 @@ def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
 def test_former_keys_are_for_functions_that_read() -> None:
     assert keys.former_key_statements(["arn:aws:kms:eu-central-1:1:key/a"], [], "amazonaws.com") == []
     assert keys.former_key_statements([], ["s3"], "amazonaws.com") == []
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_value_that_turns_out_to_be_missing_is_an_error_that_names_it() -> None:

@@ -44,15 +44,8 @@ def test_archive_holds_the_modules_of_its_packages_and_nothing_else(
 
 def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
     package = tmp_path / "functions" / "reader"
-    for path in (
-        "handler.py",
-        "__init__.py",
-        "deep/part.py",
-        "__pycache__/handler.py",
-        "x.pyc",
-        ".env",
-        "a.txt",
-    ):
+    modules, others = ("handler.py", "__init__.py", "deep/part.py"), ("x.pyc", ".env", "a.txt")
+    for path in (*modules, *others, "__pycache__/handler.py"):
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).touch()
     (tmp_path / "functions" / "__init__.py").touch()
