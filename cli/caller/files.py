@@ -39,7 +39,7 @@ class Found:
     unreadable: tuple[NotTaken, ...]
 
     def size_bytes(self) -> int:
-        """Add up the files' sizes. One that can't be read counts as 0, as its upload will report."""
+        """Add up the files' sizes. A file that can't be read counts as 0; its upload will fail."""
         return sum(map(_size_of, self.files))
 
 

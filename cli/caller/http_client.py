@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from botocore.httpsession import URLLib3Session
@@ -53,14 +54,13 @@ class HttpClient:
             BillEError: there was no answer; UnavailableError if a later attempt may get one.
 
         """
-        attempt = 1
-        while True:
+        for attempt in count(1):
             with explained(doing):
                 response = self._session.send(make_request().prepare())
             if response.status_code not in RETRIED_STATUSES or attempt == ATTEMPTS:
-                return response
+                break
             self._sleep(pause_seconds(response.headers.get("Retry-After"), attempt))
-            attempt += 1
+        return response
 
     def close(self) -> None:
         """Close the pool's connections."""

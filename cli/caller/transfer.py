@@ -86,10 +86,10 @@ def upload_files(
     on_bytes: CountBytes,
     on_result: Callable[[Result], None],
 ) -> list[Result]:
-    """Send files, up to `concurrency` at a time; return their results in the same order, then the unreadable.
+    """Send the files that were found, up to `concurrency` at a time, and return all results in their order.
 
-    A file that fails doesn't stop the others. `on_bytes` is called from the threads that send, `on_result`
-    from the calling thread, for each file that is sent.
+    Files that are unreadable come last, as failed. A file that fails doesn't stop the others. `on_bytes` is
+    called from the threads that send, `on_result` from the calling thread, for each file that was sent.
     """
     stopped, files = threading.Event(), found.files
 

@@ -33,6 +33,10 @@ CREATE TABLE repeated AS
 """
 """The indexes come after loading: sorting once is quicker than inserting row by row."""
 
+_GONE = Reason.OBJECT_MISSING.value
+_IN_TIME = "modified >= ? AND modified < ?"
+_UNKNOWN = f"unstored WHERE uploaded_at < ? AND reason IS NOT '{_GONE}'"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Repeated:
@@ -77,17 +81,16 @@ class BucketComparison:
 
     def count_versions(self, *, start: str = "", end: str = NO_END) -> int:
         """Count the object versions that were uploaded from `start` on and before `end`."""
-        return count_rows(self._database, "stored WHERE modified >= ? AND modified < ?", start, end)
+        return count_rows(self._database, f"stored WHERE {_IN_TIME}", start, end)
 
     def count_unrecorded(self, *, start: str = "", end: str = NO_END) -> int:
         """Count the object versions of that time without an entry."""
-        return count_rows(self._database, "unrecorded WHERE modified >= ? AND modified < ?", start, end)
+        return count_rows(self._database, f"unrecorded WHERE {_IN_TIME}", start, end)
 
     def unrecorded(self, *, start: str = "", end: str = NO_END) -> Iterator[StoredVersion]:
         """Yield the object versions of that time without an entry, oldest first."""
         rows = self._database.execute(
-            "SELECT key, version_id, size_bytes, modified FROM unrecorded"
-            " WHERE modified >= ? AND modified < ? ORDER BY modified, key, version_id",
+            f"SELECT * FROM unrecorded WHERE {_IN_TIME} ORDER BY modified, key, version_id",  # noqa: S608
             (start, end),
         )
         for key, version_id, size_bytes, modified in rows:
@@ -98,23 +101,17 @@ class BucketComparison:
 
         Entries that say so themselves (`object_missing`) are left out: `count_gone` counts those.
         """
-        return count_rows(
-            self._database,
-            "unstored WHERE uploaded_at < ? AND reason IS NOT ?",
-            end,
-            Reason.OBJECT_MISSING.value,
-        )
+        return count_rows(self._database, _UNKNOWN, end)
 
     def count_gone(self) -> int:
         """Count the entries with `object_missing` whose object version is indeed not in the bucket."""
-        return count_rows(self._database, "unstored WHERE reason IS ?", Reason.OBJECT_MISSING.value)
+        return count_rows(self._database, "unstored WHERE reason IS ?", _GONE)
 
     def unknown(self, *, end: str) -> Iterator[LedgerLine]:
         """Yield what `count_unknown` counts, oldest first."""
         rows = self._database.execute(
-            "SELECT key, version_id, uploaded_at, reason FROM unstored"
-            " WHERE uploaded_at < ? AND reason IS NOT ? ORDER BY uploaded_at, key, version_id",
-            (end, Reason.OBJECT_MISSING.value),
+            f"SELECT * FROM {_UNKNOWN} ORDER BY uploaded_at, key, version_id",  # noqa: S608
+            (end,),
         )
         for key, version_id, uploaded_at, reason in rows:
             yield LedgerLine(

@@ -13,8 +13,8 @@ Thing = TypeVar("Thing")
 Done = TypeVar("Done")
 
 Counting = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
-"""Begins to count things that have been done, such as "sent", out of a total if it is known, for whoever is
-waiting. The function that it yields adds to the count."""
+"""Shows how many things have been done ("sent"), out of a total if that is known, while its context is open.
+The context yields the function that adds to the count."""
 
 
 def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: int) -> Iterator[Done]:

@@ -32,7 +32,7 @@ MakeEvent = Callable[[StoredVersion], dict[str, Any]]
 
 
 def event_maker(resources: StackResources, source: str) -> MakeEvent:
-    """Return what makes the event about an object version, for the operator who runs the command `source`.
+    """Return the function that makes events for the command `source`, on behalf of the operator who runs it.
 
     The events are like S3's (S3 User Guide, "Event message structure"), except for what can't be known
     afterwards. `source` replaces ``aws:s3`` as the `eventSource`, and the uploader becomes

@@ -36,7 +36,7 @@ QUEUE_ATTRIBUTES: tuple[QueueAttributeNameType, ...] = (
 class Queue:
     """A queue, and about how many messages it holds. `policy` is JSON, empty if it has none.
 
-    A message is in work, and hidden from others, after somebody received it.
+    A message that was received and not deleted yet is in work, and hidden from others.
     """
 
     url: str
