@@ -44,7 +44,8 @@ def test_archive_holds_the_modules_of_its_packages_and_nothing_else(
 
 def test_files_that_are_no_modules_are_left_out(tmp_path: Path) -> None:
     package = tmp_path / "functions" / "reader"
-    modules, others = ("handler.py", "__init__.py", "deep/part.py"), ("x.pyc", ".env", "a.txt")
+    modules = ("handler.py", "__init__.py", "deep/part.py")
+    others = ("x.pyc", ".env", "a.txt", "a copy.py", ".hidden/part.py", "test_part.py", "tests/part.py")
     for path in (*modules, *others, "__pycache__/handler.py"):
         (package / path).parent.mkdir(parents=True, exist_ok=True)
         (package / path).touch()
