@@ -23,6 +23,7 @@ from functions.log import begin_invocation
 from functions.processor.invocation import Deadline
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.processor import Processor, log_entry
+from local.in_process.events import s3_event
 
 FINGERPRINT = "FINGERPRINT"
 """These are the ids that the runbook has as examples."""
@@ -109,14 +110,8 @@ def recorded(fingerprint: str = "0" * 64, reason: Reason | None = None) -> Recor
 
 def fail(deadline: Deadline, body: str | None = None) -> None:
     """Have the processor fail on a message: on its body, or else on the first upload in it."""
-    event = {
-        "eventVersion": "2.1",
-        "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-11-26T09:00:00.000Z",
-        "s3": {"bucket": {"name": "uploads"}, "object": {"key": "lunch.png", "versionId": "v1"}},
-    }
     nothing_to_record_with: Any = None
-    message = {"messageId": "m1", "body": body or json.dumps({"Records": [event]})}
+    message = {"messageId": "m1", "body": body or s3_event(recorded().entry.upload)}
     Processor(nothing_to_record_with, dimensions={}).process({"Records": [message]}, deadline)
 
 

@@ -332,7 +332,7 @@ class Pipeline:
     # What is in the ledger.
 
     def entries(self) -> list[Entry]:
-        return [schema.from_item(item) for item in self.table.items.values() if "outcome" in item]
+        return [schema.from_item(item) for item in self.table.items.values() if not schema.is_note(item)]
 
     def recorded(self) -> set[ObjectVersion]:
         return {entry.upload.version for entry in self.entries()}

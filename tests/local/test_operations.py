@@ -6,12 +6,15 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.main import main
+from functions.contract.entry import ObjectVersion, Upload, Uploader
+from local.in_process.events import s3_event
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, Object, png
@@ -112,10 +115,7 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
 def test_lost_ledger_entry_is_found_and_comes_back(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
     uploaded = stack.upload(f"{prefix}receipt.png", png())
     before = stack.entry_of(uploaded)
-    stack.administrator.client("dynamodb").delete_item(
-        TableName=stack.outputs["ledger_table"],
-        Key={"fingerprint": {"S": uploaded.fingerprint}, "entry": {"S": "RECEIPT"}},
-    )
+    lose_entries(stack, uploaded)
 
     code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")
 
@@ -359,16 +359,10 @@ def states_of(listed: dict[str, Any]) -> set[str]:
 
 
 def event_about(stack: DeployedStack, uploaded: Object) -> str:
-    record = {
-        "eventVersion": "2.1",
-        "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-11-20T12:00:00.000Z",
-        "s3": {
-            "bucket": {"name": stack.bucket},
-            "object": {"key": uploaded.key, "versionId": uploaded.version_id},
-        },
-    }
-    return json.dumps({"Records": [record]})
+    version = ObjectVersion(bucket=stack.bucket, key=uploaded.key, version_id=uploaded.version_id)
+    uploaded_at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    uploader = Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1")
+    return s3_event(Upload(version=version, uploaded_at=uploaded_at, uploader=uploader))
 
 
 def event_of_nothing() -> str:
