@@ -125,21 +125,20 @@ def _part(
     ``spell`` makes API parameters of inputs, and ``read`` makes inputs of what the API returns.
     """
 
-    def call(aws: Aws, verb: str, api_id: str, **asked: Any) -> Any:
-        client: Any = aws.client("apigatewayv2")
-        return getattr(client, f"{verb}_{kind.lower()}")(ApiId=api_id, **asked)
+    def call(aws: Aws, verb: str, **asked: Any) -> Any:
+        return getattr(aws.client("apigatewayv2"), f"{verb}_{kind.lower()}")(**asked)
 
     def existing(part: Existing) -> dict[str, str]:
-        return {"api_id": part.inputs["apiId"], f"{kind}Id": part.id}
+        return {"ApiId": part.inputs["apiId"], f"{kind}Id": part.id}
 
     def create(aws: Aws, name: str, inputs: Inputs) -> Created:
         named = {"name": physical_name(inputs, name, max_length=NAME_LENGTH)} if "name" in properties else {}
-        made = call(aws, "create", inputs["apiId"], **spell({**inputs, **named}))
+        made = call(aws, "create", ApiId=inputs["apiId"], **spell({**inputs, **named}))
         return Created(id=made[f"{kind}Id"], outputs=named)
 
     def update(aws: Aws, change: Change) -> Mapping[str, Any]:
         # This can't change, but has to be given: an update of an integration is refused without its type.
-        fixed = {name: change.inputs[name] for name in replaces if name in properties}
+        fixed = {name: change.inputs[name] for name in replaces}
         call(aws, "update", **existing(change.resource), **spell({**change.different, **fixed}))
         return present(change.different, name="name")
 
