@@ -15,6 +15,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.validation import Checked, argument, between, matching, one_of, setting
+from functions.contract import metric_names
+from functions.contract.entry import Reason
 
 ALL_ALARMS, ESSENTIAL_ALARMS = "all", "essential"
 RUNBOOK = "docs/operations.md"
@@ -145,6 +147,21 @@ def queue_alarms(
             breaching=3,
             essential=True,
         ),
+    }
+
+
+def versioning_alarm(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]:
+    """Watch for uploads that the processor rejects because somebody turned off the bucket's versioning."""
+    return {
+        "versioning": Alarm(
+            section="versioning-is-off",
+            means="Versioning of the bucket is off, so uploads are rejected.",
+            namespace=metric_names.NAMESPACE,
+            metric=metric_names.REASONS[Reason.UNVERSIONED],
+            dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
+            threshold=1,
+            essential=True,
+        )
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.alarms import create_alarms, queue_alarms
+from components.alarms import create_alarms, queue_alarms, versioning_alarm
 from components.ledger import Ledger
 from components.policies.documents import resolve, to_json
 from components.policies.resources import (
@@ -170,7 +170,10 @@ class IngestPipeline(pulumi.ComponentResource):
         queue, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
         self.processor = self._processor(name, args, bucket, queue)
-        alarms = queue_alarms(queue.name, dead_letters.name, args.stack)
+        alarms = {
+            **queue_alarms(queue.name, dead_letters.name, args.stack),
+            **versioning_alarm(args.stack.instance, self.processor.service),
+        }
         own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.args = args

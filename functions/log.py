@@ -13,6 +13,9 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+MAX_TRACE_CHARACTERS: Final = 6_000
+"""How much of a stack trace a line keeps: its end, which says what happened."""
+
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({})))
 
 
@@ -32,7 +35,7 @@ class JsonFormatter(logging.Formatter):
             **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self.formatException(record.exc_info)[-MAX_TRACE_CHARACTERS:]
         present = {name: value for name, value in line.items() if value is not None}
         return json.dumps(present, separators=(",", ":"), default=str)
 

@@ -15,6 +15,10 @@ CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead of ours another clock may be, such as S3's. AWS refuses signatures that are off by more."""
 
 
+NULL_VERSION = "null"
+"""S3's id for the version of an object that was written while versioning was off."""
+
+
 class Outcome(StrEnum):
     """What became of an upload."""
 
@@ -30,13 +34,14 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
     OBJECT_MISSING = "object_missing"
+    UNVERSIONED = "unversioned"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectVersion:
     """One S3 object version, which gets one entry.
 
-    S3 calls the version of an object that was written while versioning was off ``"null"``.
+    ``version_id`` may be `NULL_VERSION`, which S3 uses again for each such object of a key.
     """
 
     bucket: str
@@ -47,8 +52,8 @@ class ObjectVersion:
     def object_id(self) -> str:
         """The SHA-256 of bucket, version id and key in hex, the same for every delivery of an event.
 
-        NUL separates the parts. Bucket names and version ids can't contain NUL, so two versions never get the
-        same id.
+        NUL separates the parts. Of these, only the key can contain one (`functions.contract.s3_events`
+        refuses any other), and it comes last: no two versions share an id.
         """
         return hashlib.sha256(f"{self.bucket}\0{self.version_id}\0{self.key}".encode()).hexdigest()
 

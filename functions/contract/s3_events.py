@@ -6,17 +6,24 @@ Their format is in the S3 User Guide, "Event message structure".
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_plus
 
-from functions.contract.entry import ObjectVersion, Upload, Uploader, parse_time
+from functions.contract.entry import NULL_VERSION, ObjectVersion, Upload, Uploader, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-UNVERSIONED = "null"
-"""What S3 calls the version of an object that was written while versioning was off."""
+BUCKET = r"[A-Za-z0-9._-]{3,255}"
+"""Amazon S3 User Guide, "General purpose bucket naming rules", with what was allowed before 2018."""
+
+VERSION_ID = r"[\x21-\x7e]{1,1024}"
+"""Amazon S3 User Guide, "Retaining multiple versions of objects": URL-ready, and at most 1,024 bytes."""
+
+MAX_RECORDS = 10
+"""The most records that a message may have. S3 sends one, though its format is a list."""
 
 MAX_SHOWN = 100
 """How many characters of a bad value an error shows."""
@@ -77,6 +84,10 @@ def parse_body(body: str) -> list[Upload]:
     records = event.get("Records")
     if not isinstance(records, list) or not records:
         raise _unreadable("Records", records, "a list of at least one record")
+    if len(records) > MAX_RECORDS:
+        raise UnreadableMessageError(
+            f"Records has {len(records):,} records, but must have at most {MAX_RECORDS}"
+        )
     return [_Fields(record, f"Records[{index}]").upload() for index, record in enumerate(records)]
 
 
@@ -114,9 +125,9 @@ class _Fields:
         stored = s3.child("object")
         return Upload(
             version=ObjectVersion(
-                bucket=s3.child("bucket").text("name"),
+                bucket=s3.child("bucket").text("name", BUCKET, "the name of a bucket"),
                 key=stored.key(),
-                version_id=stored.optional_text("versionId") or UNVERSIONED,
+                version_id=stored.version_id(),
             ),
             uploaded_at=self.time("eventTime"),
             uploader=Uploader(
@@ -143,10 +154,10 @@ class _Fields:
     def optional_text(self, name: str) -> str | None:
         return None if self._fields.get(name) is None else self.text(name)
 
-    def text(self, name: str) -> str:
+    def text(self, name: str, pattern: str = "(?s:.+)", allowed: str = "text") -> str:
         value = self._fields.get(name)
-        if not isinstance(value, str) or not value or not _is_unicode(value):
-            raise self._wrong(name, "text")
+        if not isinstance(value, str) or not re.fullmatch(pattern, value) or not _is_unicode(value):
+            raise self._wrong(name, allowed)
         return value
 
     def time(self, name: str) -> datetime:
@@ -154,6 +165,11 @@ class _Fields:
             return parse_time(self.text(name))
         except ValueError:
             raise self._wrong(name, "an RFC 3339 time") from None
+
+    def version_id(self) -> str:
+        if self._fields.get("versionId") is None:
+            return NULL_VERSION
+        return self.text("versionId", VERSION_ID, "a version id")
 
     def key(self) -> str:
         """Read the object's key, which S3 encodes like a form: a space as ``+``, other bytes as ``%XX``."""

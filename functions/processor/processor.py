@@ -46,6 +46,9 @@ EXPECTED_FAILURES = (
 )
 """Failures that need no stack trace, because their message says everything."""
 
+MAX_REASONS = 5
+"""How many different failures of one message its log line names."""
+
 
 class Processor:
     """Records every upload of every message. There is one for each execution environment."""
@@ -86,7 +89,6 @@ class Processor:
     def _process(self, message: Message, *, deadline: Deadline, metrics: ReceiptMetrics) -> None:
         """Record every upload of a message, or raise. Log one line for each, and one if the message fails."""
         try:
-            deadline.allow_call()
             self._record_all(parse_body(message["body"]), deadline, metrics)
         except Exception as error:
             _log_failure(message, error)
@@ -98,6 +100,7 @@ class Processor:
         for upload in uploads:
             started = time.perf_counter()
             try:
+                deadline.allow_call()
                 recorded = self._recorder.record(upload, deadline=deadline)
             except Exception as error:  # noqa: BLE001 - raised below, after the other uploads
                 failures.append(error)
@@ -127,12 +130,12 @@ def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
 
 def _log_failure(message: Message, error: Exception) -> None:
     causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    reasons = list(dict.fromkeys(f"{type(cause).__name__}: {cause}" for cause in causes))
+    if len(reasons) > MAX_REASONS:
+        reasons[MAX_REASONS:] = [f"and {len(reasons) - MAX_REASONS} more"]
     expected = all(isinstance(cause, EXPECTED_FAILURES) for cause in causes)
     log = logger.warning if expected else logger.exception
     log(
         "message failed and will come back",
-        extra={
-            "message_id": message["messageId"],
-            "reason": "; ".join(f"{type(cause).__name__}: {cause}" for cause in causes),
-        },
+        extra={"message_id": message["messageId"], "reason": "; ".join(reasons)},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.contract.entry import Entry, Outcome, Reason, Upload
+from functions.contract.entry import NULL_VERSION, Entry, Outcome, Reason, Upload
 from functions.ledger.store import LedgerStore, Recorded
 from functions.processor.examination import Examination, Rules, examine
 from functions.processor.objects import ObjectMissingError, S3Objects
@@ -46,6 +46,8 @@ class Recorder:
         Raise MissingTooRecentlyError, DamagedReadError, OutOfTimeError or a storage error if the upload has
         no entry yet and has to be tried again.
         """
+        if upload.version.version_id == NULL_VERSION:
+            return self._ledger.record(_unread(upload, self._now(), Reason.UNVERSIONED))
         try:
             with self._objects.open(upload.version) as stored:
                 examination = examine(stored, self._rules, deadline.allow_read)
@@ -73,7 +75,7 @@ class Recorder:
             raise MissingTooRecentlyError(
                 f"the object is gone and has no entry; first noticed {missing_for} ago, {settling} needed"
             )
-        return self._ledger.record(_missing(upload, now))
+        return self._ledger.record(_unread(upload, now, Reason.OBJECT_MISSING))
 
 
 def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> Entry:
@@ -88,7 +90,7 @@ def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> E
     )
 
 
-def _missing(upload: Upload, recorded_at: datetime) -> Entry:
+def _unread(upload: Upload, recorded_at: datetime, reason: Reason) -> Entry:
     return Entry(
         outcome=Outcome.REJECTED,
         upload=upload,
@@ -96,5 +98,5 @@ def _missing(upload: Upload, recorded_at: datetime) -> Entry:
         fingerprint=None,
         size_bytes=None,
         media_type=None,
-        reason=Reason.OBJECT_MISSING,
+        reason=reason,
     )

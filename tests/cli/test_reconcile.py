@@ -252,13 +252,13 @@ def test_endpoint_that_does_not_answer_is_one_sentence(
 
 
 def test_event_of_a_version_without_versioning_is_read_as_null() -> None:
-    resources: Any = SimpleNamespace(bucket="b", region="r", user_id=lambda: "AIDAEXAMPLE")
+    resources: Any = SimpleNamespace(bucket="receipts", region="r", user_id=lambda: "AIDAEXAMPLE")
     event_of = event_maker(resources, "bill-e:backfill")
     version = StoredVersion(key="a+b c.png", version_id="null", size_bytes=3, modified=format_time(LONG_AGO))
 
     (upload,) = parse_body(json.dumps(event_of(version)))
 
-    assert upload.version == ObjectVersion(bucket="b", key="a+b c.png", version_id="null")
+    assert upload.version == ObjectVersion(bucket="receipts", key="a+b c.png", version_id="null")
     assert upload.uploaded_at == LONG_AGO
     assert upload.uploader.principal == "bill-e:backfill:AIDAEXAMPLE"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.alarm_topic import AlarmTopic, display_name
-from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms
+from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms, versioning_alarm
 from components.validation import InvalidInputError
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
 from tests.components.programs import deployed, graph_of, main_program, stack_args
@@ -21,12 +21,15 @@ ALL_ALARMS = ("prod", "customer key", "local", "jwt", "two of each")
 
 ALL = [
     *queue_alarms("queue", "dead-letters", STACK).values(),
+    *versioning_alarm("prod", "processor").values(),
     *function_alarms("function", 60, STACK).values(),
     *api_alarms("api", "$default", STACK).values(),
     *table_alarms("table", "index", STACK).values(),
 ]
 
-COUNT_METRICS = {"Errors", "Throttles", "5xx", "ReadThrottleEvents", "WriteThrottleEvents"}
+COUNT_METRICS = {
+    *("Errors", "Throttles", "5xx", "ReadThrottleEvents", "WriteThrottleEvents", "RejectedUnversioned"),
+}
 
 
 def alarms(graph: Graph) -> list[Registered]:
@@ -115,11 +118,14 @@ def test_essential_alarms_tell_of_lost_or_stuck_uploads_and_of_a_failing_api() -
         graph.named(f"bill-e-ingest-{part}").outputs["name"]
         for part in ("queue", "dead-letters", "processor-function")
     )
-    assert len(alarms(graph)) == 4
+    assert len(alarms(graph)) == 5
+    of_processor = graph.named("bill-e-ingest-processor-function").inputs["environment"]["variables"]
+    named = {"stack": of_processor["STACK_NAME"], "service": of_processor["SERVICE_NAME"]}
     for metric, dimensions in (
         ("ApproximateNumberOfMessagesVisible", {"QueueName": dead_letters}),
         ("ApproximateAgeOfOldestMessage", {"QueueName": queue}),
         ("Errors", {"FunctionName": processor}),
+        ("RejectedUnversioned", named),
         ("5xx", {"ApiId": api, "Stage": "$default"}),
     ):
         assert len(watching(graph, metric, **dimensions)) == 1, metric
@@ -155,6 +161,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
     assert thresholds == {
         "ApproximateNumberOfMessagesVisible": {1},
         "ApproximateAgeOfOldestMessage": {61},
+        "RejectedUnversioned": {1},
         "Errors": {2},
         "Throttles": {1},
         "Duration": {64_000, 20_000},

@@ -7,21 +7,47 @@ import json
 import sys
 import threading
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from functions.contract.entry import Outcome, Reason
+from functions.contract.entry import Outcome, Reason, Upload
 from functions.contract.environment import EnvironmentVariablesError
-from functions.processor.invocation import MAX_WORKERS, UnreadableBatchError
+from functions.processor.examination import DamagedReadError
+from functions.processor.invocation import MAX_WORKERS, Deadline, UnreadableBatchError
+from functions.processor.processor import Processor
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import TOO_LARGE, Account
-from tests.functions.examples import BUCKET, JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, context, sqs_batch, upload
+from tests.functions.examples import (
+    BUCKET,
+    JPEG,
+    PDF,
+    PNG,
+    S3_TEST_EVENT,
+    TEXT,
+    context,
+    failed,
+    sqs_batch,
+    upload,
+)
 
 ACCEPTED, DUPLICATE, REJECTED = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.REJECTED
 GARBAGE = "this is no event"
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://aws")
+
+
+class SlowRecorder:
+    """A recorder that takes 20 of the 60 seconds for each upload, and then fails."""
+
+    def __init__(self) -> None:
+        self.remaining_ms = 60_000
+        self.asked: list[str] = []
+
+    def record(self, made: Upload, **_: Any) -> NoReturn:
+        self.asked.append(made.version.key)
+        self.remaining_ms -= 20_000
+        raise DamagedReadError
 
 
 def events(account: Account, count: int) -> list[str]:
@@ -106,20 +132,30 @@ class TestWhatArrives:
         assert account.calls.made == []
         assert account.process(*bodies, remaining_ms=25_000) == []
 
-    def test_an_object_from_before_versioning_is_read_as_version_null(self, account: Account) -> None:
-        account.s3.create_bucket(
-            Bucket="unversioned", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    def test_no_upload_of_a_message_is_begun_with_little_time_left(self) -> None:
+        recorder = SlowRecorder()
+        batch = sqs_batch(s3_event(*(upload(key=f"{number}.png") for number in range(10))), S3_TEST_EVENT)
+
+        response = Processor(cast("Any", recorder), dimensions={}).process(
+            batch, Deadline(lambda: recorder.remaining_ms)
         )
-        account.s3.put_object(Bucket="unversioned", Key="lunch.png", Body=PNG)
+
+        assert failed(response) == ["m0"]
+        assert recorder.asked == ["0.png", "1.png"]
+
+    @pytest.mark.parametrize("version_id", [None, "null"])
+    def test_a_version_that_s3_can_overwrite_is_rejected(
+        self, account: Account, version_id: str | None
+    ) -> None:
         record = s3_record(upload())
-        record["s3"]["bucket"]["name"] = "unversioned"
-        del record["s3"]["object"]["versionId"]
+        record["s3"]["object"]["versionId"] = version_id
 
         assert account.process(json.dumps({"Records": [record]})) == []
 
         (entry,) = account.entries()
         assert entry.upload.version.version_id == "null"
-        assert account.calls.parameters[0]["VersionId"] == "null"
+        assert (entry.outcome, entry.reason) == (REJECTED, Reason.UNVERSIONED)
+        assert account.calls.made == ["PutItem"]
 
 
 class TestOneEntryPerObjectVersion:

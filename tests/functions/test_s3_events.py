@@ -175,13 +175,17 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("s3.object.key", "not%FFutf-8"),
         ("s3.object.versionId", ""),
         ("s3.object.versionId", 7),
+        ("s3.object.versionId", "v1\0lunch.png"),
+        ("s3.object.versionId", "v" * 1_025),
+        ("s3.bucket.name", "uploads\0v1"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_value(path: str, value: object) -> None:
     with pytest.raises(UnreadableMessageError) as refused:
         parse_body(body(changed(path, value)))
 
-    assert str(refused.value).startswith(f"Records[0].{path} is {value!r}, but must be ")
+    shown = repr(value) if len(repr(value)) <= 100 else f"{value!r:.100}…"
+    assert str(refused.value).startswith(f"Records[0].{path} is {shown}, but must be ")
 
 
 @pytest.mark.parametrize("path", [*FIELDS, "s3.object.versionId", *UPLOADER_FIELDS])
@@ -212,6 +216,13 @@ def test_a_wrong_field_about_the_uploader_is_named_without_its_value(path: str, 
 def test_a_body_with_a_repeated_field_is_refused(text: str) -> None:
     with pytest.raises(UnreadableMessageError, match="repeats a field"):
         parse_body(text)
+
+
+def test_a_message_has_no_more_records_than_s3_would_send() -> None:
+    with pytest.raises(
+        UnreadableMessageError, match=r"^Records has 4,200 records, but must have at most 10$"
+    ):
+        parse_body(json.dumps({"Records": [s3_record(upload())] * 4_200}))
 
 
 def test_one_record_that_cannot_be_understood_refuses_the_whole_message() -> None:
