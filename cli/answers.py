@@ -55,6 +55,14 @@ class ApiHistory(TypedDict):
 
 
 @final
+class ApiAccepted(TypedDict):
+    """The answer to the request of a form for bytes that were accepted before."""
+
+    fingerprint: str
+    recorded_at: str
+
+
+@final
 class ApiForm(TypedDict):
     """An upload form: its address, and the fields that come before the file."""
 

@@ -68,7 +68,7 @@ def schemas() -> dict[str, Schema]:
                 "items": _object(field=_text(), value=_or_null(_text()), allowed=_text()),
             },
         ),
-        "AlreadyAccepted": _object(**_problem_members(), receipt=ref("AcceptedReceipt")),
+        "AlreadyAccepted": _object(**_problem_members(), fingerprint=ref("Fingerprint"), recorded_at=_time()),
         "Failure": _object(**_problem_members(), request_id=_text()),
         "GatewayMessage": {
             **_object(message=_text()),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.credentials import Credentials
 
-    from cli.answers import ApiEntry, ApiForm, ApiHistory, ApiPage
+    from cli.answers import ApiAccepted, ApiForm, ApiHistory, ApiPage
 
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""
@@ -105,13 +105,13 @@ class ApiClient:
             return None
         return cast("ApiHistory", self._json(response, route, ("receipt", "duplicates", "rejections")))
 
-    def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiEntry:
-        """Ask for a form for exactly these bytes; if they were accepted before, return their receipt."""
+    def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiAccepted:
+        """Ask for a form for exactly these bytes, or learn when they were accepted before."""
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
         response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
         problem = _problem(response) or {}
-        if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED) and "receipt" in problem:
-            return cast("ApiEntry", problem["receipt"])
+        if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED):
+            return cast("ApiAccepted", problem)
         return cast("ApiForm", self._json(response, http_api.REQUEST_FORM, ("url", "fields", "key")))
 
     def _call(

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from types_boto3_s3 import S3Client
 
-    from cli.answers import ApiEntry
     from cli.caller.api_client import ApiClient
     from cli.caller.files import Found, LocalFile
     from cli.caller.http_client import HttpClient
@@ -53,12 +52,12 @@ class Uploaded:
 
 @dataclass(frozen=True, kw_only=True)
 class AlreadyAccepted:
-    """A file that was not sent, because its bytes were accepted before, as `receipt`."""
+    """A file that was not sent, because its bytes were accepted before. `recorded_at` is RFC 3339."""
 
     path: Path
     fingerprint: str
     size_bytes: int
-    receipt: ApiEntry
+    recorded_at: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +158,12 @@ def form_sender(api: ApiClient, http: HttpClient, bucket: str) -> SendFile:
             answer = api.request_form(
                 filename=_key_of(Path(file.name).name), size_bytes=size, fingerprint=fingerprint
             )
-            if "outcome" in answer:
+            if "recorded_at" in answer:
                 return AlreadyAccepted(
-                    path=file.path, fingerprint=fingerprint, size_bytes=size, receipt=answer
+                    path=file.path,
+                    fingerprint=fingerprint,
+                    size_bytes=size,
+                    recorded_at=answer["recorded_at"],
                 )
             url, fields = answer["url"], answer["fields"]
             response = http.send(

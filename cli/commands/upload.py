@@ -23,7 +23,7 @@ from cli.commands import Command
 from cli.options import add_json, named_path, positive_integer, positive_number, stack_of, token_of
 from cli.screen.entries import detail_of
 from cli.screen.progress import upload_bar
-from cli.screen.terminal import ABSENT, Row, Terminal, size_text
+from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
 
 
@@ -152,7 +152,7 @@ def report_json(report: UploadReport) -> dict[str, Any]:
 
 def _row(result: Uploaded | AlreadyAccepted, report: UploadReport) -> Row:
     if isinstance(result, AlreadyAccepted):
-        outcome, key, detail = "ACCEPTED BEFORE", ABSENT, f"as {result.receipt['key']}"
+        outcome, key, detail = "ACCEPTED BEFORE", ABSENT, f"on {second_of(result.recorded_at)}"
     elif entry := report.outcomes.get(result):
         outcome, key, detail = entry["outcome"], result.key, detail_of(entry)
     else:

@@ -52,6 +52,14 @@ def respond(routes: Routes, request: Request) -> Response:
         )
 
 
+def caller_of(request: Request) -> dict[str, str]:
+    """Return the IAM principal, or the token's issuer and subject, that API Gateway says sent a request."""
+    authorizer = request["requestContext"].get("authorizer") or {}
+    iam, claims = authorizer.get("iam") or {}, (authorizer.get("jwt") or {}).get("claims") or {}
+    known = {"principal": iam.get("userArn"), "issuer": claims.get("iss"), "subject": claims.get("sub")}
+    return {name: value for name, value in known.items() if value}
+
+
 def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Answer with JSON that no cache keeps, since the ledger is private and grows."""
     return _response(status, "application/json", body, {})

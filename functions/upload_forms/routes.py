@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from functions.api.problems import ProblemError
-from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
+from functions.api.responses import Request, Response, Routes, caller_of, json_response
 from functions.contract import http_api
 from functions.contract.entry import format_time
+from functions.log import logger
 from functions.upload_forms.request import parse_upload_request
 
 if TYPE_CHECKING:
@@ -40,6 +41,17 @@ def upload_form_routes(
         if accepted is not None:
             raise _already_accepted(accepted)
         form = forms.form_for(upload, now=datetime.now(UTC), upload_id=uuid4())
+        logger.info(
+            "form given",
+            extra={
+                "api_request_id": request["requestContext"]["requestId"],
+                "caller": caller_of(request),
+                "key": form.key,
+                "fingerprint": upload.fingerprint,
+                "size_bytes": upload.size_bytes,
+                "expires_at": format_time(form.expires_at),
+            },
+        )
         return json_response(
             {
                 "url": form.url,
@@ -59,5 +71,6 @@ def _already_accepted(receipt: Entry) -> ProblemError:
         kind=http_api.ALREADY_ACCEPTED,
         title="Receipt already accepted",
         detail=f"The receipt with the fingerprint {receipt.fingerprint} has already been accepted.",
-        members={"receipt": entry_to_json(receipt)},
+        # The caller may only be allowed to upload. Whoever may read can ask for the rest.
+        members={"fingerprint": receipt.fingerprint, "recorded_at": format_time(receipt.recorded_at)},
     )

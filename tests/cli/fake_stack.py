@@ -204,7 +204,8 @@ class FakeStack:
     def _new_upload(self, declared: dict[str, Any]) -> Answer:
         for item in self.entries:
             if (item["fingerprint"], item["outcome"]) == (declared["fingerprint"], "ACCEPTED"):
-                return problem(409, "already-accepted", "It was accepted before", receipt=item)
+                known = {name: item[name] for name in ("fingerprint", "recorded_at")}
+                return problem(409, "already-accepted", "It was accepted before", **known)
         key = f"uploads/2026/11/20/{len(self.objects)}/{declared['filename']}"
         checksum = base64.b64encode(bytes.fromhex(declared["fingerprint"])).decode()
         fields = {"key": key, "x-amz-checksum-sha256": checksum}

@@ -134,7 +134,9 @@ def test_nothing_uploaded_asks_nothing(stack: FakeStack) -> None:
 def test_totals_add_up_and_leave_out_what_was_not_uploaded() -> None:
     first, second, third = (_upload(key, "1") for key in "abc")
     receipt: ApiEntry = entry()  # type: ignore[assignment]
-    before = AlreadyAccepted(path=Path("d"), fingerprint="0" * 64, size_bytes=1, receipt=receipt)
+    before = AlreadyAccepted(
+        path=Path("d"), fingerprint="0" * 64, size_bytes=1, recorded_at="2026-11-20T12:00:00.000000Z"
+    )
     results: list[Result] = [first, before, second, Failed(path=Path("e"), reason="gone"), third]
 
     totals = summarise(results, {first: receipt, second: {**receipt, "outcome": "REJECTED"}})

@@ -215,7 +215,7 @@ def test_with_jwt_bytes_that_were_accepted_before_are_not_sent_again(
 
     assert ran.code == 0
     assert "ACCEPTED BEFORE" in ran.out
-    assert "as first.png" in ran.out
+    assert "on 2026-11-20" in ran.out
     assert "0 uploads = 0 accepted + 0 duplicate + 0 rejected; 1 accepted before, not uploaded" in ran.out
     assert len(stack.objects) == 1
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from functions.api.responses import respond
-from functions.contract.entry import Entry, parse_time
+from functions.contract.entry import Entry, format_time, parse_time
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
@@ -130,7 +130,7 @@ class TestForm:
 
 
 class TestAlreadyAccepted:
-    def test_accepted_fingerprint_is_a_conflict_and_shows_its_receipt(self) -> None:
+    def test_accepted_fingerprint_is_a_conflict_that_tells_when_it_was_and_nothing_of_whom(self) -> None:
         accepted = entry("first.png", NOW)
         with upload_forms() as forms:
             post = poster(forms, accepted)
@@ -139,9 +139,48 @@ class TestAlreadyAccepted:
 
         assert conflict.status == 409
         assert conflict.body["type"] == "/problems/already-accepted"
-        assert conflict.body["receipt"]["key"] == "first.png"
-        assert "url" not in conflict.body
+        told = {name for name in conflict.body if name not in {"type", "title", "status", "detail"}}
+        assert told == {"fingerprint", "recorded_at"}
+        assert conflict.body["recorded_at"] == format_time(accepted.recorded_at)
+        assert "first.png" not in json.dumps(conflict.body)
         assert another.status == 201
+
+
+AUTHORIZERS = [
+    ({}, {}),
+    (
+        {"iam": {"userArn": "arn:aws:iam::1:user/a", "accessKey": "AKIAEXAMPLE"}},
+        {"principal": "arn:aws:iam::1:user/a"},
+    ),
+    (
+        {
+            "jwt": {
+                "claims": {"iss": "https://i.example", "sub": "a", "email": "a@b.example"},
+                "scopes": ["x"],
+            }
+        },
+        {"issuer": "https://i.example", "subject": "a"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("authorizer", "caller"), AUTHORIZERS)
+def test_each_form_leaves_a_line_with_its_caller_and_nothing_that_could_be_used(
+    authorizer: dict[str, Any], caller: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = http_event("POST", "/uploads", body=json.dumps(BODY), headers=JSON)
+    event["requestContext"]["authorizer"] = authorizer
+    with upload_forms() as forms:
+        routes = upload_form_routes(find_receipt=lambda _: None, forms=forms, max_bytes=MAX_BYTES)
+        form = json.loads(respond(routes, event)["body"])
+
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["message"], line["caller"], line["key"]) == ("form given", caller, form["key"])
+    assert (line["fingerprint"], line["size_bytes"]) == (BODY["fingerprint"], BODY["size_bytes"])
+    assert line["expires_at"] == form["expires_at"]
+    assert line["api_request_id"] == event["requestContext"]["requestId"]
+    secrets = [form["fields"]["x-amz-signature"], form["fields"]["policy"], "AKIAEXAMPLE", "a@b.example"]
+    assert not any(secret in json.dumps(line) for secret in secrets)
 
 
 class TestBody:
@@ -326,4 +365,4 @@ class TestHandler:
         assert before.status == 201
         assert before.body["key"].startswith("incoming/")
         assert after.status == 409
-        assert after.body["receipt"]["fingerprint"] == accepted.fingerprint
+        assert after.body["fingerprint"] == accepted.fingerprint
