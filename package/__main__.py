@@ -12,8 +12,8 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parent))
 
 from components.bill_e import BillE  # noqa: E402 (found by the line above)
-from components.validation import InvalidInputError  # noqa: E402
 from components.settings import NAMESPACE, StackSettings, camel_case  # noqa: E402
+from components.validation import InvalidInputError  # noqa: E402
 
 
 class Package(Provider):
