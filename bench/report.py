@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Sequence
 
-from bench.results import Section, Table
+from bench.results import FigureTable, Section
 
 ABOUT = """# Benchmarks
 
@@ -45,7 +45,7 @@ def aims_text(sections: Sequence[Section]) -> str:
         for each in sections
         for aim in each.aims
     }
-    return f"## Aims\n\n{_table_text(Table(rows))}"
+    return f"## Aims\n\n{_table_text(FigureTable(rows))}"
 
 
 def section_text(section: Section) -> str:
@@ -60,7 +60,7 @@ def section_text(section: Section) -> str:
     return "\n\n".join(parts)
 
 
-def _table_text(table: Table) -> str:
+def _table_text(table: FigureTable) -> str:
     heads, *rows = table.lines()
     widths = [max(3, *map(len, column)) for column in zip(heads, *rows, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Table:
+class FigureTable:
     """Figures by row, then by column. ``corner`` says what the rows are."""
 
     rows: Mapping[str, Mapping[str, object]]
@@ -56,7 +56,7 @@ class Count:
         return self.actual == self.expected
 
 
-Findings = Iterator[Table | Aim | Count]
+Findings = Iterator[FigureTable | Aim | Count]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class Section:
     name: str
     title: str
     method: str
-    tables: Sequence[Table]
+    tables: Sequence[FigureTable]
     aims: Sequence[Aim]
     counts: Sequence[Count]
 
@@ -84,7 +84,7 @@ def section(measure: ModuleType, subject: Any, scale: object) -> Section:
         name=name_of(measure),
         title=title.removesuffix("."),
         method=" ".join(method.split()).format(**vars(measure), scale=scale),
-        tables=[each for each in found if isinstance(each, Table)],
+        tables=[each for each in found if isinstance(each, FigureTable)],
         aims=[each for each in found if isinstance(each, Aim)],
         counts=[each for each in found if isinstance(each, Count)],
     )

@@ -13,10 +13,10 @@ from cli.errors import NO_CREDENTIALS, BillEError, explained
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
-    from cli.stack import AccessKey, StackAccess
+    from cli.stack import StackAccess, StackKey
 
 
-def session_for(access: StackAccess, key: AccessKey | None) -> boto3.Session:
+def session_for(access: StackAccess, key: StackKey | None) -> boto3.Session:
     """Make a session with `key`; without one, with the credentials that the SDK finds."""
     with explained("AWS configuration"):
         return boto3.Session(

@@ -19,8 +19,8 @@ AUTH_KINDS = ("iam", "jwt")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccessKey:
-    """An AWS access key."""
+class StackKey:
+    """An AWS access key that comes with a stack."""
 
     id: str
     secret: str = field(repr=False)
@@ -45,9 +45,9 @@ class StackAccess:
     queue_url: str | None
     dead_letter_queue_url: str | None
     endpoint_url: str | None
-    caller_key: AccessKey | None
-    operator_key: AccessKey | None
-    administrator_key: AccessKey | None
+    caller_key: StackKey | None
+    operator_key: StackKey | None
+    administrator_key: StackKey | None
     ca_bundle: Path | None
 
 
@@ -191,11 +191,11 @@ class _Members:
             self.faults.append(f"names the {name} {value}, which doesn't exist")
         return Path(value) if value else None
 
-    def key(self, kind: str) -> AccessKey | None:
+    def key(self, kind: str) -> StackKey | None:
         names = f"{kind}_access_key_id", f"{kind}_secret_access_key"
         key_id, secret = map(self.text, names)
         if key_id and secret:
-            return AccessKey(id=key_id, secret=secret)
+            return StackKey(id=key_id, secret=secret)
         if key_id or secret:
             self.faults.append(f"has only one of {' and '.join(names)}")
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,3 +70,15 @@ def test_the_contract_needs_the_standard_library_alone() -> None:
         [sys.executable, "-S", "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert {*done.stdout.split()} - sys.stdlib_module_names <= {"functions", "__main__", "__mp_main__"}
+
+
+def test_a_class_has_a_name_to_itself() -> None:
+    """One word, one meaning: outside the tests, no two classes have the same name."""
+    classes = Counter(
+        node.name
+        for folder in OURS - {"tests"}
+        for module in (REPOSITORY / folder).rglob("*.py")
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in classes.items() if count > 1] == []

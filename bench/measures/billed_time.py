@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.contestants import BILL_E, CONTESTANTS, NAIVE_BATCH, RECEIPT_KB, Bench, Contestant, batch
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import CALL_SECONDS, Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
@@ -58,7 +58,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         for contestant, by_size in runs.items()
     }
     naive = times[NAIVE_BATCH][10]
-    yield Table(
+    yield FigureTable(
         {
             contestant.name: {
                 **{f"batch {size}": f"{each.wall * 1000:.1f} ms" for size, each in of.items()},

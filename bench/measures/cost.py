@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from bench.contestants import BILL_E, CONTESTANTS, RECEIPT_KB, Bench, Contestant, batch
 from bench.measures.billed_time import MEMORY_MEGABYTES, Times, median, time_batch
 from bench.prices import GIGABYTE, MILLION, PRICES
-from bench.results import Aim, Count, Findings, Table, counted
+from bench.results import Aim, Count, FigureTable, Findings, counted
 from bench.scale import CALL_SECONDS, Scale
 from functions.processor.metrics import MAX_VALUES
 
@@ -47,7 +47,7 @@ AIM_DOLLARS = 2.60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
+class PerReceipt:
     """What one receipt of a batch uses."""
 
     batch: int
@@ -105,14 +105,14 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         if each is not BILL_E:
             name = f"{each.name.partition(',')[0]}, batch {each.batch_size}"
             rows[name] = _usage(bench, each, each.batch_size, scale)
-    yield Table(
+    yield FigureTable(
         {
             name: {service: f"{dollars:.2f}" for service, dollars in usage.dollars().items()}
             for name, usage in rows.items()
         }
     )
     place = f"at batch {REFERENCE_BATCH} and {RECEIPT_KB} KB"
-    yield Table(
+    yield FigureTable(
         {
             f"{memory:,} MB": {
                 "a batch takes": f"{reference.billed_seconds(memory) * REFERENCE_BATCH * 1000:.0f} ms",
@@ -132,7 +132,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         yield Count(f"Bill-E, batch {size}: per receipt", str(usage), expected)
 
 
-def _usage(bench: Bench, contestant: Contestant, size: int, scale: Scale) -> Usage:
+def _usage(bench: Bench, contestant: Contestant, size: int, scale: Scale) -> PerReceipt:
     bench.reset()
     event = batch(*bench.store_new(size))
     with bench.aws.metered() as asked:
@@ -140,7 +140,7 @@ def _usage(bench: Bench, contestant: Contestant, size: int, scale: Scale) -> Usa
     log = bench.log.getvalue()
     lines = log.splitlines()
     metrics_lines = sum('"_aws"' in line for line in lines)
-    return Usage(
+    return PerReceipt(
         batch=size,
         gets=asked.calls["GetObject"] / size,
         read_units=asked.read_units / size,

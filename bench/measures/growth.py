@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bench.embedded import load
 from bench.embedded.field import Field
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
@@ -31,7 +31,7 @@ def measure(field: Field, scale: Scale) -> Findings:
     named = {f"{uploads:,} by {uploaders}": run for (uploads, uploaders), run in runs.items()}
     field.set_window(bill_e, 0)
     named[f"{middle:,} by 1, no window"] = load.upload_and_wait(field, bill_e, middle, 1)
-    yield Table({name: run.figures() for name, run in named.items()}, corner="uploads by uploaders")
+    yield FigureTable({name: run.figures() for name, run in named.items()}, corner="uploads by uploaders")
     for what, numbers, growing in (
         ("uploaders", scale.growth_uploaders, by_uploaders),
         ("uploads", scale.growth_uploads, by_uploads),

@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 
 from bench.contestants import Bench, png, upload
-from bench.results import Aim, Findings, Table
+from bench.results import Aim, FigureTable, Findings
 from bench.scale import Scale
 from functions.contract.entry import Upload
 from functions.processor.examination import ReadableObject, Rules, examine
@@ -57,7 +57,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     runs = [{name: path() for name, path in paths.items()} for _ in range(scale.rounds)]
     rates = {name: scale.hashing_megabytes / statistics.median(run[name] for run in runs) for name in paths}
     shares = {name: rate / rates[HASHLIB] for name, rate in rates.items()}
-    yield Table(
+    yield FigureTable(
         {
             name: {"rate": f"{rates[name]:.0f} MB/s", "relative to hashlib": f"{shares[name]:.2f}"}
             for name in rates

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from bench.contestants import Bench
 from bench.prices import MILLION, PRICES
-from bench.results import Count, Findings, Table
+from bench.results import Count, FigureTable, Findings
 from bench.scale import Scale
 from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
 from tests.components.mocks import run, stack_config
@@ -77,7 +77,7 @@ class Idle:
 def measure(_bench: Bench, _scale: Scale) -> Findings:
     """Register the program with settings of each kind, and price what it registers."""
     stacks = idle_stacks()
-    yield Table(
+    yield FigureTable(
         {
             name: {
                 "alarms": idle.things["alarm_metric"],

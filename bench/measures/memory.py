@@ -24,7 +24,7 @@ from bench.contestants import (
     png,
     upload,
 )
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from local.in_process.s3 import StoredObject
 
@@ -42,7 +42,7 @@ def measure(_bench: Bench, scale: Scale) -> Findings:
     }
     growth = max(peaks[BILL_E].values()) - peaks[BILL_E][f"{sizes[0]} MB"]
     peaks[BILL_E]["10 of 50 MB at the same time"] = _peak(BILL_E, 50, 10)
-    yield Table(
+    yield FigureTable(
         {
             each.name: {size: f"{megabytes:.0f} MB" for size, megabytes in of_sizes.items()}
             for each, of_sizes in peaks.items()

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, upload
-from bench.results import Aim, Count, Findings, Table, counted
+from bench.results import Aim, Count, FigureTable, Findings, counted
 from bench.scale import CALL_SECONDS, Scale
 from functions.contract import schema
 from functions.contract.entry import Entry, Outcome
@@ -83,7 +83,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         _fill(bench, 1_000, newest, interval)
         with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
             others[name] = _page(bench, READER, _to(newest))
-    yield Table(
+    yield FigureTable(
         {
             "naive: any page (a full scan)": {_entries(n): cost.with_time() for n, cost in scans.items()},
             "Bill-E: a page of 50": {_entries(n): cost.with_time() for n, cost in pages.items()},
@@ -92,7 +92,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
             },
         }
     )
-    yield Table(
+    yield FigureTable(
         {name: {"cost": cost, "entries in the page": cost.entries} for name, cost in others.items()},
         caption=f"Pages of 50 that are not the newest, of {most:,} entries or of another ledger",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.contestants import BILL_E, CONTESTANTS, RECEIPT_KB, Bench, Contestant, batch, png, upload
-from bench.results import Count, Findings, Table, counted
+from bench.results import Count, FigureTable, Findings, counted
 from bench.scale import Scale
 from functions.contract.entry import Upload
 from local.in_process.aws import Usage
@@ -49,7 +49,7 @@ def measure(bench: Bench, _scale: Scale) -> Findings:
             **{name: asked for name, (asked, _) in seen.items()},
             **{f"entries, {name}": f"{seen[name][1]} of 2" for name in TWO_UPLOADS},
         }
-    yield Table(rows)
+    yield FigureTable(rows)
     for name, (_, _, expected) in CASES.items():
         yield Count(f"Bill-E, {name}", rows[BILL_E.name][name], expected)
 

@@ -25,7 +25,7 @@ from unittest import mock
 from botocore.session import Session
 
 from bench.contestants import BILL_E, ENVIRONMENT, Bench, batch
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from tests.components.mocks import REPOSITORY
 from tests.components.programs import deployed
@@ -67,7 +67,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         name: statistics.median(run[name] / run[start.least] for run in runs)
         for name, start in starts.items()
     }
-    yield Table(
+    yield FigureTable(
         {
             name: {
                 "init, relative to the minimum": f"{share[name]:.2f}",

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from bench.embedded import load
 from bench.embedded.field import Field
-from bench.results import Aim, Count, Findings, Table
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from components.ingest_pipeline import IngestPipelineArgs
 
@@ -31,7 +31,7 @@ def measure(field: Field, scale: Scale) -> Findings:
     for functions in CONCURRENCIES:
         runs = _runs(field, scale, functions)
         of_naive = {name: run.rate / runs["naive"].rate for name, run in runs.items()}
-        yield Table(
+        yield FigureTable(
             {name: {"times naive": f"{of_naive[name]:.1f}", **run.figures()} for name, run in runs.items()},
             caption=f"{functions} functions at the same time",
         )

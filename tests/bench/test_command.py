@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench import __main__ as command
-from bench.results import Aim, Count, Table
+from bench.results import Aim, Count, FigureTable
 
 HOLDS = Count("calls per receipt", "2", "2")
 DIFFERS = Count("calls per receipt", "3", "2")
@@ -33,7 +33,7 @@ def measures(monkeypatch: pytest.MonkeyPatch, page: Path) -> Measures:
     monkeypatch.setattr(command, "loaded_bench", contextlib.nullcontext)
     monkeypatch.setattr(command, "EMBEDDED", [])
 
-    def put(**findings: Sequence[Table | Aim | Count]) -> None:
+    def put(**findings: Sequence[FigureTable | Aim | Count]) -> None:
         made = [
             SimpleNamespace(
                 __name__=f"bench.measures.{name}",
@@ -48,8 +48,8 @@ def measures(monkeypatch: pytest.MonkeyPatch, page: Path) -> Measures:
     return put
 
 
-def table(row: str = "row") -> Table:
-    return Table({row: {"figure": 1}, "another": {"another figure": "two"}}, caption="of everything")
+def table(row: str = "row") -> FigureTable:
+    return FigureTable({row: {"figure": 1}, "another": {"another figure": "two"}}, caption="of everything")
 
 
 def unpadded(text: str) -> str:

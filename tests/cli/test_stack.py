@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli.errors import BillEError
-from cli.stack import AccessKey, read_outputs_file
+from cli.stack import StackKey, read_outputs_file
 from tests.cli.conftest import Run
 
 OUTPUTS = {
@@ -48,7 +48,7 @@ def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: 
     access = read_outputs_file(_written(tmp_path, document))
 
     assert access.endpoint_url == "https://127.0.0.1:4566"
-    assert access.caller_key == AccessKey(id="AKID", secret="very-secret")
+    assert access.caller_key == StackKey(id="AKID", secret="very-secret")
     assert access.ca_bundle == ca_bundle
     assert "very-secret" not in repr(access)
 
