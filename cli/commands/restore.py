@@ -85,12 +85,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Copy what the ledger lacks, and report; 0 only if nothing differs."""
     with (
         open_resources(stack_of(options), as_administrator=True) as resources,
-        compare_tables(
-            resources,
-            options.from_table,
-            {resources.bucket, *options.former_bucket},
-            terminal.counting,
-        ) as comparison,
+        compare_tables(resources, options.from_table, options.former_bucket, terminal.counting) as comparison,
     ):
         copied = 0
         if comparison.count_lacking() and not options.dry_run:

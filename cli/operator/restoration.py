@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -43,15 +43,16 @@ class Write:
 
 @contextmanager
 def compare_tables(
-    resources: StackResources, restored: str, buckets: Set[str], counting: Counting
+    resources: StackResources, restored: str, former_buckets: Sequence[str], counting: Counting
 ) -> Iterator[TableComparison]:
-    """Compare the table `restored`, which may have entries about `buckets`, with the ledger.
+    """Compare the table `restored`, which may have entries about the stack's former buckets, with the ledger.
 
     The ledger is read first: the restored table doesn't change, and if the ledger gets an entry in the
     meantime, the conditional write won't insert it again. Raise BillEError if the tables don't belong to one
     stack.
     """
     _refuse_other_tables(resources, restored)
+    buckets = {resources.bucket, *former_buckets}
     with temporary_database() as database:
         comparison = TableComparison(database)
         _load_ledger(comparison, resources, buckets, counting)
