@@ -42,6 +42,11 @@ TAGS = {"project": "bill-e", "stack": "test"}
 OTHER_TAGS = {"project": "bill-e", "team": "audit"}
 
 
+def on_bucket(**inputs: Any) -> Callable[[Account], dict[str, Any]]:
+    """The inputs of a configuration, for a bucket of its own."""
+    return lambda account: {"bucket": account.bucket(), **inputs}
+
+
 def set_queue(**attributes: str) -> Drift:
     return lambda aws, queue: aws.client("sqs").set_queue_attributes(
         QueueUrl=queue.id,
@@ -437,12 +442,8 @@ CASES = [
             "tags": OTHER_TAGS,
         },
         optional=(
-            "batchSize",
-            "enabled",
-            "functionResponseTypes",
-            "maximumBatchingWindowInSeconds",
-            "scalingConfig",
-            "tags",
+            *("batchSize", "enabled", "functionResponseTypes", "maximumBatchingWindowInSeconds"),
+            *("scalingConfig", "tags"),
         ),
         drift=lambda aws, one: aws.client("lambda").update_event_source_mapping(UUID=one.id, BatchSize=1),
         drifted=("batchSize",),
@@ -509,9 +510,8 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
-        inputs=lambda account: {
-            "bucket": account.bucket(),
-            "corsRules": [
+        inputs=on_bucket(
+            corsRules=[
                 {
                     "id": "forms",
                     "allowedHeaders": ["content-type", "x-amz-*"],
@@ -521,8 +521,8 @@ CASES = [
                     "maxAgeSeconds": 60,
                 },
                 {"allowedMethods": ["GET"], "allowedOrigins": ["*"]},
-            ],
-        },
+            ]
+        ),
         changed=lambda _: {
             "corsRules": [{"allowedMethods": ["PUT"], "allowedOrigins": ["https://b.example"]}]
         },
@@ -534,9 +534,8 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-        inputs=lambda account: {
-            "bucket": account.bucket(),
-            "rules": [
+        inputs=on_bucket(
+            rules=[
                 {
                     "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
                     "filter": {"prefix": ""},
@@ -551,8 +550,8 @@ CASES = [
                     "status": "Enabled",
                 },
                 {"expiration": {"expiredObjectDeleteMarker": True}, "id": "markers", "status": "Disabled"},
-            ],
-        },
+            ]
+        ),
         changed=lambda _: {"rules": [{"expiration": {"days": 1}, "id": "expire", "status": "Enabled"}]},
         drift=lambda aws, bucket: aws.client("s3").delete_bucket_lifecycle(Bucket=bucket.id),
     ),
@@ -595,10 +594,7 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-        inputs=lambda account: {
-            "bucket": account.bucket(),
-            "rule": {"objectOwnership": "BucketOwnerEnforced"},
-        },
+        inputs=on_bucket(rule={"objectOwnership": "BucketOwnerEnforced"}),
         changed=lambda _: {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
         drift=lambda aws, bucket: aws.client("s3").put_bucket_ownership_controls(
             Bucket=bucket.id, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
@@ -614,13 +610,9 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-        inputs=lambda account: {
-            "blockPublicAcls": True,
-            "blockPublicPolicy": True,
-            "bucket": account.bucket(),
-            "ignorePublicAcls": True,
-            "restrictPublicBuckets": True,
-        },
+        inputs=on_bucket(
+            blockPublicAcls=True, blockPublicPolicy=True, ignorePublicAcls=True, restrictPublicBuckets=True
+        ),
         changed=lambda _: {"blockPublicAcls": False},
         optional=("blockPublicPolicy", "ignorePublicAcls"),
         drift=lambda aws, bucket: aws.client("s3").delete_public_access_block(Bucket=bucket.id),
@@ -639,7 +631,7 @@ CASES = [
     ),
     Case(
         type="aws:s3/bucketVersioning:BucketVersioning",
-        inputs=lambda account: {"bucket": account.bucket(), "versioningConfiguration": {"status": "Enabled"}},
+        inputs=on_bucket(versioningConfiguration={"status": "Enabled"}),
         changed=lambda _: {"versioningConfiguration": {"status": "Suspended"}},
         drift=lambda aws, bucket: aws.client("s3").put_bucket_versioning(
             Bucket=bucket.id, VersioningConfiguration={"Status": "Suspended"}
