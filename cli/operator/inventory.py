@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from cli.errors import explained
+from cli.errors import BillEError, explained
 from cli.operator.pace import Pace
 from functions.contract import schema
 from functions.contract.entry import format_time
@@ -137,12 +137,18 @@ def scanned_pages(
 
 
 def _line(item: Any) -> LedgerLine:
-    version = schema.version_of(item)
+    try:
+        version, uploaded_at = schema.version_of(item), item["uploaded_at"]["S"]
+    except KeyError as error:
+        raise BillEError(
+            f"the ledger has an item with the sort key {item[schema.ENTRY]['S']!r} that is neither an entry "
+            f"nor a note, since it has no {error}"
+        ) from error
     return LedgerLine(
         bucket=version.bucket,
         key=version.key,
         version_id=version.version_id,
-        uploaded_at=item["uploaded_at"]["S"],
+        uploaded_at=uploaded_at,
         reason=item["reason"]["S"] if "reason" in item else None,
     )
 

@@ -95,6 +95,17 @@ def test_note_that_an_object_is_gone_is_no_entry(operator: Run, operated: Operat
     assert (code, report["totals"]["missing"]) == (1, 1)
 
 
+def test_item_that_is_neither_an_entry_nor_a_note_is_one_sentence(
+    operator: Run, operated: OperatedStack
+) -> None:
+    operated.record(operated.upload("a.png"))
+    operated.dynamodb.put_item(TableName=TABLE, Item={"fingerprint": {"S": "a"}, "entry": {"S": "invented"}})
+
+    said = operator("reconcile").error()
+
+    assert "an item with the sort key 'invented' that is neither an entry nor a note" in said
+
+
 def test_prefix_comes_after_the_stacks_own(operator: Run, operated: OperatedStack) -> None:
     operated.rewrite_outputs(upload_prefix="receipts/")
     for key in ("receipts/2026/a.png", "receipts/b.png", "2026/elsewhere.png"):
