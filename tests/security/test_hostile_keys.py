@@ -76,7 +76,7 @@ def test_ledger_and_api_keep_every_key_exactly_as_it_is(account: Account) -> Non
         (duplicate,) = history["duplicates"]
         assert history["receipt"]["key"] == duplicate["key"] == duplicate["duplicate_of"]["key"] == key
         conflict = account.post(json.dumps({"filename": "x", "size_bytes": 1, "fingerprint": fingerprint}))
-        assert (conflict.status, conflict.body["receipt"]["key"]) == (409, key)
+        assert (conflict.status, conflict.body["fingerprint"]) == (409, history["receipt"]["fingerprint"])
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
