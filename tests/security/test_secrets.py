@@ -200,7 +200,8 @@ class TestNothingSecretIsTold:
         assert self.told(output) == []
 
     @pytest.mark.claim(
-        "the API's logs and answers have nothing about a receipt's content, credentials, tokens or callers",
+        "the API's logs and answers have nothing about a receipt's content, credentials, tokens or "
+        "a caller's address",
         section="Supply chain",
     )
     def test_api_on_good_and_bad_requests(self, account: Account) -> None:
