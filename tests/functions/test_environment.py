@@ -8,6 +8,7 @@ from functions.contract.environment import (
     ReaderEnvironment,
     UploadFormsEnvironment,
     read_environment,
+    write_environment,
 )
 
 GOOD = {
@@ -85,3 +86,21 @@ def test_types_that_no_receipt_has_and_empty_lists_are_refused(listed: str) -> N
     said = f"^ACCEPTED_TYPES is '{listed.strip()}', but must be a list of these, .*: application/pdf, "
     with pytest.raises(EnvironmentVariablesError, match=said):
         read_environment(ProcessorEnvironment, {**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})
+
+
+@EACH
+def test_what_a_stack_writes_is_what_the_function_reads(environment: Environment) -> None:
+    values = vars(READ[environment])
+    written = {
+        name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()
+    }
+
+    assert read_environment(environment, write_environment(environment, **written)) == READ[environment]
+
+
+@pytest.mark.parametrize("values", [{"ledger_table": "ledger"}, {**vars(READ[ReaderEnvironment]), "more": 1}])
+def test_a_stack_writes_every_variable_and_no_other(values: dict[str, object]) -> None:
+    with pytest.raises(
+        ValueError, match="ReaderEnvironment has ledger_table, ledger_shards, not ledger_table"
+    ):
+        write_environment(ReaderEnvironment, **values)

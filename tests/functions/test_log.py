@@ -110,3 +110,11 @@ def test_a_handler_at_the_root_does_not_write_every_line_again(line: Callable[[]
 
     assert line()["message"] == "once"
     assert at_the_root.getvalue() == ""
+
+
+def test_a_long_stack_trace_keeps_its_end(line: Callable[[], Any]) -> None:
+    logger.error("failed", exc_info=ValueError(f"{'x' * 10_000} the end"))
+
+    trace = line()["exception"]
+    assert len(trace) == 6_000
+    assert trace.endswith("x the end")

@@ -393,6 +393,17 @@ class TestLog:
         assert line["reason"] == "UnreadableMessageError: body is 'this is no event', but must be JSON"
         assert "exception" not in line
 
+    def test_a_line_names_no_more_than_five_failures_of_a_message(self, account: Account) -> None:
+        gone = [account.put(f"{number}.png", PNG) for number in range(7)]
+        failures = iter(range(7))
+        account.calls.fail_before = lambda *_: ZeroDivisionError(f"failure {next(failures)}")
+        account.process(s3_event(*gone))
+
+        (line,) = account.log()
+
+        named = "; ".join(f"ZeroDivisionError: failure {number}" for number in range(5))
+        assert line["reason"] == f"{named}; and 2 more"
+
     def test_an_unexpected_failure_has_its_stack_trace(self, account: Account) -> None:
         account.calls.fail_before = lambda *_: ZeroDivisionError("surprise")
         account.process(s3_event(account.put("lunch.png", PNG)))
