@@ -43,6 +43,7 @@ class StackAccess:
     ledger_table: str | None
     ledger_shards: int | None
     queue_url: str | None
+    resend_queue_url: str | None
     dead_letter_queue_url: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
@@ -134,6 +135,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         ledger_table=outputs.text("ledger_table"),
         ledger_shards=outputs.whole_number("ledger_shards"),
         queue_url=outputs.text("queue_url"),
+        resend_queue_url=outputs.text("resend_queue_url"),
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),

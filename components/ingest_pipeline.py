@@ -1,9 +1,10 @@
-"""IngestPipeline: bucket, queue, dead-letter queue and processor, and the connections between them."""
+"""IngestPipeline: bucket, queues and processor, and the connections between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -12,9 +13,9 @@ from components.alarms import create_alarms, queue_alarms, versioning_alarm
 from components.ledger import Ledger
 from components.policies.documents import resolve, to_json
 from components.policies.resources import (
-    dead_letter_queue_statements,
     log_delivery_statements,
     queue_statements,
+    tls_statements,
 )
 from components.policies.roles import processor_statements
 from components.private_bucket import ObjectLockSettings, PrivateBucket, PrivateBucketArgs
@@ -61,6 +62,10 @@ QUEUE_RETENTION_SECONDS, DEAD_LETTER_RETENTION_SECONDS = 4 * DAY_SECONDS, 14 * D
 
 DATA_KEY_REUSE_SECONDS = 5 * 60
 """How long SQS uses a data key before it calls KMS again. A disabled key still works for that long."""
+
+RESEND_CONCURRENCY = 2
+"""How many batches from the resend queue are processed at the same time: the fewest that Lambda allows, since
+new receipts go first."""
 
 ACCESS_LOG_PREFIX = "uploads/"
 
@@ -156,20 +161,28 @@ class IngestPipelineArgs(IngestSettings, ObjectLockSettings, MemoryArgs):
 class IngestPipeline(pulumi.ComponentResource):
     """Turns each object version in the bucket into a message in the queue, and then into an entry.
 
-    Outputs: name and arn of the bucket; url, arn and name of both queues, such as `queue_url` and
-    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `dead_letters`,
-    `processor`), `alarm_arns`, and `log_groups` by what they log.
+    Only S3 can send to the queue. What operators send again goes through the resend queue, whose messages the
+    processor doesn't believe: they only name object versions. What fails five times in either becomes a dead
+    letter.
+
+    Outputs: name and arn of the bucket; url, arn and name of the queues, such as `queue_url` and
+    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `resends`,
+    `dead_letters`, `processor`), `alarm_arns`, and `log_groups` by what they log.
     """
 
     def __init__(
         self, name: str, args: IngestPipelineArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("bill-e:ingest:IngestPipeline", name, None, opts)
+        invoke = pulumi.InvokeOutputOptions(parent=self)
+        self._account_id = aws.get_caller_identity_output(opts=invoke).account_id
         bucket = self._bucket(name, args)
         self._log_access(name, args, bucket)
-        queue, dead_letters = self._queues(name, args)
+        queue, resends, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
-        self.processor = self._processor(name, args, bucket, queue)
+        self.processor = self._processor(name, args, bucket, queue, resends)
+        self._take_messages(f"{name}-processor-source", args, queue, args.max_concurrency)
+        self._take_messages(f"{name}-resends-source", args, resends, RESEND_CONCURRENCY)
         alarms = {
             **queue_alarms(queue.name, dead_letters.name, args.stack),
             **versioning_alarm(args.stack.instance, self.processor.service),
@@ -177,7 +190,7 @@ class IngestPipeline(pulumi.ComponentResource):
         own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.args = args
-        self.bucket, self.queue, self.dead_letters = bucket, queue, dead_letters
+        self.bucket, self.queue, self.resends, self.dead_letters = bucket, queue, resends, dead_letters
         self.alarm_arns = [*own_alarms, *self.processor.alarm_arns]
         self.log_groups = {"processor": self.processor.log_group_name}
         self.register_outputs(
@@ -187,6 +200,9 @@ class IngestPipeline(pulumi.ComponentResource):
                 "queue_url": queue.url,
                 "queue_arn": queue.arn,
                 "queue_name": queue.name,
+                "resend_queue_url": resends.url,
+                "resend_queue_arn": resends.arn,
+                "resend_queue_name": resends.name,
                 "dead_letter_queue_url": dead_letters.url,
                 "dead_letter_queue_arn": dead_letters.arn,
                 "dead_letter_queue_name": dead_letters.name,
@@ -228,7 +244,6 @@ class IngestPipeline(pulumi.ComponentResource):
         That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
         delivers access logs to no other bucket ("Enabling Amazon S3 server access logging").
         """
-        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         access_logs = PrivateBucket(
             f"{name}-access-logs",
             PrivateBucketArgs(
@@ -238,7 +253,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     bucket_arn=bucket_arn,
                     prefix=ACCESS_LOG_PREFIX,
                     source_arn=bucket.arn,
-                    account_id=account.account_id,
+                    account_id=self._account_id,
                 ),
                 expiry_days=args.stack.log_retention_days,
             ),
@@ -252,53 +267,58 @@ class IngestPipeline(pulumi.ComponentResource):
             opts=protected(args.stack, self, [access_logs.policy]),
         )
 
-    def _queues(self, name: str, args: IngestPipelineArgs) -> tuple[aws.sqs.Queue, aws.sqs.Queue]:
+    def _queues(
+        self, name: str, args: IngestPipelineArgs
+    ) -> tuple[aws.sqs.Queue, aws.sqs.Queue, aws.sqs.Queue]:
+        """Make the queue that S3 sends to, the resend queue, and the dead-letter queue of both."""
         guard = protected(args.stack, self)
         key_arn = args.stack.key_arn
         # With a customer's key, SQS refuses any value for its own key, even False.
         sqs_key, reuse_seconds = (None, DATA_KEY_REUSE_SECONDS) if key_arn else (True, None)
-        dead_letters = aws.sqs.Queue(
-            f"{name}-dead-letters",
-            message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
-            sqs_managed_sse_enabled=sqs_key,
-            kms_master_key_id=key_arn,
-            kms_data_key_reuse_period_seconds=reuse_seconds,
-            tags=args.stack.tags,
-            opts=guard,
-        )
-        queue = aws.sqs.Queue(
-            f"{name}-queue",
-            message_retention_seconds=QUEUE_RETENTION_SECONDS,
-            visibility_timeout_seconds=args.visibility_timeout_seconds,
-            redrive_policy=pulumi.Output.json_dumps(
+
+        def make(what: str, **settings: Any) -> aws.sqs.Queue:
+            return aws.sqs.Queue(
+                f"{name}-{what}",
+                sqs_managed_sse_enabled=sqs_key,
+                kms_master_key_id=key_arn,
+                kms_data_key_reuse_period_seconds=reuse_seconds,
+                tags=args.stack.tags,
+                opts=guard,
+                **settings,
+            )
+
+        def only_tls(what: str, queue: aws.sqs.Queue) -> None:
+            aws.sqs.QueuePolicy(
+                f"{name}-{what}-policy",
+                queue_url=queue.url,
+                policy=to_json(resolve(tls_statements, queue_arn=queue.arn)),
+                opts=guard,
+            )
+
+        dead_letters = make("dead-letters", message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS)
+        processed: dict[str, Any] = {
+            "message_retention_seconds": QUEUE_RETENTION_SECONDS,
+            "visibility_timeout_seconds": args.visibility_timeout_seconds,
+            "redrive_policy": pulumi.Output.json_dumps(
                 {"deadLetterTargetArn": dead_letters.arn, "maxReceiveCount": MAX_RECEIVE_COUNT}
             ),
-            sqs_managed_sse_enabled=sqs_key,
-            kms_master_key_id=key_arn,
-            kms_data_key_reuse_period_seconds=reuse_seconds,
-            tags=args.stack.tags,
-            opts=guard,
-        )
+        }
+        queue, resends = make("queue", **processed), make("resends", **processed)
         aws.sqs.RedriveAllowPolicy(
             f"{name}-dead-letters-source",
             queue_url=dead_letters.url,
             redrive_allow_policy=pulumi.Output.json_dumps(
-                {"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn]}
+                {"redrivePermission": "byQueue", "sourceQueueArns": [queue.arn, resends.arn]}
             ),
             opts=guard,
         )
-        aws.sqs.QueuePolicy(
-            f"{name}-dead-letters-policy",
-            queue_url=dead_letters.url,
-            policy=to_json(resolve(dead_letter_queue_statements, queue_arn=dead_letters.arn)),
-            opts=guard,
-        )
-        return queue, dead_letters
+        only_tls("dead-letters", dead_letters)
+        only_tls("resends", resends)
+        return queue, resends, dead_letters
 
     def _notify(
         self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket, queue: aws.sqs.Queue
     ) -> None:
-        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self))
         queue_policy = aws.sqs.QueuePolicy(
             f"{name}-queue-policy",
             queue_url=queue.url,
@@ -307,7 +327,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     queue_statements,
                     queue_arn=queue.arn,
                     bucket_arn=bucket.arn,
-                    account_id=account.account_id,
+                    account_id=self._account_id,
                 )
             ),
             opts=protected(args.stack, self),
@@ -327,10 +347,16 @@ class IngestPipeline(pulumi.ComponentResource):
         )
 
     def _processor(
-        self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket, queue: aws.sqs.Queue
+        self,
+        name: str,
+        args: IngestPipelineArgs,
+        bucket: PrivateBucket,
+        queue: aws.sqs.Queue,
+        resends: aws.sqs.Queue,
     ) -> PythonFunction:
         service = f"{name}-processor"
-        processor = PythonFunction(
+        keys = [key for key in (args.stack.key_arn, *args.stack.former_key_arns) if key is not None]
+        return PythonFunction(
             service,
             PythonFunctionArgs(
                 package="processor",
@@ -340,7 +366,9 @@ class IngestPipeline(pulumi.ComponentResource):
                 statements=resolve(
                     processor_statements,
                     bucket_arn=bucket.arn,
+                    upload_prefix=args.upload_prefix,
                     queue_arn=queue.arn,
+                    resend_queue_arn=resends.arn,
                     table_arn=args.ledger.table.arn,
                     index_arn=args.ledger.index_arn,
                 ),
@@ -350,6 +378,10 @@ class IngestPipeline(pulumi.ComponentResource):
                     stack=args.stack.instance,
                     ledger_table=args.ledger.table.name,
                     ledger_shards=args.ledger.shards,
+                    queue_arn=queue.arn,
+                    account_id=self._account_id,
+                    location=pulumi.Output.concat(bucket.name, "/", args.upload_prefix),
+                    readable_encryption=pulumi.Output.all(processing.S3_KEY, *keys).apply(",".join),
                     max_receipt_bytes=args.max_receipt_bytes,
                     accepted_types=args.accepted_types,
                 ),
@@ -362,18 +394,22 @@ class IngestPipeline(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # Lambda refuses a role that can't read the queue; the function waits for its role's policy.
+
+    def _take_messages(
+        self, name: str, args: IngestPipelineArgs, queue: aws.sqs.Queue, concurrency: int
+    ) -> None:
+        """Have Lambda invoke the processor with the messages of a queue.
+
+        Lambda refuses a role that can't read the queue; the function waits for its role's policy.
+        """
         aws.lambda_.EventSourceMapping(
-            f"{name}-processor-source",
+            name,
             event_source_arn=queue.arn,
-            function_name=processor.arn,
+            function_name=self.processor.arn,
             batch_size=args.batch_size,
             maximum_batching_window_in_seconds=args.batch_window_seconds,
             function_response_types=["ReportBatchItemFailures"],
-            scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(
-                maximum_concurrency=args.max_concurrency
-            ),
+            scaling_config=aws.lambda_.EventSourceMappingScalingConfigArgs(maximum_concurrency=concurrency),
             tags=args.stack.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return processor

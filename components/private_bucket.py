@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.policies.documents import Statement, resolve, to_json
-from components.policies.resources import bucket_statements, customer_key_statements
+from components.policies.resources import bucket_statements, customer_key_statements, s3_key_statements
 from components.stack_args import StackArgs, protected
 from components.validation import Checked, InvalidValue, between, one_of, setting
 
@@ -188,6 +188,8 @@ class PrivateBucket(pulumi.ComponentResource):
         further = [args.statements(self.arn)] if args.statements else []
         if args.key_arn:
             further.append(resolve(customer_key_statements, bucket_arn=self.arn, key_arn=args.key_arn))
+        else:
+            further.append(resolve(s3_key_statements, bucket_arn=self.arn))
         return aws.s3.BucketPolicy(
             f"{name}-policy",
             bucket=self.name,

@@ -1,12 +1,12 @@
-"""Send object versions without an entry through the queue, oldest first, so that the processor records them.
+"""Send object versions without an entry through the resend queue, oldest first, so that they are recorded.
 
 Use it for a bucket that had receipts in it before the pipeline existed. --from is inclusive, --to is
 exclusive; both select by the time of upload.
 
 You can safely interrupt or repeat it: object versions that have an entry by then are not sent, so none gets a
-second outcome, even if the stack's settings have changed since then. New receipts wait behind these in the
-same queue, so backfill a large bucket one period at a time. When everything has been processed, run
-`bill-e reconcile` to see whether anything is missing.
+second outcome, even if the stack's settings have changed since then. New receipts have a queue of their own
+and don't wait behind these. When everything has been processed, run `bill-e reconcile` to see whether
+anything is missing. The entries say that they were resent, and don't say who uploaded.
 
 It needs an operator's permissions: the stack's output operator_policy.
 """

@@ -3,8 +3,9 @@
   list     (default) list them, each with its reason, as far as that is known, and the object versions that it
            is about
   show ID  show one of them, with its body
-  redrive  move all of them back to the queue, once their cause is fixed; those that fail again come back
-           here. SQS moves them, and continues even if this command is interrupted
+  redrive  move all of them to the resend queue, once their cause is fixed; those that fail again come back
+           here. SQS moves them, and continues even if this command is interrupted. Their entries will say
+           that they were resent, and won't say who uploaded
 
 list and show take nothing out of the queue. While they read (for a minute at most), a message is hidden from
 others, which shows in the queue's metrics for a moment. Its receive count rises by one, which has no effect
@@ -120,8 +121,8 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
 
 
 def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
-    """Move all letters back to the queue, and wait until SQS has done so."""
-    dead_letters, queue = resources.dead_letter_queue(), resources.queue()
+    """Move all letters to the resend queue, and wait until SQS has done so."""
+    dead_letters, queue = resources.dead_letter_queue(), resources.resend_queue()
     refuse_second(latest_move(resources.sqs, dead_letters))
     if not dead_letters.waiting and dead_letters.in_work:
         raise BillEError(

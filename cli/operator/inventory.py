@@ -91,13 +91,7 @@ def ledger_lines(dynamodb: DynamoDBClient, table: str) -> Iterator[list[LedgerLi
     lack an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
     200 entries, and a query for each shard.
     """
-    names = {f"#{name}": name for name in (schema.ENTRY, *schema.SCANNED)}
-    selection = {
-        "Select": "SPECIFIC_ATTRIBUTES",
-        "ProjectionExpression": ", ".join(names),
-        "ExpressionAttributeNames": names,
-    }
-    for items in scanned_pages(dynamodb, table, f"the ledger table {table}", selection):
+    for items in scanned_pages(dynamodb, table, f"the ledger table {table}", schema.OPERATOR_VIEW):
         yield [_line(item) for item in items if not schema.is_note(item)]
 
 

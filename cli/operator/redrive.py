@@ -1,4 +1,4 @@
-"""Redriving dead letters: an SQS task moves them back to the queue."""
+"""Redriving dead letters: an SQS task moves them to the resend queue."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ def refuse_second(move: Move | None) -> None:
         )
 
 
-def start_move(sqs: SQSClient, dead_letters: Queue, queue: Queue) -> None:
-    """Start moving all dead letters to the queue.
+def start_move(sqs: SQSClient, dead_letters: Queue, resends: Queue) -> None:
+    """Start moving all dead letters to the resend queue.
 
-    Without a named queue, SQS moves each letter back to the queue that it came from, which it can't do with
-    messages that were sent straight to the dead-letter queue.
+    Without a named queue, SQS would move each letter back to the queue that it came from. Only S3 can send to
+    one of those.
     """
     try:
         with explained("starting the redrive (sqs:StartMessageMoveTask)"):
-            sqs.start_message_move_task(SourceArn=dead_letters.arn, DestinationArn=queue.arn)
+            sqs.start_message_move_task(SourceArn=dead_letters.arn, DestinationArn=resends.arn)
     except BillEError:
         # Somebody else may have been faster.
         refuse_second(latest_move(sqs, dead_letters))

@@ -1,4 +1,4 @@
-"""Sending events about object versions through a stack's queue, as S3 would have."""
+"""Sending events about object versions through a stack's resend queue."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ MakeEvent = Callable[[StoredVersion], dict[str, Any]]
 def event_maker(resources: StackResources, source: str) -> MakeEvent:
     """Return the function that makes events for the command `source`, on behalf of the operator who runs it.
 
-    The events are like S3's (S3 User Guide, "Event message structure"), except for what can't be known
-    afterwards. `source` replaces ``aws:s3`` as the `eventSource`, and the uploader becomes
-    ``bill-e:reconcile:AIDA…``: the command and the operator who sent the event.
+    The events are like S3's (S3 User Guide, "Event message structure"). The processor only takes the object
+    version from them. The rest is for whoever reads a dead letter: the `eventSource` is the command, and the
+    principal is ``bill-e:reconcile:AIDA…``, the command and the operator who sent the event.
     """
     bucket, region, principal = resources.bucket, resources.region, f"{source}:{resources.user_id()}"
 
@@ -63,7 +63,7 @@ def send_events(
     bodies = (json.dumps(event, separators=(",", ":")) for event in events)
     with counting("sent", total) as advance:
         try:
-            for count in send_messages(resources.sqs, resources.queue_url, bodies):
+            for count in send_messages(resources.sqs, resources.resend_queue_url, bodies):
                 sent += count
                 advance(count)
         except BillEError as error:

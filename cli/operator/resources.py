@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
     from types_boto3_sts import STSClient
 
-NEEDED_OUTPUTS = ("ledger_table", "queue_url", "dead_letter_queue_url")
+NEEDED_OUTPUTS = ("ledger_table", "queue_url", "resend_queue_url", "dead_letter_queue_url")
 QUEUE_ATTRIBUTES: tuple[QueueAttributeNameType, ...] = (
     "QueueArn",
     "Policy",
@@ -65,6 +65,7 @@ class StackResources:
     ledger_table: str
     ledger_shards: int | None
     queue_url: str
+    resend_queue_url: str
     dead_letter_queue_url: str
     s3: S3Client
     dynamodb: DynamoDBClient
@@ -72,8 +73,12 @@ class StackResources:
     sts: STSClient
 
     def queue(self) -> Queue:
-        """Ask SQS about the queue that the processor takes its messages from."""
+        """Ask SQS about the queue that S3 sends its events to."""
         return self._queue(self.queue_url)
+
+    def resend_queue(self) -> Queue:
+        """Ask SQS about the queue for what operators send again."""
+        return self._queue(self.resend_queue_url)
 
     def dead_letter_queue(self) -> Queue:
         """Ask SQS about the dead-letter queue."""
@@ -123,6 +128,7 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
             ledger_table=access.ledger_table or "",
             ledger_shards=access.ledger_shards,
             queue_url=access.queue_url or "",
+            resend_queue_url=access.resend_queue_url or "",
             dead_letter_queue_url=access.dead_letter_queue_url or "",
             s3=client("s3"),
             dynamodb=client("dynamodb"),

@@ -36,6 +36,7 @@ def operator_policy(
     table_arn: str,
     index_arn: str,
     queue_arn: str,
+    resend_queue_arn: str,
     dead_letter_queue_arn: str,
     key_arn: str | None,
     former_key_arns: Sequence[str],
@@ -43,26 +44,26 @@ def operator_policy(
 ) -> Policy:
     """Allow what operators need for `bill-e reconcile`, `backfill` and `dead-letters`, and no more.
 
-    Operators see which object versions exist, but can neither read nor write them. A scan of the ledger
-    doesn't show who uploaded a receipt, but a query for a single entry does. DynamoDB requires the keys of
-    the table among the attributes ("Using IAM policy conditions for fine-grained access control"). A redrive
-    requires the permissions to receive, delete and send ("Configure a dead-letter queue redrive"). Operators
+    Operators see which object versions exist, but can neither read nor write them. The ledger doesn't show
+    them who uploaded a receipt. DynamoDB requires the keys of the table among the attributes ("Using IAM
+    policy conditions for fine-grained access control"). Operators may only send to the resend queue, whose
+    messages the processor doesn't believe. A redrive requires the permissions to receive and delete, and to
+    send to the queue that the messages move to ("Configure a dead-letter queue redrive"). Operators
     need `key_arn` to read and send messages under the customer's key, and `former_key_arns` to read dead
     letters from before the key changed.
     """
-    keys = [schema.FINGERPRINT, schema.ENTRY, schema.MONTH_SHARD, schema.RECORDED]
-    scanned: Condition = {
-        "ForAllValues:StringEquals": {"dynamodb:Attributes": [*keys, *schema.SCANNED]},
+    no_uploaders: Condition = {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": [*schema.OPERATOR_ATTRIBUTES]},
         "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
     decrypt_via = ["dynamodb", "sqs"]
     key_use = key_use_statements(key_arn, decrypt_via, ["sqs"], dns_suffix) if key_arn else []
     return document(
         allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
-        allow("ReadWhichUploadsHaveEntries", "dynamodb:Scan", table_arn, scanned),
-        allow("FindEntries", "dynamodb:Query", index_arn),
-        allow("SendEvents", "sqs:SendMessage", queue_arn),
-        allow("SeeQueues", "sqs:GetQueueAttributes", [queue_arn, dead_letter_queue_arn]),
+        allow("ReadWhichUploadsHaveEntries", "dynamodb:Scan", table_arn, no_uploaders),
+        allow("FindEntries", "dynamodb:Query", index_arn, no_uploaders),
+        allow("SendAgain", "sqs:SendMessage", resend_queue_arn),
+        allow("SeeQueues", "sqs:GetQueueAttributes", [queue_arn, resend_queue_arn, dead_letter_queue_arn]),
         allow(
             "LookAtAndRedriveDeadLetters",
             [

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from components.policies.documents import Condition, Statement, allow
+from functions.contract.processing import S3_KEY
+
+ENCRYPTION = "s3:x-amz-server-side-encryption"
+
+
+READABLE_AT_ONCE = [
+    *("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
+]
+"""The storage classes whose objects needn't be restored before they can be read (S3 User Guide,
+"Understanding and managing Amazon S3 storage classes")."""
 
 
 def bucket_statements(bucket_arn: str) -> list[Statement]:
-    """Refuse requests without TLS, and uploads that only their uploader could read."""
+    """Refuse requests without TLS, and uploads that only their uploader could read, or nobody at once."""
     return [
         _tls_only("s3:*", [bucket_arn, f"{bucket_arn}/*"]),
         # Only the uploader could read an object under a key that comes with the request (SSE-C).
@@ -15,7 +25,15 @@ def bucket_statements(bucket_arn: str) -> list[Statement]:
             bucket_arn,
             {"Null": {"s3:x-amz-server-side-encryption-customer-algorithm": "false"}},
         ),
+        _refuse_uploads(
+            "NoArchive", bucket_arn, _is_given_other_than("s3:x-amz-storage-class", READABLE_AT_ONCE)
+        ),
     ]
+
+
+def s3_key_statements(bucket_arn: str) -> list[Statement]:
+    """Refuse uploads that ask for any encryption other than with S3's own key, which is the default."""
+    return [_refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(ENCRYPTION, S3_KEY))]
 
 
 def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
@@ -24,14 +42,13 @@ def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:
     An upload that doesn't ask gets the bucket's default, which is this key, so `Null` lets it pass (S3 User
     Guide, "Requiring SSE-KMS for all objects written to a bucket").
     """
-    header = "s3:x-amz-server-side-encryption"
-    key_header = f"{header}-aws-kms-key-id"
+    key_header = f"{ENCRYPTION}-aws-kms-key-id"
     return [
-        _refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(header, "aws:kms")),
+        _refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(ENCRYPTION, "aws:kms")),
         _refuse_uploads("NoOtherKey", bucket_arn, _is_given_other_than(key_header, key_arn)),
         # A request for KMS without a key means the key that AWS owns.
         _refuse_uploads(
-            "NoKeyOfAws", bucket_arn, {"StringEquals": {header: "aws:kms"}, "Null": {key_header: "true"}}
+            "NoKeyOfAws", bucket_arn, {"StringEquals": {ENCRYPTION: "aws:kms"}, "Null": {key_header: "true"}}
         ),
     ]
 
@@ -40,7 +57,7 @@ def _refuse_uploads(sid: str, bucket_arn: str, condition: Condition) -> Statemen
     return _deny(sid, "s3:PutObject", f"{bucket_arn}/*", condition)
 
 
-def _is_given_other_than(condition_key: str, wanted: str) -> Condition:
+def _is_given_other_than(condition_key: str, wanted: str | list[str]) -> Condition:
     """Make the condition that a request has a header with another value."""
     return {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}}
 
@@ -61,10 +78,13 @@ def log_delivery_statements(
 
 
 def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[Statement]:
-    """Let S3 send events of one bucket of this account to the queue, and refuse requests without TLS.
+    """Let only S3 send to the queue, for one bucket of this account, and refuse requests without TLS.
 
-    Both conditions are needed. Bucket names are global, so another account could create a bucket with the ARN
-    of one that was deleted here.
+    The processor believes what is in this queue. Nobody in the account can send to it, whatever their IAM
+    policies allow: their requests have no source ARN, and `ArnNotEquals` is true without one.
+
+    Both conditions of the first statement are needed. Bucket names are global, so another account could
+    create a bucket with the ARN of one that was deleted here.
     """
     return [
         allow(
@@ -74,7 +94,13 @@ def queue_statements(queue_arn: str, bucket_arn: str, account_id: str) -> list[S
             _for_bucket(bucket_arn, account_id),
             principal={"Service": "s3.amazonaws.com"},
         ),
-        *dead_letter_queue_statements(queue_arn),
+        _deny(
+            "OnlyTheBucketSends",
+            "sqs:SendMessage",
+            queue_arn,
+            {"ArnNotEquals": {"aws:SourceArn": bucket_arn}},
+        ),
+        *tls_statements(queue_arn),
     ]
 
 
@@ -86,8 +112,8 @@ def _for_bucket(bucket_arn: str, account_id: str) -> Condition:
     }
 
 
-def dead_letter_queue_statements(queue_arn: str) -> list[Statement]:
-    """Refuse requests without TLS."""
+def tls_statements(queue_arn: str) -> list[Statement]:
+    """Refuse requests to a queue without TLS."""
     return [_tls_only("sqs:*", [queue_arn])]
 
 

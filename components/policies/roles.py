@@ -30,7 +30,9 @@ def function_statements(log_group_arn: str) -> list[Statement]:
     ]
 
 
-def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_arn: str) -> list[Statement]:
+def processor_statements(
+    bucket_arn: str, upload_prefix: str, queue_arn: str, resend_queue_arn: str, table_arn: str, index_arn: str
+) -> list[Statement]:
     """Allow the processor to take messages, read object versions, and insert entries.
 
     With `s3:ListBucket`, S3 answers 404 instead of 403 if a key was deleted (S3 API Reference, GetObject),
@@ -40,9 +42,11 @@ def processor_statements(bucket_arn: str, queue_arn: str, table_arn: str, index_
     """
     return [
         allow(
-            "TakeMessages", ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queue_arn
+            "TakeMessages",
+            ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            [queue_arn, resend_queue_arn],
         ),
-        allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/*"),
+        allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
         allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("InsertEntries", "dynamodb:PutItem", table_arn),
         allow("FindOwnEntry", "dynamodb:Query", index_arn),

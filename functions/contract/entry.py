@@ -35,6 +35,7 @@ class Reason(StrEnum):
     UNSUPPORTED_TYPE = "unsupported_type"
     OBJECT_MISSING = "object_missing"
     UNVERSIONED = "unversioned"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +60,20 @@ class ObjectVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UploadLocation:
+    """Where a stack's receipts are: a bucket, and the folder in it, or an empty prefix for all of it."""
+
+    bucket: str
+    prefix: str
+
+    def holds(self, version: ObjectVersion) -> bool:
+        """Whether an object version is one of the stack's."""
+        return version.bucket == self.bucket and version.key.startswith(self.prefix)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Uploader:
-    """Who uploaded, according to the S3 event. ``None`` means that the event doesn't say."""
+    """Who uploaded, according to S3's event. ``None`` means that S3 doesn't say."""
 
     principal: str | None
     source_ip: str | None
@@ -68,11 +81,16 @@ class Uploader:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An object version, and what its event says about it."""
+    """An object version, and what S3 says about it.
+
+    An operator's command sent the event again if ``resent``. Then S3's word is only the object version
+    itself: ``uploaded_at`` is its time of modification, and nobody is named as the uploader.
+    """
 
     version: ObjectVersion
     uploaded_at: datetime
     uploader: Uploader
+    resent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

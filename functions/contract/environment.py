@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from functions.contract.entry import UploadLocation
 from functions.contract.processing import ACCEPTABLE_TYPES
 
 if TYPE_CHECKING:
@@ -72,18 +73,39 @@ def _media_types(text: str) -> frozenset[str]:
     return types
 
 
+def _location(text: str) -> UploadLocation:
+    bucket, slash, prefix = text.partition("/")
+    if not bucket or not slash:
+        raise ValueError("a bucket, a slash, and a prefix or nothing")
+    return UploadLocation(bucket=bucket, prefix=prefix)
+
+
+def _list(text: str) -> frozenset[str]:
+    if not text:
+        raise ValueError("a list with commas between its values")
+    return frozenset(text.split(","))
+
+
 def _variable(name: str, parse: Callable[[str], object] = _text) -> Any:
     return field(metadata={"name": name, "parse": parse})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessorEnvironment:
-    """The processor's names in its metrics, its ledger, and which receipts to accept."""
+    """The processor's names in its metrics, its ledger, where receipts are, and which to accept.
+
+    Only messages from ``queue_arn`` come from S3. ``account_id`` owns the bucket. The processor can read
+    objects under ``readable_encryption``: KMS keys by their ARNs, and `processing.S3_KEY`.
+    """
 
     service: str = _variable("SERVICE_NAME")
     stack: str = _variable("STACK_NAME")
     ledger_table: str = _variable("LEDGER_TABLE")
     ledger_shards: int = _variable(LEDGER_SHARDS, _count)
+    queue_arn: str = _variable("QUEUE_ARN")
+    account_id: str = _variable("ACCOUNT_ID")
+    location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
+    readable_encryption: frozenset[str] = _variable("READABLE_ENCRYPTION", _list)
     max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)
     accepted_types: frozenset[str] = _variable("ACCEPTED_TYPES", _media_types)
 

@@ -17,6 +17,9 @@ ACCEPTABLE_TYPES: Final = (
 )
 """The media types that a stack can accept."""
 
+S3_KEY: Final = "AES256"
+"""What S3 calls the encryption with its own key, which everybody can read who may read the object."""
+
 CALL_SECONDS: Final = 25
 """With less time left than this, the processor doesn't begin a call to AWS. The slowest call takes 21 s, and
 the pauses between its attempts (`functions.processor.processor.CLIENT_CONFIG`)."""

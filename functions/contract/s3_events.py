@@ -28,6 +28,9 @@ MAX_RECORDS = 10
 MAX_SHOWN = 100
 """How many characters of a bad value an error shows."""
 
+S3_ITSELF = "aws:s3"
+"""The source of an event that S3 sent. Others are events that an operator's command sent again."""
+
 UPLOADER_FIELDS = ("userIdentity", "requestParameters")
 """Who uploaded, and from where. Errors are logged, so they name these fields without the values."""
 
@@ -49,7 +52,7 @@ def record_of(
 ) -> dict[str, Any]:
     """Make the record of an event about an object version that was created at ``time`` (RFC 3339).
 
-    S3 itself is the ``source`` "aws:s3", and its names begin with "ObjectCreated:".
+    The ``source`` is `S3_ITSELF`, or the command that sends it again. Names begin with "ObjectCreated:".
     """
     return {
         "eventVersion": "2.1",
@@ -134,6 +137,7 @@ class _Fields:
                 principal=self.optional_child("userIdentity").optional_text("principalId"),
                 source_ip=self.optional_child("requestParameters").optional_text("sourceIPAddress"),
             ),
+            resent=self._fields.get("eventSource") != S3_ITSELF,
         )
 
     def _expect_creation(self) -> None:

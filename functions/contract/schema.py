@@ -40,8 +40,20 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
-SCANNED = ("outcome", "reason", "bucket", "key", "version_id", "uploaded_at")
-"""The attributes that operators may read of all entries at once: nothing about uploaders."""
+OPERATOR_ATTRIBUTES = (
+    *(FINGERPRINT, ENTRY, MONTH_SHARD, RECORDED),
+    *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
+    *("resent", "duplicate_of"),
+)
+"""The attributes that operators may read, which are all but those about uploaders."""
+
+OPERATOR_VIEW: dict[str, Any] = {
+    "Select": "SPECIFIC_ATTRIBUTES",
+    "ProjectionExpression": ", ".join(f"#{name}" for name in OPERATOR_ATTRIBUTES),
+    "ExpressionAttributeNames": {f"#{name}": name for name in OPERATOR_ATTRIBUTES},
+}
+"""The parameters with which Scan and Query read what operators may read. `from_item` reads such an item as an
+entry without an uploader."""
 
 IF_NEW: dict[str, Any] = {
     "ConditionExpression": "attribute_not_exists(#fingerprint)",
@@ -106,6 +118,8 @@ def to_item(entry: Entry, shards: int) -> Item:
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
         item["size_bytes"] = {"N": str(entry.size_bytes)}
+    if entry.upload.resent:
+        item["resent"] = {"BOOL": True}
     if entry.duplicate_of is not None:
         first = entry.duplicate_of
         item["duplicate_of"] = {
@@ -132,6 +146,7 @@ def from_item(item: Item) -> Entry:
             version=version_of(item),
             uploaded_at=parse_time(item["uploaded_at"]["S"]),
             uploader=Uploader(principal=text("principal"), source_ip=text("source_ip")),
+            resent="resent" in item and item["resent"]["BOOL"],
         ),
         recorded_at=parse_time(item[RECORDED]["S"].partition("#")[0]),
         fingerprint=None if fingerprint.startswith("unread#") else fingerprint,

@@ -73,7 +73,7 @@ class LedgerStore:
         until: datetime,
         before_page: Callable[[], None] = lambda: None,
     ) -> Entry | None:
-        """Find the entry of an object version that was uploaded at ``since``, whatever its outcome.
+        """Find the entry of an object version that was uploaded at ``since``, without its uploader.
 
         This reads the time index from ``since``, minus the clock skew, to the month of ``until``. It begins
         with the oldest entries, since most are recorded within seconds of the upload. It reads every shard of
@@ -90,21 +90,15 @@ class LedgerStore:
             query: QueryInputTypeDef = {
                 "TableName": self._table,
                 "IndexName": schema.TIME_INDEX,
-                "KeyConditionExpression": "#partition = :partition AND #recorded >= :earliest",
-                "FilterExpression": "#bucket = :bucket AND #key = :key AND #version = :version",
-                "ExpressionAttributeNames": {
-                    "#partition": schema.MONTH_SHARD,
-                    "#recorded": schema.RECORDED,
-                    "#bucket": "bucket",
-                    "#key": "key",
-                    "#version": "version_id",
-                },
+                "KeyConditionExpression": "#month_shard = :partition AND #recorded >= :earliest",
+                "FilterExpression": "#bucket = :bucket AND #key = :key AND #version_id = :version_id",
+                **schema.OPERATOR_VIEW,
                 "ExpressionAttributeValues": {
                     ":partition": {"S": schema.month_shard(month, shard)},
                     ":earliest": {"S": format_time(earliest)},
                     ":bucket": {"S": version.bucket},
                     ":key": {"S": version.key},
-                    ":version": {"S": version.version_id},
+                    ":version_id": {"S": version.version_id},
                 },
             }
             for page in self._pages(query, before_page):

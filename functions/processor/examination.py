@@ -21,6 +21,10 @@ class ReadableObject(Protocol):
         """The number of bytes, according to the storage."""
 
     @property
+    def is_readable(self) -> bool:
+        """Whether the storage returns the bytes."""
+
+    @property
     def sha256(self) -> str | None:
         """The SHA-256 of all bytes in hex, if the storage has it from the upload."""
 
@@ -44,8 +48,8 @@ class Rules:
 class Examination:
     """What an object is. ``reason`` says why it is rejected, and is ``None`` if it is accepted.
 
-    ``fingerprint`` is ``None`` if the object is too large to be read. ``media_type`` is ``None`` then, too,
-    and if its type is unknown.
+    ``fingerprint`` is ``None`` if the object wasn't read. ``media_type`` is ``None`` then, too, and if its
+    type is unknown.
     """
 
     fingerprint: str | None
@@ -59,13 +63,13 @@ def examine(
 ) -> Examination:
     """Read an object to its end, once and in constant memory, and decide what it is.
 
-    An object that is too large isn't read. ``keep_going`` is called for every piece, and may raise to give
-    up. Raise DamagedReadError if the bytes don't match the stored size or SHA-256.
+    An object that isn't readable, or is too large, isn't read. ``keep_going`` is called for every piece, and
+    may raise to give up. Raise DamagedReadError if the bytes don't match the stored size or SHA-256.
     """
+    if not stored.is_readable:
+        return unread(stored, Reason.UNREADABLE)
     if stored.size_bytes > rules.max_bytes:
-        return Examination(
-            fingerprint=None, size_bytes=stored.size_bytes, media_type=None, reason=Reason.TOO_LARGE
-        )
+        return unread(stored, Reason.TOO_LARGE)
     digest, head, size = hashlib.sha256(), b"", 0
     for chunk in stored.chunks():
         keep_going()
@@ -89,6 +93,11 @@ def examine(
         media_type=media_type,
         reason=_why_rejected(size, media_type, rules),
     )
+
+
+def unread(stored: ReadableObject, reason: Reason) -> Examination:
+    """Reject an object without reading it."""
+    return Examination(fingerprint=None, size_bytes=stored.size_bytes, media_type=None, reason=reason)
 
 
 def _why_rejected(size: int, media_type: str | None, rules: Rules) -> Reason | None:

@@ -23,6 +23,7 @@ class Message(TypedDict):
 
     messageId: str
     body: str
+    eventSourceARN: str
 
 
 class BatchItemFailure(TypedDict):
@@ -42,12 +43,12 @@ class UnreadableBatchError(Exception):
 
 
 def messages_of(event: object) -> Sequence[Message]:
-    """Return an event's messages. Raise UnreadableBatchError unless each has an id and a body."""
+    """Return an event's messages. Raise UnreadableBatchError unless each has an id, a body and a queue."""
     messages = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(messages, list) or not messages:
         raise UnreadableBatchError("the event has no list of messages in Records")
     for index, message in enumerate(messages):
-        for name in ("messageId", "body"):
+        for name in ("messageId", "body", "eventSourceARN"):
             value = message.get(name) if isinstance(message, dict) else None
             if not isinstance(value, str) or not value:
                 raise UnreadableBatchError(f"Records[{index}].{name} is not text: this is not an SQS message")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -18,8 +19,8 @@ from functions.log import logger
 from functions.processor.examination import DamagedReadError, Rules
 from functions.processor.invocation import MAX_WORKERS, OutOfTimeError, messages_of, process_batch
 from functions.processor.metrics import ReceiptMetrics
-from functions.processor.objects import S3Objects
-from functions.processor.recorder import MissingTooRecentlyError, Recorder
+from functions.processor.objects import ObjectMissingError, S3Objects
+from functions.processor.recorder import ForeignUploadError, MissingTooRecentlyError, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,9 @@ EXPECTED_FAILURES = (
     BotoCoreError,
     ClientError,
     DamagedReadError,
+    ForeignUploadError,
     MissingTooRecentlyError,
+    ObjectMissingError,
     OutOfTimeError,
     UnreadableMessageError,
 )
@@ -51,18 +54,28 @@ MAX_REASONS = 5
 
 
 class Processor:
-    """Records every upload of every message. There is one for each execution environment."""
+    """Records every upload of every message. There is one for each execution environment.
 
-    def __init__(self, recorder: Recorder, dimensions: Mapping[str, str]) -> None:
+    Only S3 can send to the queue ``queue_arn``. Operators send through another queue, and can write anything
+    they like into their messages.
+    """
+
+    def __init__(self, recorder: Recorder, queue_arn: str, dimensions: Mapping[str, str]) -> None:
         """Write metrics with these dimensions about what `recorder` records."""
         self._recorder = recorder
+        self._queue_arn = queue_arn
         self._dimensions = dimensions
 
     @classmethod
     def connected(cls, environment: ProcessorEnvironment) -> Self:
         """Connect a processor to S3 and DynamoDB."""
         recorder = Recorder(
-            objects=S3Objects(boto3.client("s3", config=CLIENT_CONFIG)),
+            location=environment.location,
+            objects=S3Objects(
+                boto3.client("s3", config=CLIENT_CONFIG),
+                environment.account_id,
+                environment.readable_encryption,
+            ),
             ledger=LedgerStore(
                 boto3.client("dynamodb", config=CLIENT_CONFIG),
                 environment.ledger_table,
@@ -71,7 +84,8 @@ class Processor:
             rules=Rules(accepted_types=environment.accepted_types, max_bytes=environment.max_receipt_bytes),
             now=lambda: datetime.now(UTC),
         )
-        return cls(recorder, {names.STACK: environment.stack, names.SERVICE: environment.service})
+        dimensions = {names.STACK: environment.stack, names.SERVICE: environment.service}
+        return cls(recorder, environment.queue_arn, dimensions)
 
     def process(self, event: object, deadline: Deadline) -> BatchResponse:
         """Process a batch, and report the messages that have to come back.
@@ -89,7 +103,10 @@ class Processor:
     def _process(self, message: Message, *, deadline: Deadline, metrics: ReceiptMetrics) -> None:
         """Record every upload of a message, or raise. Log one line for each, and one if the message fails."""
         try:
-            self._record_all(parse_body(message["body"]), deadline, metrics)
+            uploads = parse_body(message["body"])
+            if message["eventSourceARN"] != self._queue_arn:
+                uploads = [replace(upload, resent=True) for upload in uploads]
+            self._record_all(uploads, deadline, metrics)
         except Exception as error:
             _log_failure(message, error)
             raise
@@ -123,6 +140,7 @@ def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
             "fingerprint": entry.fingerprint,
             "size_bytes": entry.size_bytes,
             "media_type": entry.media_type,
+            "resent": entry.upload.resent,
             "duration_ms": duration_ms,
         },
     )

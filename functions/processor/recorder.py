@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.contract.entry import NULL_VERSION, Entry, Outcome, Reason, Upload
+from functions.contract.entry import (
+    NULL_VERSION,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Upload,
+    Uploader,
+    UploadLocation,
+)
 from functions.ledger.store import LedgerStore, Recorded
-from functions.processor.examination import Examination, Rules, examine
+from functions.processor.examination import Examination, Rules, examine, unread
 from functions.processor.objects import ObjectMissingError, S3Objects
 
 if TYPE_CHECKING:
@@ -29,12 +38,23 @@ class MissingTooRecentlyError(Exception):
     """The object is gone, but somebody may have read it just before. The message must come back."""
 
 
+class ForeignUploadError(Exception):
+    """The object version isn't in the stack's bucket and upload prefix."""
+
+
 class Recorder:
-    """Records uploads, and reads each only once. Safe to use from several threads."""
+    """Records the uploads of one location, and reads each only once. Safe to use from several threads."""
 
     def __init__(
-        self, *, objects: S3Objects, ledger: LedgerStore, rules: Rules, now: Callable[[], datetime]
+        self,
+        *,
+        location: UploadLocation,
+        objects: S3Objects,
+        ledger: LedgerStore,
+        rules: Rules,
+        now: Callable[[], datetime],
     ) -> None:
+        self._location = location
         self._objects = objects
         self._ledger = ledger
         self._rules = rules
@@ -44,8 +64,16 @@ class Recorder:
         """Insert an upload's entry, or find the one from an earlier delivery, and return it.
 
         Raise MissingTooRecentlyError, DamagedReadError, OutOfTimeError or a storage error if the upload has
-        no entry yet and has to be tried again.
+        no entry yet and has to be tried again. Raise ForeignUploadError, and ObjectMissingError if it was
+        resent and isn't there, if it never gets one.
         """
+        if not self._location.holds(upload.version):
+            raise ForeignUploadError(
+                f"the object version is in bucket {upload.version.bucket}, but this ledger is for objects "
+                f"below {self._location.prefix or 'any prefix'} in {self._location.bucket}"
+            )
+        if upload.resent:
+            return self._record_resent(upload.version, deadline)
         if upload.version.version_id == NULL_VERSION:
             return self._ledger.record(_unread(upload, self._now(), Reason.UNVERSIONED))
         try:
@@ -53,6 +81,26 @@ class Recorder:
                 examination = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
+        deadline.allow_call()
+        return self._ledger.record(_entry(upload, examination, self._now()))
+
+    def _record_resent(self, version: ObjectVersion, deadline: Deadline) -> Recorded:
+        """Record an object version that an operator's message names, as S3 has it.
+
+        Nothing else in the message is believed. Without an object, there is nothing to record: such a message
+        doesn't prove that there was an upload.
+        """
+        with self._objects.open(version) as stored:
+            upload = Upload(
+                version=version,
+                uploaded_at=stored.modified,
+                uploader=Uploader(principal=None, source_ip=None),
+                resent=True,
+            )
+            if version.version_id == NULL_VERSION:
+                examination = unread(stored, Reason.UNVERSIONED)
+            else:
+                examination = examine(stored, self._rules, deadline.allow_read)
         deadline.allow_call()
         return self._ledger.record(_entry(upload, examination, self._now()))
 

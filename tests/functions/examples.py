@@ -57,6 +57,7 @@ class Stored:
 
     pieces: Iterable[bytes]
     size_bytes: int
+    is_readable: bool = True
     sha256: str | None = None
     pieces_read: int = 0
 
