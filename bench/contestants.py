@@ -21,7 +21,7 @@ from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvi
 from functions.contract.processing import ACCEPTABLE_TYPES
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table, ledger_table
-from local.in_process.events import s3_event, sqs_event
+from local.in_process.events import BUCKET, SOURCE, s3_event, sqs_event
 from local.in_process.s3 import StoredObject
 
 SHARDS: Final = 4
@@ -45,11 +45,12 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
         ledger_shards=SHARDS,
         max_receipt_bytes=1024 * 1024 * 1024,
         accepted_types=ACCEPTABLE_TYPES,
+        **SOURCE,
     ),
     **write_environment(
         UploadFormsEnvironment,
         ledger_table=LEDGER,
-        bucket="uploads",
+        bucket=BUCKET,
         form_prefix="uploads/",
         form_lifetime_seconds=900,
         max_receipt_bytes=1024 * 1024 * 1024,
@@ -154,7 +155,7 @@ def upload(key: str) -> Upload:
     """Make an upload with this key in a folder of receipts."""
     return Upload(
         version=ObjectVersion(
-            bucket="bill-e-uploads-1234567",
+            bucket=BUCKET,
             key=f"receipts/2026/11/21/{key}",
             version_id="3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
         ),

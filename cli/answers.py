@@ -14,7 +14,7 @@ class ApiObjectVersion(TypedDict):
 
 
 class ApiUploader(TypedDict):
-    """Who uploaded, as S3 saw it."""
+    """Who uploaded, as S3 saw it. Both are null in an entry that was resent."""
 
     principal: str | None
     source_ip: str | None
@@ -35,6 +35,7 @@ class ApiEntry(TypedDict):
     uploaded_at: str
     recorded_at: str
     uploader: ApiUploader
+    resent: NotRequired[bool]
     duplicate_of: NotRequired[ApiObjectVersion]
 
 

@@ -18,6 +18,10 @@ from components.validation import Checked, argument, between, matching, one_of, 
 from functions.contract import metric_names
 from functions.contract.entry import Reason
 
+RESEND_SECONDS = 24 * 60 * 60
+"""How old a message in the resend queue can get. A backfill takes its time, but SQS deletes a message after
+four days."""
+
 ALL_ALARMS, ESSENTIAL_ALARMS = "all", "essential"
 RUNBOOK = "docs/operations.md"
 
@@ -113,14 +117,33 @@ class Alarm:
 
 
 def queue_alarms(
-    queue_name: pulumi.Input[str], dead_letter_queue_name: pulumi.Input[str], args: AlarmArgs
+    queue_name: pulumi.Input[str],
+    resend_queue_name: pulumi.Input[str],
+    dead_letter_queue_name: pulumi.Input[str],
+    args: AlarmArgs,
 ) -> dict[str, Alarm]:
-    """Watch the queue of uploads and its dead-letter queue.
+    """Watch the queue of uploads, the resend queue, and their dead-letter queue.
 
     A queue that nobody calls for six hours publishes no metrics, even if it has messages ("Available
     CloudWatch metrics for Amazon SQS"). The alarm over dead letters then stays as it is. Lambda calls the
-    queue of uploads all the time.
+    other two all the time.
     """
+
+    def oldest(section: str, means: str, queue: pulumi.Input[str], seconds: int) -> Alarm:
+        return Alarm(
+            section=section,
+            means=means,
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": queue},
+            statistic="Maximum",
+            threshold=seconds,
+            period_seconds=MINUTE,
+            periods=3,
+            breaching=3,
+            essential=True,
+        )
+
     return {
         "dead-letters": Alarm(
             section="dead-letters",
@@ -134,18 +157,17 @@ def queue_alarms(
             missing="ignore",
             essential=True,
         ),
-        "oldest-message": Alarm(
-            section="oldest-message",
-            means="Uploads have been waiting too long for their entries in the ledger.",
-            namespace="AWS/SQS",
-            metric="ApproximateAgeOfOldestMessage",
-            dimensions={"QueueName": queue_name},
-            statistic="Maximum",
-            threshold=args.alarm_oldest_message_seconds,
-            period_seconds=MINUTE,
-            periods=3,
-            breaching=3,
-            essential=True,
+        "oldest-message": oldest(
+            "oldest-message",
+            "Uploads have been waiting too long for their entries in the ledger.",
+            queue_name,
+            args.alarm_oldest_message_seconds,
+        ),
+        "oldest-resend": oldest(
+            "oldest-resend",
+            "What an operator sent again has been waiting for a day.",
+            resend_queue_name,
+            RESEND_SECONDS,
         ),
     }
 

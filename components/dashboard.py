@@ -41,6 +41,7 @@ class Watched:
     stack: str
     service: str
     queue: str
+    resend_queue: str
     dead_letter_queue: str
     functions: Sequence[WatchedFunction]
     table: str
@@ -69,7 +70,10 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ("Backlog: messages", _backlog(watched)),
         (
             "Backlog: age of the oldest message in seconds",
-            [_queue(watched, "ApproximateAgeOfOldestMessage", "age")],
+            [
+                _queue(watched.queue, "ApproximateAgeOfOldestMessage", "age"),
+                _queue(watched.resend_queue, "ApproximateAgeOfOldestMessage", "age, resent"),
+            ],
         ),
         ("Receipts by outcome", _counts(watched, metric_names.OUTCOMES)),
         ("Rejected receipts by reason", _counts(watched, metric_names.REASONS)),
@@ -152,21 +156,22 @@ def _counts(watched: Watched, names: Mapping[Outcome, str] | Mapping[Reason, str
     return [_receipts(watched, metric, what.lower().replace("_", " ")) for what, metric in names.items()]
 
 
-def _queue(watched: Watched, metric: str, label: str, *, dead_letters: bool = False) -> Series:
+def _queue(queue: str, metric: str, label: str) -> Series:
     return Series(
         label=label,
         namespace="AWS/SQS",
         metric=metric,
-        dimensions={"QueueName": watched.dead_letter_queue if dead_letters else watched.queue},
+        dimensions={"QueueName": queue},
         statistic="Maximum",
     )
 
 
 def _backlog(watched: Watched) -> list[Series]:
     return [
-        _queue(watched, "ApproximateNumberOfMessagesVisible", "waiting"),
-        _queue(watched, "ApproximateNumberOfMessagesNotVisible", "being processed"),
-        _queue(watched, "ApproximateNumberOfMessagesVisible", "dead letters", dead_letters=True),
+        _queue(watched.queue, "ApproximateNumberOfMessagesVisible", "waiting"),
+        _queue(watched.queue, "ApproximateNumberOfMessagesNotVisible", "being processed"),
+        _queue(watched.resend_queue, "ApproximateNumberOfMessagesVisible", "resent, waiting"),
+        _queue(watched.dead_letter_queue, "ApproximateNumberOfMessagesVisible", "dead letters"),
     ]
 
 
@@ -284,6 +289,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
         region=region,
         stack=args.ingest.args.stack.instance,
         queue=args.ingest.queue.name,
+        resend_queue=args.ingest.resends.name,
         dead_letter_queue=args.ingest.dead_letters.name,
         table=args.ledger.table.name,
         api_id=args.api.api_id,

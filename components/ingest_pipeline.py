@@ -184,7 +184,7 @@ class IngestPipeline(pulumi.ComponentResource):
         self._take_messages(f"{name}-processor-source", args, queue, args.max_concurrency)
         self._take_messages(f"{name}-resends-source", args, resends, RESEND_CONCURRENCY)
         alarms = {
-            **queue_alarms(queue.name, dead_letters.name, args.stack),
+            **queue_alarms(queue.name, resends.name, dead_letters.name, args.stack),
             **versioning_alarm(args.stack.instance, self.processor.service),
         }
         own_alarms = create_alarms(name, alarms, args.stack, self)

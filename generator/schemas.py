@@ -90,6 +90,11 @@ def _entry(outcome: Outcome, **members: Schema) -> Schema:
         uploaded_at=_time("The time of the upload, according to S3."),
         recorded_at=_time("The time when the entry was recorded."),
         uploader=ref("Uploader"),
+        resent={
+            "type": "boolean",
+            "description": "Whether an operator's command had this upload recorded. If so, the time of the "
+            "upload is that of the object version in S3, and the uploader is unknown.",
+        },
     )
 
 

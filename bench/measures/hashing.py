@@ -22,6 +22,7 @@ from bench.contestants import Bench, png, upload
 from bench.results import Aim, FigureTable, Findings
 from bench.scale import Scale
 from functions.contract.entry import Upload
+from functions.contract.processing import S3_KEY
 from functions.processor.examination import ReadableObject, Rules, examine
 from functions.processor.objects import CHUNK_BYTES, S3Objects
 from local.in_process import s3
@@ -35,11 +36,13 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=len(body))
     # Cut as `S3Object` cuts it.
     pieces = [body[start : start + CHUNK_BYTES] for start in range(0, len(body), CHUNK_BYTES)]
-    in_memory: Any = SimpleNamespace(size_bytes=len(body), sha256=None, chunks=lambda: iter(pieces))
+    in_memory: Any = SimpleNamespace(
+        size_bytes=len(body), is_readable=True, sha256=None, chunks=lambda: iter(pieces)
+    )
     crc32, sha256 = upload("CRC-32"), upload("SHA-256")
     bench.reset()
     bench.store({crc32: s3.StoredObject(piece=body), sha256: s3.StoredObject(piece=body, checksum="SHA256")})
-    objects = S3Objects(boto3.client("s3"))
+    objects = S3Objects(boto3.client("s3"), account_id="123456789012", readable_encryption={S3_KEY})
 
     def examined(stored: ReadableObject) -> float:
         return _seconds(lambda: examine(stored, rules))

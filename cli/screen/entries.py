@@ -5,6 +5,8 @@ from __future__ import annotations
 from cli.answers import ApiEntry
 from cli.screen.terminal import ABSENT, Row, second_of, size_text
 
+RESENT = "unknown, as an operator's command recorded it"
+
 
 def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
     """Write an entry as a row of a table."""
@@ -39,7 +41,7 @@ def entry_fields(entry: ApiEntry) -> Row:
         "type": entry["media_type"] or ABSENT,
         "uploaded": second_of(entry["uploaded_at"]),
         "recorded": second_of(entry["recorded_at"]),
-        "uploader": entry["uploader"]["principal"] or ABSENT,
+        "uploader": entry["uploader"]["principal"] or (RESENT if entry.get("resent") else ABSENT),
         "address": entry["uploader"]["source_ip"] or ABSENT,
     }
 

@@ -33,7 +33,7 @@ def bucket_statements(bucket_arn: str) -> list[Statement]:
 
 def s3_key_statements(bucket_arn: str) -> list[Statement]:
     """Refuse uploads that ask for any encryption other than with S3's own key, which is the default."""
-    return [_refuse_uploads("NoOtherEncryption", bucket_arn, _is_given_other_than(ENCRYPTION, S3_KEY))]
+    return [_refuse_uploads("OnlyTheKeyOfS3", bucket_arn, _is_given_other_than(ENCRYPTION, S3_KEY))]
 
 
 def customer_key_statements(bucket_arn: str, key_arn: str) -> list[Statement]:

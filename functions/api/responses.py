@@ -86,6 +86,7 @@ def entry_to_json(entry: Entry) -> dict[str, object]:
         "uploaded_at": format_time(upload.uploaded_at),
         "recorded_at": format_time(entry.recorded_at),
         "uploader": {"principal": upload.uploader.principal, "source_ip": upload.uploader.source_ip},
+        "resent": upload.resent,
         **({"duplicate_of": _version_to_json(first)} if first is not None else {}),
     }
 

@@ -92,7 +92,6 @@ class LedgerStore:
                 "IndexName": schema.TIME_INDEX,
                 "KeyConditionExpression": "#month_shard = :partition AND #recorded >= :earliest",
                 "FilterExpression": "#bucket = :bucket AND #key = :key AND #version_id = :version_id",
-                **schema.OPERATOR_VIEW,
                 "ExpressionAttributeValues": {
                     ":partition": {"S": schema.month_shard(month, shard)},
                     ":earliest": {"S": format_time(earliest)},
@@ -129,7 +128,7 @@ class LedgerStore:
         start: QueryInputTypeDef = query
         while True:
             before_page()
-            answer = self._client.query(**start)
+            answer = self._client.query(**start, **schema.OPERATOR_VIEW)
             yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return

@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 from functions.contract.processing import S3_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Callable, Iterator, Mapping, Set
     from datetime import datetime
 
     from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
+    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from functions.contract.entry import ObjectVersion
 
@@ -79,13 +79,16 @@ class S3Objects:
         client.meta.events.register("before-call.s3.GetObject", _leave_sha256_to_the_reader)
 
     @contextlib.contextmanager
-    def open(self, version: ObjectVersion) -> Iterator[S3Object]:
+    def open(
+        self, version: ObjectVersion, allow_call: Callable[[], None] = lambda: None
+    ) -> Iterator[S3Object]:
         """Open an object version with one ``GetObject``, and close it at the end.
 
-        Raise ObjectMissingError if S3 says that it isn't there, and botocore's errors otherwise. S3 treats an
-        object without a version as version "null".
+        If S3 refuses, it may be asked why; ``allow_call`` is called before, and may raise to give up. Raise
+        ObjectMissingError if S3 says that the object version isn't there, and botocore's errors otherwise. S3
+        treats an object without a version as version "null".
         """
-        which: GetObjectRequestTypeDef = {
+        which: Mapping[str, Any] = {
             "Bucket": version.bucket,
             "Key": version.key,
             "VersionId": version.version_id,
@@ -97,6 +100,7 @@ class S3Objects:
             code = error.response["Error"]["Code"]
             if code in MISSING:
                 raise ObjectMissingError(f"version {version.version_id} is not there") from error
+            allow_call()
             unreadable = self._unreadable(which, code)
             if unreadable is None:
                 raise
@@ -110,7 +114,7 @@ class S3Objects:
                 body=body,
             )
 
-    def _unreadable(self, which: GetObjectRequestTypeDef, code: str) -> S3Object | None:
+    def _unreadable(self, which: Mapping[str, Any], code: str) -> S3Object | None:
         """Return what S3 says about an object that will never be readable; None if an error may pass.
 
         S3 refuses an object in the same way if its key isn't ours as if we lack a permission on our own key.
@@ -129,7 +133,7 @@ class S3Objects:
             return None
         return S3Object(size_bytes=head["ContentLength"], modified=head["LastModified"])
 
-    def _listed(self, which: GetObjectRequestTypeDef) -> S3Object | None:
+    def _listed(self, which: Mapping[str, Any]) -> S3Object | None:
         """Find an object version in the bucket's listing, where the versions of its own key come first."""
         pages = self._client.get_paginator("list_object_versions").paginate(
             Bucket=which["Bucket"], Prefix=which["Key"], ExpectedBucketOwner=self._account_id

@@ -140,7 +140,7 @@ def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
             "fingerprint": entry.fingerprint,
             "size_bytes": entry.size_bytes,
             "media_type": entry.media_type,
-            "resent": entry.upload.resent,
+            "resent": entry.upload.resent or None,
             "duration_ms": duration_ms,
         },
     )

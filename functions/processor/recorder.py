@@ -77,7 +77,7 @@ class Recorder:
         if upload.version.version_id == NULL_VERSION:
             return self._ledger.record(_unread(upload, self._now(), Reason.UNVERSIONED))
         try:
-            with self._objects.open(upload.version) as stored:
+            with self._objects.open(upload.version, deadline.allow_call) as stored:
                 examination = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
@@ -90,7 +90,7 @@ class Recorder:
         Nothing else in the message is believed. Without an object, there is nothing to record: such a message
         doesn't prove that there was an upload.
         """
-        with self._objects.open(version) as stored:
+        with self._objects.open(version, deadline.allow_call) as stored:
             upload = Upload(
                 version=version,
                 uploaded_at=stored.modified,

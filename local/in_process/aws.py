@@ -50,6 +50,8 @@ class InProcessAws:
         """Answer one call."""
         if operation == "GetObject":
             return s3.get_object(self.objects, url)
+        if operation == "HeadObject":
+            return s3.head_object(self.objects, url)
         with self._lock:  # DynamoDB's calls are atomic
             return dynamodb.call(self.tables, operation, json.loads(body))
 

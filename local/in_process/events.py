@@ -7,14 +7,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.contract.entry import Upload
-from functions.contract.s3_events import record_of
+from functions.contract.processing import S3_KEY
+from functions.contract.s3_events import S3_ITSELF, record_of
+
+BUCKET = "uploads"
+QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:uploads"
+RESEND_QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:resends"
+
+SOURCE: Mapping[str, str] = {
+    "queue_arn": QUEUE_ARN,
+    "account_id": "123456789012",
+    "location": f"{BUCKET}/",
+    "readable_encryption": S3_KEY,
+}
+"""What the environment of a processor of these events says about where they come from."""
 
 
 def s3_record(upload: Upload) -> dict[str, Any]:
     """Make the record of an event that S3 sends about an upload; the key in it is form-encoded."""
     return record_of(
         upload.version,
-        source="aws:s3",
+        source=S3_ITSELF,
         name="ObjectCreated:Put",
         time=upload.uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         region="eu-central-1",
@@ -29,7 +42,9 @@ def s3_event(*uploads: Upload) -> str:
     return json.dumps({"Records": [s3_record(upload) for upload in uploads]})
 
 
-def sqs_event(messages: Mapping[str, str], *, receives: int = 1) -> dict[str, Any]:
+def sqs_event(
+    messages: Mapping[str, str], *, receives: int = 1, queue_arn: str = QUEUE_ARN
+) -> dict[str, Any]:
     """Make the event with which Lambda delivers messages, which are bodies by their ids."""
     return {
         "Records": [
@@ -40,7 +55,7 @@ def sqs_event(messages: Mapping[str, str], *, receives: int = 1) -> dict[str, An
                 "attributes": {"ApproximateReceiveCount": str(receives)},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
+                "eventSourceARN": queue_arn,
                 "awsRegion": "eu-central-1",
             }
             for name, body in messages.items()

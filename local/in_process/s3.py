@@ -1,11 +1,11 @@
-"""S3's objects, for a ``GetObject`` of an exact version or of the latest."""
+"""S3's objects, for a ``GetObject`` or a ``HeadObject`` of an exact version or of the latest."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -35,6 +35,13 @@ class StoredObject:
             else:
                 sha.update(self.piece)
         return crc.to_bytes(4, "big") if self.checksum == "CRC32" else sha.digest()
+
+
+def head_object(objects: dict[ObjectVersion, StoredObject], url: str) -> Answer:
+    """Answer a ``HeadObject``: what a ``GetObject`` answers, without the body."""
+    answer = get_object(objects, url)
+    size = len(answer.body) * answer.repeats
+    return replace(answer, headers={**answer.headers, "Content-Length": str(size)}, body=b"")
 
 
 def get_object(objects: dict[ObjectVersion, StoredObject], url: str) -> Answer:

@@ -226,6 +226,7 @@ def entry(**members: Any) -> dict[str, Any]:
         "uploaded_at": "2026-11-20T11:59:59.000000Z",
         "recorded_at": "2026-11-20T12:00:00.000000Z",
         "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.1"},
+        "resent": False,
         **members,
     }
 

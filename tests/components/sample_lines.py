@@ -23,7 +23,7 @@ from functions.log import begin_invocation
 from functions.processor.invocation import Deadline
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.processor import Processor, log_entry
-from local.in_process.events import s3_event
+from local.in_process.events import QUEUE_ARN, s3_event
 
 FINGERPRINT = "FINGERPRINT"
 """These are the ids that the runbook has as examples."""
@@ -111,8 +111,12 @@ def recorded(fingerprint: str = "0" * 64, reason: Reason | None = None) -> Recor
 def fail(deadline: Deadline, body: str | None = None) -> None:
     """Have the processor fail on a message: on its body, or else on the first upload in it."""
     nothing_to_record_with: Any = None
-    message = {"messageId": "m1", "body": body or s3_event(recorded().entry.upload)}
-    Processor(nothing_to_record_with, dimensions={}).process({"Records": [message]}, deadline)
+    message = {
+        "messageId": "m1",
+        "body": body or s3_event(recorded().entry.upload),
+        "eventSourceARN": QUEUE_ARN,
+    }
+    Processor(nothing_to_record_with, QUEUE_ARN, dimensions={}).process({"Records": [message]}, deadline)
 
 
 def fail_request(request_id: str) -> None:

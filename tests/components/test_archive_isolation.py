@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from local.in_process.events import sqs_event
 from tests.components.mocks import Graph
 from tests.components.programs import graph_of
 
@@ -120,7 +121,7 @@ def http_event(method: str, path: str, **changes: Any) -> dict[str, Any]:
 
 def test_processor_acknowledges_a_test_event(dev: Graph, invoke: Callable[..., Any]) -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "uploads"})
-    event = {"Records": [{"messageId": "1", "body": body, "receiptHandle": "1", "attributes": {}}]}
+    event = sqs_event({"1": body})
     function = dev.named("bill-e-ingest-processor-function").inputs
     assert invoke(function, event) == {"batchItemFailures": []}
 

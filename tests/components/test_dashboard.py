@@ -24,6 +24,7 @@ WATCHED = Watched(
     region="eu-central-1",
     stack="prod",
     queue="queue",
+    resend_queue="resends",
     dead_letter_queue="dead-letters",
     functions=[
         WatchedFunction(label="processor", name="processor-1", memory_megabytes=512),

@@ -52,14 +52,16 @@ def test_only_this_bucket_of_this_account_may_send_to_the_queue(graph: Graph) ->
     ]
 
 
-def test_nobody_is_allowed_to_send_to_the_dead_letter_queue(graph: Graph) -> None:
-    policy = graph.named("in-dead-letters-policy").inputs
-    assert policy["queueUrl"] == graph.named("in-dead-letters").outputs["url"]
+@pytest.mark.parametrize("queue", ["in-dead-letters", "in-resends"])
+def test_no_other_queue_lets_anybody_in_by_its_own_policy(graph: Graph, queue: str) -> None:
+    policy = graph.named(f"{queue}-policy").inputs
+    assert policy["queueUrl"] == graph.named(queue).outputs["url"]
     assert [s["Effect"] for s in json.loads(policy["policy"])["Statement"]] == ["Deny"]
 
 
 def test_dead_letter_is_kept_for_longer_than_a_message(graph: Graph) -> None:
     assert graph.named("in-queue").inputs["messageRetentionSeconds"] == 4 * DAY
+    assert graph.named("in-resends").inputs["messageRetentionSeconds"] == 4 * DAY
     assert graph.named("in-dead-letters").inputs["messageRetentionSeconds"] == 14 * DAY
 
 
@@ -68,43 +70,59 @@ def test_visibility_is_six_times_the_timeout_plus_the_window(
     timeout: int, window: int, visibility: int
 ) -> None:
     graph = ingest_graph(function_timeout_seconds=timeout, batch_window_seconds=window)
-    assert graph.named("in-queue").inputs["visibilityTimeoutSeconds"] == visibility
+    for queue in ("in-queue", "in-resends"):
+        assert graph.named(queue).inputs["visibilityTimeoutSeconds"] == visibility
     assert graph.only("aws:lambda/function:Function").inputs["timeout"] == timeout
 
 
-def test_processor_takes_batches_with_partial_answers_and_bounded_concurrency(graph: Graph) -> None:
-    mapping = graph.only("aws:lambda/eventSourceMapping:EventSourceMapping")
-    assert mapping.inputs["eventSourceArn"] == graph.named("in-queue").outputs["arn"]
+@pytest.mark.parametrize(
+    ("name", "queue", "concurrency"),
+    [("in-processor-source", "in-queue", 10), ("in-resends-source", "in-resends", 2)],
+)
+def test_processor_takes_batches_with_partial_answers_and_bounded_concurrency(
+    graph: Graph, name: str, queue: str, concurrency: int
+) -> None:
+    mapping = graph.named(name)
+    assert mapping.inputs["eventSourceArn"] == graph.named(queue).outputs["arn"]
     assert mapping.inputs["functionName"] == graph.named("in-processor-function").outputs["arn"]
     assert mapping.inputs["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": 10}
+    assert mapping.inputs["scalingConfig"] == {"maximumConcurrency": concurrency}
     assert mapping.inputs["batchSize"] == 10
     assert mapping.inputs["maximumBatchingWindowInSeconds"] == 1
     assert "filterCriteria" not in mapping.inputs
     assert "in-processor-policy" in graph.waits_for(mapping)
 
 
-def test_processor_may_do_exactly_what_it_does(graph: Graph) -> None:
-    bucket, table, queue = (
-        graph.named(name).outputs["arn"] for name in ("in-uploads-bucket", "ledger-table", "in-queue")
+@pytest.mark.parametrize("prefix", ["", "receipts/"])
+def test_processor_may_do_exactly_what_it_does(prefix: str) -> None:
+    graph = ingest_graph(upload_prefix=prefix)
+    bucket, table, queue, resends = (
+        graph.named(name).outputs["arn"]
+        for name in ("in-uploads-bucket", "ledger-table", "in-queue", "in-resends")
     )
     statements = graph.statements("in-processor-policy")
     del statements["WriteOwnLogs"], statements["WriteTraces"]
-    assert {(str(s["Action"]), s["Resource"]) for s in statements.values()} == {
-        ("s3:GetObjectVersion", f"{bucket}/*"),
+    assert {(str(s["Action"]), str(s["Resource"])) for s in statements.values()} == {
+        ("s3:GetObjectVersion", f"{bucket}/{prefix}*"),
         ("['s3:ListBucket', 's3:ListBucketVersions']", bucket),
         ("dynamodb:PutItem", table),
         ("dynamodb:Query", f"{table}/index/by_recorded_time"),
-        ("['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']", queue),
+        ("['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']", str([queue, resends])),
     }
 
 
-def test_processor_is_told_its_ledger_and_its_rules(graph: Graph) -> None:
+def test_processor_is_told_its_ledger_its_bucket_and_its_rules() -> None:
+    key, former = "arn:aws:kms:eu-central-1:123456789012:key/k", "arn:aws:kms:eu-central-1:123456789012:key/f"
+    graph = ingest_graph(upload_prefix="receipts/", stack=stack_args(key_arn=key, former_key_arns=[former]))
     assert graph.only("aws:lambda/function:Function").inputs["environment"]["variables"] == {
         "SERVICE_NAME": "in-processor",
         "STACK_NAME": "test",
         "LEDGER_TABLE": graph.named("ledger-table").outputs["name"],
         "LEDGER_SHARDS": "4",
+        "QUEUE_ARN": graph.named("in-queue").outputs["arn"],
+        "ACCOUNT_ID": ACCOUNT,
+        "UPLOAD_LOCATION": graph.named("in-uploads-bucket").outputs["bucket"] + "/receipts/",
+        "READABLE_ENCRYPTION": f"AES256,{key},{former}",
         "MAX_RECEIPT_BYTES": "20971520",
         "ACCEPTED_TYPES": "application/pdf,image/png",
     }

@@ -26,16 +26,19 @@ def test_caller_may_call_the_three_routes_and_upload() -> None:
 
 
 def operator_statements(**changes: Any) -> list[Statement]:
-    arns = ("bucket_arn", "table_arn", "index_arn", "queue_arn", "dead_letter_queue_arn")
+    arns = ("bucket_arn", "table_arn", "index_arn", "queue_arn", "resend_queue_arn", "dead_letter_queue_arn")
     given = {name: name for name in arns} | {"bucket_arn": BUCKET, "table_arn": TABLE}
     keys = {"key_arn": None, "former_key_arns": (), "dns_suffix": "amazonaws.com"}
     statements: list[Statement] = people.operator_policy(**(given | keys | changes))["Statement"]
     return statements
 
 
-def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_no_more() -> None:
-    index, queue, dead = f"{TABLE}/index/by_recorded_time", "arn:aws:sqs:r:1:queue", "arn:aws:sqs:r:1:dead"
-    statements = operator_statements(index_arn=index, queue_arn=queue, dead_letter_queue_arn=dead)
+def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages_and_no_more() -> None:
+    index = f"{TABLE}/index/by_recorded_time"
+    queue, resends, dead = (f"arn:aws:sqs:r:1:{name}" for name in ("queue", "resends", "dead"))
+    statements = operator_statements(
+        index_arn=index, queue_arn=queue, resend_queue_arn=resends, dead_letter_queue_arn=dead
+    )
 
     allowed = {
         (action, resource)
@@ -47,8 +50,9 @@ def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_n
         ("s3:ListBucketVersions", BUCKET),
         ("dynamodb:Scan", TABLE),
         ("dynamodb:Query", index),
-        ("sqs:SendMessage", queue),
+        ("sqs:SendMessage", resends),
         ("sqs:GetQueueAttributes", queue),
+        ("sqs:GetQueueAttributes", resends),
         ("sqs:GetQueueAttributes", dead),
         ("sqs:ReceiveMessage", dead),
         ("sqs:ChangeMessageVisibility", dead),
@@ -56,10 +60,11 @@ def test_operator_sees_versions_scans_without_uploaders_and_moves_messages_and_n
         ("sqs:ListMessageMoveTasks", dead),
         ("sqs:StartMessageMoveTask", dead),
     }
-    (scan,) = (statement for statement in statements if statement["Action"] == "dynamodb:Scan")
-    attributes = set(scan["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
-    assert not attributes & {"principal", "source_ip"}
-    assert scan["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+    reads = [statement for statement in statements if "dynamodb" in statement["Action"]]
+    for read in reads:
+        attributes = set(read["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+        assert not attributes & {"principal", "source_ip"}
+        assert read["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
 
 
 def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_the_queues() -> None:
@@ -103,6 +108,21 @@ def test_value_that_turns_out_to_be_missing_is_an_error_that_names_it() -> None:
 
     with pytest.raises(ValueError, match="reader_statements: no value for index_arn"):
         run(program)
+
+
+@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE", "OUTPOSTS", "A_CLASS_OF_NEXT_YEAR"])
+def test_objects_in_an_archive_are_refused(kind: str) -> None:
+    (refusal,) = [s for s in resources.bucket_statements("arn:aws:s3:::b") if s["Sid"] == "NoArchive"]
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:PutObject")
+    assert refusal["Condition"]["Null"] == {"s3:x-amz-storage-class": "false"}
+    assert kind not in refusal["Condition"]["StringNotEquals"]["s3:x-amz-storage-class"]
+
+
+def test_objects_under_any_other_key_are_refused_without_a_customer_key() -> None:
+    (refusal,) = resources.s3_key_statements("arn:aws:s3:::b")
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:PutObject")
+    header = "s3:x-amz-server-side-encryption"
+    assert refusal["Condition"] == {"StringNotEquals": {header: "AES256"}, "Null": {header: "false"}}
 
 
 def test_objects_that_only_their_uploader_could_read_are_refused() -> None:

@@ -12,7 +12,15 @@ from tests.components.mocks import Graph, run
 from tests.components.programs import deployed, graph_of, main_program
 
 CONTRACT = {
-    *("uploads_bucket", "upload_prefix", "api_url", "api_auth", "queue_url", "dead_letter_queue_url"),
+    *(
+        "uploads_bucket",
+        "upload_prefix",
+        "api_url",
+        "api_auth",
+        "queue_url",
+        "resend_queue_url",
+        "dead_letter_queue_url",
+    ),
     *("ledger_table", "ledger_shards", "dashboard", "alarm_topic", "log_groups", "region"),
     *("caller_policy", "operator_policy"),
 }

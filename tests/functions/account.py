@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from functions.contract import schema
 from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
 from functions.ledger.store import LedgerStore
-from tests.functions.examples import BUCKET, PNG, context, entry_point, failed, sqs_batch, upload
+from local.in_process.events import BUCKET, QUEUE_ARN, RESEND_QUEUE_ARN, SOURCE
+from tests.functions.examples import PNG, context, entry_point, failed, sqs_batch, upload
 from tests.functions.http_events import JSON, Answer, http_event, sent
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ ENVIRONMENT = {
         max_receipt_bytes=MAX_BYTES,
         accepted_types=["application/pdf", "image/png"],
         **LEDGER,
+        **SOURCE,
     ),
     **write_environment(
         UploadFormsEnvironment,
@@ -130,10 +132,16 @@ class Account:
         version = made.version
         self.s3.delete_object(Bucket=BUCKET, Key=version.key, VersionId=version.version_id)
 
-    def process(self, *bodies: str, receive_count: int = 1, remaining_ms: int = 60_000) -> list[str]:
+    def process(
+        self, *bodies: str, receive_count: int = 1, remaining_ms: int = 60_000, queue_arn: str = QUEUE_ARN
+    ) -> list[str]:
         """Deliver message bodies as one batch, and return the names of the messages that come back."""
-        batch = sqs_batch(*bodies, receive_count=receive_count)
+        batch = sqs_batch(*bodies, receive_count=receive_count, queue_arn=queue_arn)
         return failed(self.handler("processor")(batch, context(remaining_ms)))
+
+    def process_resent(self, *bodies: str) -> list[str]:
+        """Deliver message bodies from the queue that operators can send to."""
+        return self.process(*bodies, queue_arn=RESEND_QUEUE_ARN)
 
     @property
     def store(self) -> LedgerStore:

@@ -17,8 +17,8 @@ from moto.dynamodb.models.table import Table
 
 from functions import log
 from functions.processor import processor
+from local.in_process.events import BUCKET
 from tests.functions.account import ENVIRONMENT, Account, Calls, Clock, LedgerTable
-from tests.functions.examples import BUCKET
 from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:

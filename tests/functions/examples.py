@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
-from local.in_process.events import sqs_event
+from local.in_process.events import BUCKET, QUEUE_ARN, sqs_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
 PDF = b"%PDF-1.7\n"
+MODIFIED = datetime(2026, 11, 22, 9, 59, 59, tzinfo=UTC)
 TEXT = b"Total: 12.00 EUR"
-
-BUCKET = "uploads"
 
 
 def upload(key: str = "lunch.png", version_id: str = "v1", uploaded_at: datetime | None = None) -> Upload:
@@ -58,6 +57,7 @@ class Stored:
     pieces: Iterable[bytes]
     size_bytes: int
     is_readable: bool = True
+    modified: datetime = MODIFIED
     sha256: str | None = None
     pieces_read: int = 0
 
@@ -78,9 +78,10 @@ S3_TEST_EVENT = json.dumps(
 )
 
 
-def sqs_batch(*bodies: str, receive_count: int = 1) -> dict[str, Any]:
+def sqs_batch(*bodies: str, receive_count: int = 1, queue_arn: str = QUEUE_ARN) -> dict[str, Any]:
     """The event with which Lambda delivers message bodies, numbered "m0", "m1" and so on."""
-    return sqs_event({f"m{index}": body for index, body in enumerate(bodies)}, receives=receive_count)
+    messages = {f"m{index}": body for index, body in enumerate(bodies)}
+    return sqs_event(messages, receives=receive_count, queue_arn=queue_arn)
 
 
 def failed(response: object) -> list[str]:

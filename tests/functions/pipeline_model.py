@@ -36,7 +36,7 @@ from functions.processor import invocation, processor
 from local.in_process.answers import Answer, dynamodb_error, s3_error
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import ledger_table
-from local.in_process.events import s3_event, sqs_event
+from local.in_process.events import SOURCE, s3_event, sqs_event
 from local.in_process.s3 import StoredObject
 from tests.functions.examples import JPEG, PDF, PNG, TEXT, entry_point, upload
 
@@ -111,6 +111,8 @@ REFUSALS = {
     Fault.FORBIDDEN: ((403, "AccessDenied"), (400, "AccessDeniedException")),
 }
 """Status and code with which S3 and DynamoDB refuse a call."""
+
+OF_S3 = ("GetObject", "HeadObject")
 
 
 class Killed(BaseException):
@@ -291,7 +293,7 @@ class Pipeline:
         """Let a call come to nothing: return what refuses it, or raise where nothing comes back at all."""
         if fault in REFUSALS:
             of_s3, of_dynamodb = REFUSALS[fault]
-            return s3_error(*of_s3) if operation == "GetObject" else dynamodb_error(*of_dynamodb)
+            return s3_error(*of_s3) if operation in OF_S3 else dynamodb_error(*of_dynamodb)
         match fault:
             case Fault.NO_CONNECTION:
                 raise ConnectionClosedError(endpoint_url=url)
@@ -421,6 +423,7 @@ def processor_on_line() -> Iterator[Line]:
                 ledger_shards=SHARDS,
                 max_receipt_bytes=MAX_BYTES,
                 accepted_types=["application/pdf", "image/png"],
+                **SOURCE,
             ),
         }.items():
             patch.setenv(name, value)

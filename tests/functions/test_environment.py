@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from functions.contract.entry import UploadLocation
 from functions.contract.environment import (
     EnvironmentVariablesError,
     ProcessorEnvironment,
@@ -17,6 +18,10 @@ GOOD = {
         "STACK_NAME": "prod",
         "LEDGER_TABLE": "ledger",
         "LEDGER_SHARDS": "4",
+        "QUEUE_ARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
+        "ACCOUNT_ID": "123456789012",
+        "UPLOAD_LOCATION": "receipts/in/",
+        "READABLE_ENCRYPTION": "AES256,arn:aws:kms:eu-central-1:123456789012:key/1",
         "MAX_RECEIPT_BYTES": "20971520",
         "ACCEPTED_TYPES": "application/pdf, image/png,image/heic",
     },
@@ -35,6 +40,10 @@ READ = {
         stack="prod",
         ledger_table="ledger",
         ledger_shards=4,
+        queue_arn="arn:aws:sqs:eu-central-1:123456789012:uploads",
+        account_id="123456789012",
+        location=UploadLocation(bucket="receipts", prefix="in/"),
+        readable_encryption=frozenset({"AES256", "arn:aws:kms:eu-central-1:123456789012:key/1"}),
         max_receipt_bytes=20 * 1024 * 1024,
         accepted_types=frozenset({"application/pdf", "image/png", "image/heic"}),
     ),
@@ -92,7 +101,12 @@ def test_types_that_no_receipt_has_and_empty_lists_are_refused(listed: str) -> N
 def test_what_a_stack_writes_is_what_the_function_reads(environment: Environment) -> None:
     values = vars(READ[environment])
     written = {
-        name: sorted(value) if isinstance(value, frozenset) else value for name, value in values.items()
+        name: sorted(value)
+        if isinstance(value, frozenset)
+        else f"{value.bucket}/{value.prefix}"
+        if isinstance(value, UploadLocation)
+        else value
+        for name, value in values.items()
     }
 
     assert read_environment(environment, write_environment(environment, **written)) == READ[environment]

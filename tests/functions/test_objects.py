@@ -9,15 +9,18 @@ import io
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 
+from functions.contract.processing import S3_KEY
 from functions.processor.examination import DamagedReadError, Rules, examine
 from functions.processor.objects import ObjectMissingError, S3Object, S3Objects
 from local.in_process.answers import Answer, s3_error
+from local.in_process.events import SOURCE
 from tests.functions.examples import JPEG, PNG, upload
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ class Wire:
         self.responses: list[AWSResponse] = []
 
     def __call__(self, request: Any, **_: Any) -> AWSResponse:
-        response = self.answer.response(request.url, arrived=self.arrived)
+        headers = {"last-modified": "Sat, 21 Nov 2026 10:00:00 GMT", **self.answer.headers}
+        response = replace(self.answer, headers=headers).response(request.url, arrived=self.arrived)
         if self.breaks:
             response.raw._fp = BrokenLine()
         self.requests.append(request)
@@ -96,13 +100,13 @@ def client() -> Iterator[S3Client]:
 def wire(client: S3Client) -> Wire:
     wire = Wire()
     # botocore uses what a handler returns as the answer, which its type stubs don't say.
-    client.meta.events.register("before-send.s3.GetObject", cast("Callable[..., None]", wire))
+    client.meta.events.register("before-send.s3", cast("Callable[..., None]", wire))
     return wire
 
 
 @pytest.fixture
 def objects(client: S3Client) -> S3Objects:
-    return S3Objects(client)
+    return S3Objects(client, SOURCE["account_id"], {S3_KEY})
 
 
 def read(objects: S3Objects) -> tuple[S3Object, bytes]:

@@ -17,10 +17,9 @@ from functions.contract.environment import EnvironmentVariablesError
 from functions.processor.examination import DamagedReadError
 from functions.processor.invocation import MAX_WORKERS, Deadline, UnreadableBatchError
 from functions.processor.processor import Processor
-from local.in_process.events import s3_event, s3_record
+from local.in_process.events import BUCKET, QUEUE_ARN, s3_event, s3_record
 from tests.functions.account import TOO_LARGE, Account
 from tests.functions.examples import (
-    BUCKET,
     JPEG,
     PDF,
     PNG,
@@ -136,7 +135,7 @@ class TestWhatArrives:
         recorder = SlowRecorder()
         batch = sqs_batch(s3_event(*(upload(key=f"{number}.png") for number in range(10))), S3_TEST_EVENT)
 
-        response = Processor(cast("Any", recorder), dimensions={}).process(
+        response = Processor(cast("Any", recorder), QUEUE_ARN, dimensions={}).process(
             batch, Deadline(lambda: recorder.remaining_ms)
         )
 
@@ -369,6 +368,13 @@ class TestLog:
             "size_bytes": len(PNG),
             "media_type": "image/png",
         }
+
+    def test_the_line_of_a_resent_upload_says_so(self, account: Account) -> None:
+        account.process_resent(s3_event(account.put("lunch.png", PNG)))
+
+        (line,) = account.log()
+
+        assert line["resent"] is True
 
     def test_a_rejection_and_a_redelivery_say_so(self, account: Account) -> None:
         body = s3_event(account.put("lunch.txt", TEXT))

@@ -129,6 +129,7 @@ def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[st
         "uploaded_at": format_time(START),
         "recorded_at": format_time(START),
         "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.7"},
+        "resent": False,
         **more,
     }
 

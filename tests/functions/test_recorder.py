@@ -2,19 +2,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader, UploadLocation
 from functions.ledger.store import Recorded
 from functions.processor.examination import Rules
 from functions.processor.invocation import Deadline, OutOfTimeError
 from functions.processor.objects import ObjectMissingError
-from functions.processor.recorder import SETTLING_INVOCATIONS, MissingTooRecentlyError, Recorder
-from tests.functions.examples import PNG, TEXT, Stored, entry, stored, upload
+from functions.processor.recorder import (
+    SETTLING_INVOCATIONS,
+    ForeignUploadError,
+    MissingTooRecentlyError,
+    Recorder,
+)
+from local.in_process.events import BUCKET
+from tests.functions.examples import MODIFIED, PNG, TEXT, Stored, entry, stored, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +42,7 @@ class Memory:
     missing: dict[ObjectVersion, datetime] = field(default_factory=dict)
 
     @contextlib.contextmanager
-    def open(self, version: ObjectVersion) -> Iterator[Stored]:
+    def open(self, version: ObjectVersion, _: Callable[[], None]) -> Iterator[Stored]:
         if version not in self.held:
             raise ObjectMissingError
         yield stored(self.held[version])
@@ -63,8 +69,12 @@ def memory() -> Memory:
 
 @pytest.fixture
 def recorder(memory: Any) -> Recorder:
+    return recorder_of(memory, UploadLocation(bucket=BUCKET, prefix=""))
+
+
+def recorder_of(memory: Any, location: UploadLocation) -> Recorder:
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=100)
-    return Recorder(objects=memory, ledger=memory, rules=rules, now=lambda: NOW)
+    return Recorder(location=location, objects=memory, ledger=memory, rules=rules, now=lambda: NOW)
 
 
 def accepted(data: bytes, **changes: Any) -> Entry:
@@ -148,6 +158,51 @@ def test_work_in_progress_is_given_up_when_time_runs_out(
 
     with pytest.raises(OutOfTimeError, match=f"{left_ms} ms left, {needed_ms} ms needed"):
         recorder.record(UPLOAD, deadline=Deadline(lambda: left_ms))
+
+    assert memory.entries == []
+
+
+def test_a_resent_upload_is_recorded_as_s3_has_it(recorder: Recorder, memory: Memory) -> None:
+    memory.held[UPLOAD.version] = PNG
+    as_stored = Upload(
+        version=UPLOAD.version,
+        uploaded_at=MODIFIED,
+        uploader=Uploader(principal=None, source_ip=None),
+        resent=True,
+    )
+
+    recorder.record(replace(UPLOAD, resent=True), deadline=ENOUGH)
+
+    assert memory.entries == [accepted(PNG, upload=as_stored)]
+
+
+@pytest.mark.parametrize("missing", [{}, {UPLOAD.version: NOW - SETTLED}], ids=["new", "known for long"])
+def test_a_resent_upload_that_is_not_there_leaves_no_trace(
+    missing: dict[ObjectVersion, datetime], recorder: Recorder, memory: Memory
+) -> None:
+    memory.missing |= missing
+
+    with pytest.raises(ObjectMissingError):
+        recorder.record(replace(UPLOAD, resent=True), deadline=ENOUGH)
+
+    assert memory.entries == []
+    assert memory.missing == missing
+    assert memory.searched == []
+
+
+@pytest.mark.parametrize("resent", [False, True])
+@pytest.mark.parametrize(
+    "elsewhere", [{"bucket": "other"}, {"key": "lunch.png"}, {"key": "Receipts/a"}, {"key": "a/receipts/"}]
+)
+def test_an_upload_of_elsewhere_is_refused_unread(
+    elsewhere: dict[str, str], resent: bool, memory: Any
+) -> None:
+    version = replace(UPLOAD.version, **{"key": "receipts/lunch.png", **elsewhere})
+    memory.held[version] = PNG
+    recorder = recorder_of(memory, UploadLocation(bucket=BUCKET, prefix="receipts/"))
+
+    with pytest.raises(ForeignUploadError, match=f"objects below receipts/ in {BUCKET}"):
+        recorder.record(replace(UPLOAD, version=version, resent=resent), deadline=ENOUGH)
 
     assert memory.entries == []
 

@@ -20,10 +20,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.contract.entry import ObjectVersion, Outcome, Reason
+from functions.contract.processing import S3_KEY
 from functions.processor.examination import DamagedReadError, Rules, examine
 from functions.processor.objects import CHUNK_BYTES, S3Objects
 from functions.processor.recognition import HEAD_BYTES, RECOGNISED, recognise
-from local.in_process.events import s3_event
+from local.in_process.events import SOURCE, s3_event
 from tests.functions.examples import JPEG, PDF, PNG, Stored
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ def test_a_compressed_upload_is_read_as_it_is_stored_and_never_unpacked(
 
     with storage_with(bomb, {"content-encoding": "gzip"}) as endpoint:
         client = boto3.Session().client("s3", endpoint_url=endpoint)
-        with closing(client), S3Objects(client).open(version) as stored, peak_below(4 * CHUNK_BYTES):
+        objects = S3Objects(client, SOURCE["account_id"], {S3_KEY})
+        with closing(client), objects.open(version) as stored, peak_below(4 * CHUNK_BYTES):
             finding = examine(stored, RULES)
 
     assert finding.fingerprint == hashlib.sha256(bomb).hexdigest()
@@ -160,7 +162,8 @@ def storage_with(data: bytes, headers: dict[str, str]) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            for name, value in {"content-length": str(len(data)), **headers}.items():
+            always = {"content-length": str(len(data)), "last-modified": "Sat, 21 Nov 2026 10:00:00 GMT"}
+            for name, value in {**always, **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)

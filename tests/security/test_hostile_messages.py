@@ -1,4 +1,4 @@
-"""The processor against messages that S3 would never send.
+"""The processor against messages that S3 would never send, though they come from its queue.
 
 Whatever is in a batch, nothing is raised, a message is only acknowledged when each of its uploads has an
 entry, and every entry is right about the bytes in the bucket.
@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import NULL_VERSION, Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from functions.contract.s3_events import UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import MAX_BYTES, TOO_LARGE
@@ -96,6 +96,14 @@ class Uploaded:
         self.contents[made.version] = data, media_type
         self.made.append(made)
         return made
+
+    def as_stored(self, version: ObjectVersion) -> Upload:
+        """An upload, as far as S3 itself knows it."""
+        head = self.account.s3.head_object(
+            Bucket=version.bucket, Key=version.key, VersionId=version.version_id
+        )
+        nobody = Uploader(principal=None, source_ip=None)
+        return Upload(version=version, uploaded_at=head["LastModified"], uploader=nobody, resent=True)
 
 
 def dumped(event: object) -> str:
@@ -203,6 +211,8 @@ def why_untrue(entry: Entry, uploaded: Uploaded, told: list[Upload]) -> str | No
         if version in uploaded.contents:
             return "the object is there"
         return None if claimed == (Outcome.REJECTED, None, None, None) else "nothing can be known of it"
+    if version.version_id == NULL_VERSION:
+        return None if entry.reason is Reason.UNVERSIONED else "S3 can overwrite it"
     if version not in uploaded.contents:
         return "the object is not there"
     data, media_type = uploaded.contents[version]
@@ -259,6 +269,29 @@ def test_every_acknowledged_upload_has_a_correct_entry_whatever_is_in_the_batch(
     account.clock.ahead = timedelta(hours=1)
     in_the_end = deliver(batch, uploaded, receive_count=2)
     assert all(entry in in_the_end for entry in at_first), "an entry did not stay as it was"
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+@pytest.mark.claim(
+    "whatever operators send, an entry is about an object version in the bucket, has its time and size from "
+    "S3, names no uploader, and says that it was resent",
+    section="Only what is true enters the ledger",
+)
+def test_whatever_operators_send_only_what_is_in_the_bucket_is_recorded(
+    uploaded: Uploaded, data: st.DataObject
+) -> None:
+    account = uploaded.account
+    account.empty_ledger()
+    hostile = data.draw(st.lists(bodies(uploaded.made), min_size=1, max_size=3))
+
+    for hours in (0, 1):
+        account.clock.ahead = timedelta(hours=hours)
+        account.process_resent(*hostile)
+
+    entries = account.entries()
+    as_stored = [uploaded.as_stored(entry.upload.version) for entry in entries]
+    check_ledger(entries, uploaded, as_stored)
 
 
 def deliver(batch: list[str], uploaded: Uploaded, *, receive_count: int) -> list[Entry]:

@@ -38,6 +38,11 @@ from tests.components.sabotage import (
     without_statement,
 )
 
+SSE, STORAGE = "s3:x-amz-server-side-encryption", "s3:x-amz-storage-class"
+READABLE_AT_ONCE = {
+    *("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR")
+}
+
 
 @pytest.mark.claim(
     "all four flags of the public access block, on every bucket",
@@ -241,6 +246,48 @@ def test_s3_15_object_lock(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
+    "in every encryption mode, an upload is denied that asks for a storage class from which it would have "
+    "to be restored, for a KMS key other than the stack's, or for a key of its uploader (SSE-C)",
+    control="Readable uploads",
+    requires="whatever is uploaded can be read",
+)
+@broken_by(
+    without(BUCKET_POLICY),
+    *(
+        sabotage
+        for sid in ("NoArchive", "NoKeyOfTheUploader", "OnlyTheKeyOfS3")
+        for sabotage in (
+            without_statement(BUCKET_POLICY, sid),
+            with_statement(BUCKET_POLICY, sid, "Effect", "Allow"),
+            with_statement(BUCKET_POLICY, sid, "Action", "s3:GetObject"),
+            with_statement(BUCKET_POLICY, sid, "Principal", STRANGER),
+        )
+    ),
+    with_statement(
+        BUCKET_POLICY,
+        "NoArchive",
+        "Condition",
+        {"StringNotEquals": {STORAGE: ["STANDARD", "GLACIER"]}, "Null": {STORAGE: "false"}},
+    ),
+)
+def test_whatever_is_uploaded_can_be_read(graph: Graph) -> None:
+    for bucket in some(graph, BUCKET):
+        denied = {
+            statement["Sid"]: statement["Condition"]
+            for statement in statements_of(of_bucket(graph, BUCKET_POLICY, bucket))
+            if (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+            and (statement["Action"], statement["Resource"]) == ("s3:PutObject", f"{bucket.outputs['arn']}/*")
+        }
+        archive = denied.get("NoArchive", {})
+        assert archive.get("Null") == {STORAGE: "false"}
+        assert set(archive["StringNotEquals"][STORAGE]) <= READABLE_AT_ONCE
+        assert denied.get("NoKeyOfTheUploader") == {"Null": {f"{SSE}-customer-algorithm": "false"}}
+        if default_encryption(graph, bucket)["sseAlgorithm"] == "AES256":
+            only_s3 = denied.get("OnlyTheKeyOfS3")
+            assert only_s3 == {"StringNotEquals": {SSE: "AES256"}, "Null": {SSE: "false"}}
+
+
+@pytest.mark.claim(
     "option: `encryption: customer-key` encrypts uploads with the customer's key, with a bucket key; an "
     "upload that asks for any other encryption is denied",
     control="S3.17",
@@ -273,8 +320,7 @@ def test_s3_17_customer_key(graph: Graph) -> None:
         assert encryption["sseAlgorithm"] == "aws:kms"
         assert encryption["kmsMasterKeyId"] in keys(graph)
         assert of_bucket(graph, BUCKET_ENCRYPTION, bucket)["rules"][0]["bucketKeyEnabled"] is True
-        header = "s3:x-amz-server-side-encryption"
-        wanted = {header: "aws:kms", f"{header}-aws-kms-key-id": encryption["kmsMasterKeyId"]}
+        wanted = {SSE: "aws:kms", f"{SSE}-aws-kms-key-id": encryption["kmsMasterKeyId"]}
         denied = [
             without_sid(statement)
             for statement in statements_of(of_bucket(graph, BUCKET_POLICY, bucket))

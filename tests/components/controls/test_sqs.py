@@ -1,4 +1,4 @@
-"""Controls of SQS: the queue and the dead-letter queue."""
+"""Controls of SQS: the queue, the resend queue and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.components.sabotage import (
 
 
 @pytest.mark.claim(
-    "SQS's own key, or the customer's with `encryption: customer-key`, on queue and dead-letter queue",
+    "SQS's own key, or the customer's with `encryption: customer-key`, on every queue",
     control="SQS.1, NAG SQS2",
     requires="encryption",
 )
@@ -52,8 +52,8 @@ def test_sqs_1_nag_sqs2_encryption(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "only S3 may send, for this bucket (`SourceArn`) of this account (`SourceAccount`); nobody may send to "
-    "the dead-letter queue",
+    "only S3 may send, for this bucket (`SourceArn`) of this account (`SourceAccount`): a Deny keeps "
+    "everybody else in the account out, whatever IAM allows; the policies of the other queues let nobody in",
     control="SQS.3",
     requires="not public",
 )
@@ -71,6 +71,11 @@ def test_sqs_1_nag_sqs2_encryption(graph: Graph) -> None:
         "Condition",
         {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::in-one-uploads-bucket-0a1b2c3"}},
     ),
+    without_statement(QUEUE_POLICY, "OnlyTheBucketSends"),
+    with_statement(QUEUE_POLICY, "OnlyTheBucketSends", "Effect", "Allow"),
+    with_statement(QUEUE_POLICY, "OnlyTheBucketSends", "Action", "sqs:ReceiveMessage"),
+    with_statement(QUEUE_POLICY, "OnlyTheBucketSends", "Principal", STRANGER),
+    with_statement(QUEUE_POLICY, "OnlyTheBucketSends", "Condition", REMOVED),
 )
 def test_sqs_3_not_public(graph: Graph) -> None:
     buckets = {bucket.outputs["arn"] for bucket in some(graph, BUCKET)}
@@ -81,10 +86,20 @@ def test_sqs_3_not_public(graph: Graph) -> None:
             assert statement["Action"] == "sqs:SendMessage"
             assert condition.get("ArnEquals", {}).get("aws:SourceArn") in buckets
             assert condition.get("StringEquals") == {"aws:SourceAccount": ACCOUNT}
+            source = condition["ArnEquals"]
+            denied = {
+                "Sid": "OnlyTheBucketSends",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "sqs:SendMessage",
+                "Resource": statement["Resource"],
+                "Condition": {"ArnNotEquals": source},
+            }
+            assert denied in statements_of(policy.inputs)
 
 
 @pytest.mark.claim(
-    "a queue moves a message to its dead-letter queue after 5 deliveries, and no other queue can",
+    "a queue moves a message to its dead-letter queue after 5 deliveries, and no queue but the two can",
     control="NAG SQS3",
     requires="dead-letter queue",
 )
@@ -107,13 +122,16 @@ def test_nag_sqs3_dead_letter_queue(graph: Graph) -> None:
     targets = {arn: redrive["deadLetterTargetArn"] for arn, redrive in redrives.items()}
     assert set(queues) - set(targets) == set(targets.values())
     allows = {allow.inputs["queueUrl"]: allow.inputs for allow in graph.of_type(REDRIVE_ALLOW)}
-    for source, target in targets.items():
+    for target in targets.values():
         allow = allows.get(queues[target].outputs["url"], {}).get("redriveAllowPolicy", "null")
-        assert json.loads(allow) == {"redrivePermission": "byQueue", "sourceQueueArns": [source]}
+        sources = {arn for arn in targets if targets[arn] == target}
+        permission = json.loads(allow) or {}
+        assert permission.get("redrivePermission") == "byQueue"
+        assert set(permission["sourceQueueArns"]) == sources
 
 
 @pytest.mark.claim(
-    "a Deny in the policies of the queue and of the dead-letter queue",
+    "a Deny in the policy of every queue",
     control="NAG SQS4",
     requires="TLS only",
 )
