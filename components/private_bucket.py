@@ -12,8 +12,7 @@ from components.policies.documents import Statement, resolve, to_json
 from components.policies.resources import bucket_statements, customer_key_statements, s3_key_statements
 from components.stack_args import StackArgs, protected
 from components.validation import Checked, InvalidValue, between, one_of, setting
-
-STALE_MULTIPART_DAYS = 7
+from functions.contract.entry import STALE_MULTIPART_DAYS
 
 MAX_OBJECT_LOCK_DAYS = 36_500
 """Amazon S3 User Guide, "Configuring S3 Object Lock": 100 years."""

@@ -14,6 +14,8 @@ FINGERPRINT_DESCRIPTION = "the SHA-256 of the file: 64 hexadecimal digits, lower
 CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead of ours another clock may be, such as S3's. AWS refuses signatures that are off by more."""
 
+STALE_MULTIPART_DAYS = 7
+"""How many days a multipart upload may take, before the bucket aborts it."""
 
 NULL_VERSION = "null"
 """S3's id for the version of an object that was written while versioning was off."""
@@ -124,7 +126,7 @@ def parse_fingerprint(value: object) -> str:
 
 def format_time(moment: datetime) -> str:
     """Write a time as RFC 3339 in UTC with microseconds. The width is fixed, so text order is time order."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> datetime:

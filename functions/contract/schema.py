@@ -36,6 +36,9 @@ FIRST_MONTH = "2026-11"
 RECEIPT = "RECEIPT"
 """The sort key of the entry that accepted a fingerprint, of which a partition can only have one."""
 
+UNREAD = "unread#"
+"""How the partition of an object version begins whose bytes were not read."""
+
 MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
@@ -71,7 +74,7 @@ def partition_key(entry: Entry) -> str:
 
 def unread_partition(version: ObjectVersion) -> str:
     """Return the partition of an object version whose bytes were not read."""
-    return f"unread#{version.object_id}"
+    return f"{UNREAD}{version.object_id}"
 
 
 def sort_key(entry: Entry) -> str:
@@ -149,7 +152,7 @@ def from_item(item: Item) -> Entry:
             resent="resent" in item and item["resent"]["BOOL"],
         ),
         recorded_at=parse_time(item[RECORDED]["S"].partition("#")[0]),
-        fingerprint=None if fingerprint.startswith("unread#") else fingerprint,
+        fingerprint=None if fingerprint.startswith(UNREAD) else fingerprint,
         size_bytes=int(item["size_bytes"]["N"]) if "size_bytes" in item else None,
         media_type=text("media_type"),
         reason=Reason(reason) if reason is not None else None,
@@ -173,4 +176,4 @@ def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
 
 def is_note(item: Mapping[str, AttributeValueTypeDef]) -> bool:
     """Say whether an item is the note that an object version is gone, and not an entry."""
-    return item[ENTRY]["S"] == MISSING
+    return item[ENTRY]["S"] == MISSING and item[FINGERPRINT]["S"].startswith(UNREAD)
