@@ -1,37 +1,54 @@
-"""Compare every object version in the stack's bucket with the ledger.
+"""Compare every object version in the stack's bucket with the ledger, and every entry with what S3 knows.
 
-The exit code is 0 only if the ledger is complete: each version older than --age has exactly one entry.
+The exit code is 0 only if each version older than --age has exactly one entry, and nothing is wrong with any
+entry. Each of these makes it 1, except for versions in flight:
 
-  missing    an object version without an entry: exit code 1
-  repeated   an object version with more than one entry, which must never happen: exit code 1
-  in flight  an object version without an entry that is younger than --age: its event may be on its way
-  unknown    an entry whose object version is no longer in the bucket, because somebody deleted it for good;
-             the ledger is still complete. Entries with the reason object_missing are not listed
+  missing       an object version without an entry
+  in flight     the same, but younger than --age: its event may be on its way
+  repeated      an object version with more than one entry, which must never happen
+  differs       an entry with another size, time of upload or fingerprint than S3 has for the object version,
+                or one that says object_missing of an object version that is in the bucket
+  inconsistent  an entry that the processor can't have written, because its parts contradict each other: its
+                key, its place in the time index, its times, its outcome and what goes with it, its receipt
+  foreign       an entry about another bucket, or about a key that isn't below the stack's prefix; name places
+                that the stack had before with --former-bucket and --former-prefix
+  unknown       an entry whose object version is not in the bucket, other than with the reason object_missing:
+                either somebody deleted it for good, or somebody invented the entry. A log of the bucket's
+                data events (CloudTrail) or its access log tells which: it has the upload and the deletion
+  not an entry  an item of the ledger that isn't an entry, nor a note of the processor
+
+S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are compared with --checksums only,
+if S3 has the SHA-256 of the bytes. With --prefix, entries of the stack about other keys aren't judged.
 
 The comparison uses a temporary file, which is deleted at the end. The file takes less than 1 kB for each
 version with a key of usual length, in SQLITE_TMPDIR or else in the usual folder for temporary files.
 
---fix sends what is missing through the queue, so that the processor records it like any upload. Messages that
-turn out to be unnecessary do no harm. What was just sent has no entry yet, so the exit code is still 1: run
-the command again later, without --fix.
+--fix sends what is missing through the resend queue, so that the processor records it. Messages that turn out
+to be unnecessary do no harm. What was just sent has no entry yet, so the exit code is still 1: run the
+command again later, without --fix. No entry is ever changed or deleted.
 
-It needs an operator's permissions: the stack's output operator_policy.
+It needs an operator's permissions: the stack's output operator_policy. --checksums also needs
+s3:GetObjectVersion, which operators don't have, since it lets them read receipts.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 
 from cli.commands import Command
 from cli.errors import UsageError
-from cli.operator.bucket_comparison import NO_END, Repeated
-from cli.operator.inventory import LedgerLine, StoredVersion
-from cli.operator.reconciliation import ReconcileReport, compare_stack, judge
+from cli.operator.bucket_comparison import Repeated
+from cli.operator.checksums import ChecksumTotals, compare_checksums
+from cli.operator.findings import Finding, State
+from cli.operator.inventory import StoredVersion
+from cli.operator.reconciliation import FormerPlaces, ReconcileReport, compare_stack, judge
 from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
+from cli.operator.temporary_database import NO_END
 from cli.options import add_json, add_key_prefix, minutes, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
@@ -50,19 +67,44 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         help="don't judge uploads younger than this, by S3's clock (default: 15; 0 judges all)",
     )
-    parser.add_argument("--fix", action="store_true", help="send what is missing through the queue")
+    parser.add_argument(
+        "--checksums",
+        action="store_true",
+        help="also compare fingerprints with the SHA-256 that S3 stored: one request for each object version",
+    )
+    parser.add_argument(
+        "--former-bucket",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a bucket that the stack had before: its entries aren't foreign; can be given several times",
+    )
+    parser.add_argument(
+        "--former-prefix",
+        action="append",
+        default=[],
+        metavar="PREFIX",
+        help="the same for a prefix that the stack had before in its bucket",
+    )
+    parser.add_argument("--fix", action="store_true", help="send what is missing through the resend queue")
     parser.add_argument("--dry-run", action="store_true", help="with --fix: only say what would be sent")
     add_json(parser, "write one JSON document to stdout, with nothing left out")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Compare, fix if asked to, and report; 0 only if the ledger is complete."""
+    """Compare, fix if asked to, and report; 0 only if the ledger is complete and nothing in it is wrong."""
     if options.dry_run and not options.fix:
         raise UsageError("--dry-run goes with --fix: without --fix, nothing is changed anyway")
+    former = FormerPlaces(buckets=frozenset(options.former_bucket), prefixes=tuple(options.former_prefix))
     with (
-        open_resources(stack_of(options)) as resources,
-        compare_stack(resources, options.prefix, terminal.counting) as compared,
+        open_resources(stack_of(options), as_administrator=options.checksums) as resources,
+        compare_stack(resources, options.prefix, terminal.counting, former) as compared,
     ):
+        checksums = (
+            compare_checksums(compared.comparison, resources, terminal.counting)
+            if options.checksums
+            else None
+        )
         report = judge(compared, options.age)
         event_of = event_maker(resources, SOURCE) if options.fix else None
         sent = 0
@@ -70,93 +112,133 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             sent = send_events(
                 resources, map(event_of, report.missing()), report.totals.missing, terminal.counting
             )
-        dead_letters = resources.dead_letter_queue()
+        done = Reconciled(
+            report=report,
+            checksums=checksums,
+            sent=sent,
+            resends=resources.resend_queue(),
+            dead_letters=resources.dead_letter_queue(),
+        )
         if options.json:
-            planned = event_of if options.dry_run else None
-            write_json(report, resources, dead_letters, sent, planned, terminal)
+            write_json(done, resources, event_of if options.dry_run else None, terminal)
         else:
-            write_report(report, dead_letters, terminal)
-            _write_next_step(report, options, sent, dead_letters, terminal)
-    return 0 if report.totals.complete else 1
+            write_report(done, terminal)
+            _write_next_step(done, options, terminal)
+    return 0 if report.totals.complete and report.totals.confirmed else 1
 
 
-def write_report(report: ReconcileReport, dead_letters: Queue, terminal: Terminal) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """What a run found and did. Without `checksums`, no fingerprints were compared."""
+
+    report: ReconcileReport
+    checksums: ChecksumTotals | None
+    sent: int
+    resends: Queue
+    dead_letters: Queue
+
+
+def write_report(done: Reconciled, terminal: Terminal) -> None:
     """Write the first findings of each kind, the totals, and how many messages the queues hold."""
-    comparison, totals = report.compared.comparison, report.totals
-    unknown = comparison.unknown(end=report.judged_before)
+    report, totals = done.report, done.report.totals
+    comparison = report.compared.comparison
     terminal.excerpt(
         (totals.missing, map(_missing_row, report.missing()), " that are missing"),
         (totals.repeated, map(_repeated_row, comparison.repeated()), " that are repeated"),
-        (totals.unknown, map(_unknown_row, unknown), " that are unknown"),
+        *(
+            (count, map(partial(_finding_row, state), report.findings(state)), f" ({state})")
+            for state, count in totals.by_state().items()
+        ),
     )
     line = (
         f"object versions: {totals.versions:,} = {totals.recorded:,} recorded + {totals.missing:,} missing + "
         f"{totals.in_flight:,} in flight"
     )
-    besides = {
-        "recorded more than once": totals.repeated,
-        "unknown": totals.unknown,
-        "gone before it was read": totals.gone,
-    }
-    terminal.write("; ".join([line, *(f"{count:,} {what}" for what, count in besides.items() if count)]))
+    besides = (
+        (totals.repeated, "recorded more than once"),
+        *((count, state) for state, count in totals.by_state().items()),
+        (totals.gone, "gone before it was read"),
+    )
+    terminal.write("; ".join([line, *(f"{count:,} {what}" for count, what in besides if count)]))
+    if totals.former:
+        terminal.write(f"entries about former places, not compared with S3: {totals.former:,}")
+    if done.checksums:
+        terminal.write(
+            f"fingerprints: {done.checksums.compared:,} compared with S3's, "
+            f"{done.checksums.without:,} of which S3 has no SHA-256"
+        )
+    else:
+        terminal.write("fingerprints were not compared with S3's: --checksums does that")
     queue = report.compared.queue
     terminal.write(
         f"about {queue.waiting:,} messages waiting in the queue, {queue.in_work:,} being processed, "
-        f"{dead_letters.messages:,} dead letters"
+        f"{done.dead_letters.messages:,} dead letters"
+    )
+    terminal.write(
+        f"about {done.resends.waiting:,} messages waiting in the resend queue, "
+        f"{done.resends.in_work:,} being processed"
     )
 
 
 def write_json(
-    report: ReconcileReport,
-    resources: StackResources,
-    dead_letters: Queue,
-    sent: int,
-    planned: MakeEvent | None,
-    terminal: Terminal,
+    done: Reconciled, resources: StackResources, planned: MakeEvent | None, terminal: Terminal
 ) -> None:
     """Write everything as one JSON document; with `planned`, also the messages that would be sent."""
-    compared, end = report.compared, report.judged_before
-    comparison, queue = compared.comparison, compared.queue
+    report, compared = done.report, done.report.compared
+    comparison, end = compared.comparison, report.judged_before
     members = {
         "complete": report.totals.complete,
+        "confirmed": report.totals.confirmed,
         "bucket": resources.bucket,
         "prefix": compared.prefix,
         "began_at": format_time(compared.began_at),
         "judged_before": None if end == NO_END else end,
         "totals": asdict(report.totals),
-        "sent": sent,
-        "queue": {"waiting": queue.waiting, "in_work": queue.in_work},
-        "dead_letters": dead_letters.messages,
+        "checksums": done.checksums and asdict(done.checksums),
+        "sent": done.sent,
+        "queue": _messages(compared.queue),
+        "resend_queue": _messages(done.resends),
+        "dead_letters": done.dead_letters.messages,
     }
     lists: dict[str, Iterable[object]] = {
         "missing": map(asdict, report.missing()),
         "in_flight": map(asdict, comparison.unrecorded(start=end)),
         "repeated": map(asdict, comparison.repeated()),
-        "unknown": map(asdict, comparison.unknown(end=end)),
     }
+    lists |= {state.name.lower(): map(asdict, report.findings(state)) for state in State}
     if planned:
         lists["messages"] = map(planned, report.missing())
     terminal.json_of_lists(members, lists)
 
 
-def _write_next_step(
-    report: ReconcileReport, options: argparse.Namespace, sent: int, dead_letters: Queue, terminal: Terminal
-) -> None:
-    totals = report.totals
-    if sent:
+def _messages(queue: Queue) -> dict[str, int]:
+    return {"waiting": queue.waiting, "in_work": queue.in_work}
+
+
+def _write_next_step(done: Reconciled, options: argparse.Namespace, terminal: Terminal) -> None:
+    totals = done.report.totals
+    if done.sent:
         terminal.write(
-            f"{sent:,} sent through the queue: when they have been processed, run this again without --fix"
+            f"{done.sent:,} sent through the resend queue: when they have been processed, run this again "
+            "without --fix"
         )
     elif options.dry_run:
-        terminal.write(f"dry run: {totals.missing:,} would be sent through the queue; nothing was sent")
-    elif totals.missing and dead_letters.waiting:
+        terminal.write(
+            f"dry run: {totals.missing:,} would be sent through the resend queue; nothing was sent"
+        )
+    elif totals.missing and done.dead_letters.waiting:
         terminal.complain(
             "look at the dead letters first (`bill-e dead-letters`): they may be the missing uploads"
         )
     elif totals.missing:
-        terminal.complain("`bill-e reconcile --fix` sends what is missing through the queue")
+        terminal.complain("`bill-e reconcile --fix` sends what is missing through the resend queue")
     if totals.repeated:
         terminal.complain("an object version has more than one entry: the ledger is wrong there", style="red")
+    if not totals.confirmed:
+        terminal.complain(
+            "S3 doesn't confirm every entry: --help says what each state means, and the runbook what to do",
+            style="red",
+        )
 
 
 def _missing_row(version: StoredVersion) -> Row:
@@ -167,8 +249,8 @@ def _repeated_row(repeated: Repeated) -> Row:
     return _row("repeated", repeated.key, repeated.version_id, "", f"{repeated.entries} entries")
 
 
-def _unknown_row(line: LedgerLine) -> Row:
-    return _row("unknown", line.key, line.version_id, line.uploaded_at, "not in the bucket")
+def _finding_row(state: State, finding: Finding) -> Row:
+    return _row(state, finding.key or ABSENT, finding.version_id, finding.uploaded_at, finding.detail)
 
 
 def _row(state: str, key: str, version_id: str, uploaded_at: str, detail: str) -> Row:
@@ -182,6 +264,7 @@ COMMAND = Command(
     description=__doc__,
     examples=(
         "bill-e reconcile --stack prod",
+        "bill-e reconcile --checksums --former-prefix scans/ --stack prod",
         "bill-e reconcile --fix --dry-run --stack prod",
         "bill-e reconcile --fix --stack prod",
         "bill-e reconcile --prefix 2026/11/ --age 60 --json --stack prod",

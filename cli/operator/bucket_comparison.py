@@ -1,4 +1,4 @@
-"""The bucket against the ledger: object versions without an entry, and entries without an object version."""
+"""The bucket against the ledger: what only one side has, and what the two say differently."""
 
 from __future__ import annotations
 
@@ -6,36 +6,79 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import starmap
+from typing import NamedTuple
 
-from cli.operator.inventory import LedgerLine, StoredVersion
-from cli.operator.temporary_database import count_rows
-from functions.contract.entry import Reason
+from cli.operator.findings import EntryFindings, Finding, State
+from cli.operator.inventory import StoredVersion
+from cli.operator.temporary_database import NO_END, count_rows
+from functions.contract.entry import (
+    CLOCK_SKEW,
+    NULL_VERSION,
+    STALE_MULTIPART_DAYS,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    format_time,
+)
 
-NO_END = "~"
-"""An end that is after every time."""
+SLOWEST_BYTES_PER_SECOND = 10_000
+"""S3 dates an object by the start of its upload, and an event by the end. An upload slower than this isn't
+expected."""
+
+LONGEST_MULTIPART = timedelta(days=STALE_MULTIPART_DAYS + 1)
+"""The bucket aborts multipart uploads at midnight."""
 
 _TABLES = """
-CREATE TABLE stored (key TEXT, version_id TEXT, size_bytes INTEGER, modified TEXT);
-CREATE TABLE entry (key TEXT, version_id TEXT, uploaded_at TEXT, reason TEXT);
+CREATE TABLE stored (
+  key TEXT, version_id TEXT, size_bytes INTEGER, modified TEXT, multipart INTEGER,
+  PRIMARY KEY (key, version_id)
+) WITHOUT ROWID;
+CREATE TABLE entry (
+  key TEXT, version_id TEXT, uploaded_at TEXT, fingerprint TEXT,
+  reason TEXT, size_bytes INTEGER, resent INTEGER
+);
+CREATE TABLE receipt (fingerprint TEXT, object_id TEXT);
+CREATE TABLE duplicate (key TEXT, version_id TEXT, uploaded_at TEXT, fingerprint TEXT, receipt_id TEXT);
 """
 
-_COMPARE = """
-CREATE INDEX stored_version ON stored (key, version_id);
-CREATE INDEX entry_version ON entry (key, version_id);
-CREATE TABLE unrecorded AS
-  SELECT * FROM stored WHERE NOT EXISTS (
-    SELECT 1 FROM entry WHERE entry.key = stored.key AND entry.version_id = stored.version_id);
-CREATE TABLE unstored AS
-  SELECT * FROM entry WHERE NOT EXISTS (
-    SELECT 1 FROM stored WHERE stored.key = entry.key AND stored.version_id = entry.version_id);
-CREATE TABLE repeated AS
-  SELECT key, version_id, COUNT(*) AS entries FROM entry GROUP BY key, version_id HAVING COUNT(*) > 1;
+_SECOND = "CAST(strftime('%s', substr({}, 1, 19)) AS INTEGER)"
+
+_TIME_DIFFERS = f"""
+CASE WHEN resent THEN substr(uploaded_at, 1, 19) <> substr(modified, 1, 19)
+ELSE {_SECOND.format("uploaded_at")} - {_SECOND.format("modified")} NOT BETWEEN -1 AND
+  {CLOCK_SKEW.total_seconds():.0f} + CASE WHEN multipart THEN {LONGEST_MULTIPART.total_seconds():.0f}
+  ELSE stored.size_bytes / {SLOWEST_BYTES_PER_SECOND} END
+END
 """
-"""The indexes come after loading: sorting once is quicker than inserting row by row."""
+"""What was resent has S3's time. Otherwise the event comes after S3's time, which is cut to whole seconds."""
 
 _GONE = Reason.OBJECT_MISSING.value
+
+_COMPARE = f"""
+CREATE INDEX entry_version ON entry (key, version_id);
+CREATE TABLE unrecorded AS
+  SELECT key, version_id, size_bytes, modified, multipart FROM stored WHERE NOT EXISTS (
+    SELECT 1 FROM entry WHERE entry.key = stored.key AND entry.version_id = stored.version_id);
+CREATE TABLE unconfirmed AS
+  SELECT entry.*, stored.size_bytes AS stored_bytes, modified FROM entry
+  LEFT JOIN stored ON stored.key = entry.key AND stored.version_id = entry.version_id
+  WHERE stored.key IS NULL OR (entry.version_id <> '{NULL_VERSION}' AND (
+    reason IS '{_GONE}' OR entry.size_bytes <> stored.size_bytes OR {_TIME_DIFFERS}));
+CREATE TABLE repeated AS
+  SELECT key, version_id, COUNT(*) AS entries FROM entry GROUP BY key, version_id HAVING COUNT(*) > 1;
+CREATE INDEX duplicate_fingerprint ON duplicate (fingerprint);
+CREATE TABLE unfounded AS
+  SELECT * FROM duplicate WHERE rowid NOT IN (
+    SELECT duplicate.rowid FROM receipt CROSS JOIN duplicate
+    WHERE duplicate.fingerprint = receipt.fingerprint AND duplicate.receipt_id = receipt.object_id);
+"""  # noqa: S608
+"""The indexes come after loading: sorting once is quicker than inserting row by row. S3 can overwrite a
+version `null`, so all that it confirms about one is that it is there."""
+
 _IN_TIME = "modified >= ? AND modified < ?"
-_UNKNOWN = f"unstored WHERE uploaded_at < ? AND reason IS NOT '{_GONE}'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,37 +90,100 @@ class Repeated:
     entries: int
 
 
+class RecordedVersion(NamedTuple):
+    """What an entry says about an object version."""
+
+    key: str
+    version_id: str
+    uploaded_at: str
+    fingerprint: str | None
+
+
+_ABOUT = ", ".join(RecordedVersion._fields)
+
+
 class BucketComparison:
     """What the bucket holds below a prefix, compared with the ledger's entries. Used by one thread.
 
     Load both sides, then `compare`, then ask. Times are text as the ledger writes them, which sorts by time.
+    What is wrong with an entry becomes one of the `findings`.
     """
 
     def __init__(self, database: sqlite3.Connection, bucket: str, prefix: str) -> None:
         self._database = database
         self._bucket = bucket
         self._prefix = prefix
+        self.findings = EntryFindings(database)
         self.entries_by_bucket: Counter[str] = Counter()
         database.executescript(_TABLES)
 
     def add_versions(self, versions: Iterable[StoredVersion]) -> None:
         """Load a page of the bucket's listing."""
-        rows = ((one.key, one.version_id, one.size_bytes, one.modified) for one in versions)
-        self._database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?)", rows)
+        rows = ((one.key, one.version_id, one.size_bytes, one.modified, one.multipart) for one in versions)
+        self._database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?)", rows)
 
-    def add_lines(self, lines: Iterable[LedgerLine]) -> None:
-        """Load a page of the ledger; entries about other buckets and prefixes are only counted."""
-        self._database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", self._rows(lines))
+    def covers(self, version: ObjectVersion) -> bool:
+        """Say whether an object version is in the part of the bucket that is compared."""
+        return version.bucket == self._bucket and version.key.startswith(self._prefix)
 
-    def _rows(self, lines: Iterable[LedgerLine]) -> Iterator[tuple[str | None, ...]]:
-        for line in lines:
-            self.entries_by_bucket[line.bucket] += 1
-            if line.bucket == self._bucket and line.key.startswith(self._prefix):
-                yield line.key, line.version_id, line.uploaded_at, line.reason
+    def add_entries(self, entries: Iterable[Entry]) -> None:
+        """Load a page of the ledger; of entries about other places, only the receipts that they may be."""
+        covered, receipts, duplicates = [], [], []
+        for entry in entries:
+            upload, version = entry.upload, entry.upload.version
+            self.entries_by_bucket[version.bucket] += 1
+            if entry.outcome is Outcome.ACCEPTED:
+                receipts.append((entry.fingerprint, version.object_id))
+            if not self.covers(version):
+                continue
+            about = version.key, version.version_id, format_time(upload.uploaded_at), entry.fingerprint
+            covered.append((*about, entry.reason, entry.size_bytes, upload.resent))
+            if entry.duplicate_of:
+                duplicates.append((*about, entry.duplicate_of.object_id))
+        insert = self._database.executemany
+        insert("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", covered)
+        insert("INSERT INTO receipt VALUES (?, ?)", receipts)
+        insert("INSERT INTO duplicate VALUES (?, ?, ?, ?, ?)", duplicates)
 
     def compare(self) -> None:
-        """Find what only one side has, once both are loaded."""
+        """Find what only one side has and what the two say differently, once both are loaded."""
         self._database.executescript(_COMPARE)
+        for about in self._about(f"unconfirmed WHERE modified IS NULL AND reason IS NOT '{_GONE}'"):
+            self.find(State.UNKNOWN, about, "not in the bucket")
+        for about in self._about("unfounded"):
+            self.find(State.INCONSISTENT, about, "the ledger has no receipt that it can be a duplicate of")
+        rows = self._database.execute(
+            f"SELECT {_ABOUT}, reason, size_bytes, stored_bytes, modified "  # noqa: S608
+            "FROM unconfirmed WHERE modified IS NOT NULL"
+        )
+        for *values, reason, size_bytes, stored_bytes, modified in rows:
+            self.find(
+                State.DIFFERS,
+                RecordedVersion(*values),
+                _difference(reason, size_bytes, stored_bytes, modified),
+            )
+
+    def find(self, state: State, about: RecordedVersion, detail: str) -> None:
+        """Keep a finding about an entry of an object version in the bucket."""
+        finding = Finding(
+            fingerprint=about.fingerprint or "",
+            bucket=self._bucket,
+            key=about.key,
+            version_id=about.version_id,
+            uploaded_at=about.uploaded_at,
+            detail=detail,
+        )
+        self.findings.add(state, finding)
+
+    def with_fingerprint(self) -> Iterator[RecordedVersion]:
+        """Yield the object versions in the bucket of which an entry says the fingerprint."""
+        return self._about(
+            f"entry WHERE fingerprint IS NOT NULL AND version_id <> '{NULL_VERSION}' AND EXISTS ("  # noqa: S608
+            "SELECT 1 FROM stored WHERE stored.key = entry.key AND stored.version_id = entry.version_id)"
+        )
+
+    def _about(self, source: str) -> Iterator[RecordedVersion]:
+        return starmap(RecordedVersion, self._database.execute(f"SELECT {_ABOUT} FROM {source}"))  # noqa: S608
 
     def count_versions(self, *, start: str = "", end: str = NO_END) -> int:
         """Count the object versions that were uploaded from `start` on and before `end`."""
@@ -93,30 +199,18 @@ class BucketComparison:
             f"SELECT * FROM unrecorded WHERE {_IN_TIME} ORDER BY modified, key, version_id",  # noqa: S608
             (start, end),
         )
-        for key, version_id, size_bytes, modified in rows:
-            yield StoredVersion(key=key, version_id=version_id, size_bytes=size_bytes, modified=modified)
-
-    def count_unknown(self, *, end: str) -> int:
-        """Count the entries of uploads before `end` whose object version isn't in the bucket.
-
-        Entries that say so themselves (`object_missing`) are left out: `count_gone` counts those.
-        """
-        return count_rows(self._database, _UNKNOWN, end)
+        for key, version_id, size_bytes, modified, multipart in rows:
+            yield StoredVersion(
+                key=key,
+                version_id=version_id,
+                size_bytes=size_bytes,
+                modified=modified,
+                multipart=bool(multipart),
+            )
 
     def count_gone(self) -> int:
         """Count the entries with `object_missing` whose object version is indeed not in the bucket."""
-        return count_rows(self._database, "unstored WHERE reason IS ?", _GONE)
-
-    def unknown(self, *, end: str) -> Iterator[LedgerLine]:
-        """Yield what `count_unknown` counts, oldest first."""
-        rows = self._database.execute(
-            f"SELECT * FROM {_UNKNOWN} ORDER BY uploaded_at, key, version_id",  # noqa: S608
-            (end,),
-        )
-        for key, version_id, uploaded_at, reason in rows:
-            yield LedgerLine(
-                bucket=self._bucket, key=key, version_id=version_id, uploaded_at=uploaded_at, reason=reason
-            )
+        return count_rows(self._database, "unconfirmed WHERE modified IS NULL AND reason IS ?", _GONE)
 
     def count_repeated(self) -> int:
         """Count the object versions with more than one entry."""
@@ -126,3 +220,11 @@ class BucketComparison:
         """Yield the object versions with more than one entry, by key."""
         for key, version_id, entries in self._database.execute("SELECT * FROM repeated ORDER BY 1, 2"):
             yield Repeated(key=key, version_id=version_id, entries=entries)
+
+
+def _difference(reason: str | None, size_bytes: int | None, stored_bytes: int, modified: str) -> str:
+    if reason == _GONE:
+        return f"it says {_GONE}, but the object version is in the bucket"
+    if size_bytes not in (None, stored_bytes):
+        return f"its size is {size_bytes:,} bytes, but S3 has {stored_bytes:,}"
+    return f"its time of upload doesn't go with S3's, {modified}"

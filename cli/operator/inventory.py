@@ -1,4 +1,4 @@
-"""What a stack holds, page by page: the object versions in its bucket, and the entries in its ledger."""
+"""What a stack holds, page by page: the object versions in its bucket, and the items in its ledger."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from cli.errors import BillEError, explained
+from cli.errors import explained
 from cli.operator.pace import Pace
 from functions.contract import schema
 from functions.contract.entry import format_time
@@ -41,6 +41,7 @@ class StoredVersion:
     version_id: str
     size_bytes: int
     modified: str
+    multipart: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +50,6 @@ class ListedPage:
 
     listed_at: datetime
     versions: list[StoredVersion]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerLine:
-    """The parts of an entry that say which object version it is about."""
-
-    bucket: str
-    key: str
-    version_id: str
-    uploaded_at: str
-    reason: str | None
 
 
 def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPage]:
@@ -78,21 +68,22 @@ def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPa
                     version_id=version["VersionId"],
                     size_bytes=version["Size"],
                     modified=format_time(version["LastModified"]),
+                    # S3 API Reference, Object: a multipart upload's ETag ends in the number of its parts.
+                    multipart="-" in version["ETag"],
                 )
                 for version in page.get("Versions", ())
             ],
         )
 
 
-def ledger_lines(dynamodb: DynamoDBClient, table: str) -> Iterator[list[LedgerLine]]:
-    """Read the whole ledger once, in no order, page by page.
+def ledger_items(dynamodb: DynamoDBClient, table: str) -> Iterator[list[Item]]:
+    """Read the whole ledger once, in no order, page by page, as much of each item as operators may read.
 
     The functions never scan the table. Here every entry is wanted, and an index could lag behind the table or
     lack an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
     200 entries, and a query for each shard.
     """
-    for items in scanned_pages(dynamodb, table, f"the ledger table {table}", schema.OPERATOR_VIEW):
-        yield [_line(item) for item in items if not schema.is_note(item)]
+    return scanned_pages(dynamodb, table, f"the ledger table {table}", schema.OPERATOR_VIEW)
 
 
 def scanned_pages(
@@ -128,23 +119,6 @@ def scanned_pages(
                 if last := page.get("LastEvaluatedKey"):
                     reading[read(segment, {"ExclusiveStartKey": last})] = segment
                 yield page["Items"]
-
-
-def _line(item: Any) -> LedgerLine:
-    try:
-        version, uploaded_at = schema.version_of(item), item["uploaded_at"]["S"]
-    except KeyError as error:
-        raise BillEError(
-            f"the ledger has an item with the sort key {item[schema.ENTRY]['S']!r} that is neither an entry "
-            f"nor a note, since it has no {error}"
-        ) from error
-    return LedgerLine(
-        bucket=version.bucket,
-        key=version.key,
-        version_id=version.version_id,
-        uploaded_at=uploaded_at,
-        reason=item["reason"]["S"] if "reason" in item else None,
-    )
 
 
 def _answered_at(metadata: Any) -> datetime:

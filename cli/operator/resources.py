@@ -7,7 +7,7 @@ may not do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -84,6 +84,12 @@ class StackResources:
         """Ask SQS about the dead-letter queue."""
         return self._queue(self.dead_letter_queue_url)
 
+    def shards(self) -> int:
+        """Return the number of shards of a month in the time index; raise BillEError if it isn't known."""
+        if self.ledger_shards is None:
+            raise _lacks(["ledger_shards"])
+        return self.ledger_shards
+
     def user_id(self) -> str:
         """Ask AWS who is calling: ``AIDA…`` is a user, ``AROA…:session`` a role."""
         with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
@@ -110,10 +116,7 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
     """
     missing = [name for name in NEEDED_OUTPUTS if getattr(access, name) is None]
     if missing:
-        raise BillEError(
-            f"the stack has no output {', '.join(map(repr, missing))}, which this command needs: "
-            "deploy the current program, or give all outputs of the stack"
-        )
+        raise _lacks(missing)
     key = access.administrator_key if as_administrator else access.operator_key
     session = aws.session_for(access, key or access.caller_key)
     with ExitStack() as opened:
@@ -135,6 +138,13 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
             sqs=client("sqs"),
             sts=client("sts"),
         )
+
+
+def _lacks(outputs: Sequence[str]) -> BillEError:
+    return BillEError(
+        f"the stack has no output {', '.join(map(repr, outputs))}, which this command needs: "
+        "deploy the current program, or give all outputs of the stack"
+    )
 
 
 def queue_name(url: str) -> str:

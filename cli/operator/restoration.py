@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from cli.errors import BillEError, explained
+from cli.operator.consistency import NotAnEntryError, contradictions, read_entry
 from cli.operator.inventory import scanned_pages
 from cli.operator.pace import Counting, Pace, concurrently
 from cli.operator.resources import StackResources
-from cli.operator.table_comparison import TableComparison, read_entry
+from cli.operator.table_comparison import TableComparison
 from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TableDescriptionTypeDef
 
+    from functions.contract.entry import Entry
     from functions.contract.schema import Item
 
 WRITERS = 4
@@ -52,7 +54,7 @@ def compare_tables(
     stack.
     """
     _refuse_other_tables(resources, restored)
-    buckets = {resources.bucket, *former_buckets}
+    buckets, shards = {resources.bucket, *former_buckets}, resources.shards()
     with temporary_database() as database:
         comparison = TableComparison(database)
         _load_ledger(comparison, resources, buckets, counting)
@@ -60,7 +62,7 @@ def compare_tables(
             for items in scanned_pages(resources.dynamodb, restored, f"table {restored}"):
                 for item in items:
                     if not schema.is_note(item):
-                        _refuse_foreign(item, restored, buckets)
+                        _refuse_wrong(item, restored, buckets, shards)
                         comparison.compare(item)
                 advance(len(items))
         yield comparison
@@ -129,7 +131,11 @@ def _load_ledger(
     ledger, known = resources.ledger_table, set[str]()
     with counting("ledger entries read", None) as advance:
         for items in scanned_pages(resources.dynamodb, ledger, f"the ledger table {ledger}"):
-            known.update(_bucket(item, f"ledger {ledger}") for item in items if not schema.is_note(item))
+            known.update(
+                _read(item, f"ledger {ledger}").upload.version.bucket
+                for item in items
+                if not schema.is_note(item)
+            )
             comparison.add_standing(items)
             advance(len(items))
     if known and not known & buckets:
@@ -166,22 +172,32 @@ def _has_keys_of_a_ledger(table: TableDescriptionTypeDef) -> bool:
     return keys == KEYS and all(types[name] == "S" for name in KEYS)
 
 
-def _refuse_foreign(item: Item, restored: str, buckets: Set[str]) -> None:
-    """Raise BillEError for an item that this stack's ledger can't have held."""
-    bucket = _bucket(item, f"table {restored}")
+def _refuse_wrong(item: Item, restored: str, buckets: Set[str], shards: int) -> None:
+    """Raise BillEError for an item that this stack's processor can't have written."""
+    entry = _read(item, f"table {restored}")
+    bucket = entry.upload.version.bucket
     if bucket not in buckets:
         raise BillEError(
             f"table {restored} does not belong to this stack: it holds entries about bucket {bucket}. "
             f"If the stack had that bucket before, add --former-bucket {bucket}. Nothing was changed"
         )
-
-
-def _bucket(item: Item, table: str) -> str:
-    """Return the bucket that an entry is about; raise BillEError for an item that is not an entry."""
-    try:
-        return read_entry(item).upload.version.bucket
-    except ValueError as error:
-        name = " / ".join(item[key]["S"] for key in KEYS)
+    if wrong := contradictions(item, entry, shards):
         raise BillEError(
-            f"{table} is not a ledger: its item {name} is not an entry, since {error}. Nothing was changed"
+            f"the processor can't have written the item {_name(item)} of table {restored}: {wrong}. "
+            "Delete the item from that table to restore the others. Nothing was changed"
+        )
+
+
+def _read(item: Item, table: str) -> Entry:
+    """Read an entry; raise BillEError for an item that is not an entry."""
+    try:
+        return read_entry(item)
+    except NotAnEntryError as error:
+        raise BillEError(
+            f"{table} is not a ledger: its item {_name(item)} is not an entry, since {error}. "
+            "Nothing was changed"
         ) from error
+
+
+def _name(item: Item) -> str:
+    return " / ".join(item[key]["S"] for key in KEYS)

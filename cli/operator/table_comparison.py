@@ -12,7 +12,6 @@ from cli.operator.temporary_database import count_rows
 from functions.contract import schema
 
 if TYPE_CHECKING:
-    from functions.contract.entry import Entry
     from functions.contract.schema import Item
 
 _TABLES = """
@@ -119,21 +118,6 @@ class TableComparison:
     def _add_differing(self, item: Item, detail: str) -> None:
         row = item[schema.RECORDED]["S"], json.dumps(item), detail
         self._database.execute("INSERT INTO differing VALUES (?, ?, ?)", row)
-
-
-def read_entry(item: Item) -> Entry:
-    """Read an entry; raise ValueError for an item that `schema.to_item` can't have written."""
-    try:
-        entry = schema.from_item(item)
-        month, recorded = item[schema.MONTH_SHARD]["S"][:7], item[schema.RECORDED]["S"]
-    except KeyError as error:
-        raise ValueError(f"it has no {error}") from error
-    version = entry.upload.version
-    if _key(item) != (schema.partition_key(entry), schema.sort_key(entry)):
-        raise ValueError("its key is not that of its outcome and object version")
-    if recorded != schema.recorded_key(entry.recorded_at, version) or month != recorded[:7]:
-        raise ValueError("its place in the time index is not that of its recorded time")
-    return entry
 
 
 def _standing_row(item: Item) -> tuple[str, str, str | None, str]:

@@ -15,6 +15,9 @@ from cli.errors import BillEError
 CACHE_KIBIBYTES = 32 * 1024
 """How much of a database is kept in memory."""
 
+NO_END = "~"
+"""An end that is after every time. Times are text as the ledger writes them, which sorts by time."""
+
 _PRAGMAS = f"""
 PRAGMA cache_size = -{CACHE_KIBIBYTES};
 PRAGMA temp_store = FILE;

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,7 +15,7 @@ import boto3
 from moto import mock_aws
 
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
@@ -33,47 +34,54 @@ class OperatedStack:
     dynamodb: DynamoDBClient
     sqs: SQSClient
     queue_url: str
+    resend_queue_url: str
     dead_letter_queue_url: str
+    uploaded_at: dict[ObjectVersion, datetime] = field(default_factory=dict)
 
-    def upload(self, key: str, content: bytes = b"receipt") -> ObjectVersion:
-        stored = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
-        return ObjectVersion(bucket=BUCKET, key=key, version_id=stored["VersionId"])
+    def upload(self, key: str, content: bytes = b"receipt", **options: Any) -> ObjectVersion:
+        stored = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content, **options)
+        version = ObjectVersion(bucket=BUCKET, key=key, version_id=stored["VersionId"])
+        head = self.s3.head_object(Bucket=BUCKET, Key=key, VersionId=version.version_id)
+        self.uploaded_at[version] = head["LastModified"]
+        return version
 
-    def record(self, version: ObjectVersion, **changes: Any) -> None:
-        """Put the entry of an object version."""
-        item = schema.to_item(entry_of(version, **changes), SHARDS)
-        self.dynamodb.put_item(TableName=TABLE, Item=item)
+    def record(self, version: ObjectVersion, **changes: Any) -> Entry:
+        """Put the entry of an object version, by default a true one, and return it."""
+        entry = entry_of(version, **{"uploaded_at": self.uploaded_at.get(version, LONG_AGO), **changes})
+        self.dynamodb.put_item(TableName=TABLE, Item=schema.to_item(entry, SHARDS))
+        return entry
 
     def sent(self) -> list[dict[str, Any]]:
-        """The records of all messages in the queue, which are taken out."""
+        """The records of all messages in the resend queue, which are taken out."""
         records: list[dict[str, Any]] = []
-        while messages := self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
+        url = self.resend_queue_url
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 records += json.loads(message["Body"])["Records"]
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return records
 
-    def rewrite_outputs(self, **changed: str | None) -> None:
+    def rewrite_outputs(self, **changed: str | int | None) -> None:
         outputs = json.loads(self.outputs.read_text()) | changed
         self.outputs.write_text(json.dumps({name: value for name, value in outputs.items() if value}))
 
 
-def entry_of(version: ObjectVersion, **changes: Any) -> Entry:
+def entry_of(
+    version: ObjectVersion, *, uploaded_at: datetime = LONG_AGO, resent: bool = False, **changes: Any
+) -> Entry:
     """The entry of an object version, with bytes of its own; REJECTED if it has a reason."""
+    reason = changes.get("reason")
+    uploader = Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1")
     entry = Entry(
-        outcome=Outcome.REJECTED if "reason" in changes else Outcome.ACCEPTED,
-        upload=Upload(
-            version=version,
-            uploaded_at=LONG_AGO,
-            uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.1"),
-        ),
-        recorded_at=LONG_AGO,
-        fingerprint=version.object_id,
-        size_bytes=7,
-        media_type="image/png",
+        outcome=Outcome.REJECTED if reason else Outcome.ACCEPTED,
+        upload=Upload(version=version, uploaded_at=uploaded_at, uploader=uploader, resent=resent),
+        recorded_at=uploaded_at + timedelta(seconds=1),
+        fingerprint=None if reason else version.object_id,
+        size_bytes=None if reason else 7,
+        media_type=None if reason else "image/png",
     )
+    if reason is Reason.EMPTY:
+        entry = replace(entry, fingerprint=hashlib.sha256().hexdigest(), size_bytes=0)
     return replace(entry, **changes)
 
 
@@ -98,6 +106,7 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
         }
         policy = json.dumps({"Statement": [statement]})
         queue = sqs.create_queue(QueueName="queue", Attributes={"Policy": policy})["QueueUrl"]
+        resends = sqs.create_queue(QueueName="resends")["QueueUrl"]
         outputs = folder / "outputs.json"
         document = {
             "uploads_bucket": BUCKET,
@@ -108,6 +117,7 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
             "ledger_table": TABLE,
             "ledger_shards": SHARDS,
             "queue_url": queue,
+            "resend_queue_url": resends,
             "dead_letter_queue_url": dead_letters,
         }
         outputs.write_text(json.dumps(document))
@@ -117,5 +127,6 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
             dynamodb=dynamodb,
             sqs=sqs,
             queue_url=queue,
+            resend_queue_url=resends,
             dead_letter_queue_url=dead_letters,
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -9,10 +10,14 @@ import pytest
 
 from cli.errors import BillEError
 from cli.operator.bucket_comparison import BucketComparison
-from cli.operator.inventory import LedgerLine, StoredVersion, ledger_lines, listed_versions
+from cli.operator.consistency import read_entry
+from cli.operator.findings import State
+from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
 from cli.operator.temporary_database import temporary_database
-from functions.contract.entry import format_time
+from functions.contract import schema
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, format_time
 from tests.cli.conftest import small_database
+from tests.cli.operated_stack import SHARDS, entry_of
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -21,14 +26,17 @@ def stored(key: str, version_id: str = "v1", minute: int = 0) -> StoredVersion:
     return StoredVersion(key=key, version_id=version_id, size_bytes=1, modified=at(minute))
 
 
-def line(
-    key: str, version_id: str = "v1", *, bucket: str = "b", minute: int = 0, reason: str | None = None
-) -> LedgerLine:
-    return LedgerLine(bucket=bucket, key=key, version_id=version_id, uploaded_at=at(minute), reason=reason)
+def entry(key: str, version_id: str = "v1", *, bucket: str = "b", minute: int = 0, **changes: Any) -> Entry:
+    version = ObjectVersion(bucket=bucket, key=key, version_id=version_id)
+    return entry_of(version, **{"uploaded_at": moment(minute), "size_bytes": 1, **changes})
+
+
+def moment(minute: int) -> datetime:
+    return START + timedelta(minutes=minute)
 
 
 def at(minute: int) -> str:
-    return format_time(START + timedelta(minutes=minute))
+    return format_time(moment(minute))
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def test_version_without_entry_is_unrecorded_and_another_version_of_the_key_does
     comparison: BucketComparison,
 ) -> None:
     comparison.add_versions([stored("in/a", "v1"), stored("in/a", "v2"), stored("in/b", "v1")])
-    comparison.add_lines([line("in/a", "v2"), line("in/b", "v1")])
+    comparison.add_entries([entry("in/a", "v2"), entry("in/b", "v1")])
     comparison.compare()
 
     assert list(comparison.unrecorded()) == [stored("in/a", "v1")]
@@ -65,34 +73,35 @@ def test_entries_of_other_buckets_and_prefixes_are_counted_but_record_nothing(
     comparison: BucketComparison,
 ) -> None:
     comparison.add_versions([stored("in/a")])
-    comparison.add_lines([line("in/a", bucket="other"), line("out/a"), line("in", bucket="other")])
+    comparison.add_entries([entry("in/a", bucket="other"), entry("out/a"), entry("in", bucket="other")])
     comparison.compare()
 
     assert comparison.count_unrecorded() == 1
-    assert comparison.count_unknown(end=at(1)) == 0
+    assert comparison.findings.count(State.UNKNOWN) == 0
     assert comparison.entries_by_bucket == {"other": 2, "b": 1}
 
 
 def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_young(
     comparison: BucketComparison,
 ) -> None:
-    comparison.add_lines(
+    comparison.add_entries(
         [
-            line("in/deleted", minute=1),
-            line("in/rejected", minute=0, reason="empty"),
-            line("in/gone", reason="object_missing"),
-            line("in/uploaded-since", minute=30),
+            entry("in/deleted", minute=1),
+            entry("in/rejected", minute=0, reason=Reason.EMPTY),
+            entry("in/gone", reason=Reason.OBJECT_MISSING),
+            entry("in/uploaded-since", minute=30),
         ]
     )
     comparison.compare()
 
-    assert [one.key for one in comparison.unknown(end=at(30))] == ["in/rejected", "in/deleted"]
-    assert (comparison.count_unknown(end=at(30)), comparison.count_gone()) == (2, 1)
+    unknown = comparison.findings.all(State.UNKNOWN, end=at(30))
+    assert [one.key for one in unknown] == ["in/rejected", "in/deleted"]
+    assert (comparison.findings.count(State.UNKNOWN, end=at(30)), comparison.count_gone()) == (2, 1)
 
 
 def test_version_with_two_entries_is_repeated(comparison: BucketComparison) -> None:
     comparison.add_versions([stored("in/a"), stored("in/b")])
-    comparison.add_lines([line("in/a"), line("in/b"), line("in/a", reason="object_missing")])
+    comparison.add_entries([entry("in/a"), entry("in/b"), entry("in/a", reason=Reason.OBJECT_MISSING)])
     comparison.compare()
 
     assert [(one.key, one.entries) for one in comparison.repeated()] == [("in/a", 2)]
@@ -111,7 +120,7 @@ def load_into_too_little_room() -> None:
         full.add_versions(stored(f"{number:0500}") for number in range(1000))
 
 
-COUNT, PAGE = 100_000, 1000
+COUNT, PAGE = 100_000, 250
 EVERY_HUNDREDTH = 100
 
 
@@ -125,7 +134,13 @@ class ManyVersions:
     def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
         for first in range(0, COUNT, PAGE):
             versions = [
-                {"Key": key(number), "VersionId": version_id(number), "Size": 1, "LastModified": START}
+                {
+                    "Key": key(number),
+                    "VersionId": version_id(number),
+                    "ETag": "0",
+                    "Size": 1,
+                    "LastModified": START,
+                }
                 for number in range(first, first + PAGE)
             ]
             yield {"Versions": versions, "ResponseMetadata": {}}
@@ -133,20 +148,23 @@ class ManyVersions:
     def scan(self, **query: Any) -> dict[str, Any]:
         start = query.get("ExclusiveStartKey", query["Segment"])
         numbers = range(start, min(start + PAGE, COUNT), query["TotalSegments"])
-        items = [
-            {
-                "entry": {"S": "RECEIPT"},
-                "outcome": {"S": "ACCEPTED"},
-                "bucket": {"S": "b"},
-                "key": {"S": key(number)},
-                "version_id": {"S": version_id(number)},
-                "uploaded_at": {"S": "2026-11-20T12:00:00.000000Z"},
-            }
-            for number in numbers
-            if number % EVERY_HUNDREDTH
-        ]
+        items = [item(number) for number in numbers if number % EVERY_HUNDREDTH]
         more = {"LastEvaluatedKey": start + PAGE} if start + PAGE < COUNT else {}
         return {"Items": items, **more}
+
+
+def item(number: int) -> Any:
+    """An entry, which is a duplicate if its number ends in 9."""
+    receipt = entry(key(number), version_id(number))
+    if number % 10 == 9:
+        first = entry(key(number - 1), version_id(number - 1))
+        receipt = replace(
+            receipt,
+            outcome=Outcome.DUPLICATE,
+            fingerprint=first.fingerprint,
+            duplicate_of=first.upload.version,
+        )
+    return schema.to_item(receipt, SHARDS)
 
 
 def key(number: int) -> str:
@@ -166,10 +184,11 @@ def test_memory_does_not_grow_with_the_number_of_versions(
         comparison = BucketComparison(database, "b", "")
         for page in listed_versions(many, "b", ""):
             comparison.add_versions(page.versions)
-        for lines in ledger_lines(many, "ledger"):
-            comparison.add_lines(lines)
+        for items in ledger_items(many, "ledger"):
+            comparison.add_entries(map(read_entry, items))
         comparison.compare()
         missing = sum(1 for _ in comparison.unrecorded())
+        wrong = sum(comparison.findings.count(state) for state in State)
 
     # As objects, both sides would take some 50 MB.
-    assert missing == COUNT // EVERY_HUNDREDTH
+    assert (missing, wrong) == (COUNT // EVERY_HUNDREDTH, 0)

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli.operator.pace import Pace
-from cli.operator.table_comparison import TableComparison, read_entry
+from cli.operator.table_comparison import TableComparison
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
 from tests.cli.conftest import ChangeCall, Run, denied, small_database
@@ -62,8 +62,8 @@ ENTRIES = (
     entry("a.png"),
     entry("größe + 1%.png"),
     entry("copy.png", outcome=Outcome.DUPLICATE, duplicate_of=entry("a.png").upload.version),
-    entry("empty.png", reason=Reason.EMPTY, size_bytes=0, media_type=None),
-    entry("gone.png", reason=Reason.OBJECT_MISSING, fingerprint=None),
+    entry("empty.png", reason=Reason.EMPTY),
+    entry("gone.png", reason=Reason.OBJECT_MISSING),
 )
 
 
@@ -325,23 +325,35 @@ def test_what_is_no_name_of_a_table_is_wrong_usage(operator: Run, name: str) -> 
     assert f"{name!r} is not allowed" in operator("restore", "--from-table", name).error(2)
 
 
-def test_damaged_entries_are_not_read() -> None:
-    whole = schema.to_item(ENTRIES[0], SHARDS)
-    assert read_entry(whole) == ENTRIES[0]
-    for damage in (
-        {"outcome": {"S": "SOMETHING"}},
-        {"fingerprint": {"S": "unread#1"}},
-        {"entry": {"S": "REJECTED#1"}},
-        {"recorded": {"S": "2026-11-02T12:00:00.000000Z"}},
-        {"month_shard": {"S": "2025-11#1"}},
-        {"uploaded_at": {"S": "yesterday"}},
-        {"bucket": {"N": "1"}},
-    ):
-        with pytest.raises(ValueError, match=r"."):
-            read_entry({**whole, **damage})  # type: ignore[dict-item]
-    for name in ("outcome", "bucket", "month_shard", "recorded"):
-        with pytest.raises(ValueError, match=name):
-            read_entry({other: value for other, value in whole.items() if other != name})
+def test_entry_that_the_processor_cannot_have_written_is_refused_and_nothing_is_written(
+    operator: Run, operated: OperatedStack
+) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES)
+    moved = {**schema.to_item(ENTRIES[0], SHARDS), schema.MONTH_SHARD: {"S": "2026-11#9"}}
+    operated.dynamodb.put_item(TableName=RESTORED, Item=moved)
+
+    said = operator("restore", "--from-table", RESTORED).refusal()
+
+    assert "can't have written the item" in said
+    assert "it can't be in shard 9" in said
+    assert items(operated) == []
+
+
+def test_changed_entry_of_the_ledger_is_listed_and_holds_up_no_restore(
+    operator: Run, operated: OperatedStack
+) -> None:
+    put(operated, TABLE, *ENTRIES)
+    restore_table(operated)
+    lose(operated, *ENTRIES[1:])
+    moved = {**schema.to_item(ENTRIES[0], SHARDS), schema.MONTH_SHARD: {"S": "2026-11#9"}}
+    operated.dynamodb.put_item(TableName=TABLE, Item=moved)
+
+    code, report = restored(operator)
+
+    assert (code, report["copied"]) == (1, 4)
+    assert [one["detail"] for one in report["differing"]] == ["the ledger has another month_shard"]
 
 
 @pytest.mark.parametrize(
