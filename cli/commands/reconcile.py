@@ -12,9 +12,8 @@ entry. Each of these makes it 1, except for versions in flight:
                 key, its place in the time index, its times, its outcome and what goes with it, its receipt
   foreign       an entry about another bucket, or about a key that isn't below the stack's prefix; name places
                 that the stack had before with --former-bucket and --former-prefix
-  unknown       an entry whose object version is not in the bucket, other than with the reason object_missing:
-                either somebody deleted it for good, or somebody invented the entry. A log of the bucket's
-                data events (CloudTrail) or its access log tells which: it has the upload and the deletion
+  unknown       an entry, other than with object_missing, whose object version is not in the bucket: somebody
+                deleted it for good, which the bucket's access log or CloudTrail shows, or invented the entry
   not an entry  an item of the ledger that isn't an entry, nor a note of the processor
 
 S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are compared with --checksums only,

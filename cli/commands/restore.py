@@ -8,9 +8,10 @@ An entry is only inserted if the ledger has nothing under its key. Nothing is ev
   differs  the ledger has other attributes under the key, or another entry about the object version, and
            keeps what it has: exit code 1
 
-The whole table is read and checked before anything is written; a table that isn't a ledger of this stack is
-refused. Stop the processor first, so that it doesn't record the same uploads again in the meantime. You can
-safely interrupt or repeat this command: the next run copies what is still missing.
+The whole table is read and checked before anything is written; a table that isn't a ledger of this stack, or
+has an entry that the processor can't have written, is refused. Stop the processor first, so that it doesn't
+record the same uploads again in the meantime. You can safely interrupt or repeat this command: the next run
+copies what is still missing.
 
 The comparison uses a temporary file, which is deleted at the end. The file takes about 1 kB for each entry of
 the ledger and each entry to copy, in SQLITE_TMPDIR or else in the usual folder for temporary files.

@@ -99,6 +99,15 @@ def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_you
     assert (comparison.findings.count(State.UNKNOWN, end=at(30)), comparison.count_gone()) == (2, 1)
 
 
+def test_version_that_s3_can_overwrite_confirms_only_that_it_is_there(comparison: BucketComparison) -> None:
+    comparison.add_versions([stored("in/a", "null", minute=30)])
+    comparison.add_entries([entry("in/a", "null", reason=Reason.UNVERSIONED, size_bytes=2)])
+    comparison.compare()
+
+    assert comparison.count_unrecorded() == 0
+    assert sum(comparison.findings.count(state) for state in State) == 0
+
+
 def test_version_with_two_entries_is_repeated(comparison: BucketComparison) -> None:
     comparison.add_versions([stored("in/a"), stored("in/b")])
     comparison.add_entries([entry("in/a"), entry("in/b"), entry("in/a", reason=Reason.OBJECT_MISSING)])

@@ -100,6 +100,14 @@ def test_note_that_an_object_is_gone_is_no_entry(operator: Run, operated: Operat
     assert (code, report["totals"]["missing"]) == (1, 1)
 
 
+def test_entry_of_an_upload_since_the_listing_is_not_unknown(operator: Run, operated: OperatedStack) -> None:
+    operated.record(operated.upload("a.png"))
+    since = datetime.now(UTC) + timedelta(minutes=5)
+    operated.record(ObjectVersion(bucket=BUCKET, key="new.png", version_id="x"), uploaded_at=since)
+
+    assert reconciled(operator, *ALL)[0] == 0
+
+
 INVENTED = ObjectVersion(bucket=BUCKET, key="invented.png", version_id="3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY")
 
 

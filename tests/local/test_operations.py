@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -81,8 +82,13 @@ def test_reconcile_finds_nothing_missing_after_uploads(
         "missing": 0,
         "in_flight": 0,
         "repeated": 0,
+        "differs": 0,
+        "inconsistent": 0,
+        "foreign": 0,
         "unknown": 0,
+        "not_an_entry": 0,
         "gone": 0,
+        "former": 0,
     }
 
 
@@ -108,7 +114,7 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
     entries = stack.entries_of(*lost)
     assert [entry["key"] for entry in entries] == [one.key for one in lost]
     assert {entry["outcome"] for entry in entries} == {"ACCEPTED"}
-    assert all(entry["uploader"]["principal"].startswith("bill-e:reconcile:") for entry in entries)
+    assert [(entry["resent"], entry["uploader"]["principal"]) for entry in entries] == [(True, None)] * 2
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
 
 
@@ -168,9 +174,7 @@ def test_lost_entries_come_back_from_a_table_that_was_restored(
 def test_operator_is_told_which_right_a_restore_takes(
     stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE]
 ) -> None:
-    description = without_keys_of("administrator", stack)
-    description["aws_access_key_id"] = description["operator_access_key_id"]
-    description["aws_secret_access_key"] = description["operator_secret_access_key"]
+    description = without_keys_of("administrator", stack) | operator_as_caller(stack)
 
     code, out, said = bill_e_with(description).in_text("restore", "--from-table", "any-table")
 
@@ -188,10 +192,62 @@ def test_upload_that_was_deleted_for_good_is_unknown_but_not_missing(
         Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
     )
 
-    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+    def unknown() -> Any:
+        """Only entries of uploads before the listing, which S3 times in whole seconds, can be unknown."""
+        code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+        return report["unknown"] and (code, report["complete"], report["unknown"])
 
-    assert code == 0
-    assert [one["version_id"] for one in report["unknown"]] == [uploaded.version_id]
+    code, complete, found = eventually("an unknown entry", unknown)
+    assert (code, complete) == (1, True)
+    assert [one["version_id"] for one in found] == [uploaded.version_id]
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "state"),
+    [
+        ({"size_bytes": {"N": "1"}}, (), "differs"),
+        ({"month_shard": {"S": "2026-11#999"}}, (), "inconsistent"),
+        ({"fingerprint": {"S": "0" * 64}}, ("--checksums",), "differs"),
+    ],
+)
+def test_entry_that_an_administrator_changed_is_found(
+    stack: DeployedStack,
+    bill_e: BillE,
+    prefix: str,
+    changed: dict[str, Any],
+    options: tuple[str, ...],
+    state: str,
+) -> None:
+    stored = stack.caller.client("s3").put_object(
+        Bucket=stack.bucket, Key=f"{prefix}receipt.png", Body=(content := png()), ChecksumAlgorithm="SHA256"
+    )
+    uploaded = Object(
+        key=f"{prefix}receipt.png",
+        version_id=stored["VersionId"],
+        fingerprint=hashlib.sha256(content).hexdigest(),
+    )
+    stack.entry_of(uploaded)
+    command = ("reconcile", "--prefix", prefix, "--age", "0", *options)
+    assert bill_e(*command)[0] == 0
+
+    with changed_entry(stack, uploaded, changed):
+        code, report = bill_e(*command)
+
+    assert (code, report["complete"], report["confirmed"]) == (1, True, False)
+    assert [one["version_id"] for one in report[state]] == [uploaded.version_id]
+
+
+def test_operator_cannot_compare_checksums(
+    stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE], prefix: str
+) -> None:
+    stack.entry_of(stack.upload(f"{prefix}receipt.png", png()))
+    as_operator = bill_e_with(without_keys_of("administrator", stack) | operator_as_caller(stack))
+
+    code, out, said = as_operator.in_text("reconcile", "--prefix", prefix, "--checksums")
+
+    assert (code, out) == (1, "")
+    assert "(s3:GetObjectVersion" in said
+    assert said.count("\n") == 1
 
 
 def test_backfill_records_what_was_there_before_and_nothing_twice(
@@ -307,6 +363,11 @@ def without_keys_of(role: str, stack: DeployedStack) -> dict[str, Any]:
     return {name: value for name, value in description.items() if not name.startswith(f"{role}_")}
 
 
+def operator_as_caller(stack: DeployedStack) -> dict[str, Any]:
+    description = stack.description()
+    return {f"aws_{name}": description[f"operator_{name}"] for name in ("access_key_id", "secret_access_key")}
+
+
 @contextmanager
 def events_lost(stack: DeployedStack) -> Iterator[None]:
     """Let uploads go unnoticed, as if the bucket's notification were missing."""
@@ -339,17 +400,40 @@ def restored_table(stack: DeployedStack) -> Iterator[str]:
         dynamodb.delete_table(TableName=name)
 
 
-def lose_entries(stack: DeployedStack, *uploads: Object) -> None:
+@contextmanager
+def changed_entry(stack: DeployedStack, uploaded: Object, changed: dict[str, Any]) -> Iterator[None]:
+    """Have an administrator rewrite an entry, until the end."""
+    dynamodb, ledger = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
+    (item,) = items_of(stack, uploaded)
+    other = {**item, **changed}
+
+    def put_instead(old: dict[str, Any], new: dict[str, Any]) -> None:
+        dynamodb.delete_item(TableName=ledger, Key={name: old[name] for name in ("fingerprint", "entry")})
+        dynamodb.put_item(TableName=ledger, Item=new)
+
+    put_instead(item, other)
+    try:
+        yield
+    finally:
+        put_instead(other, item)
+
+
+def items_of(stack: DeployedStack, *uploads: Object) -> list[dict[str, Any]]:
     dynamodb, ledger = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
     versions = {one.version_id for one in uploads}
-    lost = [
+    found = [
         item
         for page in dynamodb.get_paginator("scan").paginate(TableName=ledger)
         for item in page["Items"]
         if item.get("version_id", {}).get("S") in versions
     ]
-    assert len(lost) == len(versions)
-    for item in lost:
+    assert len(found) == len(versions)
+    return found
+
+
+def lose_entries(stack: DeployedStack, *uploads: Object) -> None:
+    dynamodb, ledger = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
+    for item in items_of(stack, *uploads):
         key = {name: item[name] for name in ("fingerprint", "entry")}
         dynamodb.delete_item(TableName=ledger, Key=key)
 
