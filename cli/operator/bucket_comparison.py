@@ -25,8 +25,8 @@ from functions.contract.entry import (
 )
 
 SLOWEST_BYTES_PER_SECOND = 10_000
-"""S3 dates an object by the start of its upload, and an event by the end. An upload slower than this isn't
-expected."""
+"""S3 may date an object by the start of its upload, and dates the event by the end. No upload should be
+slower than this."""
 
 LONGEST_MULTIPART = timedelta(days=STALE_MULTIPART_DAYS + 1)
 """The bucket aborts multipart uploads at midnight."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from cli.errors import BillEError
-from cli.operator.bucket_comparison import BucketComparison
+from cli.operator.bucket_comparison import SLOWEST_BYTES_PER_SECOND, BucketComparison
 from cli.operator.consistency import read_entry
 from cli.operator.findings import State
 from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
@@ -97,6 +97,18 @@ def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_you
     unknown = comparison.findings.all(State.UNKNOWN, end=at(30))
     assert [one.key for one in unknown] == ["in/rejected", "in/deleted"]
     assert (comparison.findings.count(State.UNKNOWN, end=at(30)), comparison.count_gone()) == (2, 1)
+
+
+@pytest.mark.parametrize(("minute", "differs"), [(0, 0), (15, 0), (16 + 33, 1), (15 + 33, 0), (-1, 1)])
+def test_event_comes_no_later_than_a_slow_upload_of_that_size_takes(
+    comparison: BucketComparison, minute: int, differs: int
+) -> None:
+    size = 2000 * SLOWEST_BYTES_PER_SECOND
+    comparison.add_versions([replace(stored("in/a"), size_bytes=size)])
+    comparison.add_entries([entry("in/a", minute=minute, size_bytes=size)])
+    comparison.compare()
+
+    assert comparison.findings.count(State.DIFFERS) == differs
 
 
 def test_version_that_s3_can_overwrite_confirms_only_that_it_is_there(comparison: BucketComparison) -> None:

@@ -55,7 +55,12 @@ def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: 
 
 @pytest.mark.parametrize(
     ("command", "kind"),
-    [("receipts", "aws"), ("reconcile", "operator"), ("restore --from-table abc", "administrator")],
+    [
+        ("receipts", "aws"),
+        ("reconcile", "operator"),
+        ("reconcile --checksums", "administrator"),
+        ("restore --from-table abc", "administrator"),
+    ],
 )
 def test_command_uses_the_key_of_its_kind_of_user(
     bill_e: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, kind: str
@@ -64,7 +69,8 @@ def test_command_uses_the_key_of_its_kind_of_user(
         raise BillEError(f"{aws_access_key_id} {aws_secret_access_key}")
 
     monkeypatch.setattr("boto3.Session", session)
-    document: dict[str, Any] = {"outputs": OUTPUTS | {"ledger_table": "t", "dead_letter_queue_url": "d"}}
+    needed = {"ledger_table": "t", "resend_queue_url": "r", "dead_letter_queue_url": "d"}
+    document: dict[str, Any] = {"outputs": OUTPUTS | needed}
     for each in ("aws", "operator", "administrator"):
         document |= {f"{each}_access_key_id": f"AKID of {each}", f"{each}_secret_access_key": "secret"}
 
