@@ -18,10 +18,11 @@ _API = fields(
         "allowCredentials", "allowHeaders", "allowMethods", "allowOrigins", "exposeHeaders", "maxAge"
     ),
 )
+_LIMITS = fields("detailedMetricsEnabled", "throttlingBurstLimit", "throttlingRateLimit")
 _STAGE = fields(
     *("autoDeploy", "description"),
     accessLogSettings=fields("destinationArn", "format"),
-    defaultRouteSettings=fields("detailedMetricsEnabled", "throttlingBurstLimit", "throttlingRateLimit"),
+    defaultRouteSettings=_LIMITS,
 )
 _ROUTE = fields(
     "authorizationScopes", "authorizationType", "authorizerId", "operationName", "routeKey", "target"
@@ -73,7 +74,7 @@ def _update_api(aws: Aws, change: Change) -> Mapping[str, Any]:
 def _create_stage(aws: Aws, name: str, inputs: Inputs) -> Created:
     api_id, stage = inputs["apiId"], inputs.get("name") or name
     execution_arn = aws.arn("execute-api", f"{api_id}/{stage}")
-    asked = {**request(inputs, _STAGE), **_tags(inputs)}
+    asked = {**_spelled_stage(inputs), **_tags(inputs)}
     aws.client("apigatewayv2").create_stage(ApiId=api_id, StageName=stage, **asked)
     return Created(
         id=stage,
@@ -88,15 +89,27 @@ def _create_stage(aws: Aws, name: str, inputs: Inputs) -> Created:
 
 def _read_stage(aws: Aws, stage: Existing) -> Inputs:
     found = aws.client("apigatewayv2").get_stage(ApiId=stage.inputs["apiId"], StageName=stage.id)
-    return {**camel(found, _STAGE), "tags": _tags_of(aws, stage)}
+    routes = [
+        {"routeKey": route_key, **camel(limits, _LIMITS)}
+        for route_key, limits in found.get("RouteSettings", {}).items()
+    ]
+    return {**camel(found, _STAGE), "routeSettings": routes, "tags": _tags_of(aws, stage)}
 
 
 def _update_stage(aws: Aws, change: Change) -> None:
     gateway, api_id, stage = aws.client("apigatewayv2"), change.inputs["apiId"], change.resource.id
-    if asked := request(change.different, _STAGE):
+    if asked := _spelled_stage(change.different):
         gateway.update_stage(ApiId=api_id, StageName=stage, **asked)
     arn = change.resource.outputs["arn"]
     update_tags(change, gateway.tag_resource, gateway.untag_resource, ResourceArn=arn)
+
+
+def _spelled_stage(inputs: Inputs) -> Any:
+    asked = request(inputs, _STAGE)
+    if "routeSettings" in inputs:
+        limits = {route["routeKey"]: request(route, _LIMITS) for route in inputs["routeSettings"]}
+        asked["RouteSettings"] = limits
+    return asked
 
 
 def _delete_stage(aws: Aws, stage: Existing) -> None:
@@ -195,7 +208,10 @@ RESOURCE_TYPES = {
         },
     ),
     "aws:apigatewayv2/stage:Stage": ResourceType(
-        properties={**fields("apiId", "name", "tags"), **_STAGE},
+        properties={
+            **fields("apiId", "name", "tags", routeSettings={"routeKey": None, **_LIMITS}),
+            **_STAGE,
+        },
         create=_create_stage,
         read=_read_stage,
         update=_update_stage,
@@ -206,6 +222,7 @@ RESOURCE_TYPES = {
             "autoDeploy": False,
             "description": "",
             "defaultRouteSettings": {"detailedMetricsEnabled": False},
+            "routeSettings": [],
         },
     ),
     "aws:apigatewayv2/route:Route": _part(

@@ -276,6 +276,10 @@ CASES = [
             "autoDeploy": True,
             "defaultRouteSettings": {"throttlingBurstLimit": 10, "throttlingRateLimit": 20},
             "description": "the one",
+            "routeSettings": [
+                {"routeKey": "GET /receipts", "throttlingBurstLimit": 5, "throttlingRateLimit": 6},
+                {"routeKey": "POST /uploads", "throttlingBurstLimit": 7, "throttlingRateLimit": 8},
+            ],
             "name": "$default",
             "tags": TAGS,
         },
@@ -283,15 +287,22 @@ CASES = [
             "accessLogSettings": {"destinationArn": "arn:aws:logs:us-east-1:0:log-group:h", "format": "$y"},
             "autoDeploy": False,
             "defaultRouteSettings": {"throttlingBurstLimit": 30, "throttlingRateLimit": 40.5},
+            "routeSettings": [
+                {"routeKey": "GET /receipts", "throttlingBurstLimit": 5, "throttlingRateLimit": 7},
+            ],
             "tags": OTHER_TAGS,
         },
-        optional=("accessLogSettings", "autoDeploy", "defaultRouteSettings", "description", "tags"),
+        optional=(
+            *("accessLogSettings", "autoDeploy", "defaultRouteSettings", "description", "routeSettings"),
+            "tags",
+        ),
         drift=lambda aws, stage: aws.client("apigatewayv2").update_stage(
             ApiId=stage.inputs["apiId"],
             StageName=stage.id,
             DefaultRouteSettings={"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 20},
+            RouteSettings={"GET /receipts": {"ThrottlingBurstLimit": 5, "ThrottlingRateLimit": 600}},
         ),
-        drifted=("defaultRouteSettings",),
+        drifted=("defaultRouteSettings", "routeSettings"),
     ),
     Case(
         type="aws:cloudwatch/dashboard:Dashboard",
