@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.contract import schema
 from local.in_process.answers import Answer, dynamodb_answer, dynamodb_error
-from local.in_process.expressions import Item, holds, key_range, updated
+from local.in_process.expressions import Item, holds, key_range, projected, updated
 from local.in_process.units import item_bytes, read_units, write_units
 
 PAGE_BYTES = 1024 * 1024
@@ -105,9 +105,11 @@ def _get_item(table: Table, request: Request) -> Answer:
 
 
 def _query(table: Table, request: Request) -> Answer:
-    if "IndexName" not in request:
-        raise NotImplementedError("a query of the table itself")
-    found = table.indexed(*key_range(request))
+    partition, lower, upper = key_range(request)
+    if "IndexName" in request:
+        found = table.indexed(partition, lower, upper)
+    else:
+        found = sorted(key for key in table.items if key[0] == partition and lower <= key[1] <= upper)
     return _page(table, request, found if request.get("ScanIndexForward", True) else found[::-1])
 
 
@@ -132,11 +134,17 @@ def _page(table: Table, request: Request, keys: Iterable[Key]) -> Answer:
     else:
         is_whole = len(examined) != request.get("Limit")  # DynamoDB doesn't look whether anything follows
     found = [item for item in examined if holds(request.get("FilterExpression"), item, request)]
-    body: dict[str, Any] = {"Items": found, "Count": len(found), "ScannedCount": len(examined)}
+    body: dict[str, Any] = {
+        "Items": projected(found, request),
+        "Count": len(found),
+        "ScannedCount": len(examined),
+    }
     if not is_whole:
         names = {*table.keys, *(table.index_keys if "IndexName" in request else ())}
         body["LastEvaluatedKey"] = {name: examined[-1][name] for name in names}
     units = read_units(total, consistent=bool(request.get("ConsistentRead")))
+    if request.get("ReturnConsumedCapacity") == "TOTAL":
+        body["ConsumedCapacity"] = {"TableName": request["TableName"], "CapacityUnits": units}
     return dynamodb_answer(body, read_units=units)
 
 

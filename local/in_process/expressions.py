@@ -24,7 +24,9 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 _TERM = re.compile(
     r"(?P<call>attribute_(not_)?exists)\((?P<of>#?\w+)\)|(?P<name>#?\w+) (?P<sign>[=<>]+) (?P<value>:\w+)"
 )
-_KEYS = re.compile(r"\S+ = (\S+) AND \S+ (?:BETWEEN (?P<lower>\S+) AND (?P<upper>\S+)|>= (?P<least>\S+))")
+_KEYS = re.compile(
+    r"\S+ = (\S+)(?: AND \S+ (?:BETWEEN (?P<lower>\S+) AND (?P<upper>\S+)|>= (?P<least>\S+)))?"
+)
 
 
 def holds(expression: str | None, item: Item, request: Mapping[str, Any]) -> bool:
@@ -70,11 +72,20 @@ def updated(item: Item, request: Mapping[str, Any]) -> Item:
     return {**item, **{names[name]: values[value] for name, value in pairs}}
 
 
+def projected(items: list[Item], request: Mapping[str, Any]) -> list[Item]:
+    """Return what a request's ``ProjectionExpression`` leaves of items: all of them if there is none."""
+    if "ProjectionExpression" not in request:
+        return items
+    names = request.get("ExpressionAttributeNames", {})
+    kept = {names.get(name, name) for name in request["ProjectionExpression"].split(", ")}
+    return [{name: value for name, value in item.items() if name in kept} for item in items]
+
+
 def key_range(request: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return the partition that a query asks for, and the least and the greatest sort key."""
     match = _KEYS.fullmatch(request["KeyConditionExpression"])
     if match is None:
         raise NotImplementedError(f"key condition {request['KeyConditionExpression']!r}")
     values = {name: value["S"] for name, value in request["ExpressionAttributeValues"].items()}
-    lower = values[match["lower"] or match["least"]]
-    return values[match[1]], lower, values[match["upper"]] if match["upper"] else "\U0010ffff"
+    least, most = match["lower"] or match["least"], match["upper"]
+    return values[match[1]], values[least] if least else "", values[most] if most else "\U0010ffff"
