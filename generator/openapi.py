@@ -89,7 +89,10 @@ def _list_receipts() -> Operation:
     return {
         "operationId": "listReceipts",
         "summary": "List the entries of the ledger, newest first",
-        "description": "Unknown and repeated parameters are refused.",
+        "description": (
+            "Unknown and repeated parameters are refused. The work for a page is limited, so a page may have "
+            "fewer entries than `limit`, or none, although more follow. The last page has no `next_cursor`."
+        ),
         "parameters": [
             {"name": name, "in": "query", "schema": schema, "description": description}
             for name, (schema, description) in ((name, parameters[name]) for name in PARAMETERS)

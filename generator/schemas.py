@@ -39,14 +39,14 @@ def schemas() -> dict[str, Schema]:
         "Page": _object(
             entries={"type": "array", "items": ref("Entry"), "maxItems": MAX_LIMIT},
             next_cursor=_or_null(
-                _text("The `cursor` of the next page, which may be empty; null at the end.")
+                _text("The `cursor` of the next page, even if this one is short or empty; null at the end.")
             ),
         ),
         "History": _object(
             receipt=_or_null(ref("AcceptedReceipt")),
             duplicates={"type": "array", "items": ref("Duplicate"), "maxItems": HISTORY_LIMIT},
             rejections={"type": "array", "items": ref("Rejection"), "maxItems": HISTORY_LIMIT},
-            truncated={"type": "boolean", "description": "Whether the ledger has more entries than these."},
+            truncated={"type": "boolean", "description": "Whether the ledger may have more entries."},
         ),
         "UploadRequest": _upload_request(),
         "UploadForm": _object(

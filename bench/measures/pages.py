@@ -3,8 +3,8 @@
 Both tables have the same receipts, in a DynamoDB in this process with AWS's rules for units: 0.5 for each 4
 KB that a query or scan examines. Requests go through the readers' own handlers. Times are from a single run
 with 30 ms a call, for context. The walk follows the cursors in pages of 200, without delay. If a month
-doesn't fill a page, the page continues with the month before. Any page ends after {MOST_CALLS} calls, full or
-not.
+doesn't fill a page, the page continues with the month before. No page takes more than {MOST_UNITS:g} read
+units, full or not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from unittest import mock
 
@@ -20,21 +20,42 @@ from bench.contestants import LEDGER, NAIVE, SHARDS, Bench, upload
 from bench.results import Aim, Count, FigureTable, Findings, counted
 from bench.scale import CALL_SECONDS, Scale
 from functions.contract import schema
-from functions.contract.entry import Entry, Outcome
-from functions.ledger.listing import READ_BUDGET
+from functions.contract.capacity import page_units
+from functions.contract.entry import Entry, Outcome, Reason
 
 NEWEST = datetime(2026, 11, 21, tzinfo=UTC)
 INTERVAL = timedelta(seconds=15)
 """100,000 entries, one every 15 s, are all of one month."""
 
-OTHER_LEDGERS = {
-    "the first five minutes of a month": (datetime(2026, 11, 1, 0, 5, tzinfo=UTC), INTERVAL),
-    "a ledger with one entry a day": (NEWEST, timedelta(days=1)),
-}
-"""The time of the newest of 1,000 entries, and how far they are apart."""
 
-MOST_CALLS = READ_BUDGET + SHARDS - 1
-"""What the reader bounds the calls of any page by (`functions.ledger.listing`)."""
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a ledger is filled with: receipts, of which some are rejected, or duplicates with long keys."""
+
+    size: int = 1_000
+    newest: datetime = NEWEST
+    interval: timedelta = INTERVAL
+    rejected_every: int | None = None
+    key_bytes: int | None = None
+
+
+OTHER_LEDGERS = {
+    "the first five minutes of a month": Contents(newest=datetime(2026, 11, 1, 0, 5, tzinfo=UTC)),
+    "a ledger with one entry a day": Contents(interval=timedelta(days=1)),
+    "a ledger of duplicates with keys of 1,024 bytes": Contents(key_bytes=1_024),
+}
+REJECTED = "&outcome=REJECTED"
+OF_WHICH_REJECTED = {
+    "rejected entries, if one in ten is": Contents(rejected_every=10),
+    "rejected entries, if one in two is": Contents(rejected_every=2),
+    "rejected entries, if there are none among keys of 1,024 bytes": Contents(key_bytes=1_024),
+}
+
+MOST_UNITS = page_units(SHARDS)
+"""What the reader bounds the units of any page by."""
+
+MOST_UNITS_OF_USUAL_ENTRIES = 18
+"""What a page may take if no key is long, however many entries the filter leaves out."""
 
 EXPECTED_PAGE = "4 calls, 6 read units"
 """One query for each of four shards, each of 20 entries: 1.5 units."""
@@ -68,7 +89,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     """Fill both tables with the same receipts, and read them through both handlers."""
     scans, pages, walks = {}, {}, {}
     for size in scale.ledger_sizes:
-        _fill(bench, size)
+        _fill(bench, Contents(size=size))
         with bench.aws.delayed(CALL_SECONDS):
             scans[size], pages[size] = _page(bench, NAIVE_READER, ""), _page(bench, READER, _to(NEWEST))
         walks[size] = _read(bench, READER, _to(NEWEST, 200), to_the_end=True)
@@ -77,12 +98,13 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     least, most = scale.ledger_sizes[0], scale.ledger_sizes[-1]
     others = {
         "a page in the middle of them": _page(bench, READER, _to(NEWEST - most // 2 * INTERVAL)),
-        "rejected entries, if there are none": _page(bench, READER, f"{_to(NEWEST)}&outcome=REJECTED"),
+        "rejected entries, if there are none": _page(bench, READER, _to(NEWEST) + REJECTED),
     }
-    for name, (newest, interval) in OTHER_LEDGERS.items():
-        _fill(bench, 1_000, newest, interval)
-        with mock.patch.object(schema, "FIRST_MONTH", f"{newest.year - 3}-01"):
-            others[name] = _page(bench, READER, _to(newest))
+    for more, ledgers in (("", OTHER_LEDGERS), (REJECTED, OF_WHICH_REJECTED)):
+        for name, contents in ledgers.items():
+            _fill(bench, contents)
+            with mock.patch.object(schema, "FIRST_MONTH", f"{contents.newest.year - 3}-01"):
+                others[name] = _page(bench, READER, _to(contents.newest) + more)
     yield FigureTable(
         {
             "naive: any page (a full scan)": {_entries(n): cost.with_time() for n, cost in scans.items()},
@@ -106,8 +128,10 @@ def measure(bench: Bench, scale: Scale) -> Findings:
         (walks[most].read_units / most) / (walks[least].read_units / least),
         1.1,
     )
-    most_calls = max(cost.calls for cost in (*pages.values(), *others.values()))
-    yield Aim("the most calls of any of these pages, which the reader bounds", most_calls, MOST_CALLS)
+    usual = [cost.read_units for name, cost in others.items() if "keys" not in name]
+    yield Aim("the most read units of these pages with usual keys", max(usual), MOST_UNITS_OF_USUAL_ENTRIES)
+    most_units = max(cost.read_units for cost in others.values())
+    yield Aim("the most read units of any of these pages, which the reader bounds", most_units, MOST_UNITS)
     for size, page in pages.items():
         yield Count(f"a page of 50 at {size:,} entries", str(page), EXPECTED_PAGE)
 
@@ -116,19 +140,25 @@ def _entries(size: int) -> str:
     return f"{size:,} entries"
 
 
-def _fill(bench: Bench, size: int, newest: datetime = NEWEST, interval: timedelta = INTERVAL) -> None:
-    """Have both tables hold so many receipts. A larger ledger is the same one with more of the past."""
+def _fill(bench: Bench, contents: Contents) -> None:
+    """Have both tables hold the same uploads. A larger ledger is the same one with more of the past."""
     bench.reset()
-    for number in range(size):
+    for number in range(contents.size):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
         entry = Entry(
             outcome=Outcome.ACCEPTED,
             upload=upload(f"{digest[:36]}/receipt.png"),
-            recorded_at=newest - (number + 1) * interval,
+            recorded_at=contents.newest - (number + 1) * contents.interval,
             fingerprint=digest,
             size_bytes=200_000,
             media_type="image/png",
         )
+        if contents.rejected_every and number % contents.rejected_every == 0:
+            entry = replace(entry, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE)
+        if contents.key_bytes:
+            version = replace(entry.upload.version, key=digest.ljust(contents.key_bytes, "k"))
+            again = replace(entry.upload, version=version)
+            entry = replace(entry, outcome=Outcome.DUPLICATE, upload=again, duplicate_of=version)
         bench.aws.tables[LEDGER].put(schema.to_item(entry, SHARDS))
         version = entry.upload.version
         naive_item = {

@@ -12,6 +12,10 @@ A walk through the pages shows each entry once, if it was in the index when the 
 that are recorded meanwhile belong before the first page. The index is eventually consistent, and the clocks
 of writers differ a little. So an entry may appear behind a place that a walk has just passed; the next walk
 shows it.
+
+A page has a budget of read units (`functions.contract.capacity`). Every read is small enough for what is
+left, even if all of its entries are as large as they can be. So if an outcome is rare or keys are long, a
+page has fewer entries, and doesn't cost more.
 """
 
 from __future__ import annotations
@@ -21,20 +25,15 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from functions.contract import schema
+from functions.contract import capacity, schema
 from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-READ_BUDGET = 32
-"""After so many reads of the index, a page ends, full or not. Its last round may take shards - 1 more."""
-
-LARGEST_READ = 250
-"""The most items that one read examines. At 1 KB each, that is a quarter of what a query can read."""
-
-FILTERED_READ_FACTOR = 4
-"""How many times larger the first reads are if only one outcome is listed, since the others are left out."""
+SPENT = 1 / 6
+"""A page begins no more reads when it has used this part of its budget. Few pages of usual entries need more.
+The other part is for entries that turn out to be large."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +62,14 @@ class IndexRead:
 
 @dataclass(frozen=True, kw_only=True)
 class IndexPage:
-    """What a read found. ``last_examined`` is its lowest sort key, or ``None`` if it reached the end."""
+    """What a read found, and the units that it took.
+
+    ``last_examined`` is the lowest sort key that it examined, or ``None`` if it reached the end.
+    """
 
     entries: Sequence[Entry]
     last_examined: str | None
+    units: float
 
 
 ReadIndex = Callable[[Sequence[IndexRead]], Sequence[IndexPage]]
@@ -77,7 +80,7 @@ ReadIndex = Callable[[Sequence[IndexRead]], Sequence[IndexPage]]
 class Page:
     """Entries, newest first, and the place where the next page begins: ``None`` at the end of the ledger.
 
-    A page that isn't the last may have fewer entries than requested, or none, if it used up its reads.
+    A page that isn't the last may have fewer entries than requested, or none, if its budget was spent.
     """
 
     entries: Sequence[Entry]
@@ -92,12 +95,14 @@ def list_newest(
     limit: int,
     place: str | None,
     now: datetime,
-    read_budget: int = READ_BUDGET,
+    most_units: float | None = None,
 ) -> Page:
     """Return the ``limit`` newest entries that pass the filters, below ``place`` or from the top.
 
     ``shards`` is how many the ledger is written with. With ``now``, months in the future aren't read,
-    whatever ``until`` and ``place`` say.
+    whatever ``until`` and ``place`` say. The page takes at most ``most_units``, which are `page_units` unless
+    told otherwise; only with less than half a unit for each shard does it take more, to examine one entry in
+    each.
     """
     lower = _start_of(schema.FIRST_MONTH)
     if filters.since is not None:
@@ -109,9 +114,9 @@ def list_newest(
         upper = min(upper, place)
 
     entries: list[Entry] = []
-    reads_left = read_budget
+    budget = _Budget(capacity.page_units(shards) if most_units is None else most_units)
     while upper > lower:
-        if reads_left <= 0:
+        if budget.is_spent:
             return Page(entries=entries, next_place=upper)
         month = _month_below(upper)
         scan = _scan_month(
@@ -121,16 +126,35 @@ def list_newest(
             upper=upper,
             outcome=filters.outcome,
             wanted=limit + 1 - len(entries),  # one more than the page, to know whether there is a next one
-            read_budget=reads_left,
+            budget=budget,
         )
         entries += scan.entries
         if len(entries) > limit:
             return Page(entries=entries[:limit], next_place=_sort_key(entries[limit - 1]))
         if scan.frontier is not None:
             return Page(entries=entries, next_place=scan.frontier)
-        reads_left -= scan.reads
         upper = _start_of(month)
     return Page(entries=entries, next_place=None)
+
+
+class _Budget:
+    """The read units of a page, and how many of them are left."""
+
+    def __init__(self, total: float) -> None:
+        self._total = self._left = total
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more reads should begin."""
+        return self._total - self._left >= SPENT * self._total
+
+    def read_size(self, reads: int) -> int:
+        """Return the most items that each of so many reads can examine, whatever their size."""
+        # At least one, so that a walk always moves on.
+        return max(1, capacity.entries_within(self._left / reads, consistent=False))
+
+    def use(self, units: float) -> None:
+        self._left -= units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +163,6 @@ class _MonthScan:
 
     entries: Sequence[Entry]
     frontier: str | None
-    reads: int
 
 
 def _scan_month(
@@ -150,17 +173,20 @@ def _scan_month(
     upper: str,
     outcome: Outcome | None,
     wanted: int,
-    read_budget: int,
+    budget: _Budget,
 ) -> _MonthScan:
-    """Merge the shards of a month until ``wanted`` entries are certain, or the month or the budget ends.
+    """Merge the shards until ``wanted`` entries are certain, the month ends, or the budget is spent.
 
-    There is at least one round of reads, and each round goes deeper, so a walk always moves on.
+    Called with a budget that isn't spent, it makes at least one round of reads, and each goes deeper.
     """
     depths = dict.fromkeys(partitions, upper)  # without the shards that were read to their end
     entries: list[Entry] = []
-    reads = 0
-    read_size = _first_read_size(wanted, len(partitions), outcome)
-    while (lagging := _lagging(depths, entries, wanted)) and reads < read_budget:
+    certain: list[Entry] = []
+    frontier: str | None = upper
+    growth = 1
+    while (lagging := _lagging(depths, entries, wanted)) and not budget.is_spent:
+        share = _share(wanted - len(certain), len(lagging))
+        read_size = min(growth * share, budget.read_size(len(lagging)))
         pages = read_index(
             [
                 IndexRead(
@@ -173,7 +199,7 @@ def _scan_month(
                 for partition in lagging
             ]
         )
-        reads += len(lagging)
+        budget.use(sum(page.units for page in pages))
         for partition, page in zip(lagging, pages, strict=True):
             entries += page.entries
             if page.last_examined is None:
@@ -181,13 +207,11 @@ def _scan_month(
             else:
                 depths[partition] = page.last_examined
         entries.sort(key=_sort_key, reverse=True)
-        # If there is another round, the month is uneven or the outcome is rare: make fewer but larger reads.
-        read_size = min(2 * read_size, LARGEST_READ)
-    if not depths:
-        return _MonthScan(entries=entries, frontier=None, reads=reads)
-    frontier = max(depths.values())
-    certain = [entry for entry in entries if _sort_key(entry) >= frontier]
-    return _MonthScan(entries=certain, frontier=frontier, reads=reads)
+        frontier = max(depths.values(), default=None)
+        certain = [entry for entry in entries if frontier is None or _sort_key(entry) >= frontier]
+        if outcome is not None:
+            growth *= 2  # If there is another round, the outcome is rare: make fewer but larger reads.
+    return _MonthScan(entries=certain, frontier=frontier)
 
 
 def _lagging(depths: dict[str, str], entries: Sequence[Entry], wanted: int) -> list[str]:
@@ -198,13 +222,10 @@ def _lagging(depths: dict[str, str], entries: Sequence[Entry], wanted: int) -> l
     return [partition for partition, depth in depths.items() if depth > last_wanted]
 
 
-def _first_read_size(wanted: int, shards: int, outcome: Outcome | None) -> int:
+def _share(wanted: int, shards: int) -> int:
     """Return a shard's share of the wanted entries, plus two standard deviations as shards are uneven."""
     share = -(-wanted // shards)
-    size = share + 2 * isqrt(share) + 1
-    if outcome is not None:
-        size *= FILTERED_READ_FACTOR
-    return min(size, LARGEST_READ)
+    return share + 2 * isqrt(share) + 1
 
 
 def _sort_key(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.contract import schema
+from functions.contract import capacity, schema
 from functions.contract.entry import Entry, Outcome
 
 if TYPE_CHECKING:
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
 
+    from functions.contract.schema import Item
+
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """What the ledger has on one fingerprint, newest first. ``truncated`` means that there is more."""
+    """What the ledger has on one fingerprint, newest first. ``truncated`` means that there may be more."""
 
     receipt: Entry | None
     duplicates: Sequence[Entry]
@@ -47,9 +49,28 @@ class LedgerLookup:
         return schema.from_item(answer["Item"]) if "Item" in answer else None
 
     def history(self, fingerprint: str, limit: int) -> History:
-        """Return what is known about a fingerprint, at most ``limit`` entries and 1 MB, with one query.
+        """Return what is known about a fingerprint: at most ``limit`` entries, and what `HISTORY_UNITS` read.
 
-        Only duplicates are left out, unless there are more than ``limit`` rejections. Strongly consistent.
+        Only duplicates are left out, unless there are very many rejections. Strongly consistent.
+        """
+        items, is_whole = self._first_items(fingerprint, limit + 1)
+        entries = [schema.from_item(item) for item in items[:limit]]
+        entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
+        of_outcome = {
+            outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome
+        }
+        return History(
+            receipt=next(iter(of_outcome[Outcome.ACCEPTED]), None),
+            duplicates=of_outcome[Outcome.DUPLICATE],
+            rejections=of_outcome[Outcome.REJECTED],
+            truncated=not is_whole or len(items) > limit,
+        )
+
+    def _first_items(self, fingerprint: str, limit: int) -> tuple[list[Item], bool]:
+        """Return a partition's first items, and whether these are all of them.
+
+        That is usually one query. If it wasn't enough, more follow until most of `HISTORY_UNITS` is used.
+        Each is small enough for what is left, even if all of its entries are as large as they can be.
         """
         query: QueryInputTypeDef = {
             "TableName": self._table,
@@ -59,17 +80,17 @@ class LedgerLookup:
             "ConsistentRead": True,
             # Backwards by sort key: rejections, the receipt, duplicates. There can be very many duplicates.
             "ScanIndexForward": False,
-            "Limit": limit + 1,
+            "ReturnConsumedCapacity": "TOTAL",
         }
-        answer = self._client.query(**query)
-        entries = [schema.from_item(item) for item in answer["Items"][:limit]]
-        entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
-        of_outcome = {
-            outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome
-        }
-        return History(
-            receipt=next(iter(of_outcome[Outcome.ACCEPTED]), None),
-            duplicates=of_outcome[Outcome.DUPLICATE],
-            rejections=of_outcome[Outcome.REJECTED],
-            truncated="LastEvaluatedKey" in answer or len(answer["Items"]) > limit,
-        )
+        items: list[Item] = []
+        units_left: float = capacity.HISTORY_UNITS
+        while True:
+            affordable = capacity.entries_within(units_left, consistent=True)
+            query["Limit"] = min(limit - len(items), affordable)
+            answer = self._client.query(**query)
+            items += answer["Items"]
+            units_left -= answer["ConsumedCapacity"]["CapacityUnits"]
+            is_whole = "LastEvaluatedKey" not in answer
+            if is_whole or len(items) == limit or units_left <= capacity.HISTORY_UNITS / 4:
+                return items, is_whole
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

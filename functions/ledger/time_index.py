@@ -46,6 +46,7 @@ class TimeIndex:
             },
             "ScanIndexForward": False,
             "Limit": read.limit,
+            "ReturnConsumedCapacity": "TOTAL",
         }
         if read.outcome is not None:
             query["FilterExpression"] = "#outcome = :outcome"
@@ -59,4 +60,5 @@ class TimeIndex:
         return IndexPage(
             entries=[schema.from_item(item) for item in answer["Items"]],
             last_examined=last[schema.RECORDED]["S"] if last else None,
+            units=answer["ConsumedCapacity"]["CapacityUnits"],
         )

@@ -1,4 +1,4 @@
-"""A time index in memory that keeps every read."""
+"""A time index in memory that keeps every read, and counts the units."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from functions.contract import schema
 from functions.ledger.listing import IndexPage, IndexRead
+from local.in_process.units import item_bytes, read_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +31,8 @@ class FakeTimeIndex:
     def __init__(self, shards: int, entries: Iterable[Entry] = ()) -> None:
         self.shards = shards
         self.rounds: list[Sequence[IndexRead]] = []
-        self._partitions: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+        self.units = 0.0
+        self._partitions: dict[str, list[tuple[str, Entry, int]]] = defaultdict(list)
         for each in entries:
             self.add(each)
 
@@ -42,14 +44,21 @@ class FakeTimeIndex:
     def examined(self) -> int:
         return sum(read.limit for read in self.reads)
 
+    def forget_reads(self) -> None:
+        self.rounds.clear()
+        self.units = 0.0
+
     def add(self, added: Entry) -> None:
         shard = schema.shard_of(added.upload.version, self.shards)
         key = sort_key(added)
-        insort(self._partitions[schema.month_shard(key[:7], shard)], (key, added), key=itemgetter(0))
+        size = item_bytes(schema.to_item(added, self.shards))
+        insort(self._partitions[schema.month_shard(key[:7], shard)], (key, added, size), key=itemgetter(0))
 
     def read(self, reads: Sequence[IndexRead]) -> list[IndexPage]:
         self.rounds.append(reads)
-        return [self._page(read) for read in reads]
+        pages = [self._page(read) for read in reads]
+        self.units += sum(page.units for page in pages)
+        return pages
 
     def _page(self, read: IndexRead) -> IndexPage:
         assert read.lower <= read.upper, "DynamoDB refuses BETWEEN with its ends the wrong way round"
@@ -57,7 +66,8 @@ class FakeTimeIndex:
         inside = [row for row in self._partitions[read.partition] if read.lower <= row[0] <= read.upper]
         examined = inside[::-1][: read.limit]
         return IndexPage(
-            entries=[entry for _, entry in examined if read.outcome in (None, entry.outcome)],
+            entries=[entry for _, entry, _ in examined if read.outcome in (None, entry.outcome)],
             # Like DynamoDB, it doesn't look for anything behind the last item that the limit allows.
             last_examined=examined[-1][0] if len(examined) == read.limit else None,
+            units=read_units(sum(size for _, _, size in examined), consistent=False),
         )

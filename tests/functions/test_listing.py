@@ -1,19 +1,32 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.contract import schema
-from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
-from functions.ledger.listing import LARGEST_READ, READ_BUDGET, Filters, IndexRead, Page, list_newest
+from functions.contract import capacity, schema
+from functions.contract.entry import (
+    CLOCK_SKEW,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Upload,
+    Uploader,
+    format_time,
+)
+from functions.ledger.listing import Filters, IndexRead, Page, list_newest
 from functions.ledger.store import LedgerStore
 from functions.ledger.time_index import TimeIndex
+from local.in_process.aws import InProcessAws
+from local.in_process.dynamodb import ledger_table
+from local.in_process.units import item_bytes
 from tests.functions.examples import entry
 from tests.functions.fake_time_index import FakeTimeIndex, newest_first
 
@@ -111,19 +124,21 @@ class TestWalk:
         filters=FILTERS,
         shards=st.integers(1, 9),
         limit=st.integers(1, 20),
-        read_budget=st.integers(1, 10) | st.integers(11, 40),
+        most_units=st.integers(1, 10) | st.integers(11, 40),
     )
     def test_every_entry_comes_once_and_newest_first_in_pages_of_bounded_cost(
-        self, entries: list[Entry], filters: Filters, shards: int, limit: int, read_budget: int
+        self, entries: list[Entry], filters: Filters, shards: int, limit: int, most_units: int
     ) -> None:
         index = FakeTimeIndex(shards, entries)
         shown: list[Entry] = []
 
-        for page in pages_of(index, filters=filters, limit=limit, read_budget=read_budget):
+        for page in pages_of(index, filters=filters, limit=limit, most_units=most_units):
             shown += page.entries
             assert len(page.entries) <= limit
-            assert len(index.reads) < read_budget + shards, "the budget, and the round under way"
-            index.rounds.clear()
+            assert index.units <= max(most_units, most_units / 6 + shards / 2), (
+                "one entry of each shard is read"
+            )
+            index.forget_reads()
 
         assert shown == passing(entries, filters)
 
@@ -132,7 +147,7 @@ class TestWalk:
         outcome=st.none() | st.just(Outcome.ACCEPTED),
         shards=st.integers(1, 5),
         limit=st.integers(1, 30),
-        read_budget=st.integers(1, 6),
+        most_units=st.integers(1, 6),
     )
     def test_every_entry_comes_once_when_shards_are_filled_in_turns(
         self,
@@ -140,12 +155,12 @@ class TestWalk:
         outcome: Outcome | None,
         shards: int,
         limit: int,
-        read_budget: int,
+        most_units: int,
     ) -> None:
         entries = in_turns(runs, shards)
         index, filters = FakeTimeIndex(shards, entries), Filters(outcome=outcome)
 
-        pages = pages_of(index, filters=filters, limit=limit, read_budget=read_budget)
+        pages = pages_of(index, filters=filters, limit=limit, most_units=most_units)
 
         assert entries_of(pages) == passing(entries, filters)
 
@@ -153,7 +168,7 @@ class TestWalk:
         entries = in_turns([(0, 100, Outcome.ACCEPTED), (1, 100, Outcome.ACCEPTED)], shards=2)
         index = FakeTimeIndex(2, entries)
 
-        page = listed(index, limit=50, read_budget=2)
+        page = listed(index, limit=50, most_units=8)
 
         assert 0 < len(page.entries) < 50
         assert page.entries == newest_first(entries)[: len(page.entries)]
@@ -243,6 +258,28 @@ def spread(count: int, every: timedelta = timedelta(seconds=1)) -> list[Entry]:
     return [entry(f"receipt-{number}", NOW - number * every) for number in range(count)]
 
 
+def largest_entry(number: int) -> Entry:
+    """A duplicate with all that S3 allows: both keys have 1,024 bytes, and both buckets 63."""
+    first, again = (
+        ObjectVersion(bucket="b" * 63, key=f"{number}{copy}".rjust(1_024, "k"), version_id="v" * 32)
+        for copy in "ab"
+    )
+    return entry(
+        "",
+        NOW - timedelta(seconds=number + 1),
+        Outcome.DUPLICATE,
+        upload=Upload(
+            version=again,
+            uploaded_at=NOW,
+            uploader=Uploader(
+                principal=f"AWS:AROA{'A' * 17}:{'s' * 64}", source_ip="2001:db8:" + "ffff:" * 6
+            ),
+        ),
+        duplicate_of=first,
+        size_bytes=5 * 2**40,
+    )
+
+
 class TestCost:
     """The cost of a page depends on what it shows, and not on the size of the ledger."""
 
@@ -252,13 +289,13 @@ class TestCost:
         index = FakeTimeIndex(shards, spread(4000))
         place = None
         for _ in range(5):
-            index.rounds.clear()
+            index.forget_reads()
             page = listed(index, limit=limit, place=place)
             place = page.next_place
 
             assert len(page.entries) == limit
             assert len(index.reads) <= 2 * shards
-            assert index.examined <= 3 * limit + 8 * shards
+            assert index.examined <= 1.25 * limit + 12 * shards
 
     def test_first_page_is_mostly_one_round(self) -> None:
         index = FakeTimeIndex(4, spread(1000))
@@ -279,24 +316,69 @@ class TestCost:
         assert len(index.rounds[0]) == shards
         assert all([read.partition for read in made] == ["2027-03#2"] for made in index.rounds[1:])
 
-    def test_rare_outcome_is_searched_in_growing_steps_until_the_budget_ends(self) -> None:
-        shards = 4
-        index = FakeTimeIndex(shards, spread(9_000))
+    def test_rare_outcome_is_searched_in_growing_steps_until_the_budget_is_spent(self) -> None:
+        index = FakeTimeIndex(4, spread(9_000))
 
         page = listed(index, filters=Filters(outcome=Outcome.REJECTED), limit=10)
 
         assert page.entries == []
         assert page.next_place is not None
-        assert READ_BUDGET <= len(index.reads) < READ_BUDGET + shards
-        limits = [read.limit for read in index.reads]
-        assert limits == sorted(limits)
-        assert max(limits) == LARGEST_READ
+        (first, *_), *later = [[read.limit for read in made] for made in index.rounds]
+        assert later == [[first * 2**steps] * 4 for steps in range(1, len(later) + 1)] != []
+        assert index.units >= capacity.page_units(4) / 6
+
+    @pytest.mark.parametrize("shards", [1, 4, 64])
+    def test_page_for_a_rare_outcome_costs_about_what_any_page_does(self, shards: int) -> None:
+        index = FakeTimeIndex(shards, spread(9_000))
+        listed(index)
+        usual = index.units
+        index.forget_reads()
+
+        listed(index, filters=Filters(outcome=Outcome.REJECTED))
+
+        assert index.units <= max(18, usual)
+
+    @pytest.mark.parametrize("shards", [1, 4, 64])
+    @pytest.mark.parametrize("limit", [1, 50, 200])
+    @pytest.mark.parametrize("outcome", [None, *Outcome])
+    @pytest.mark.claim(
+        "a page takes a bounded number of read units, however rare the outcome is and however long keys are",
+        section="Hostile input",
+    )
+    def test_page_of_the_longest_entries_stays_in_its_budget(
+        self, shards: int, limit: int, outcome: Outcome | None
+    ) -> None:
+        longest = [largest_entry(number) for number in range(600)]
+        index = FakeTimeIndex(shards, longest)
+
+        page = listed(index, filters=Filters(outcome=outcome), limit=limit)
+
+        assert index.units <= capacity.page_units(shards)
+        assert page.next_place is not None
+        if outcome in (None, Outcome.DUPLICATE):
+            assert page.entries == newest_first(longest)[: len(page.entries)] != []
+
+    def test_page_that_gets_to_long_keys_after_short_ones_stays_in_its_budget(self) -> None:
+        """No read trusts the size of entries that earlier reads found."""
+        for short in range(0, 240, 8):
+            entries = [
+                *spread(short, timedelta(microseconds=1)),
+                *(largest_entry(number) for number in range(600)),
+            ]
+            index = FakeTimeIndex(4, entries)
+
+            listed(index, filters=Filters(outcome=Outcome.REJECTED), limit=200)
+
+            assert index.units <= capacity.page_units(4), short
+
+    def test_no_entry_is_larger_than_a_read_assumes(self) -> None:
+        assert item_bytes(schema.to_item(largest_entry(0), 64)) <= capacity.LARGEST_ENTRY_BYTES
 
     def test_empty_months_are_skipped_within_the_budget(self) -> None:
         old = entry("receipt", FIRST)
         index = FakeTimeIndex(4, [old])
 
-        first = listed(index, read_budget=8)
+        first = listed(index, most_units=16)
         second = listed(index, place=first.next_place)
 
         assert first == Page(entries=[], next_place="2027-02-01T00:00:00.000000Z")
@@ -356,7 +438,22 @@ class TestInDynamoDB:
                 for shard in range(self.SHARDS)
             ]
 
-            assert index.read(reads) == fake.read(reads), (limit, outcome)
+            pages = [replace(page, units=0) for page in index.read(reads)]  # moto makes up the units
+            assert pages == [replace(page, units=0) for page in fake.read(reads)], (limit, outcome)
+
+    @pytest.mark.parametrize("outcome", [None, Outcome.REJECTED])
+    def test_page_counts_the_units_that_dynamodb_charges(self, outcome: Outcome | None) -> None:
+        fake, table, filters = FakeTimeIndex(4, spread(2_000)), ledger_table(), Filters(outcome=outcome)
+        for each in spread(2_000):
+            table.put(schema.to_item(each, 4))
+        aws = InProcessAws({"ledger": table})
+
+        with aws.in_place_of_the_network(), aws.metered() as usage:
+            read = TimeIndex(boto3.Session().client("dynamodb"), "ledger").read
+            page = listed(SimpleNamespace(read=read, shards=4), filters=filters)
+
+        assert page == listed(fake, filters=filters)
+        assert usage.read_units == fake.units
 
     def test_error_of_one_query_is_the_error_of_the_page(self, ledger_table: LedgerTable) -> None:
         read_index = TimeIndex(ledger_table.client, "another-table").read

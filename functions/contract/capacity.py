@@ -1,0 +1,52 @@
+"""What a request to the API may take of the ledger's read capacity, and how many requests fit into it.
+
+The units are in the DynamoDB Developer Guide, "DynamoDB read and write operations". The table and its time
+index each have a cap of their own on units a second.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from functions.contract import http_api
+
+LARGEST_ENTRY_BYTES: Final = 3 * 1024
+"""No entry is a larger item, even a duplicate with two keys of 1,024 bytes, which are S3's longest."""
+
+UNIT_BYTES: Final = 4 * 1024
+"""What a unit reads if the read is strongly consistent. Otherwise, half a unit does."""
+
+HISTORY_UNITS: Final = 64
+"""The most that `SHOW_RECEIPT` reads of the table."""
+
+RECEIPT_UNITS: Final = 1
+"""What `REQUEST_FORM` reads of the table: one entry, strongly consistent."""
+
+_SHARES: Final = {http_api.LIST_RECEIPTS: 0.8, http_api.SHOW_RECEIPT: 0.6, http_api.REQUEST_FORM: 0.1}
+"""How much of a cap each route may use up. The first is about the index, and the others are about the table.
+The rest is for the processor and for operators' commands, which read up to 1,000 units a second."""
+
+
+def page_units(shards: int) -> float:
+    """Return the most units that `LIST_RECEIPTS` reads of the index, whatever the entries and filters are.
+
+    That is enough to read four of the largest entries in each shard at the same time.
+    """
+    return max(64.0, 1.5 * shards)
+
+
+def entries_within(units: float, *, consistent: bool) -> int:
+    """Return how many entries one read can examine for so many units, even if they are the largest."""
+    # DynamoDB rounds a read up to the next whole or half unit.
+    pieces = int(units if consistent else 2 * units)
+    return pieces * UNIT_BYTES // LARGEST_ENTRY_BYTES
+
+
+def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
+    """Return how many requests a second, at least one, fit into a route's share of a cap."""
+    most_units = {
+        http_api.LIST_RECEIPTS: page_units(shards),
+        http_api.SHOW_RECEIPT: HISTORY_UNITS,
+        http_api.REQUEST_FORM: RECEIPT_UNITS,
+    }
+    return max(1, int(_SHARES[route_key] * max_read_units / most_units[route_key]))
