@@ -87,7 +87,8 @@ def _shards(inputs: Mapping[str, Any] | None) -> int | None:
 class Ledger(pulumi.ComponentResource):
     """An on-demand DynamoDB table with point-in-time recovery, encryption and the time index.
 
-    Outputs: `table_name`, `table_arn`, `index_arn`. It also has the `table`, `alarm_arns`, and `shards`.
+    Outputs: `table_name`, `table_arn`, `index_arn`. It also has the `table`, `alarm_arns`, `shards`,
+    and `max_read_units`.
     """
 
     def __init__(self, name: str, args: LedgerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -139,6 +140,7 @@ class Ledger(pulumi.ComponentResource):
         alarms = table_alarms(table.name, schema.TIME_INDEX, args.stack)
         self.alarm_arns = create_alarms(name, alarms, args.stack, self)
         self.shards = args.ledger_shards
+        self.max_read_units = args.ledger_max_read_units
         self.table = table
         self.index_arn = pulumi.Output.concat(table.arn, f"/index/{schema.TIME_INDEX}")
         self.register_outputs({"table_name": table.name, "table_arn": table.arn, "index_arn": self.index_arn})

@@ -27,7 +27,7 @@ from components.validation import (
     one_of,
     setting,
 )
-from functions.contract import http_api
+from functions.contract import capacity, http_api
 from functions.contract.environment import ReaderEnvironment, UploadFormsEnvironment, write_environment
 
 STAGE = "$default"
@@ -107,8 +107,16 @@ class ApiSettings(Checked):
         when=_takes_tokens,
     )
     # The quotas of an account for all of its APIs in a region ("Amazon API Gateway quotas") are the limits.
-    throttle_rate: int = setting(50, "How many requests a second the API accepts", between(1, 10_000))
-    throttle_burst: int = setting(100, "How many requests the API accepts at once", between(1, 5_000))
+    throttle_rate: int = setting(
+        50,
+        "How many requests a second the API accepts, unless ledgerMaxReadUnits allows a route fewer",
+        between(1, 10_000),
+    )
+    throttle_burst: int = setting(
+        100,
+        "How many requests the API accepts at once, unless ledgerMaxReadUnits allows a route fewer",
+        between(1, 5_000),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,7 +347,19 @@ class LedgerApi(pulumi.ComponentResource):
             default_route_settings=aws.apigatewayv2.StageDefaultRouteSettingsArgs(
                 throttling_rate_limit=args.throttle_rate, throttling_burst_limit=args.throttle_burst
             ),
+            route_settings=[self._limits(route_key, args) for route_key in http_api.ROUTES],
             tags=args.stack.tags,
             # So all routes exist before anything can use an output of the stage.
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(served)),
+        )
+
+    def _limits(self, route_key: str, args: LedgerApiArgs) -> aws.apigatewayv2.StageRouteSettingArgs:
+        """Limit a route to what it can ask of the ledger without using up the ledger's cap on read units."""
+        most = capacity.most_requests(
+            route_key, shards=args.ledger.shards, max_read_units=args.ledger.max_read_units
+        )
+        return aws.apigatewayv2.StageRouteSettingArgs(
+            route_key=route_key,
+            throttling_rate_limit=min(args.throttle_rate, most),
+            throttling_burst_limit=min(args.throttle_burst, most),
         )

@@ -10,6 +10,7 @@ REQUEST_FORM: Final = "POST /uploads"
 
 READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
+ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
 
 OUTCOME, FROM, TO, LIMIT, CURSOR = PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
 """The query of `LIST_RECEIPTS`."""

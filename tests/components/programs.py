@@ -76,11 +76,14 @@ def ingest_graph(**changes: Any) -> Graph:
     return run(lambda: IngestPipeline("in", ingest_args(new_ledger(), **changes)))
 
 
-def api_graph(of_ingest: Mapping[str, Any] | None = None, **changes: Any) -> Graph:
-    """An API over a pipeline that `of_ingest` changes."""
+def api_graph(
+    of_ingest: Mapping[str, Any] | None = None, of_ledger: Mapping[str, Any] | None = None, **changes: Any
+) -> Graph:
+    """An API over a pipeline that `of_ingest` changes, and a ledger that `of_ledger` changes."""
 
     def program() -> None:
-        ingest = IngestPipeline("in", ingest_args(new_ledger(), **(of_ingest or {})))
+        ledger = new_ledger(**(of_ledger or {}))
+        ingest = IngestPipeline("in", ingest_args(ledger, **(of_ingest or {})))
         LedgerApi("api", api_args(ingest, **changes))
 
     return run(program)

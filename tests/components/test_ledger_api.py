@@ -137,6 +137,33 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
     assert {r.name for r in graph.of_type("aws:apigatewayv2/route:Route")} <= graph.waits_for(stage)
 
 
+@pytest.mark.parametrize(
+    ("throttle", "ledger", "limits"),
+    [
+        pytest.param({}, {}, [(50, 50), (37, 37), (50, 100)], id="defaults"),
+        pytest.param({"throttle_rate": 7, "throttle_burst": 9}, {}, [(7, 9)] * 3, id="the stack's own"),
+        pytest.param(
+            {"throttle_rate": 10_000, "throttle_burst": 5_000},
+            {"ledger_max_read_units": 40_000},
+            [(500, 500), (375, 375), (4_000, 4_000)],
+            id="the ledger's",
+        ),
+        pytest.param({}, {"ledger_max_read_units": 1_000}, [(12, 12), (9, 9), (50, 100)], id="a small cap"),
+        pytest.param({}, {"ledger_shards": 64}, [(33, 33), (37, 37), (50, 100)], id="many shards"),
+        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 3, id="one a second at least"),
+    ],
+)
+def test_each_route_is_limited_to_what_the_ledger_can_take(
+    throttle: dict[str, Any], ledger: dict[str, Any], limits: list[tuple[int, int]]
+) -> None:
+    graph = api_graph(of_ledger=ledger, **throttle)
+
+    assert graph.named("api-stage").inputs["routeSettings"] == [
+        {"routeKey": route, "throttlingRateLimit": rate, "throttlingBurstLimit": burst}
+        for route, (rate, burst) in zip(sorted(ROUTES), limits, strict=True)
+    ]
+
+
 def test_stage_takes_requests_only_when_its_routes_may_call_their_functions(graph: Graph) -> None:
     permissions = {r.name for r in graph.of_type("aws:lambda/permission:Permission")}
     assert len(permissions) == len(ROUTES)

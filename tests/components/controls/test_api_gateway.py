@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from components.ledger import SHARDS_TAG
+from functions.contract import capacity, http_api
 from tests.components.controls.rules import (
     API,
     AUTHORIZER,
@@ -13,6 +15,7 @@ from tests.components.controls.rules import (
     LOG_GROUP,
     ROUTE,
     STAGE,
+    TABLE,
     broken_by,
     some,
 )
@@ -70,17 +73,35 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
         assert {"request_id", "route", "status", "source_ip"} <= set(json.loads(access_logs["format"]))
 
 
-@pytest.mark.claim("every stage limits rate and burst", control="NAG Serverless", requires="throttling")
+@pytest.mark.claim(
+    "every stage limits rate and burst, and each route further, so that no rate of requests uses up the "
+    "ledger's cap on read units",
+    control="NAG Serverless",
+    requires="throttling",
+)
 @broken_by(
     with_input(STAGE, "defaultRouteSettings", REMOVED),
     with_input(STAGE, "defaultRouteSettings.throttlingRateLimit", REMOVED),
     with_input(STAGE, "defaultRouteSettings.throttlingBurstLimit", 0),
+    with_input(STAGE, "routeSettings", REMOVED),
+    with_input(STAGE, "routeSettings.0.throttlingRateLimit", 10_000),
+    with_input(STAGE, "routeSettings.1.throttlingRateLimit", 10_000),
+    with_input(STAGE, "routeSettings.2.throttlingRateLimit", REMOVED),
+    with_input(STAGE, "routeSettings.2.throttlingBurstLimit", 0),
 )
 def test_nag_serverless_throttling(graph: Graph) -> None:
+    tables = [table.inputs for table in some(graph, TABLE)]
+    cap = min(table["onDemandThroughput"]["maxReadRequestUnits"] for table in tables)
+    shards = max(int(table["tags"][SHARDS_TAG]) for table in tables)
     for stage in some(graph, STAGE):
-        limits = stage.inputs.get("defaultRouteSettings", {})
-        assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
-        assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
+        routes = {route["routeKey"]: route for route in stage.inputs.get("routeSettings", [])}
+        assert set(routes) == {route.inputs["routeKey"] for route in some(graph, ROUTE)}
+        for limits in (stage.inputs.get("defaultRouteSettings", {}), *routes.values()):
+            assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
+            assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
+        listing, showing, asking = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
+        assert listing * capacity.page_units(shards) < cap, "the index"
+        assert showing * capacity.HISTORY_UNITS + asking * capacity.RECEIPT_UNITS < cap, "the table"
 
 
 @pytest.mark.claim(
