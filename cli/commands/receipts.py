@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
@@ -73,7 +74,9 @@ def write_table(listing: Listing, terminal: Terminal) -> None:
     fits = terminal.stacks_rows or terminal.out.width >= NARROWEST_FULL
     wide = fits or not terminal.out.is_terminal
     rows: Iterator[Row] = (
-        entry_row(entry, full_fingerprint=wide) for page in listing for entry in page["entries"]
+        entry_row(entry, full_fingerprint=wide)
+        for page in _without_empty_ones(listing, terminal)
+        for entry in page["entries"]
     )
     terminal.table(rows)
     if listing.count == 0:
@@ -82,6 +85,17 @@ def write_table(listing: Listing, terminal: Terminal) -> None:
         terminal.complain(
             f"these are the first {listing.count}; there are more: use --all, or a larger --limit"
         )
+
+
+def _without_empty_ones(pages: Iterable[ApiPage], terminal: Terminal) -> Iterator[ApiPage]:
+    """Leave out empty pages, but show how many have come: if an outcome is rare, there can be very many."""
+    for has_entries, group in groupby(pages, key=lambda page: bool(page["entries"])):
+        if has_entries:
+            yield from group
+            continue
+        with terminal.counting("pages without an entry to list") as advance:
+            for _ in group:
+                advance(1)
 
 
 def write_json(listing: Listing, terminal: Terminal) -> None:

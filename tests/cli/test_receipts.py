@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -107,20 +108,42 @@ def test_key_that_would_steer_a_terminal_is_shown_escaped(caller: Run, stack: Fa
     assert caller("receipts", "--json").out.isascii()
 
 
-class OnePage(ApiClient):
-    """A ledger with one entry, without a network."""
+class Pages(ApiClient):
+    """A ledger whose pages have these numbers of entries, without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, *sizes: int) -> None:
         """Connect to nothing."""
+        self._sizes = sizes
 
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:  # noqa: ARG002
-        return cast("ApiPage", {"entries": [entry()], "next_cursor": None})
+        number = int(cursor or 0)
+        more = str(number + 1) if number + 1 < len(self._sizes) else None
+        return cast("ApiPage", {"entries": [entry()] * self._sizes[number], "next_cursor": more})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "rows", "empty"),
+    [((0, 0, 1, 0, 2), 3, [2, 1]), ((0,) * 12, 0, [12]), ((1, 0), 1, [1]), ((1, 1), 2, [])],
+)
+def test_empty_pages_are_counted_on_a_terminal_while_the_search_goes_on(
+    sizes: tuple[int, ...], rows: int, empty: list[int]
+) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    terminal = Terminal(
+        out=Console(file=out, width=200), err=Console(file=err, force_terminal=True, color_system=None)
+    )
+
+    write_table(Listing(Pages(*sizes), EntryFilter(), 50), terminal)
+
+    assert out.getvalue().count("receipt.png") == rows
+    counts = [int(count) for count in re.findall(r"pages without an entry to list: (\d+)", err.getvalue())]
+    assert [count for count, after in pairwise([*counts, 0]) if after < count] == empty
 
 
 @pytest.mark.parametrize(("width", "digits"), [(60, 64), (120, 12), (200, 64)])
 def test_fingerprint_is_cut_only_where_a_terminals_table_has_no_room_for_it(width: int, digits: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)
-    write_table(Listing(OnePage(), EntryFilter(), 50), Terminal(out=console, err=console))
+    write_table(Listing(Pages(1), EntryFilter(), 50), Terminal(out=console, err=console))
 
     assert max(re.findall("0{12,}", stream.getvalue()), key=len) == "0" * digits
