@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from local.embedded_stack import EmbeddedStack
 
+PROCESSED = ("queue_url", "resend_queue_url")
+"""The stack outputs of the queues whose messages the processor takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Depth:
@@ -37,14 +40,19 @@ def depth(stack: EmbeddedStack, queue: str = "queue_url") -> Depth:
 
 @contextlib.contextmanager
 def processor_held(stack: EmbeddedStack) -> Iterator[None]:
-    """Let messages gather in the queue; at the end, the processor takes as many at once as it can."""
+    """Let messages gather in the queues; at the end, the processor takes as many at once as it can."""
     functions = stack.administrator.client("lambda")
-    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    mappings = [each["UUID"] for each in functions.list_event_source_mappings()["EventSourceMappings"]]
+
+    def enable(enabled: bool) -> None:
+        for mapping in mappings:
+            functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
+
+    enable(False)
     try:
         yield
     finally:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        enable(True)
 
 
 @contextlib.contextmanager
@@ -54,10 +62,15 @@ def redelivery_after(stack: EmbeddedStack, seconds: int) -> Iterator[None]:
     With the program's visibility time-out, six times that of the function, a message never comes back while a
     function works on it. With a shorter one, that can happen, and must do no harm either.
     """
-    sqs, url = stack.administrator.client("sqs"), stack.outputs["queue_url"]
-    usual = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+    sqs, urls = stack.administrator.client("sqs"), [stack.outputs[name] for name in PROCESSED]
+    usual = {
+        url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        for url in urls
+    }
+    for url in urls:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
     try:
         yield
     finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes=usual)
+        for url in urls:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=usual[url])

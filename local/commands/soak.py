@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from cli.errors import BillEError
 from cli.operator.reconciliation import ReconcileTotals, compare_stack, judge
 from cli.operator.redrive import follow_move, start_move
-from cli.operator.resend import send_messages
 from cli.operator.resources import StackResources, open_resources
 from cli.screen.terminal import Row, Terminal
 from cli.stack import parse_access
@@ -32,11 +31,7 @@ from local.queues import depth, processor_held, redelivery_after
 from local.workload import Planned, plan
 
 FAULT_SHARE = 0.05
-REDELIVERED_SHARE = 0.1
 UPLOADERS = 16
-WAVES = 10
-"""The number of parts in which the uploads come. Some events of each are sent again during later ones."""
-
 MAX_RECEIPT_BYTES = 1024 * 1024
 
 CONFIG = {
@@ -49,20 +44,8 @@ REDELIVERY_SECONDS = 65
 time-outs after it was found to be missing, at the third of five deliveries, so only its message can run out
 of deliveries because of faults and become a dead letter."""
 
-COPYING_SECONDS = 2
-"""How long messages are hidden from the processor while they are copied."""
-
-RECEIVED_AT_ONCE = 10
 DRAIN_TIMEOUT_SECONDS = 420.0
 SHOWN_MISTAKES = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Load:
-    """The load on a stack: each object version with its plan, and how many events were sent again."""
-
-    uploaded: Mapping[ObjectVersion, Planned]
-    redeliveries: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,64 +92,56 @@ def soak(uploads: int) -> None:
         try:
             with open_resources(access) as resources:
                 with redelivery_after(stack, REDELIVERY_SECONDS):
-                    load = put_under_load(stack, planned, dice, terminal)
+                    uploaded = put_under_load(stack, planned, terminal)
                     redriven = drain(stack, resources, terminal)
                 seconds = time.monotonic() - started
-                findings = compare(stack, resources, load, terminal)
+                findings = compare(stack, resources, uploaded, terminal)
         except BillEError as error:
             raise LocalError(f"the soak failed: {error}") from error
-        terminal.fields(_figures(load, redriven, findings, read_faults(stack), seconds))
+        terminal.fields(_figures(len(uploaded), redriven, findings, read_faults(stack), seconds))
     if findings.verdict:
         raise LocalError(f"the soak found that the ledger is wrong: {findings.verdict}")
 
 
 def put_under_load(
-    stack: EmbeddedStack, planned: Sequence[Planned], dice: random.Random, terminal: Terminal
-) -> Load:
-    """Upload everything in waves, and send some of the events again, later and in another order.
-
-    The first wave has every object that is to be deleted, and waits in the queue until it is complete.
-    """
-    waves = _waves(planned)
-    copied_per_wave = -(-round(REDELIVERED_SHARE * len(planned)) // len(waves))
+    stack: EmbeddedStack, planned: Sequence[Planned], terminal: Terminal
+) -> Mapping[ObjectVersion, Planned]:
+    """Upload everything. What is to be deleted comes first, and waits in the queue until it is deleted."""
+    vanishing = [one for one in planned if one.vanishes]
+    others = [one for one in planned if not one.vanishes]
     uploaded: dict[ObjectVersion, Planned] = {}
-    copies: list[str] = []
-    redeliveries = 0
     with terminal.counting("uploaded", len(planned)) as advance, ThreadPoolExecutor(UPLOADERS) as pool:
 
-        def upload(wave: Sequence[Planned]) -> None:
-            versions = pool.map(lambda one: _upload(stack, one), wave)
-            for version, one in zip(versions, wave, strict=True):
+        def upload(some: Sequence[Planned]) -> None:
+            versions = pool.map(lambda one: _upload(stack, one), some)
+            for version, one in zip(versions, some, strict=True):
                 uploaded[version] = one
                 advance(1)
 
         with processor_held(stack):
-            upload(waves[0])
-            # More than a wave's share, because later the queue may hold fewer messages than are wanted.
-            copies += _copied_events(stack, 2 * copied_per_wave)
-        for wave in waves[1:]:
-            upload(wave)
-            copies += _copied_events(stack, copied_per_wave)
-            dice.shuffle(copies)
-            redeliveries += _send(stack, copies[::2])
-            del copies[::2]
-        redeliveries += _send(stack, copies)
-    return Load(uploaded=uploaded, redeliveries=redeliveries)
+            upload(vanishing)
+        upload(others)
+    return uploaded
 
 
 def drain(stack: EmbeddedStack, resources: StackResources, terminal: Terminal) -> int:
-    """Wait until the queue is empty, send dead letters back once as operators do, and return how many."""
+    """Wait until the queues are empty, redrive dead letters once as operators do, and return how many."""
     _wait_until_empty(stack, terminal)
     dead_letters = resources.dead_letter_queue()
     if dead_letters.waiting:
-        start_move(resources.sqs, dead_letters, resources.queue())
+        start_move(resources.sqs, dead_letters, resources.resend_queue())
         for _ in follow_move(resources.sqs, dead_letters):
             pass
         _wait_until_empty(stack, terminal)
     return dead_letters.waiting
 
 
-def compare(stack: EmbeddedStack, resources: StackResources, load: Load, terminal: Terminal) -> Findings:
+def compare(
+    stack: EmbeddedStack,
+    resources: StackResources,
+    uploaded: Mapping[ObjectVersion, Planned],
+    terminal: Terminal,
+) -> Findings:
     """Compare the ledger with what was uploaded, once the queue is empty."""
     with compare_stack(resources, "", terminal.counting) as compared:
         totals = judge(compared, timedelta(0)).totals
@@ -176,7 +151,7 @@ def compare(stack: EmbeddedStack, resources: StackResources, load: Load, termina
         outcomes=dict(sorted(outcomes.items())),
         totals=totals,
         dead_letters=depth(stack, "dead_letter_queue_url").total,
-        mistakes=list(_mistakes(load.uploaded, entries)),
+        mistakes=list(_mistakes(uploaded, entries)),
     )
 
 
@@ -192,14 +167,6 @@ def read_faults(stack: EmbeddedStack) -> FaultFigures:
         connection.close()
 
 
-def _waves(planned: Sequence[Planned]) -> list[Sequence[Planned]]:
-    vanishing = [one for one in planned if one.vanishes]
-    others = [one for one in planned if not one.vanishes]
-    size = -(-len(others) // WAVES)
-    first, *rest = (others[at : at + size] for at in range(0, len(others), size))
-    return [vanishing + first, *rest]
-
-
 def _upload(stack: EmbeddedStack, planned: Planned) -> ObjectVersion:
     bucket = stack.outputs["uploads_bucket"]
     stored = stack.caller.client("s3").put_object(Bucket=bucket, Key=planned.key, Body=planned.content)
@@ -211,32 +178,12 @@ def _upload(stack: EmbeddedStack, planned: Planned) -> ObjectVersion:
     return version
 
 
-def _copied_events(stack: EmbeddedStack, count: int) -> list[str]:
-    """Copy the bodies of up to ``count`` messages; the messages become visible again after a while."""
-    sqs, copies = stack.administrator.client("sqs"), list[str]()
-    while len(copies) < count:
-        received = sqs.receive_message(
-            QueueUrl=stack.outputs["queue_url"],
-            MaxNumberOfMessages=min(RECEIVED_AT_ONCE, count - len(copies)),
-            VisibilityTimeout=COPYING_SECONDS,
-        ).get("Messages", ())
-        if not received:
-            break
-        copies += [message["Body"] for message in received]
-    return copies
-
-
-def _send(stack: EmbeddedStack, bodies: Sequence[str]) -> int:
-    sqs = stack.administrator.client("sqs")
-    return sum(send_messages(sqs, stack.outputs["queue_url"], bodies))
-
-
 def _wait_until_empty(stack: EmbeddedStack, terminal: Terminal) -> None:
-    terminal.complain("waiting for the queue to be empty")
+    terminal.complain("waiting for the queues to be empty")
     deadline = time.monotonic() + DRAIN_TIMEOUT_SECONDS
-    while left := depth(stack).total:
+    while left := depth(stack).total + depth(stack, "resend_queue_url").total:
         if time.monotonic() > deadline:
-            raise LocalError(f"after {DRAIN_TIMEOUT_SECONDS:.0f} s, {left} messages are still in the queue")
+            raise LocalError(f"after {DRAIN_TIMEOUT_SECONDS:.0f} s, {left} messages are still in the queues")
         time.sleep(0.5)
 
 
@@ -268,16 +215,16 @@ def _mistakes(uploaded: Mapping[ObjectVersion, Planned], entries: Sequence[Entry
     yield from (f"{version.key!r} has an entry but was never uploaded" for version in by_version)
 
 
-def _figures(load: Load, redriven: int, findings: Findings, faults: FaultFigures, seconds: float) -> Row:
+def _figures(uploads: int, redriven: int, findings: Findings, faults: FaultFigures, seconds: float) -> Row:
     """Write the figures as text, by name."""
     totals = findings.totals
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in faults.kinds.items())
     return {
-        "uploads": f"{len(load.uploaded):,} in {seconds:.0f} s until the queue was empty",
+        "uploads": f"{uploads:,} in {seconds:.0f} s until the queue was empty",
         "outcomes": ", ".join(f"{count:,} {outcome}" for outcome, count in findings.outcomes.items()),
         "faults injected": f"{faults.faults:,} in {faults.calls:,} calls to S3 and DynamoDB "
         f"({faults.faults / max(faults.calls, 1):.1%}), {faults.lasting:,} of them in every attempt: {kinds}",
-        "redeliveries": f"{load.redeliveries:,} messages sent once more",
+        "redeliveries": f"{faults.repeated:,} messages delivered once more",
         "dead letters": f"{redriven:,} redriven, {findings.dead_letters:,} left",
         "reconcile": f"{totals.versions:,} versions, {totals.recorded:,} recorded, "
         f"{totals.repeated:,} more than once",

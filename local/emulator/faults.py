@@ -1,8 +1,8 @@
-"""Faults in the functions' calls to S3 and DynamoDB: an ASGI middleware of the emulator.
+"""Faults: an ASGI middleware for the functions' calls to S3 and DynamoDB, and messages that come twice.
 
-A fault comes before the call is carried out, or afterwards, so that only the answer is lost. Some faults hit
-one attempt, and the SDK's next attempt succeeds; others hit all attempts of a call, which then fails. Only
-functions' calls are affected, because only functions have temporary keys.
+A fault in a call comes before the call is carried out, or afterwards, so that only the answer is lost. Some
+hit one attempt, and the SDK's next attempt succeeds; others hit all attempts of a call, which then fails.
+Only functions' calls are affected, because only functions have temporary keys.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -53,25 +53,30 @@ class Fault(StrEnum):
 class FaultFigures:
     """How many calls the functions made to S3 and DynamoDB, how many of them had a fault, and of which kinds.
 
-    `lasting` are the calls with a fault in all their attempts.
+    `lasting` are the calls with a fault in all their attempts. `repeated` messages were delivered once more.
     """
 
     calls: int
     faults: int
     lasting: int
     kinds: Mapping[str, int]
+    repeated: int
 
 
 class FaultyApp:
-    """An ASGI application with faults in a ``share`` (0 to 1) of the functions' calls to S3 and DynamoDB."""
+    """An ASGI application with faults in a ``share`` (0 to 1) of the functions' calls to S3 and DynamoDB.
 
-    def __init__(self, app: App, share: float, dice: random.Random) -> None:
+    ``repeated`` has the messages that were delivered once more, which is another part's doing.
+    """
+
+    def __init__(self, app: App, share: float, dice: random.Random, repeated: Set[str]) -> None:
         self._app = app
         self._share = share
         self._dice = dice
         self._lasting: dict[str, Fault] = {}
         self._kinds: Counter[str] = Counter()
         self._calls = 0
+        self._repeated = repeated
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve a request, or fail it."""
@@ -130,6 +135,7 @@ class FaultyApp:
             faults=self._kinds.total(),
             lasting=len(self._lasting),
             kinds={fault: self._kinds[fault] for fault in Fault},
+            repeated=len(self._repeated),
         )
 
 

@@ -1,4 +1,4 @@
-"""Adds to ministack's SQS: move tasks, which redrive dead letters, and the permissions of batches.
+"""Adds to ministack's SQS: move tasks, the permissions of batches, and repeated deliveries.
 
 A batch needs the permission for its single action, as on AWS ("Amazon SQS API permissions"). Move tasks
 follow the SQS API Reference ("StartMessageMoveTask", "ListMessageMoveTasks"): each dead-letter queue has one
@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from ministack.core import iam_actions
 from ministack.services import sqs
+
+REPEATED_SHARE = 0.1
+"""The share of the processed messages that are delivered once more, as a queue may do at any time ("Amazon
+SQS standard queues", at-least-once delivery)."""
 
 PAUSE_SECONDS = 0.05
 """The time between two messages, so that a task can be seen running."""
@@ -42,6 +47,26 @@ def install() -> None:
         return _source_arn(request) if service == "sqs" and found == "*" else found
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = single_action, resource_or_source
+
+
+def repeat_deliveries(dice: random.Random) -> Set[str]:
+    """Have ministack's Lambda leave some processed messages in their queue, and return the ids of those.
+
+    Each comes back once, like a message that failed: after the visibility time-out.
+    """
+    delete, repeated = sqs._delete_messages_for_esm, set[str]()
+
+    def delete_most(queue_url: str, receipt_handles: set[str]) -> None:
+        kept = set()
+        for message in list(sqs._queues[queue_url]["messages"]):
+            handle, name = message["receipt_handle"], message["id"]
+            if handle in receipt_handles and name not in repeated and dice.random() < REPEATED_SHARE:
+                kept.add(handle)
+                repeated.add(name)
+        delete(queue_url, receipt_handles - kept)
+
+    sqs._delete_messages_for_esm = delete_most
+    return repeated
 
 
 def _source_arn(request: tuple[Any, ...]) -> str:

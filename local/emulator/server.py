@@ -19,24 +19,28 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
-from local.emulator import ministack_batching, ministack_sqs, ministack_updates
+from local.emulator import ministack_batching, ministack_conditions, ministack_sqs, ministack_updates
 from local.emulator.faults import FaultyApp
 
 
 def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     """Serve on the socket with this descriptor until SIGTERM or SIGINT, or until the parent is gone.
 
-    ``fault_share`` is the share of the functions' calls that have a fault (`local.emulator.faults`).
+    ``fault_share`` is the share of the functions' calls that have a fault (`local.emulator.faults`). With
+    faults, some messages are delivered twice, too.
     """
     ministack_sqs.install()
     ministack_updates.install()
     ministack_batching.install()
+    ministack_conditions.install()
     config = Config()
     config.bind = [f"fd://{listener}"]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.errorlog = logging.getLogger("hypercorn.error")
-    served = FaultyApp(app, fault_share, random.Random()) if fault_share else app  # noqa: S311
+    served, dice = app, random.Random()  # noqa: S311
+    if fault_share:
+        served = FaultyApp(app, fault_share, dice, ministack_sqs.repeat_deliveries(dice))
     asyncio.run(_serve_until_told_to_stop(served, config))
 
 

@@ -157,6 +157,21 @@ def deployed_stack(config: Mapping[str, Any] | None = None) -> Iterator[Deployed
         yield DeployedStack(**vars(stack))
 
 
+@contextmanager
+def events_lost(stack: DeployedStack) -> Iterator[None]:
+    """Let uploads go unnoticed, as if the bucket's notification were missing."""
+    s3 = stack.administrator.client("s3")
+    usual = s3.get_bucket_notification_configuration(Bucket=stack.bucket)
+    s3.put_bucket_notification_configuration(Bucket=stack.bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=stack.bucket,
+            NotificationConfiguration={"QueueConfigurations": usual["QueueConfigurations"]},
+        )
+
+
 def png(padding: int = 0) -> bytes:
     """A picture, judged by its first bytes, that no other test has."""
     return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + uuid.uuid4().bytes + bytes(padding)

@@ -74,7 +74,7 @@ def test_call_with_a_fault_fails_and_takes_effect_only_where_the_fault_comes_aft
 ) -> None:
     behind = Service()
 
-    start, *bodies = ask(FaultyApp(behind, 1.0, OnlyFault(fault, lasts=False)), service=service)
+    start, *bodies = ask(FaultyApp(behind, 1.0, OnlyFault(fault, lasts=False), set()), service=service)
 
     length = int(dict(start["headers"])[b"content-length"])
     is_cut = sum(len(body["body"]) for body in bodies) < length
@@ -85,7 +85,7 @@ def test_call_with_a_fault_fails_and_takes_effect_only_where_the_fault_comes_aft
 
 @pytest.mark.parametrize("lasts", [True, False])
 def test_fault_that_lasts_meets_every_attempt_and_another_one_only_the_first(*, lasts: bool) -> None:
-    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.ERROR_BEFORE, lasts=lasts))
+    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.ERROR_BEFORE, lasts=lasts), set())
 
     statuses = [ask(app, attempt=attempt)[0]["status"] for attempt in (1, 2, 3)]
 
@@ -94,13 +94,13 @@ def test_fault_that_lasts_meets_every_attempt_and_another_one_only_the_first(*, 
 
 @pytest.mark.parametrize(("key", "service"), [(CALLER, "s3"), (FUNCTION, "sqs")])
 def test_other_calls_have_no_faults(key: str, service: str) -> None:
-    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.ERROR_BEFORE, lasts=True))
+    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.ERROR_BEFORE, lasts=True), set())
 
     assert ask(app, key=key, service=service)[-1]["body"] == BODY
 
 
 def test_figures_tell_what_was_injected() -> None:
-    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.THROTTLED, lasts=True))
+    app = FaultyApp(Service(), 1.0, OnlyFault(Fault.THROTTLED, lasts=True), set())
     ask(app)
     ask(app, attempt=2)
     ask(app, key=CALLER)

@@ -18,7 +18,7 @@ from functions.contract.entry import ObjectVersion, Upload, Uploader
 from local.in_process.events import s3_event
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
-from tests.local.stack import DeployedStack, Object, png
+from tests.local.stack import DeployedStack, Object, events_lost, png
 from tests.local.test_access import assert_denied
 
 
@@ -140,7 +140,7 @@ def test_second_fix_before_the_first_is_processed_gives_no_second_entry(
             assert bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")[1]["sent"] == 1
 
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
-    eventually("an empty queue", lambda: depth(stack, "queue_url").total == 0)
+    eventually("an empty queue", lambda: depth(stack, "resend_queue_url").total == 0)
     assert stack.entry_of(lost)["outcome"] == "ACCEPTED"
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[1]["totals"]["repeated"] == 0
 
@@ -292,10 +292,10 @@ def test_dead_letters_are_listed_shown_and_redriven(stack: DeployedStack, bill_e
 
     with processor_held(stack):
         code, moved = bill_e("dead-letters", "redrive")
-        waiting = sqs.get_queue_attributes(QueueUrl=urls["queue_url"], AttributeNames=["All"])["Attributes"]
+        waiting = depth(stack, "resend_queue_url").waiting
 
     assert (code, moved["status"], moved["moved"]) == (0, "COMPLETED", 3)
-    assert waiting["ApproximateNumberOfMessages"] == "3"
+    assert waiting == 3
     back = {"unreadable", "not recorded"}
     with redelivery_after(stack, seconds=1):
         eventually(f"those that are {back} again", lambda: states_of(bill_e("dead-letters")[1]) == back)
@@ -312,7 +312,7 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
             sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
         source, destination = (
             stack.administrator.arn("sqs", urls[name].rpartition("/")[2])
-            for name in ("dead_letter_queue_url", "queue_url")
+            for name in ("dead_letter_queue_url", "resend_queue_url")
         )
         stack.operator.client("sqs").start_message_move_task(SourceArn=source, DestinationArn=destination)
 
@@ -321,7 +321,7 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
         assert code == 1
         assert "a redrive has been running since" in said
         eventually("the end of the redrive", lambda: depth(stack, "dead_letter_queue_url").total == 0)
-    eventually("an empty queue", lambda: depth(stack, "queue_url").total == 0)
+    eventually("an empty queue", lambda: depth(stack, "resend_queue_url").total == 0)
 
 
 def test_caller_has_none_of_the_operators_rights(
@@ -366,21 +366,6 @@ def without_keys_of(role: str, stack: DeployedStack) -> dict[str, Any]:
 def operator_as_caller(stack: DeployedStack) -> dict[str, Any]:
     description = stack.description()
     return {f"aws_{name}": description[f"operator_{name}"] for name in ("access_key_id", "secret_access_key")}
-
-
-@contextmanager
-def events_lost(stack: DeployedStack) -> Iterator[None]:
-    """Let uploads go unnoticed, as if the bucket's notification were missing."""
-    s3 = stack.administrator.client("s3")
-    usual = s3.get_bucket_notification_configuration(Bucket=stack.bucket)
-    s3.put_bucket_notification_configuration(Bucket=stack.bucket, NotificationConfiguration={})
-    try:
-        yield
-    finally:
-        s3.put_bucket_notification_configuration(
-            Bucket=stack.bucket,
-            NotificationConfiguration={"QueueConfigurations": usual["QueueConfigurations"]},
-        )
 
 
 @contextmanager

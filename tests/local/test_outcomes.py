@@ -99,11 +99,11 @@ def test_message_that_nobody_can_understand_ends_in_the_dead_letter_queue(stack:
     body = "this is no S3 event"
 
     with redelivery_after(stack, seconds=1):
-        sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=body)
+        sqs.send_message(QueueUrl=outputs["resend_queue_url"], MessageBody=body)
         dead = eventually(
             "a message in the dead-letter queue",
             lambda: sqs.receive_message(QueueUrl=outputs["dead_letter_queue_url"]).get("Messages"),
         )
 
     assert [message["Body"] for message in dead] == [body]
-    eventually("an empty queue", lambda: depth(stack).total == 0)
+    eventually("an empty queue", lambda: depth(stack, "resend_queue_url").total == 0)

@@ -13,7 +13,7 @@ ORIGIN = "https://receipts.example.com"
 AUDIENCE = "bill-e"
 FORMER_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000000"
 WATCHED = "receipts/"
-"""The upload prefix. About uploads elsewhere, a test can tell the processor itself."""
+"""The upload prefix."""
 
 
 @pytest.fixture(autouse=True)

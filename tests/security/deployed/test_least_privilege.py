@@ -15,7 +15,7 @@ from functions.contract.schema import TIME_INDEX
 from local.aws import Aws
 from local.in_process.events import s3_event
 from tests.functions.examples import failed, sqs_batch, upload
-from tests.local.stack import DeployedStack, Object, declared, png
+from tests.local.stack import DeployedStack, Object, declared, events_lost, png
 from tests.local.test_access import new_user
 from tests.security.deployed.conftest import WATCHED
 from tests.security.deployed.roles import FUNCTIONS, Grant, Role, roles_of
@@ -30,23 +30,24 @@ class Situation:
     deleted: Object
 
     def settled(self, uploaded: Object) -> bool:
-        """Deliver an event to the processor, as the queue does. Say whether the message is done."""
+        """Deliver an event to the processor, as S3's queue does. Say whether the message is done."""
         made = upload(uploaded.key, uploaded.version_id)
         made = replace(made, version=replace(made.version, bucket=self.stack.bucket))
         answer = self.stack.administrator.client("lambda").invoke(
             FunctionName=self.roles["processor"].function,
-            Payload=json.dumps(sqs_batch(s3_event(made))).encode(),
+            Payload=json.dumps(sqs_batch(s3_event(made), queue_arn=self.queue_arn)).encode(),
         )
         return failed(json.loads(answer["Payload"].read())) == []
 
-    def upload_unwatched(self) -> Object:
-        """Upload an object outside of the upload prefix, so that the processor gets no event."""
-        key, content = f"unwatched/{uuid.uuid4()}.png", png()
-        stored = self.stack.administrator.client("s3").put_object(
-            Bucket=self.stack.bucket, Key=key, Body=content
-        )
-        fingerprint = declared(content)["fingerprint"]
-        return Object(key=key, version_id=stored["VersionId"], fingerprint=fingerprint)
+    @property
+    def queue_arn(self) -> str:
+        """The queue that S3 sends to."""
+        return self.stack.administrator.arn("sqs", self.stack.outputs["queue_url"].rpartition("/")[2])
+
+    def upload_unnoticed(self) -> Object:
+        """Upload an object of which the processor gets no event."""
+        with events_lost(self.stack):
+            return self.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", png())
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def situation(stack: DeployedStack) -> Situation:
 
 
 def new_upload_is_recorded(situation: Situation) -> bool:
-    uploaded = situation.upload_unwatched()
+    uploaded = situation.upload_unnoticed()
     return situation.settled(uploaded) and any(
         entry["version_id"] == uploaded.version_id for entry in situation.stack.entries()
     )
@@ -113,12 +114,12 @@ def is_traced(role: Role, grant: Grant) -> bool:
 
 def reads_from_the_queue(role: Role, grant: Grant) -> bool:
     mappings = role.aws.client("lambda").list_event_source_mappings(FunctionName=role.function)
-    return [each["EventSourceArn"] for each in mappings["EventSourceMappings"]] == [grant.resource]
+    return grant.resource in {each["EventSourceArn"] for each in mappings["EventSourceMappings"]}
 
 
 def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
     """Without the permission to list, S3 answers 403 for what is gone, not 404 (API Reference, GetObject)."""
-    return Grant(action="s3:GetObjectVersion", resource=f"{grant.resource}/*") in role.grants
+    return Grant(action="s3:GetObjectVersion", resource=f"{grant.resource}/{WATCHED}*") in role.grants
 
 
 def decrypts_what_it_uses(role: Role, grant: Grant) -> bool:
@@ -193,11 +194,12 @@ def test_emulator_still_delivers_without_the_grants_that_have_a_stand_in(situati
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A stack's resources, with an object version that is in its bucket."""
+    """A stack's resources, with an object version in its bucket, and another outside the upload prefix."""
 
     stack: DeployedStack
     roles: dict[str, Role]
     version: dict[str, str]
+    unwatched: dict[str, str]
 
     @property
     def outputs(self) -> Mapping[str, Any]:
@@ -233,9 +235,15 @@ class Target:
 
 
 def target_of(stack: DeployedStack) -> Target:
-    kept: dict[str, Any] = {"Bucket": stack.bucket, "Key": "unwatched/kept.png"}
-    stored = stack.administrator.client("s3").put_object(**kept, Body=png())
-    return Target(stack=stack, roles=roles_of(stack), version={**kept, "VersionId": stored["VersionId"]})
+    s3 = stack.administrator.client("s3")
+
+    def kept(key: str) -> dict[str, str]:
+        at: dict[str, Any] = {"Bucket": stack.bucket, "Key": key}
+        return {**at, "VersionId": s3.put_object(**at, Body=png())["VersionId"]}
+
+    with events_lost(stack):
+        watched, unwatched = kept(f"{stack.outputs['upload_prefix']}kept.png"), kept("unwatched/kept.png")
+    return Target(stack=stack, roles=roles_of(stack), version=watched, unwatched=unwatched)
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +296,7 @@ class Call(NamedTuple):
 
 CALLS = {
     "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor",)),
+    "read an object version outside the upload prefix": Call("s3", "get_object", lambda at: at.unwatched),
     "read whatever is the latest object": Call("s3", "get_object", lambda at: at.object),
     "put an object under the form prefix": Call(
         "s3",
@@ -351,6 +360,11 @@ CALLS = {
         "sqs", "receive_message", lambda at: at.queue | {"VisibilityTimeout": 0}, ("processor",)
     ),
     "send a message": Call("sqs", "send_message", lambda at: at.queue | {"MessageBody": "{}"}),
+    "send something again": Call(
+        "sqs",
+        "send_message",
+        lambda at: {"QueueUrl": at.outputs["resend_queue_url"], "MessageBody": "{}"},
+    ),
     "purge the queue": Call("sqs", "purge_queue", lambda at: at.queue),
     "take dead letters": Call(
         "sqs", "receive_message", lambda at: {"QueueUrl": at.outputs["dead_letter_queue_url"]}
