@@ -26,6 +26,8 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
         case {"N": number}:
             digits = len(number.strip("-").replace(".", "").strip("0")) or 1
             return (digits + 1) // 2 + 1
+        case {"BOOL": _}:
+            return 1
         case {"M": content}:
             return 3 + len(content) + item_bytes(content)
     raise NotImplementedError(f"the size of {value}")

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.functions.account import Account
 
-SECTION = "Only what is true enters the ledger"
 KEY_OF_OTHERS = "arn:aws:kms:eu-central-1:999999999999:key/5c7e0f6b-0000-4000-8000-000000000000"
 LONG_AGO, FAR_AHEAD = datetime(2001, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -42,7 +41,7 @@ def as_stored(account: Account, made: Upload) -> Upload:
 @pytest.mark.claim(
     "an event about another bucket or prefix is never recorded, though the processor's role could read the "
     "object, and the true upload of the same bytes is accepted",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("queue_arn", [QUEUE_ARN, RESEND_QUEUE_ARN])
 def test_an_event_of_elsewhere_is_not_recorded(account: Account, queue_arn: str) -> None:
@@ -65,7 +64,9 @@ def test_an_event_of_elsewhere_is_not_recorded(account: Account, queue_arn: str)
     assert account.entries()[0].upload.version.bucket == BUCKET
 
 
-@pytest.mark.claim("S3 only answers for a bucket of the stack's own account", section=SECTION)
+@pytest.mark.claim(
+    "S3 only answers for a bucket of the stack's own account", section="Only what is true enters the ledger"
+)
 def test_the_bucket_has_to_belong_to_the_account(account: Account) -> None:
     account.process(s3_event(account.put("lunch.png", PNG)))
 
@@ -77,7 +78,7 @@ def test_the_bucket_has_to_belong_to_the_account(account: Account) -> None:
 @pytest.mark.claim(
     "an object version that was recorded and then deleted for good gets no second entry, whatever time a "
     "message about it claims",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("claimed", [LONG_AGO, datetime.now(UTC) + timedelta(minutes=20), FAR_AHEAD])
 def test_a_deleted_version_gets_no_second_entry(account: Account, claimed: datetime) -> None:
@@ -91,7 +92,9 @@ def test_a_deleted_version_gets_no_second_entry(account: Account, claimed: datet
     assert account.entries() == recorded
 
 
-@pytest.mark.claim("a message about an object that never was leaves no entry", section=SECTION)
+@pytest.mark.claim(
+    "a message about an object that never was leaves no entry", section="Only what is true enters the ledger"
+)
 @pytest.mark.parametrize("version_id", ["3HL4kqtJvjVBH40Nrjfkd", "null", None])
 def test_an_object_that_never_was_gets_no_entry(account: Account, version_id: str | None) -> None:
     record = s3_record(upload("phantom.png"))
@@ -107,7 +110,7 @@ def test_an_object_that_never_was_gets_no_entry(account: Account, version_id: st
 @pytest.mark.claim(
     "the entry of a resent upload has the time and the size of S3's answer, names no uploader, and says that "
     "it was resent",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 def test_a_resent_message_is_not_believed(account: Account) -> None:
     made = account.put("lunch.png", PNG)
@@ -129,7 +132,7 @@ def test_a_resent_message_is_not_believed(account: Account) -> None:
 
 @pytest.mark.claim(
     "a message in S3's queue that an operator of the last release sent is believed no more than a resent one",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 def test_only_an_event_of_s3_itself_is_believed(account: Account) -> None:
     made = account.put("lunch.png", PNG)
@@ -164,7 +167,7 @@ UNREADABLE: dict[str, tuple[dict[str, str], str | None]] = {
 @pytest.mark.claim(
     "an object that S3 will never return, since it is archived or under a key of somebody else, gets its one "
     "entry, REJECTED with the reason unreadable",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("resent", [False, True])
 @pytest.mark.parametrize(("asked", "refusal"), UNREADABLE.values(), ids=UNREADABLE)
@@ -194,7 +197,7 @@ def test_an_unreadable_object_is_rejected(
 @pytest.mark.claim(
     "an object that S3 refuses for a reason that may pass, such as a permission that is lacking, stays "
     "without an entry, and its message comes back",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("refusal", ["AccessDenied", "KMS.DisabledException", "SlowDown", "InternalError"])
 def test_a_refusal_that_may_pass_is_no_rejection(account: Account, refusal: str) -> None:

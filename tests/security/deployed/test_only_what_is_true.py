@@ -19,7 +19,6 @@ from tests.local.stack import DeployedStack, Object, png
 from tests.local.test_access import assert_denied
 from tests.security.deployed.conftest import WATCHED
 
-SECTION = "Only what is true enters the ledger"
 KEY_OF_OTHERS = "arn:aws:kms:us-east-1:999999999999:key/5c7e0f6b-0000-4000-8000-000000000000"
 UNREADABLE: dict[str, dict[str, Any]] = {
     "GLACIER": {"StorageClass": "GLACIER"},
@@ -34,7 +33,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
 @pytest.mark.claim(
     "no caller can upload what the processor could not read: in an archive, or under another key, with and "
     "without a customer key of the stack",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("multipart", [False, True])
 @pytest.mark.parametrize("asked", UNREADABLE.values(), ids=UNREADABLE)
@@ -65,7 +64,7 @@ def test_a_class_that_can_be_read_at_once_is_accepted(stack: DeployedStack) -> N
 
 @pytest.mark.claim(
     "an archived object that is in the bucket all the same gets one entry, REJECTED as unreadable",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 def test_an_archived_object_gets_its_entry(stack: DeployedStack) -> None:
     s3, key = stack.administrator.client("s3"), f"{WATCHED}archived.png"
@@ -80,7 +79,7 @@ def test_an_archived_object_gets_its_entry(stack: DeployedStack) -> None:
 @pytest.mark.claim(
     "nobody but S3 can send to the queue whose messages the processor believes: no caller, no operator, and "
     "no administrator without changing the queue's policy",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize("who", ["caller", "operator", "administrator"])
 def test_only_s3_sends_to_its_queue(stack: DeployedStack, who: str) -> None:
@@ -93,7 +92,7 @@ def test_only_s3_sends_to_its_queue(stack: DeployedStack, who: str) -> None:
 @pytest.mark.claim(
     "an operator's messages about objects of other buckets and prefixes, or that never were, or that were "
     "deleted after they were recorded, make no entry: they become dead letters",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 def test_forged_messages_make_no_entry(stack: DeployedStack) -> None:
     recorded = stack.upload(f"{WATCHED}recorded.png", png())
@@ -130,7 +129,7 @@ def test_forged_messages_make_no_entry(stack: DeployedStack) -> None:
 @pytest.mark.claim(
     "an operator who sends forged copies of an event first leaves an entry that names no uploader, has S3's "
     "own time, and says that it was resent",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 def test_a_forged_copy_that_comes_first_is_not_believed(stack: DeployedStack) -> None:
     with processor_held(stack):
@@ -150,7 +149,7 @@ def test_a_forged_copy_that_comes_first_is_not_believed(stack: DeployedStack) ->
 
 @pytest.mark.claim(
     "the ledger tells an operator nothing about uploaders, whether by Scan or by Query of the time index",
-    section=SECTION,
+    section="Only what is true enters the ledger",
 )
 @pytest.mark.parametrize(
     "asked",
