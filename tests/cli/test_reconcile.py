@@ -308,6 +308,11 @@ ATTACKS: dict[str, tuple[Callable[[Tampered], None], State, str]] = {
 }
 
 
+@pytest.mark.claim(
+    "`bill-e reconcile` names an entry that an administrator rewrote, moved or invented, if it contradicts "
+    "itself or what S3's listing says",
+    section="Hostile input",
+)
 @pytest.mark.parametrize(("attack", "state", "detail"), ATTACKS.values(), ids=ATTACKS)
 def test_entry_that_an_administrator_changed_is_named(
     operator: Run, tampered: Tampered, attack: Callable[[Tampered], None], state: State, detail: str
@@ -323,6 +328,10 @@ def test_entry_that_an_administrator_changed_is_named(
     assert detail in operator("reconcile", *ALL).out
 
 
+@pytest.mark.claim(
+    "`bill-e reconcile --checksums` names an entry with another fingerprint than the SHA-256 that S3 stored",
+    section="Hostile input",
+)
 def test_checksums_find_a_swapped_fingerprint(operator: Run, operated: OperatedStack) -> None:
     contents = {"a.png": b"first", "b.png": b"second", "c.png": b"third"}
     fingerprints = [hashlib.sha256(content).hexdigest() for content in contents.values()]
