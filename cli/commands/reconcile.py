@@ -233,11 +233,13 @@ def _write_next_step(done: Reconciled, options: argparse.Namespace, terminal: Te
         terminal.complain("`bill-e reconcile --fix` sends what is missing through the resend queue")
     if totals.repeated:
         terminal.complain("an object version has more than one entry: the ledger is wrong there", style="red")
-    if not totals.confirmed:
+    if totals.unknown:
         terminal.complain(
-            "S3 doesn't confirm every entry: --help says what each state means, and the runbook what to do",
-            style="red",
+            "unknown: somebody deleted the object version for good, or invented the entry; the bucket's "
+            "access log or CloudTrail tells which"
         )
+    if not totals.confirmed:
+        terminal.complain("S3 doesn't confirm every entry: docs/operations.md says what to do", style="red")
 
 
 def _missing_row(version: StoredVersion) -> Row:

@@ -522,6 +522,7 @@ def test_table_shows_what_needs_a_look_then_totals_and_queues(operator: Run, ope
     report = reconciled(operator, *ALL)[1]
     assert (report["queue"]["waiting"], report["resend_queue"]) == (0, {"waiting": 2, "in_work": 0})
     assert "look at the dead letters first" in ran.err
+    assert "unknown: somebody deleted the object version for good, or invented the entry" in ran.err
 
 
 def test_more_than_the_table_shows_is_counted(
