@@ -1,8 +1,8 @@
 """Look at the messages that the processor gave up on after five deliveries, or send them back.
 
   list     (default) list them, each with its reason, as far as that is known, and the object versions that it
-           is about
-  show ID  show one of them, with its body
+           is about, at most three for each
+  show ID  show one of them, with the beginning of its body; with --json, all of it
   redrive  move all of them to the resend queue, once their cause is fixed; those that fail again come back
            here. SQS moves them, and continues even if this command is interrupted. Their entries will say
            that they were resent, and won't say who uploaded
@@ -31,6 +31,15 @@ from cli.operator.resources import Queue, StackResources, open_resources, queue_
 from cli.options import add_json, positive_integer, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of
 from functions.contract.entry import format_time
+
+# A message can have 1 MiB, and anybody who may send to the resend queue chooses what is in it.
+LISTED_UPLOADS = 3
+LISTED_CHARACTERS = 100
+"""How many characters of a key and of a version id a row of the list has."""
+LONGEST_KEY = 1024
+"""The most bytes of a key in S3. What is cut after as many characters was never the key of an object."""
+SHOWN_BODY = 4000
+"""How many characters of a body `show` writes, except as JSON."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +90,7 @@ def list_letters(resources: StackResources, limit: int, as_json: bool, terminal:
     found.sort(key=lambda pair: (pair[0].first_sent_at, pair[0].id))
     if as_json:
         members = {"queue_url": queue.url, "about": total}
-        terminal.json_of_lists(members, {"dead_letters": (letter_json(*pair) for pair in found)})
+        terminal.json_of_lists(members, {"dead_letters": (_listed_json(*pair) for pair in found)})
         return
     terminal.table(_row(*pair) for pair in found)
     if not found and not queue.in_work:
@@ -102,7 +111,8 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
         )
     diagnosis = diagnose(letter, resources)
     if as_json:
-        terminal.json(letter_json(letter, diagnosis) | {"body": letter.body})
+        uploads = [_upload_json(told) for told in diagnosis.uploads]
+        terminal.json({**_letter_json(letter, diagnosis), "uploads": uploads, "body": letter.body})
         return
     terminal.fields(
         {
@@ -117,7 +127,9 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
         terminal.write("")
         terminal.fields(_upload_fields(told))
     terminal.write("")
-    terminal.write(letter.body)
+    terminal.write(_cut(letter.body, SHOWN_BODY))
+    if len(letter.body) > SHOWN_BODY:
+        terminal.complain(f"{SHOWN_BODY:,} of {len(letter.body):,} characters: --json writes the whole body")
 
 
 def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
@@ -177,16 +189,19 @@ def _redrive_sentence(status: str, moved: int, dead_letters: Queue, queue: Queue
     return f"{status.lower()}: {moved:,} moved to {name}"
 
 
-def letter_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
-    """Write what is known about a letter, without its body."""
+def _listed_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
+    uploads = [_upload_json(told) for told in diagnosis.uploads[:LISTED_UPLOADS]]
+    return {
+        **_letter_json(letter, diagnosis),
+        "uploads": [upload | {"key": _cut(upload["key"], LONGEST_KEY)} for upload in uploads],
+        "more_uploads": len(diagnosis.uploads) - len(uploads),
+    }
+
+
+def _letter_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
     members = asdict(letter)
     del members["body"]
-    return {
-        **members,
-        "state": diagnosis.state,
-        "reason": diagnosis.reason,
-        "uploads": [_upload_json(told) for told in diagnosis.uploads],
-    }
+    return {**members, "state": diagnosis.state, "reason": diagnosis.reason}
 
 
 def _upload_json(told: LetterUpload) -> dict[str, Any]:
@@ -213,20 +228,30 @@ def _row(letter: DeadLetter, diagnosis: Diagnosis) -> Row:
 
 
 def _keys(uploads: Sequence[LetterUpload]) -> str:
-    versions = (told.upload.version for told in uploads)
-    return ", ".join(f"{version.key} ({version.version_id})" for version in versions) or ABSENT
+    versions = (told.upload.version for told in uploads[:LISTED_UPLOADS])
+    named = [
+        f"{_cut(version.key, LISTED_CHARACTERS)} ({_cut(version.version_id, LISTED_CHARACTERS)})"
+        for version in versions
+    ]
+    if len(uploads) > LISTED_UPLOADS:
+        named.append(f"and {len(uploads) - LISTED_UPLOADS} more")
+    return ", ".join(named) or ABSENT
 
 
 def _upload_fields(told: LetterUpload) -> Row:
     version, entry = told.upload.version, told.entry
     return {
         "bucket": version.bucket,
-        "key": version.key,
+        "key": _cut(version.key, LONGEST_KEY),
         "version": version.version_id,
         "uploaded": second_of(format_time(told.upload.uploaded_at)),
         "outcome": str(entry.outcome) if entry else "no entry",
         "fingerprint": (entry.fingerprint if entry else None) or ABSENT,
     }
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else f"{text[:characters]}…"
 
 
 COMMAND = Command(

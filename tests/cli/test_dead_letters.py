@@ -115,6 +115,56 @@ def test_show_writes_one_letter_with_its_body(operator: Run, operated: OperatedS
     assert len(listed(operator)) == 3
 
 
+HUGE = 1_000_000
+MANY = tuple(ObjectVersion(bucket=BUCKET, key=f"{number}.png", version_id="v") for number in range(10))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("x" * HUGE, id="not JSON"),
+        pytest.param(json.dumps({"Records": [{}] * (HUGE // 4)}), id="records"),
+        pytest.param(json.dumps({"Records": [{"eventVersion": "9" * HUGE}]}), id="a wrong field"),
+        pytest.param(json.dumps({"Records": [{"k" * HUGE: 1}]}), id="a name"),
+        pytest.param(event(ObjectVersion(bucket=BUCKET, key="k" * HUGE, version_id="v")), id="a key"),
+        pytest.param(
+            event(ObjectVersion(bucket=BUCKET, key="k", version_id="v"), *MANY[:9]).replace(
+                "AIDA", "A" * HUGE, 1
+            ),
+            id="a principal",
+        ),
+    ],
+)
+def test_only_show_with_json_writes_all_of_a_huge_body(
+    operator: Run, operated: OperatedStack, body: str
+) -> None:
+    send(operated, body)
+    (letter,) = listed(operator)
+
+    assert len(json.dumps(letter)) < 3000
+    assert len(operator("dead-letters").out) < 1000
+    shown = operator("dead-letters", "show", letter["id"])
+    assert len(shown.out) < 8000
+    assert f"4,000 of {len(body):,} characters" in shown.err
+    whole = operator("dead-letters", "show", letter["id"], "--json")
+    assert (json.loads(whole.out)["body"], whole.err) == (body, "")
+
+
+def test_list_names_three_uploads_of_a_letter_and_says_how_many_more(
+    operator: Run, operated: OperatedStack
+) -> None:
+    send(operated, event(*MANY))
+
+    assert "0.png (v), 1.png (v), 2.png (v), and 7 more" in operator("dead-letters").out
+    (letter,) = listed(operator)
+    assert ([one["key"] for one in letter["uploads"]], letter["more_uploads"]) == (
+        ["0.png", "1.png", "2.png"],
+        7,
+    )
+    whole = operator("dead-letters", "show", letter["id"], "--json")
+    assert len(json.loads(whole.out)["uploads"]) == 10
+
+
 def test_unknown_id_is_one_sentence(operator: Run, operated: OperatedStack) -> None:
     send(operated, "x")
 
@@ -169,7 +219,7 @@ class MovingSqs:
 
     def start_message_move_task(self, *, SourceArn: str, DestinationArn: str) -> dict[str, str]:  # noqa: N803
         assert SourceArn.endswith(":dead-letters")
-        assert DestinationArn.endswith(":queue")
+        assert DestinationArn.endswith(":resends")
         if self.tasks and self.tasks[0]["Status"] == "RUNNING":
             error = {"Error": {"Code": "AWS.SimpleQueueService.UnsupportedOperation", "Message": "running"}}
             raise ClientError(cast("Any", error), "StartMessageMoveTask")
@@ -223,7 +273,7 @@ def test_redrive_follows_the_move_to_its_end(operator: Run, moving: MovingSqs) -
 def test_dry_run_of_a_redrive_moves_nothing(operator: Run, moving: MovingSqs) -> None:
     ran = operator("dead-letters", "redrive", "--dry-run")
 
-    assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to queue; nothing was moved\n")
+    assert (ran.code, ran.out) == (0, "dry run: about 5 would be moved to resends; nothing was moved\n")
     assert moving.started == 0
 
 
