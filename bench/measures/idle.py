@@ -32,6 +32,7 @@ PRICED = {
 }
 """What is paid for by the month, used or not, and its price. Each alarm of the program watches one metric."""
 
+PIPELINE = "bill-e:ingest:IngestPipeline"
 QUEUE_READER = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FREE = {
     "apigatewayv2": "api authorizer integration route stage",
@@ -111,7 +112,7 @@ def _idle(config: Mapping[str, str]) -> Idle:
     return Idle(
         things={thing: types[type_] for type_, thing in PRICED.items()},
         polls=types[QUEUE_READER] * POLLERS * POLLS_A_MINUTE * MINUTES_A_MONTH,
-        custom_metrics=types[QUEUE_READER] * CUSTOM_METRICS,
+        custom_metrics=sum(each.type == PIPELINE for each in graph.resources) * CUSTOM_METRICS,
         unknown=sorted(type_ for type_ in types if not (type_ in {*PRICED, QUEUE_READER} or _is_free(type_))),
     )
 
