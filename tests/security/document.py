@@ -21,6 +21,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 TESTS = REPOSITORY / "tests"
 DOCUMENT = REPOSITORY / "docs" / "security.md"
+RESIDUAL_RISKS = TESTS / "security" / "residual_risks.md"
+"""What the tests don't prove, because it remains possible. It ends the document."""
 
 TITLE = """\
 # Security
@@ -48,6 +50,10 @@ The embedded AWS doesn't ask IAM about what Lambda, CloudWatch Logs, X-Ray and K
 `logs:*`, `xray:*`, `kms:*`), and without `s3:ListBucket` and `s3:ListBucketVersions` it still answers 404 for
 missing objects. For these, the test compares the grant with the function's own queue, log group, tracing and
 key.""",
+    "Only what is true enters the ledger": """\
+Only S3 can send to the queue whose messages the processor believes. Operators send through the resend queue,
+from whose messages the processor takes nothing but the name of an object version
+([decision 1](decisions/0001-one-entry-per-object-version.md)).""",
     "Access to the API": """\
 [`openapi.json`](openapi.json) has the routes. [`caller-policy.json`](caller-policy.json) is what a caller
 needs with `apiAuth: iam`, and the output `caller_policy` is the same policy with the ARNs of a stack.
@@ -106,6 +112,7 @@ def render(claims: Sequence[Claim]) -> str:
         if own:
             parts.append(f"## {section}\n\n{introduction}\n")
             parts.append(_controls_table(own) if section == CONTROLS else _table(own))
+    parts.append(RESIDUAL_RISKS.read_text(encoding="utf-8"))
     return "\n".join(parts)
 
 
