@@ -29,6 +29,7 @@ import trustme
 
 from local import REPOSITORY, LocalError
 from local.aws import AccessKey, Aws
+from local.emulator import HEALTH_PATH
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -250,8 +251,8 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, ca_bundle: 
 def _is_healthy(port: int, context: ssl.SSLContext) -> bool:
     connection = http.client.HTTPSConnection(HOST, port, timeout=5, context=context)
     try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        connection.request("GET", HEALTH_PATH)
+        return connection.getresponse().status == http.HTTPStatus.NO_CONTENT
     except OSError:
         return False
     finally:

@@ -19,7 +19,13 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import lambda_runtime
 
-from local.emulator import ministack_batching, ministack_conditions, ministack_sqs, ministack_updates
+from local.emulator import (
+    ministack_access,
+    ministack_batching,
+    ministack_conditions,
+    ministack_sqs,
+    ministack_updates,
+)
 from local.emulator.faults import FaultyApp
 
 
@@ -33,14 +39,15 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_updates.install()
     ministack_batching.install()
     ministack_conditions.install()
+    ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.errorlog = logging.getLogger("hypercorn.error")
-    served, dice = app, random.Random()  # noqa: S311
+    served, dice = ministack_access.closed(app), random.Random()  # noqa: S311
     if fault_share:
-        served = FaultyApp(app, fault_share, dice, ministack_sqs.repeat_deliveries(dice))
+        served = FaultyApp(served, fault_share, dice, ministack_sqs.repeat_deliveries(dice))
     asyncio.run(_serve_until_told_to_stop(served, config))
 
 
