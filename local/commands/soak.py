@@ -64,7 +64,7 @@ class Findings:
     def verdict(self) -> str | None:
         """Say what is wrong, unless every upload has exactly its right entry and no message is left over."""
         totals, wrong = self.totals, len(self.mistakes)
-        if totals.complete and not wrong and not self.dead_letters:
+        if totals.complete and totals.confirmed and not wrong and not self.dead_letters:
             return None
         return "; ".join(
             [
