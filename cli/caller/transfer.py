@@ -21,6 +21,7 @@ from botocore.awsrequest import AWSRequest
 
 from cli.caller.files import fingerprint_of
 from cli.errors import BillEError, UnavailableError, explained
+from functions.contract.s3_events import LONGEST_KEY_BYTES
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 LARGEST_PUT_BYTES = 5 * 1024**3
 """The most that S3 takes in one PutObject."""
-
-LONGEST_KEY_BYTES = 1024
-"""The longest key that S3 takes, in UTF-8."""
 
 
 @dataclass(frozen=True, kw_only=True)

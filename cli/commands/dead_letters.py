@@ -31,13 +31,12 @@ from cli.operator.resources import Queue, StackResources, open_resources, queue_
 from cli.options import add_json, positive_integer, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of
 from functions.contract.entry import format_time
+from functions.contract.s3_events import LONGEST_KEY_BYTES
 
 # A message can have 1 MiB, and anybody who may send to the resend queue chooses what is in it.
 LISTED_UPLOADS = 3
 LISTED_CHARACTERS = 100
 """How many characters of a key and of a version id a row of the list has."""
-LONGEST_KEY = 1024
-"""The most bytes of a key in S3. What is cut after as many characters was never the key of an object."""
 SHOWN_BODY = 4000
 """How many characters of a body `show` writes, except as JSON."""
 
@@ -193,7 +192,7 @@ def _listed_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
     uploads = [_upload_json(told) for told in diagnosis.uploads[:LISTED_UPLOADS]]
     return {
         **_letter_json(letter, diagnosis),
-        "uploads": [upload | {"key": _cut(upload["key"], LONGEST_KEY)} for upload in uploads],
+        "uploads": [upload | {"key": _cut(upload["key"], LONGEST_KEY_BYTES)} for upload in uploads],
         "more_uploads": len(diagnosis.uploads) - len(uploads),
     }
 
@@ -242,7 +241,7 @@ def _upload_fields(told: LetterUpload) -> Row:
     version, entry = told.upload.version, told.entry
     return {
         "bucket": version.bucket,
-        "key": _cut(version.key, LONGEST_KEY),
+        "key": _cut(version.key, LONGEST_KEY_BYTES),
         "version": version.version_id,
         "uploaded": second_of(format_time(told.upload.uploaded_at)),
         "outcome": str(entry.outcome) if entry else "no entry",

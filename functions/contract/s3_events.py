@@ -22,6 +22,9 @@ BUCKET = r"[A-Za-z0-9._-]{3,255}"
 VERSION_ID = r"[\x21-\x7e]{1,1024}"
 """Amazon S3 User Guide, "Retaining multiple versions of objects": URL-ready, and at most 1,024 bytes."""
 
+LONGEST_KEY_BYTES = 1024
+"""Amazon S3 User Guide, "Naming Amazon S3 objects": the longest key, in UTF-8."""
+
 MAX_RECORDS = 10
 """The most records that a message may have. S3 sends one, though its format is a list."""
 

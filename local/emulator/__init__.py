@@ -1,7 +1,7 @@
 """The AWS emulator, ministack: how it is started, and what is added to it.
 
 `process` starts and stops it. `server` is what runs in its process: ministack, with what it lacks
-(`ministack_batching`, `ministack_conditions`, `ministack_sqs`, `ministack_updates`), closed to whoever has no
+(`ministack_batching`, `ministack_uploads`, `ministack_sqs`, `ministack_updates`), closed to whoever has no
 key (`ministack_access`) and, for the soak, with `faults`.
 """
 

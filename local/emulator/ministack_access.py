@@ -5,6 +5,7 @@
   account's number as a key. Only the administrator's key is root's here.
 - The permissions of a key without its signature: ministack doesn't check root's, nor that there is any.
 - Unsigned requests to S3. A form comes with one, and S3 checks the signature in the form.
+- Calls of an API that are signed for another service.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ def install() -> None:
     def enforce_signature(key: str, action: str, service: str, *more: Any, **rest: Any) -> Any:
         if service == "s3" and not key and iam_evaluator._anonymous.get() and action != "s3:PutObject":
             return AuthError("AccessDenied", "Access Denied")
+        if action == "execute-api:Invoke" and not _is_for_the_api(iam_evaluator._signed_request.get()):
+            return AuthError("SignatureDoesNotMatch", "Credential should be scoped to correct service.")
         return enforce(key, action, service, *more, **rest)
 
     app.pin_signed_request = iam_evaluator.pin_signed_request = pin_every_request
@@ -66,6 +69,14 @@ def _key(query: Mapping[str, Any], headers: Headers) -> str:
     given = next((value for name, value in headers if name.lower() == b"authorization"), b"")
     found: str = extract_access_key_id({"authorization": given.decode("latin-1")}, query)
     return found
+
+
+def _is_for_the_api(request: SignedRequest | None) -> bool:
+    """Tell whether a signature is for the service that the API belongs to. Without one, there is no other."""
+    if request is None:
+        return True
+    given = [request.headers.get("authorization", ""), *request.query_params.get("X-Amz-Credential", ())]
+    return any("/execute-api/aws4_request" in each for each in given)
 
 
 def closed(served: App) -> App:

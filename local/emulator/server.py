@@ -22,9 +22,9 @@ from ministack.core import lambda_runtime
 from local.emulator import (
     ministack_access,
     ministack_batching,
-    ministack_conditions,
     ministack_sqs,
     ministack_updates,
+    ministack_uploads,
 )
 from local.emulator.faults import FaultyApp
 
@@ -38,7 +38,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_sqs.install()
     ministack_updates.install()
     ministack_batching.install()
-    ministack_conditions.install()
+    ministack_uploads.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

@@ -5,9 +5,12 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from functions.contract.s3_events import LONGEST_KEY_BYTES
 from tests.local.eventually import eventually
 from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, declared, png, sha256_base64
+from tests.local.test_access import assert_denied
 
 
 def test_file_sent_with_its_form_is_accepted_under_the_key_of_the_form(stack: DeployedStack) -> None:
@@ -66,6 +69,35 @@ def test_form_is_not_made_for_a_file_over_the_largest_size(stack: DeployedStack)
     too_large = declared(png()) | {"size_bytes": MAX_RECEIPT_BYTES + 1}
 
     assert stack.call("POST", "/uploads", body=too_large).status == 413
+
+
+@pytest.mark.claim("a caller can't tag an upload", section="Access to the API")
+def test_caller_cannot_tag_an_upload(stack: DeployedStack) -> None:
+    s3: Any = stack.caller.client("s3")
+    upload = stack.upload("untagged.png", png())
+    place = {"Bucket": stack.bucket, "Key": upload.key}
+    tags: Any = {"TagSet": [{"Key": "a", "Value": "b"}]}
+
+    assert_denied(lambda: s3.put_object(**place, Body=png(), Tagging="a=b"))
+    assert_denied(lambda: s3.create_multipart_upload(**place, Tagging="a=b"))
+    assert_denied(lambda: s3.put_object_tagging(**place, Tagging=tags))
+    assert_denied(lambda: s3.put_object_tagging(**place, VersionId=upload.version_id, Tagging=tags))
+    assert_denied(lambda: s3.delete_object_tagging(**place))
+
+
+@pytest.mark.claim("S3 takes keys of up to 1,024 bytes, and refuses longer ones", section="Access to the API")
+@pytest.mark.parametrize("letter", ["k", "é"])
+def test_key_that_is_too_long_is_refused_by_s3(stack: DeployedStack, letter: str) -> None:
+    s3: Any = stack.caller.client("s3")
+    folder = "long/"
+    longest = folder + letter * ((LONGEST_KEY_BYTES - len(folder)) // len(letter.encode()))
+    place = {"Bucket": stack.bucket, "Key": longest + letter}
+
+    stack.entry_of(stack.upload(longest, png()))
+    with pytest.raises(ClientError, match="KeyTooLong"):
+        s3.put_object(**place, Body=png())
+    with pytest.raises(ClientError, match="KeyTooLong"):
+        s3.create_multipart_upload(**place)
 
 
 def test_declaration_with_mistakes_is_refused_naming_all_of_them(stack: DeployedStack) -> None:

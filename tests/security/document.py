@@ -62,10 +62,8 @@ The tests get their tokens from an issuer on this machine, with discovery and ke
 Gateway caches an issuer's keys for up to two hours, and so does the embedded AWS, so a withdrawn key stays
 valid that long.
 
-This page claims nothing where the embedded AWS differs from AWS. With `apiAuth: iam`, the embedded AWS
-accepts a signature for another service, and an `Authorization` header that isn't a signature. It checks every
-token as RS256, whatever the token's header says, and doesn't hash the file that is sent with a form, as S3
-does. A rule about the deployed routes checks that each has its authorization.""",
+The embedded AWS checks every token as RS256, whatever the token's header says, so this page claims nothing
+about other algorithms.""",
     "Hostile input": """\
 Nothing from outside causes an unhandled exception, a wrong entry, or unlimited use of memory or CPU.""",
     "Supply chain": """\
@@ -81,6 +79,60 @@ NOT_APPLICABLE = {
     "S3.19, S3.24 (access points)": "there are no access points",
     "account-wide controls (CloudTrail, Config, GuardDuty, IAM and root users)": "belong to the account",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What the emulator takes, what AWS does about it, and the tests of the check we add and of our rule."""
+
+    emulator: str
+    aws: str
+    check: str
+    rule: str
+
+
+DIFFERENCES_TITLE = """\
+## Where ministack differs from AWS
+
+Ministack, the emulator of the embedded AWS, takes some requests that AWS refuses. `local/emulator` adds the
+checks that it lacks, and a test of each makes such a request. The rules need no emulator: they are about what
+the program registers with Pulumi, or about what a function signs.
+"""
+DIFFERENCES = (
+    Difference(
+        emulator="an upload under its uploader's own key (SSE-C), whatever the bucket's policy says",
+        aws="evaluates the condition `s3:x-amz-server-side-encryption-customer-algorithm` (Service "
+        'Authorization Reference, "Condition keys for Amazon S3")',
+        check="test_what_nobody_could_read_is_refused",
+        rule="test_whatever_is_uploaded_can_be_read",
+    ),
+    Difference(
+        emulator="an upload with tags from callers who may not tag",
+        aws='asks for `s3:PutObjectTagging`, too (Amazon S3 API Reference, "PutObject")',
+        check="test_caller_cannot_tag_an_upload",
+        rule="test_nobody_may_tag_objects",
+    ),
+    Difference(
+        emulator="a form with other bytes of the same size",
+        aws='compares their SHA-256 with the one in the form (Amazon S3 User Guide, "Checking object '
+        'integrity in Amazon S3")',
+        check="test_form_with_other_bytes_is_refused_by_s3",
+        rule="test_form_is_signed_for_the_declared_content",
+    ),
+    Difference(
+        emulator="an `Authorization` header that isn't a signature: its sender may do everything",
+        aws='refuses the request (AWS IAM User Guide, "Troubleshoot Signature Version 4 signing for AWS API '
+        'requests")',
+        check="test_what_is_no_signature_is_refused",
+        rule="test_apigateway_8_nag_apig4_every_route_is_authorized",
+    ),
+    Difference(
+        emulator="a key of more than 1,024 bytes",
+        aws='refuses the upload (Amazon S3 User Guide, "Naming Amazon S3 objects")',
+        check="test_key_that_is_too_long_is_refused_by_s3",
+        rule="test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_called",
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +164,9 @@ def render(claims: Sequence[Claim]) -> str:
         if own:
             parts.append(f"## {section}\n\n{introduction}\n")
             parts.append(_controls_table(own) if section == CONTROLS else _table(own))
+    rows = _differences(claims)
+    if rows:
+        parts += [DIFFERENCES_TITLE, _rows(("ministack takes", "AWS", "our check", "our rule"), rows)]
     parts.append(RESIDUAL_RISKS.read_text(encoding="utf-8"))
     return "\n".join(parts)
 
@@ -131,13 +186,27 @@ def _table(claims: Sequence[Claim]) -> str:
     return _rows(("claim", "test"), [(claim.text, tests) for claim, tests in _with_tests(claims)])
 
 
+def _differences(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
+    """Return those differences whose tests are among the claims."""
+    links = {claim.test: _link(claim) for claim in claims}
+    return [
+        (each.emulator, each.aws, links[each.check], links[each.rule])
+        for each in DIFFERENCES
+        if {each.check, each.rule} <= set(links)
+    ]
+
+
 def _with_tests(claims: Sequence[Claim]) -> Iterator[tuple[Claim, str]]:
     """Group equal claims, and give each the links to its tests."""
     texts = list(dict.fromkeys((claim.control, claim.text) for claim in claims))
     ordered = sorted(claims, key=lambda claim: texts.index((claim.control, claim.text)))
     for _, same in groupby(ordered, key=lambda claim: (claim.control, claim.text)):
         group = list(same)
-        yield group[0], "<br>".join(f"[`{claim.test}`](../{claim.path})" for claim in group)
+        yield group[0], "<br>".join(map(_link, group))
+
+
+def _link(claim: Claim) -> str:
+    return f"[`{claim.test}`](../{claim.path})"
 
 
 def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

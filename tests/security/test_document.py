@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.document import (
+    DIFFERENCES,
     DOCUMENT,
     REPOSITORY,
     Claim,
@@ -35,6 +36,11 @@ def test_every_link_leads_to_a_file_that_has_the_test() -> None:
         assert f"def {claim.test}(" in (REPOSITORY / claim.path).read_text(encoding="utf-8")
 
 
+def test_every_difference_of_the_emulator_has_its_check_and_its_rule() -> None:
+    named = {test for each in DIFFERENCES for test in (each.check, each.rule)}
+    assert named - {claim.test for claim in read_claims()} == set()
+
+
 def test_claims_are_read_with_their_tests(tmp_path: Path) -> None:
     tests = write_test(tmp_path, 'claim("it is " "so", section="Hostile input")')
     assert read_claims(tests) == [
@@ -52,7 +58,10 @@ def test_tests_with_the_same_claim_share_a_row(tmp_path: Path) -> None:
 
 def test_sections_without_a_claim_are_left_out(tmp_path: Path) -> None:
     written = render(read_claims(write_test(tmp_path, 'claim("it is so", section="Supply chain")')))
-    assert [line for line in written.splitlines() if line.startswith("## ")] == ["## Supply chain", "## Residual risks"]
+    assert [line for line in written.splitlines() if line.startswith("## ")] == [
+        "## Supply chain",
+        "## Residual risks",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from rich.console import Console
 from cli.screen.entries import entry_row
 from cli.screen.terminal import Terminal
 from functions.contract.entry import Outcome
+from functions.contract.s3_events import LONGEST_KEY_BYTES
 from functions.upload_forms.request import MAX_KEY_PART_BYTES
 from local.in_process.events import s3_event
 from tests.functions.examples import PNG
@@ -31,7 +32,6 @@ BIDIRECTIONAL_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FINGERPRINT = "ab" * 32
 PREFIX = re.compile(r"incoming/\d{4}/\d\d/\d\d/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/")
-MAX_KEY_BYTES = 1024
 
 HOSTILE_KEYS = [
     *("../../etc/passwd", "a/../../b", "./x", "..", ".", "/abs", "//double//", "a/", "\\..\\x", "C:\\x", "~"),
@@ -40,12 +40,19 @@ HOSTILE_KEYS = [
     *("שלום.png", "إيصال.pdf", "cafe\u0301", "café", "\u200bhidden\ufeff", "\U000e0041tag", "\ue000private"),
     *("%2e%2e%2f", "a%2Fb", "100%", "a?b#c&d=e+f", "a b", " lead", "trail ", "${filename}", "$(id)", "`id`"),
     *('{"a": "b"}', '"', "'; DROP TABLE", "<script>", "[red]x[/red]", ":smile:", "[link=file:///x]y", "-rf"),
-    *("x" * MAX_KEY_BYTES, "é" * 512, "\x01" * MAX_KEY_BYTES, "🧾" * 256, "\ufffe\uffff", "\u0300" * 100),
+    *(
+        "x" * LONGEST_KEY_BYTES,
+        "é" * 512,
+        "\x01" * LONGEST_KEY_BYTES,
+        "🧾" * 256,
+        "\ufffe\uffff",
+        "\u0300" * 100,
+    ),
 ]
 """Half surrogates are missing, since a key of S3 is UTF-8, in which they can't be encoded."""
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=400).filter(
-    lambda key: len(key.encode()) <= MAX_KEY_BYTES
+    lambda key: len(key.encode()) <= LONGEST_KEY_BYTES
 )
 
 
@@ -189,7 +196,8 @@ def test_json_for_a_terminal_is_printable_ascii_with_the_same_content(text: str)
 @example("${filename}")
 @example("\u202egnp.exe")
 @pytest.mark.claim(
-    "a form has a harmless key under the form prefix, whatever the file is called", section="Hostile input"
+    "a form has a harmless key under the form prefix, short enough for S3, whatever the file is called",
+    section="Hostile input",
 )
 def test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_called(
     account: Account, filename: str
@@ -206,5 +214,6 @@ def test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_call
     name = key[match.end() :]
     assert response.body["fields"]["key"] == key
     assert len(name.encode()) <= MAX_KEY_PART_BYTES
+    assert len(key.encode()) <= LONGEST_KEY_BYTES
     assert name not in {"", ".", ".."}
     assert all(unicodedata.category(character)[0] in "LMN" or character in "-_." for character in name)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.components.controls.rules import (
     BUCKET,
+    BUCKET_POLICY,
     FUNCTION,
     LOG_GROUP,
     QUEUE_POLICY,
@@ -56,6 +57,43 @@ def test_iam_1_iam_21_no_wildcard_actions(graph: Graph) -> None:
     for name, statement in [*of_resources, *granted(graph)]:
         assert "NotAction" not in statement, name
         assert not any("*" in action for action in as_list(statement["Action"])), name
+
+
+@pytest.mark.claim(
+    "no role, no person's policy and no bucket's policy allows an action on tags of objects, with which an "
+    "upload's lifecycle or access could be changed",
+    control="Tags of objects",
+    requires="nobody may set them",
+)
+@broken_by(
+    with_further_statement(
+        ROLE_POLICY, "allows tags", Action=["s3:PutObjectTagging"], Resource="arn:aws:s3:::b/*"
+    ),
+    with_further_statement(
+        BUCKET_POLICY,
+        "allows tags",
+        Principal={"Service": "logging.s3.amazonaws.com"},
+        Action="s3:PutObjectVersionTagging",
+        Resource="arn:aws:s3:::b/*",
+    ),
+    with_exported_statement("allows tags", Action="s3:PutObjectTagging", Resource="arn:aws:s3:::b/*"),
+    with_exported_statement(
+        "removes tags", Action=["s3:PutObject", "s3:DeleteObjectTagging"], Resource="arn:aws:s3:::b/*"
+    ),
+)
+def test_nobody_may_tag_objects(graph: Graph) -> None:
+    of_buckets = [
+        (policy.name, statement)
+        for policy in some(graph, BUCKET_POLICY)
+        for statement in allowed(statements_of(policy.inputs))
+    ]
+    for name, statement in [*of_buckets, *granted(graph)]:
+        writes = [
+            action
+            for action in as_list(statement["Action"])
+            if action.startswith("s3:") and "Object" in action and action.endswith("Tagging")
+        ]
+        assert not writes, name
 
 
 @pytest.mark.claim(

@@ -49,7 +49,6 @@ def sent(stack: DeployedStack, form: Form) -> bytes:
     section="Access to the API",
 )
 def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
-    """The emulator checks the conditions of a form, but doesn't hash the file, as S3 does."""
     content = png()
     form = new_form(stack, content)
 
@@ -63,16 +62,35 @@ def test_form_is_signed_for_the_declared_content(stack: DeployedStack) -> None:
 
 
 @pytest.mark.claim(
+    "S3 refuses a form with other bytes than were declared, even as many of them",
+    section="Access to the API",
+)
+def test_form_with_other_bytes_is_refused_by_s3(stack: DeployedStack) -> None:
+    announced, content = png(), png()
+    assert (len(announced), announced != content) == (len(content), True)
+    form = new_form(stack, announced)
+
+    answer = stack.post_form(form, content)
+
+    assert (answer.status, "BadDigest" in answer.text) == (400, True)
+    assert versions(stack, form["key"]) == []
+
+
+@pytest.mark.claim(
     "an entry has the fingerprint of the bytes that were stored, whatever was declared",
     section="Access to the API",
 )
-def test_entry_says_what_was_stored_and_not_what_was_declared(stack: DeployedStack) -> None:
-    announced, content = png(), png()
-    form = new_form(stack, announced)
+def test_entry_says_what_was_stored_and_not_what_was_declared(
+    stack: DeployedStack, role_client: S3Client
+) -> None:
+    """A form without a checksum, as nothing but the function's role could sign it."""
+    announced, content, key = png(), png(), f"{stack.outputs['upload_prefix']}uploads/unchecked.png"
+    form: Any = role_client.generate_presigned_post(stack.bucket, key)
 
-    if stack.post_form(form, content).status == 204:
-        (entry,) = eventually("an entry", lambda: entries_under(stack, form["key"]))
-        assert entry["fingerprint"] == declared(content)["fingerprint"]
+    assert stack.post_form(form, content).status == 204
+
+    (entry,) = eventually("an entry", lambda: entries_under(stack, key))
+    assert entry["fingerprint"] == declared(content)["fingerprint"]
     assert stack.get(f"/receipts/{declared(announced)['fingerprint']}").status == 404
 
 
@@ -107,6 +125,9 @@ CHANGES: dict[str, Callable[[Form], Form]] = {
     "a redirect": with_field("success_action_redirect", "https://evil.example.com/"),
     "a content type": with_field("Content-Type", "text/html"),
     "metadata": with_field("x-amz-meta-note", "x"),
+    "tags": with_field(
+        "x-amz-tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+    ),
     "another storage class": with_field("x-amz-storage-class", "GLACIER"),
 }
 

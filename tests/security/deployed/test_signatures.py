@@ -26,6 +26,7 @@ def signed(
     body: str | None = None,
     *,
     region: str | None = None,
+    service: str = "execute-api",
     signed_by: AccessKey | None = None,
 ) -> dict[str, str]:
     """The headers of a request that is signed, by the caller unless there is another key."""
@@ -33,7 +34,7 @@ def signed(
     headers = {"Content-Type": "application/json"} if body else {}
     request = AWSRequest(method=method, url=url(stack, path), headers=headers, data=body)
     secret = Credentials(key.id, key.secret, key.token)
-    SigV4Auth(secret, "execute-api", region or caller.region).add_auth(request)
+    SigV4Auth(secret, service, region or caller.region).add_auth(request)
     return dict(request.headers.items())
 
 
@@ -95,6 +96,26 @@ def test_signature_for_another_region_is_refused(stack: DeployedStack) -> None:
     headers = signed(stack, "GET", "/receipts", region="eu-central-1")
 
     assert send(stack, "GET", "/receipts", headers).status == 403
+
+
+@pytest.mark.claim(
+    "with apiAuth iam, a signature for another service is refused", section="Access to the API"
+)
+@pytest.mark.parametrize("service", ["s3", "sts", "apigateway"])
+def test_signature_for_another_service_is_refused(stack: DeployedStack, service: str) -> None:
+    headers = signed(stack, "GET", "/receipts", service=service)
+
+    assert send(stack, "GET", "/receipts", headers).status == 403
+
+
+@pytest.mark.claim(
+    "with apiAuth iam, an `Authorization` header that isn't a signature is refused",
+    section="Access to the API",
+)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("garbage", ["garbage", "Basic cm9vdDpyb290", "Bearer a.b.c", "AWS4-HMAC-SHA256 x"])
+def test_what_is_no_signature_is_refused(stack: DeployedStack, method: str, path: str, garbage: str) -> None:
+    assert send(stack, method, path, {"Authorization": garbage}).status == 403
 
 
 def test_key_with_the_token_of_a_session_that_is_not_its_own_is_refused(stack: DeployedStack) -> None:
