@@ -12,7 +12,7 @@ import contextlib
 import json
 import logging
 import runpy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ STACK = "local"
 WORKERS = 8
 """How many resources are made at the same time."""
 
+CANCEL_SECONDS = 0.1
+
 LOGGER = logging.getLogger(__name__)
 LOGGER.addFilter(lambda record: record.levelno < logging.ERROR)
 """Pulumi's log: warnings reach stderr; errors are left out, since they are raised as well."""
@@ -43,6 +45,8 @@ def deploy(
 
     ``config`` overrides single settings of that stack.
 
+    An interrupt cancels what is under way, and is raised again once nothing of the program runs any more.
+
     Raises:
         LocalError: the settings are refused, a resource cannot be made, or the program fails.
 
@@ -52,16 +56,44 @@ def deploy(
     merged = {**_defaults(project), **_qualified(project, stack_file.get("config") or {}), **(config or {})}
     _check_namespaces(merged, project["name"])
     _check_region(merged, aws)
-    try:
-        with _event_loop() as loop:
-            pulumi.runtime.set_mocks(_Deployment(aws), project["name"], STACK, preview=False, logger=LOGGER)
-            pulumi.runtime.set_all_config({key: _config_text(key, value) for key, value in merged.items()})
-            return loop.run_until_complete(_run(project_folder / "__main__.py"))
-    except Exception as error:
-        raise _as_local_error(error) from error
-    finally:
-        pulumi.runtime.set_all_config({})
-        settings.reset_options()
+
+    def run(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
+        try:
+            with _workers(loop):
+                mocks = _Deployment(aws)
+                pulumi.runtime.set_mocks(mocks, project["name"], STACK, preview=False, logger=LOGGER)
+                texts = {key: _config_text(key, value) for key, value in merged.items()}
+                pulumi.runtime.set_all_config(texts)
+                return loop.run_until_complete(_run(project_folder / "__main__.py"))
+        finally:
+            pulumi.runtime.set_all_config({})
+            settings.reset_options()
+
+    return _interruptible(run)
+
+
+def _interruptible(run: Callable[[asyncio.AbstractEventLoop], dict[str, Any]]) -> dict[str, Any]:
+    """Run with an event loop on another thread.
+
+    Python raises KeyboardInterrupt on the main thread, wherever that is. Within an event loop, it can lose
+    the next step of a task, which then never ends.
+    """
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(run, loop)
+        try:
+            return running.result()
+        except Exception as error:
+            raise _as_local_error(error) from error
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
+                loop.call_soon_threadsafe(_cancel_all, loop)
+            raise
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
 
 
 async def _run(program: Path) -> dict[str, Any]:
@@ -148,26 +180,25 @@ def _check_region(config: Mapping[str, Any], aws: Aws) -> None:
 
 
 @contextlib.contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Set an event loop for Pulumi here and on its worker threads, where it would leave its own open."""
-    loops = [asyncio.new_event_loop()]
+def _workers(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Set the event loop for Pulumi here, and others on its worker threads; close them all at the end."""
+    loops = [loop]
 
     def start_worker() -> None:
         loops.append(asyncio.new_event_loop())
         asyncio.set_event_loop(loops[-1])
 
-    loop = loops[0]
     # The task that is awaited raises what went wrong; the others would only repeat it.
     loop.set_exception_handler(lambda _loop, _context: None)
     loop.set_default_executor(ThreadPoolExecutor(WORKERS, initializer=start_worker))
     asyncio.set_event_loop(loop)
     try:
-        yield loop
+        yield
     finally:
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        while tasks := asyncio.all_tasks(loop):
+            # Again and again: a task may go on after it was cancelled, to clean up or to start others.
+            _cancel_all(loop)
+            loop.run_until_complete(asyncio.wait(tasks, timeout=CANCEL_SECONDS))
         loop.run_until_complete(loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         for each in loops:

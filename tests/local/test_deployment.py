@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -176,3 +177,43 @@ def test_unreadable_project_file_is_one_sentence(project: Path, content: str | N
 
     assert str(file) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_interrupt_is_raised_when_nothing_of_the_program_runs_any_more(project: Path) -> None:
+    write_program(
+        project,
+        """
+        import asyncio, os, pathlib, signal
+
+        def say(what):
+            with pathlib.Path("said").open("a") as file:
+                file.write(f"{what}\\n")
+
+        async def go_on_until_cancelled(times):
+            for _ in range(times):
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    say("cancelled")
+            return "done"
+
+        pulumi.export("never", pulumi.Output.from_input(go_on_until_cancelled(3)))
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            for _ in range(1000):
+                pass
+        except KeyboardInterrupt:
+            say("interrupted in its midst")
+            raise
+        """.replace('"said"', repr(str(project / "said"))),
+    )
+
+    before = set(threading.enumerate())
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(NOTHING, project)
+
+    assert (project / "said").read_text().splitlines() == ["cancelled"] * 3
+    assert set(threading.enumerate()) <= before
+    write_program(project, "pulumi.export('size', 3)")
+    assert deploy(NOTHING, project) == {"size": 3}
