@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from local import LocalError
-
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, `kill`, and closing the terminal."""
+from local import STOPPING, LocalError
 
 INTERRUPTED = 130
 """The exit code that shells report for a command that was interrupted."""

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from local import REPOSITORY, LocalError
+from local import REPOSITORY, LocalError, interrupted_by_signals
 from local.aws import AccessKey, Aws
 from local.emulator import HEALTH_PATH
 
@@ -90,6 +90,7 @@ def running_emulator(port: int | None = None, fault_share: float = 0.0) -> Itera
 
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(interrupted_by_signals())
         listener = stack.enter_context(_bound_socket(port))
         bound_port: int = listener.getsockname()[1]
         home = stack.enter_context(_private_directory())

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.__main__ import STOPPING, main
+from local import STOPPING
+from local.__main__ import main
 from local.emulator.process import Emulator
 from local.engine import tools
 from tests.engine.faults import PLUGINS, Faults
