@@ -92,7 +92,9 @@ def running_field() -> Iterator[Field]:
         _running_proxy(stack) as proxy,
     ):
         functions = stack.administrator.client("lambda")
-        (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+        (mapping,) = functions.list_event_source_mappings(EventSourceArn=_queue_arn(stack))[
+            "EventSourceMappings"
+        ]
         processor: Any = functions.get_function_configuration(FunctionName=mapping["FunctionArn"])
         processor["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{proxy.told()}"
         functions.update_function_configuration(
@@ -119,6 +121,14 @@ def _running_proxy(stack: EmbeddedStack) -> Iterator[Proxy]:
         assert process.stdin is not None  # noqa: S101 (a pipe, as asked)
         assert process.stdout is not None  # noqa: S101 (a pipe, as asked)
         yield Proxy(stdin=process.stdin, stdout=process.stdout)
+
+
+def _queue_arn(stack: EmbeddedStack) -> str:
+    """Return the ARN of the queue that S3 sends to."""
+    queue = stack.administrator.client("sqs").get_queue_attributes(
+        QueueUrl=stack.outputs["queue_url"], AttributeNames=["QueueArn"]
+    )
+    return queue["Attributes"]["QueueArn"]
 
 
 def _allow_everything(aws: Aws, role: str) -> None:
@@ -153,11 +163,8 @@ def _deploy(stack: EmbeddedStack, baseline: Contestant, processor: Mapping[str, 
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {**variables, "NAIVE_TABLE": table, "IDEMPOTENCY_TABLE": guard}},
     )
-    queue = aws.client("sqs").get_queue_attributes(
-        QueueUrl=stack.outputs["queue_url"], AttributeNames=["QueueArn"]
-    )
     mapping = functions.create_event_source_mapping(
-        EventSourceArn=queue["Attributes"]["QueueArn"],
+        EventSourceArn=_queue_arn(stack),
         FunctionName=name,
         Enabled=False,
         BatchSize=baseline.batch_size,
