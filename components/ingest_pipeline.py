@@ -77,7 +77,11 @@ class IngestSettings(Checked):
     upload_prefix: str = setting(
         "",
         'The folder whose objects are receipts, such as "receipts/"; empty for the whole bucket',
-        matching(r"([A-Za-z0-9_.-]+/)*", "empty, or a folder that ends in /, such as receipts/"),
+        # S3 takes keys of up to 1,024 bytes, and those of forms have up to 311 after the prefix.
+        matching(
+            r"(?=.{0,512}$)([A-Za-z0-9_.-]+/)*",
+            "empty, or a folder of at most 512 characters that ends in /, such as receipts/",
+        ),
     )
     accepted_types: Sequence[str] = setting(
         ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),

@@ -181,9 +181,12 @@ class _Fields:
     def key(self) -> str:
         """Read the object's key, which S3 encodes like a form: a space as ``+``, other bytes as ``%XX``."""
         try:
-            return unquote_plus(self.text("key"), errors="strict")
+            key = unquote_plus(self.text("key"), errors="strict")
         except UnicodeDecodeError:
             raise self._wrong("key", "a form-encoded key in UTF-8") from None
+        if len(key.encode()) > LONGEST_KEY_BYTES:
+            raise self._wrong("key", f"a key of at most {LONGEST_KEY_BYTES:,} bytes")
+        return key
 
     def _wrong(self, name: str, allowed: str) -> UnreadableMessageError:
         return _unreadable(f"{self._path}.{name}", self._fields.get(name), allowed)

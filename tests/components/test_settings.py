@@ -131,6 +131,7 @@ def test_a_setting_of_the_last_release_is_refused_with_what_holds_now_and_how_to
         ("acceptedTypes", "image/png"),
         ("acceptedTypes", "[1]"),
         ("uploadPrefix", "receipts"),
+        ("uploadPrefix", f"{'r' * 512}/"),
         ("uploadPrefix", "/receipts/"),
         ("uploadPrefix", "receipts/\n"),
         ("maxConcurrency", "1"),

@@ -18,6 +18,10 @@ UPLOADED_AT = datetime(2026, 11, 22, 10, 30, 15, 123000, tzinfo=UTC)
 ONE = upload(uploaded_at=UPLOADED_AT)
 
 
+def fits_into_a_key(text: str) -> bool:
+    return len(text.encode()) <= 1024
+
+
 def body(record: object) -> str:
     return json.dumps({"Records": [record]})
 
@@ -72,7 +76,17 @@ def test_a_key_is_decoded_once_as_a_form_is(encoded: str, key: str) -> None:
     assert parsed.version.key == key
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=1024))
+def test_a_key_is_no_longer_than_s3_takes() -> None:
+    longest = "é" * 512
+    assert parse_body(body(changed("s3.object.key", longest)))[0].version.key == longest
+
+    with pytest.raises(
+        UnreadableMessageError, match=r"s3\.object\.key is .*…, but must be a key of at most 1,024"
+    ):
+        parse_body(body(changed("s3.object.key", f"{longest}x")))
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=1024).filter(fits_into_a_key))
 def test_any_key_arrives_as_it_was_uploaded(key: str) -> None:
     made = upload(key=key, uploaded_at=UPLOADED_AT)
 
