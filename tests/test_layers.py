@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "package": ["components"],
     "components": ["components", CONTRACT],
     "functions/contract": [CONTRACT],
-    "functions/ledger": ["functions.ledger", CONTRACT],
+    "functions/ledger": ["functions.ledger", "functions.log", CONTRACT],
     "functions/api": ["functions.api", "functions.log", CONTRACT],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],

@@ -49,7 +49,8 @@ def processor_statements(
         allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
         allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("InsertEntries", "dynamodb:PutItem", table_arn),
-        allow("FindOwnEntry", "dynamodb:Query", index_arn),
+        allow("FindOwnEntry", "dynamodb:GetItem", table_arn),
+        allow("FindOwnEntryByTime", "dynamodb:Query", index_arn),
     ]
 
 

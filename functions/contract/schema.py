@@ -84,6 +84,17 @@ def sort_key(entry: Entry) -> str:
     return f"{entry.outcome}#{entry.upload.version.object_id}"
 
 
+def possible_keys(version: ObjectVersion, fingerprint: str | None) -> list[Item]:
+    """Return every key that an object version's entry can have, if it has this fingerprint or none."""
+    rejected, duplicate = (
+        f"{outcome}#{version.object_id}" for outcome in (Outcome.REJECTED, Outcome.DUPLICATE)
+    )
+    keys = [(unread_partition(version), rejected)]
+    if fingerprint is not None:
+        keys += [(fingerprint, RECEIPT), (fingerprint, rejected), (fingerprint, duplicate)]
+    return [{FINGERPRINT: {"S": partition}, ENTRY: {"S": sort}} for partition, sort in keys]
+
+
 def shard_of(version: ObjectVersion, shards: int) -> int:
     """Return the shard of an object version. Object ids are evenly spread, and so are their shards."""
     return int(version.object_id[:8], 16) % shards
@@ -175,5 +186,9 @@ def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
 
 
 def is_note(item: Mapping[str, AttributeValueTypeDef]) -> bool:
-    """Say whether an item is the note that an object version is gone, and not an entry."""
-    return item[ENTRY]["S"] == MISSING and item[FINGERPRINT]["S"].startswith(UNREAD)
+    """Say whether an item is the note that an object version is gone, and not an entry.
+
+    A note has nothing but its key and its time, so nothing else in the ledger can pass for one.
+    """
+    is_its_key = item[ENTRY]["S"] == MISSING and item[FINGERPRINT]["S"].startswith(UNREAD)
+    return is_its_key and item.keys() <= {FINGERPRINT, ENTRY, NOTICED_AT}

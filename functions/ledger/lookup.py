@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.contract import capacity, schema
 from functions.contract.entry import Entry, Outcome
+from functions.ledger.items import readable_entries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ class LedgerLookup:
         Only duplicates are left out, unless there are very many rejections. Strongly consistent.
         """
         items, is_whole = self._first_items(fingerprint, limit + 1)
-        entries = [schema.from_item(item) for item in items[:limit]]
+        entries = readable_entries(items[:limit])
         entries.sort(key=lambda entry: entry.recorded_at, reverse=True)
         of_outcome = {
             outcome: [entry for entry in entries if entry.outcome is outcome] for outcome in Outcome

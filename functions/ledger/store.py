@@ -65,6 +65,26 @@ class LedgerStore:
         standing = self._insert(duplicate)
         return Recorded(entry=standing or duplicate, is_new=standing is None)
 
+    def standing(
+        self,
+        version: ObjectVersion,
+        fingerprint: str | None,
+        before_call: Callable[[], None] = lambda: None,
+    ) -> Entry | None:
+        """Return an object version's entry, by every key that it can have. Strongly consistent.
+
+        Without the ``fingerprint``, only an entry without one is found. ``before_call`` is called before each
+        call, and may raise to give up.
+        """
+        for key in schema.possible_keys(version, fingerprint):
+            before_call()
+            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+            if "Item" in answer:
+                entry = schema.from_item(answer["Item"])
+                if entry.upload.version == version:
+                    return entry
+        return None
+
     def find(
         self,
         version: ObjectVersion,

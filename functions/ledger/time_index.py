@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from functions.contract import schema
+from functions.ledger.items import readable_entries
 from functions.ledger.listing import IndexPage, IndexRead
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class TimeIndex:
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return IndexPage(
-            entries=[schema.from_item(item) for item in answer["Items"]],
+            entries=readable_entries(answer["Items"]),
             last_examined=last[schema.RECORDED]["S"] if last else None,
             units=answer["ConsumedCapacity"]["CapacityUnits"],
         )

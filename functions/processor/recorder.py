@@ -81,8 +81,7 @@ class Recorder:
                 examination = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
-        deadline.allow_call()
-        return self._ledger.record(_entry(upload, examination, self._now()))
+        return self._record_examined(upload, examination, deadline)
 
     def _record_resent(self, version: ObjectVersion, deadline: Deadline) -> Recorded:
         """Record an object version that an operator's message names, as S3 has it.
@@ -101,8 +100,31 @@ class Recorder:
                 examination = unread(stored, Reason.UNVERSIONED)
             else:
                 examination = examine(stored, self._rules, deadline.allow_read)
+        return self._record_examined(upload, examination, deadline)
+
+    def _record_examined(self, upload: Upload, examination: Examination, deadline: Deadline) -> Recorded:
+        """Insert the entry that an examination calls for, unless the object version has another one."""
+        standing = None
+        if upload.resent or examination.reason is Reason.UNREADABLE:
+            standing = self._standing(upload, examination.fingerprint, deadline)
         deadline.allow_call()
+        if standing is not None:
+            return Recorded(entry=standing, is_new=False)
         return self._ledger.record(_entry(upload, examination, self._now()))
+
+    def _standing(self, upload: Upload, fingerprint: str | None, deadline: Deadline) -> Entry | None:
+        """Find the entry of an object version that was recorded before, when more or less of it was known.
+
+        It may have been readable then and archived since, or the other way round, or the rules may have
+        changed. S3's own events come too soon for that, except if an object is archived at once.
+        """
+        version = upload.version
+        found = self._ledger.standing(version, fingerprint, deadline.allow_call)
+        if found is not None or fingerprint is not None:
+            return found
+        return self._ledger.find(
+            version, since=upload.uploaded_at, until=self._now(), before_page=deadline.allow_call
+        )
 
     def _record_missing(self, upload: Upload, deadline: Deadline) -> Recorded:
         """Record that an object is gone, unless an earlier or a concurrent delivery has inserted an entry.

@@ -300,6 +300,15 @@ ATTACKS: dict[str, tuple[Callable[[Tampered], None], State, str]] = {
         State.NOT_AN_ENTRY,
         "its sort key is 'RECEIPT', and it has no 'outcome'",
     ),
+    "entry dressed as a note": (
+        lambda stack: stack.rewrite(
+            stack.receipt,
+            fingerprint={"S": schema.unread_partition(stack.receipt.upload.version)},
+            entry={"S": schema.MISSING},
+        ),
+        State.INCONSISTENT,
+        "its key is not that of its outcome and object version",
+    ),
     "note in the place of an entry": (
         lambda stack: stack.rewrite(stack.receipt, entry={"S": schema.MISSING}, outcome=None),
         State.NOT_AN_ENTRY,

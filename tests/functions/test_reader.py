@@ -327,6 +327,41 @@ class TestHandler:
         assert keys == [each.upload.version.key for each in entries]
         assert second["next_cursor"] is None
 
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            {"source_ip": {"N": "5"}},
+            {"principal": {"L": []}},
+            {"outcome": {"S": "LOST"}},
+            {"size_bytes": {"N": "0.5"}},
+            {"uploaded_at": {"S": "yesterday"}},
+            {"duplicate_of": {"M": {}}},
+        ],
+        ids=str,
+    )
+    def test_an_item_that_somebody_damaged_hides_no_other(
+        self, account: Account, damage: dict[str, Any]
+    ) -> None:
+        fingerprint = "ab" * 32
+        for number in range(3):
+            account.store.record(
+                entry(str(number), START + timedelta(seconds=number), fingerprint=fingerprint)
+            )
+        item = next(
+            item
+            for item in account.table.client.scan(TableName=account.table.name)["Items"]
+            if item["key"]["S"] == "1"
+        )
+        account.table.client.put_item(TableName=account.table.name, Item={**item, **damage})
+
+        listed = account.get("/receipts").body["entries"]
+        shown = account.get(f"/receipts/{fingerprint}").body
+
+        assert [each["key"] for each in listed] == ["2", "0"]
+        assert (shown["receipt"]["key"], [each["key"] for each in shown["duplicates"]]) == ("0", ["2"])
+        lines = [line for line in account.log() if line["level"] == "ERROR"]
+        assert {line["entry"] for line in lines} == {item["entry"]["S"]}
+
     def test_receipt_shows_its_duplicates(self, account: Account) -> None:
         for key in ("first", "again"):
             account.store.record(entry(key, START, fingerprint="ab" * 32))

@@ -58,6 +58,12 @@ class Memory:
         self.searched.append((since, until))
         return next((entry for entry in self.entries if entry.upload.version == version), None)
 
+    def standing(
+        self, version: ObjectVersion, _: str | None, before_call: Callable[[], None]
+    ) -> Entry | None:
+        before_call()
+        return next((entry for entry in self.entries if entry.upload.version == version), None)
+
     def note_missing(self, version: ObjectVersion, now: datetime) -> datetime:
         return self.missing.setdefault(version, now)
 

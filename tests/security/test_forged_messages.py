@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.contract.entry import Entry, Outcome, Reason, Upload, Uploader
+from functions.processor.examination import Rules
 from local.in_process.events import BUCKET, QUEUE_ARN, RESEND_QUEUE_ARN, SOURCE, s3_event, s3_record
 from tests.functions.examples import PNG, upload
 
@@ -192,6 +194,69 @@ def test_an_unreadable_object_is_rejected(
         media_type=None,
         reason=Reason.UNREADABLE,
     )
+
+
+@pytest.mark.claim(
+    "an object version gets no second entry when an operator sends it again after it was archived or "
+    "restored, or after the rules have changed",
+    section="Only what is true enters the ledger",
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"GetObject": "InvalidObjectState"}, {}),
+        ({}, {"GetObject": "InvalidObjectState"}),
+        ({"rules": Rules(accepted_types=frozenset({"image/png"}), max_bytes=1)}, {}),
+        ({}, {"rules": Rules(accepted_types=frozenset({"image/png"}), max_bytes=1)}),
+        ({"rules": Rules(accepted_types=frozenset(), max_bytes=100)}, {}),
+        ({}, {"rules": Rules(accepted_types=frozenset(), max_bytes=100)}),
+    ],
+    ids=["restored", "archived", "larger limit", "smaller limit", "one more type", "one type less"],
+)
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_what_is_known_of_a_version_changes_nothing_about_its_entry(
+    account: Account,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    is_copy: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if is_copy:
+        account.process(s3_event(account.put("first.png", PNG)))
+    made = account.put("lunch.png", PNG)
+    set_up(account, before, monkeypatch)
+    account.process(s3_event(made))
+    recorded = account.entries()
+
+    set_up(account, after, monkeypatch)
+    assert account.process_resent(s3_event(made)) == []
+
+    assert account.entries() == recorded
+
+
+def set_up(account: Account, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    account.handler("processor")
+    recorder = sys.modules["functions.processor.handler"]._processor._recorder
+    usual = Rules(accepted_types=frozenset({"image/png"}), max_bytes=1_000_000)
+    monkeypatch.setattr(recorder, "_rules", change.get("rules", usual))
+    account.calls.fail_before = lambda *_: None
+    if code := change.get("GetObject"):
+        refusing(account, code)
+
+
+@pytest.mark.claim(
+    "a message that comes again after its object was archived finds the entry that it made",
+    section="Only what is true enters the ledger",
+)
+def test_a_redelivery_after_archiving_makes_no_second_entry(account: Account) -> None:
+    made = account.put("lunch.png", PNG)
+    account.process(s3_event(made))
+    recorded = account.entries()
+    refusing(account, "InvalidObjectState")
+
+    assert account.process(s3_event(made)) == []
+
+    assert account.entries() == recorded
 
 
 @pytest.mark.claim(

@@ -29,20 +29,17 @@ class Situation:
     roles: dict[str, Role]
     deleted: Object
 
-    def settled(self, uploaded: Object) -> bool:
-        """Deliver an event to the processor, as S3's queue does. Say whether the message is done."""
+    def settled(self, uploaded: Object, queue: str = "queue_url") -> bool:
+        """Deliver an event to the processor, as one of its queues does. Say whether the message is done."""
+        name = self.stack.outputs[queue].rpartition("/")[2]
+        queue_arn = self.stack.administrator.arn("sqs", name)
         made = upload(uploaded.key, uploaded.version_id)
         made = replace(made, version=replace(made.version, bucket=self.stack.bucket))
         answer = self.stack.administrator.client("lambda").invoke(
             FunctionName=self.roles["processor"].function,
-            Payload=json.dumps(sqs_batch(s3_event(made), queue_arn=self.queue_arn)).encode(),
+            Payload=json.dumps(sqs_batch(s3_event(made), queue_arn=queue_arn)).encode(),
         )
         return failed(json.loads(answer["Payload"].read())) == []
-
-    @property
-    def queue_arn(self) -> str:
-        """The queue that S3 sends to."""
-        return self.stack.administrator.arn("sqs", self.stack.outputs["queue_url"].rpartition("/")[2])
 
     def upload_unnoticed(self) -> Object:
         """Upload an object of which the processor gets no event."""
@@ -70,6 +67,13 @@ def new_upload_is_recorded(situation: Situation) -> bool:
     )
 
 
+def resent_upload_is_recorded(situation: Situation) -> bool:
+    uploaded = situation.upload_unnoticed()
+    return situation.settled(uploaded, "resend_queue_url") and any(
+        entry["version_id"] == uploaded.version_id for entry in situation.stack.entries()
+    )
+
+
 def event_of_a_recorded_and_deleted_upload_is_settled(situation: Situation) -> bool:
     return situation.settled(situation.deleted)
 
@@ -89,7 +93,11 @@ def form_is_made_and_taken(situation: Situation) -> bool:
 
 
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
-    "processor": [new_upload_is_recorded, event_of_a_recorded_and_deleted_upload_is_settled],
+    "processor": [
+        new_upload_is_recorded,
+        resent_upload_is_recorded,
+        event_of_a_recorded_and_deleted_upload_is_settled,
+    ],
     "reader": [ledger_is_listed, receipt_is_shown],
     "upload_forms": [form_is_made_and_taken],
 }
@@ -325,7 +333,9 @@ CALLS = {
         "put_bucket_versioning",
         lambda at: at.bucket | {"VersioningConfiguration": {"Status": "Suspended"}},
     ),
-    "get an entry": Call("dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("upload_forms",)),
+    "get an entry": Call(
+        "dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("processor", "upload_forms")
+    ),
     "query the ledger by fingerprint": Call(
         "dynamodb", "query", lambda at: at.table | BY_FINGERPRINT, ("reader",)
     ),
