@@ -3,8 +3,8 @@
 A batch needs the permission for its single action, as on AWS ("Amazon SQS API permissions"). Move tasks
 follow the SQS API Reference ("StartMessageMoveTask", "ListMessageMoveTasks"): each dead-letter queue has one
 at a time, which moves the messages that were there when it began. A moved message is a new one, with a new id
-and a receive count of zero. Unlike on AWS, the other permissions that a move needs (to receive and delete
-here, and to send there) are not checked.
+and a receive count of zero. Whoever moves messages has to be allowed to receive and delete them here, and to
+send them there ("Configure a dead-letter queue redrive"), also by the queues' policies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ import uuid
 from collections.abc import Mapping, Set
 from typing import Any
 
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
 from ministack.services import sqs
+
+NEEDED_AT_SOURCE = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 
 REPEATED_SHARE = 0.1
 """The share of the processed messages that are delivered once more, as a queue may do at any time ("Amazon
@@ -80,6 +83,9 @@ def _source_arn(request: tuple[Any, ...]) -> str:
 
 def _start(data: Mapping[str, Any], _url: str) -> dict[str, Any]:
     source, destination = _queue(data["SourceArn"]), _queue(data["DestinationArn"])
+    for action in NEEDED_AT_SOURCE:
+        _check_permission(action, data["SourceArn"])
+    _check_permission("sqs:SendMessage", data["DestinationArn"])
     tasks = _tasks.setdefault(data["SourceArn"], [])
     if tasks and tasks[0]["Status"] == "RUNNING":
         raise _refusal("UnsupportedOperation", "There is already a task running.")
@@ -97,6 +103,14 @@ def _start(data: Mapping[str, Any], _url: str) -> dict[str, Any]:
     _running.add(moving)
     moving.add_done_callback(_running.discard)
     return {"TaskHandle": task["TaskHandle"]}
+
+
+def _check_permission(action: str, arn: str) -> None:
+    """Ask the caller's policies, then the queue's own, whose Deny binds root as well."""
+    key = iam_evaluator._verified_key.get()
+    if iam_evaluator.enforce(key, action, "sqs", get_region(), resource_arn=arn):
+        raise _refusal("AccessDenied", f"Not authorized to perform: {action} on resource: {arn}", 403)
+    sqs._enforce_queue_policy(_queue(arn), action)
 
 
 async def _move(task: dict[str, Any], source: dict[str, Any], destination: dict[str, Any]) -> None:
@@ -137,6 +151,6 @@ def _queue(arn: str) -> dict[str, Any]:
     return queue
 
 
-def _refusal(code: str, message: str) -> Exception:
-    error: Exception = sqs._Err(code, message)
+def _refusal(code: str, message: str, status: int = 400) -> Exception:
+    error: Exception = sqs._Err(code, message, status)
     return error

@@ -21,6 +21,7 @@ from ministack.core import lambda_runtime
 
 from local.emulator import (
     ministack_access,
+    ministack_attributes,
     ministack_batching,
     ministack_sqs,
     ministack_updates,
@@ -39,6 +40,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_updates.install()
     ministack_batching.install()
     ministack_uploads.install()
+    ministack_attributes.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

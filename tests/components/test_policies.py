@@ -33,6 +33,11 @@ def operator_statements(**changes: Any) -> list[Statement]:
     return statements
 
 
+@pytest.mark.claim(
+    "an operator may list object versions, read the ledger without uploaders, count messages, send to the "
+    "resend queue, and look at, delete and redrive dead letters, and nothing else",
+    section="Least privilege",
+)
 def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages_and_no_more() -> None:
     index = f"{TABLE}/index/by_recorded_time"
     queue, resends, dead = (f"arn:aws:sqs:r:1:{name}" for name in ("queue", "resends", "dead"))

@@ -132,6 +132,20 @@ DIFFERENCES = (
         check="test_key_that_is_too_long_is_refused_by_s3",
         rule="test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_called",
     ),
+    Difference(
+        emulator="nothing: it has no redrive, and the one that `local/emulator` adds comes with the check",
+        aws="asks for `sqs:SendMessage` on the queue that the messages move to, whose policy counts as well "
+        '(Amazon SQS Developer Guide, "Configure a dead-letter queue redrive")',
+        check="test_dead_letters_only_move_to_the_resend_queue",
+        rule="test_sqs_3_not_public",
+    ),
+    Difference(
+        emulator="a filter by attributes that its caller may not read",
+        aws='counts them among `dynamodb:Attributes` (Amazon DynamoDB Developer Guide, "Using IAM policy '
+        'conditions for fine-grained access control")',
+        check="test_an_operator_cannot_filter_by_uploader",
+        rule="test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages_and_no_more",
+    ),
 )
 
 

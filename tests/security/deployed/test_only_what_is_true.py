@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from local.in_process.events import s3_event
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, Object, png
-from tests.local.test_access import assert_denied
+from tests.local.test_access import assert_denied, new_user
 from tests.security.deployed.conftest import WATCHED
 
 KEY_OF_OTHERS = "arn:aws:kms:us-east-1:999999999999:key/5c7e0f6b-0000-4000-8000-000000000000"
@@ -27,6 +27,12 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "key of others, twice": {"ServerSideEncryption": "aws:kms:dsse", "SSEKMSKeyId": KEY_OF_OTHERS},
     "key of AWS": {"ServerSideEncryption": "aws:kms"},
     "own key": {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32},
+}
+
+MONTH: dict[str, Any] = {
+    "IndexName": schema.TIME_INDEX,
+    "KeyConditionExpression": "month_shard = :month",
+    "ExpressionAttributeValues": {":month": {"S": "2026-11#0"}},
 }
 
 
@@ -87,6 +93,29 @@ def test_only_s3_sends_to_its_queue(stack: DeployedStack, who: str) -> None:
 
     assert_denied(lambda: sqs.send_message(QueueUrl=url, MessageBody="{}"))
     assert_denied(lambda: sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "0", "MessageBody": "{}"}]))
+
+
+@pytest.mark.claim(
+    "neither an operator nor an administrator can move dead letters to the queue that only S3 can send to",
+    section="Only what is true enters the ledger",
+)
+@pytest.mark.parametrize("who", ["operator", "administrator"])
+def test_dead_letters_only_move_to_the_resend_queue(stack: DeployedStack, who: str) -> None:
+    aws: Aws = getattr(stack, who)
+
+    assert_denied(lambda: move_dead_letters(aws, stack, "queue_url"))
+    assert move_dead_letters(aws, stack, "resend_queue_url")
+
+
+@pytest.mark.parametrize(
+    "action", ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+)
+def test_a_redrive_needs_every_permission(stack: DeployedStack, action: str) -> None:
+    policy = json.loads(stack.outputs["operator_policy"])
+    policy["Statement"].append({"Effect": "Deny", "Action": action, "Resource": "*"})
+
+    with closing(stack.emulator.seen_by(new_user(stack, policy))) as lesser:
+        assert_denied(lambda: move_dead_letters(lesser, stack, "resend_queue_url"))
 
 
 @pytest.mark.claim(
@@ -169,15 +198,69 @@ def test_a_forged_copy_that_comes_first_is_not_believed(stack: DeployedStack) ->
 )
 def test_an_operator_sees_no_uploader(stack: DeployedStack, asked: dict[str, Any]) -> None:
     dynamodb, table = stack.operator.client("dynamodb"), stack.outputs["ledger_table"]
-    query: dict[str, Any] = {
-        "IndexName": schema.TIME_INDEX,
-        "KeyConditionExpression": "month_shard = :shard",
-        "ExpressionAttributeValues": {":shard": {"S": "2026-11#0"}},
-    }
 
-    assert_denied(lambda: dynamodb.query(TableName=table, **query, **asked))
+    assert_denied(lambda: dynamodb.query(TableName=table, **MONTH, **asked))
     if asked.get("Select") != "ALL_PROJECTED_ATTRIBUTES":
         assert_denied(lambda: dynamodb.scan(TableName=table, **asked))
+
+
+@pytest.mark.claim(
+    "an operator can't find out who uploaded by filtering what a Scan or a Query returns",
+    section="Only what is true enters the ledger",
+)
+@pytest.mark.parametrize(
+    "condition", ["{} = :guess", "begins_with({}, :guess)", "size({})<:guess", "NOT({}=:guess)"]
+)
+@pytest.mark.parametrize("attribute", ["principal", "#named", "source_ip"])
+def test_an_operator_cannot_filter_by_uploader(stack: DeployedStack, attribute: str, condition: str) -> None:
+    given = {"FilterExpression": f"outcome = :guess OR {condition.format(attribute)}"}
+
+    for read in filtered_reads(stack, given, {"#named": "principal"} if attribute == "#named" else {}):
+        assert_denied(read)
+
+
+def test_an_operator_cannot_filter_by_uploader_with_older_parameters(stack: DeployedStack) -> None:
+    dynamodb, table = stack.operator.client("dynamodb"), stack.outputs["ledger_table"]
+    condition: Any = {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": [{"S": "AWS:"}]}
+    month: Any = {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "2026-11#0"}]}
+    read: Any = {"TableName": table, "AttributesToGet": ["fingerprint"], "Select": "SPECIFIC_ATTRIBUTES"}
+    query = {**read, "IndexName": schema.TIME_INDEX, "KeyConditions": {"month_shard": month}}
+
+    assert_denied(lambda: dynamodb.scan(**read, ScanFilter={"principal": condition}))
+    assert_denied(lambda: dynamodb.query(**query, QueryFilter={"principal": condition}))
+    assert dynamodb.scan(**read, ScanFilter={"fingerprint": condition})["Count"] == 0
+    assert dynamodb.query(**query, QueryFilter={"fingerprint": condition})["Count"] == 0
+
+
+def test_an_operator_can_filter_by_anything_else(stack: DeployedStack) -> None:
+    nested = "#d.principal = :guess OR outcome IN (:guess)"
+    given = {"FilterExpression": f"size(fingerprint) > :guess AND NOT ({nested})"}
+
+    for read in filtered_reads(stack, given, {"#d": "duplicate_of"}):
+        assert read()["Count"] == 0
+
+
+def filtered_reads(
+    stack: DeployedStack, given: dict[str, Any], names: dict[str, str]
+) -> list[Callable[[], Any]]:
+    """Return a Scan and a Query that an operator may make, with a filter; `:guess` is a text."""
+    dynamodb, view = stack.operator.client("dynamodb"), schema.OPERATOR_VIEW
+    names, guess = {**view["ExpressionAttributeNames"], **names}, {":guess": {"S": "AWS:"}}
+    read = {"TableName": stack.outputs["ledger_table"], **view, "ExpressionAttributeNames": names, **given}
+    values = {**MONTH["ExpressionAttributeValues"], **guess}
+    return [
+        lambda: dynamodb.scan(**read, ExpressionAttributeValues=guess),
+        lambda: dynamodb.query(**{**read, **MONTH, "ExpressionAttributeValues": values}),
+    ]
+
+
+def move_dead_letters(aws: Aws, stack: DeployedStack, destination: str) -> str:
+    source, target = (
+        aws.arn("sqs", stack.outputs[name].rpartition("/")[2])
+        for name in ("dead_letter_queue_url", destination)
+    )
+    moved = aws.client("sqs").start_message_move_task(SourceArn=source, DestinationArn=target)
+    return str(moved["TaskHandle"])
 
 
 def event(
