@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from functions.contract import http_api
-from functions.contract.entry import ObjectVersion, Upload, Uploader
+from functions.contract.entry import ObjectVersion, Upload, Uploader, Via
 from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
 from functions.contract.processing import ACCEPTABLE_TYPES
 from local.in_process.aws import InProcessAws
@@ -160,7 +160,7 @@ def upload(key: str) -> Upload:
             version_id="3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
         ),
         uploaded_at=UPLOADED_AT,
-        uploader=Uploader(principal="AWS:AIDAJDPLRKLG7UEXAMPLE", source_ip="192.0.2.7"),
+        uploader=Uploader(principal="AWS:AIDAJDPLRKLG7UEXAMPLE", source_ip="192.0.2.7", via=Via.PUT),
     )
 
 

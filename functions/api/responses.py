@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 from functions.api import problems
 from functions.api.problems import ProblemError
-from functions.contract.entry import Entry, ObjectVersion, format_time
+from functions.contract.entry import Caller, Entry, ObjectVersion, Uploader, format_time
+from functions.contract.form_metadata import caller_named
 from functions.log import logger
 
 Request = Mapping[str, Any]
@@ -52,12 +53,13 @@ def respond(routes: Routes, request: Request) -> Response:
         )
 
 
-def caller_of(request: Request) -> dict[str, str]:
-    """Return the IAM principal, or the token's issuer and subject, that API Gateway says sent a request."""
+def caller_of(request: Request) -> Caller | None:
+    """Return who sent a request, according to API Gateway."""
     authorizer = request["requestContext"].get("authorizer") or {}
     iam, claims = authorizer.get("iam") or {}, (authorizer.get("jwt") or {}).get("claims") or {}
-    known = {"principal": iam.get("userArn"), "issuer": claims.get("iss"), "subject": claims.get("sub")}
-    return {name: value for name, value in known.items() if value}
+    return caller_named(
+        {"principal": iam.get("userArn"), "issuer": claims.get("iss"), "subject": claims.get("sub")}
+    )
 
 
 def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -85,10 +87,14 @@ def entry_to_json(entry: Entry) -> dict[str, object]:
         "media_type": entry.media_type,
         "uploaded_at": format_time(upload.uploaded_at),
         "recorded_at": format_time(entry.recorded_at),
-        "uploader": {"principal": upload.uploader.principal, "source_ip": upload.uploader.source_ip},
+        "uploader": _uploader_to_json(upload.uploader),
         "resent": upload.resent,
         **({"duplicate_of": _version_to_json(first)} if first is not None else {}),
     }
+
+
+def _uploader_to_json(uploader: Uploader) -> dict[str, object]:
+    return {**vars(uploader), "caller": None if uploader.caller is None else vars(uploader.caller)}
 
 
 def _version_to_json(version: ObjectVersion) -> dict[str, str]:

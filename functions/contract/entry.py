@@ -73,12 +73,37 @@ class UploadLocation:
         return version.bucket == self.bucket and version.key.startswith(self.prefix)
 
 
+class Via(StrEnum):
+    """How an object came into the bucket, according to S3's event. A form of the stack isn't any ``POST``."""
+
+    FORM = "form"
+    PUT = "put"
+    POST = "post"
+    COPY = "copy"
+    MULTIPART = "multipart"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who asked for a form: an IAM principal, which is an ARN, or the issuer and the subject of a token."""
+
+    principal: str | None = None
+    issuer: str | None = None
+    subject: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Uploader:
-    """Who uploaded, according to S3's event. ``None`` means that S3 doesn't say."""
+    """Who uploaded, from where and how, according to S3's event. ``None`` means that S3 doesn't say.
+
+    If it was ``via`` a form, the principal is the function that signed the form, and ``caller`` asked for it.
+    ``caller`` is ``None`` unless a form proves it.
+    """
 
     principal: str | None
     source_ip: str | None
+    via: Via | None = None
+    caller: Caller | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 E = TypeVar("E")
 
 LEDGER_SHARDS: Final = "LEDGER_SHARDS"
+
+NOBODY: Final = "nobody"
+"""Stands for the signer of forms where there are no forms."""
 
 
 class EnvironmentVariablesError(Exception):
@@ -86,6 +90,12 @@ def _list(text: str) -> frozenset[str]:
     return frozenset(text.split(","))
 
 
+def _role_id(text: str) -> str | None:
+    if not re.fullmatch(rf"AROA[A-Z0-9]+|{NOBODY}", text):
+        raise ValueError(f"the unique id of a role, or {NOBODY}")
+    return None if text == NOBODY else text
+
+
 def _variable(name: str, parse: Callable[[str], object] = _text) -> Any:
     return field(metadata={"name": name, "parse": parse})
 
@@ -94,8 +104,9 @@ def _variable(name: str, parse: Callable[[str], object] = _text) -> Any:
 class ProcessorEnvironment:
     """The processor's names in its metrics, its ledger, where receipts are, and which to accept.
 
-    Only messages from ``queue_arn`` come from S3. ``account_id`` owns the bucket. The processor can read
-    objects under ``readable_encryption``: KMS keys by their ARNs, and `processing.S3_KEY`.
+    Only messages from ``queue_arn`` come from S3. ``account_id`` owns the bucket. The role
+    whose unique id is ``form_signer`` signs callers into forms; if it is ``None``, there are no forms. The
+    processor can read objects under ``readable_encryption``: KMS keys by their ARNs, and `processing.S3_KEY`.
     """
 
     service: str = _variable("SERVICE_NAME")
@@ -104,6 +115,7 @@ class ProcessorEnvironment:
     ledger_shards: int = _variable(LEDGER_SHARDS, _count)
     queue_arn: str = _variable("QUEUE_ARN")
     account_id: str = _variable("ACCOUNT_ID")
+    form_signer: str | None = _variable("FORM_SIGNER", _role_id)
     location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
     readable_encryption: frozenset[str] = _variable("READABLE_ENCRYPTION", _list)
     max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote_plus
 
-from functions.contract.entry import NULL_VERSION, ObjectVersion, Upload, Uploader, parse_time
+from functions.contract.entry import NULL_VERSION, ObjectVersion, Upload, Uploader, Via, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,14 @@ MAX_SHOWN = 100
 
 S3_ITSELF = "aws:s3"
 """The source of an event that S3 sent. Others are events that an operator's command sent again."""
+
+VIA = {
+    "ObjectCreated:Put": Via.PUT,
+    "ObjectCreated:Post": Via.POST,
+    "ObjectCreated:Copy": Via.COPY,
+    "ObjectCreated:CompleteMultipartUpload": Via.MULTIPART,
+}
+"""How an object was created, by the name of S3's event (S3 User Guide, "Supported event types")."""
 
 UPLOADER_FIELDS = ("userIdentity", "requestParameters")
 """Who uploaded, and from where. Errors are logged, so they name these fields without the values."""
@@ -139,6 +147,7 @@ class _Fields:
             uploader=Uploader(
                 principal=self.optional_child("userIdentity").optional_text("principalId"),
                 source_ip=self.optional_child("requestParameters").optional_text("sourceIPAddress"),
+                via=VIA.get(self.text("eventName")),
             ),
             resent=self._fields.get("eventSource") != S3_ITSELF,
         )
@@ -159,7 +168,7 @@ class _Fields:
         return _Fields({} if value is None else value, f"{self._path}.{name}")
 
     def optional_text(self, name: str) -> str | None:
-        return None if self._fields.get(name) is None else self.text(name)
+        return None if self._fields.get(name) in (None, "") else self.text(name)
 
     def text(self, name: str, pattern: str = "(?s:.+)", allowed: str = "text") -> str:
         value = self._fields.get(name)

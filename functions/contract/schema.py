@@ -6,15 +6,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
+    Caller,
     Entry,
     ObjectVersion,
     Outcome,
     Reason,
     Upload,
     Uploader,
+    Via,
     format_time,
     parse_time,
 )
+from functions.contract.form_metadata import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +49,9 @@ outcome and is in no index."""
 OPERATOR_ATTRIBUTES = (
     *(FINGERPRINT, ENTRY, MONTH_SHARD, RECORDED),
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
-    *("resent", "duplicate_of"),
+    *("resent", "via", "duplicate_of"),
 )
-"""The attributes that operators may read, which are all but those about uploaders."""
+"""The attributes that operators may read, which are all but those that say who uploaded."""
 
 OPERATOR_VIEW: dict[str, Any] = {
     "Select": "SPECIFIC_ATTRIBUTES",
@@ -128,12 +131,16 @@ def to_item(entry: Entry, shards: int) -> Item:
         "uploaded_at": format_time(entry.upload.uploaded_at),
         "principal": uploader.principal,
         "source_ip": uploader.source_ip,
+        "via": uploader.via,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
         item["size_bytes"] = {"N": str(entry.size_bytes)}
     if entry.upload.resent:
         item["resent"] = {"BOOL": True}
+    if uploader.caller is not None:
+        names = names_of(uploader.caller)
+        item["caller"] = {"M": {name: {"S": value} for name, value in names.items()}}
     if entry.duplicate_of is not None:
         first = entry.duplicate_of
         item["duplicate_of"] = {
@@ -148,27 +155,39 @@ def to_item(entry: Entry, shards: int) -> Item:
 
 def from_item(item: Item) -> Entry:
     """Read an entry back from the item that `to_item` wrote."""
-
-    def text(name: str) -> str | None:
-        return item[name]["S"] if name in item else None
-
     fingerprint = item[FINGERPRINT]["S"]
-    reason = text("reason")
+    reason = _text(item, "reason")
     return Entry(
         outcome=Outcome(item["outcome"]["S"]),
         upload=Upload(
             version=version_of(item),
             uploaded_at=parse_time(item["uploaded_at"]["S"]),
-            uploader=Uploader(principal=text("principal"), source_ip=text("source_ip")),
+            uploader=_uploader_of(item),
             resent="resent" in item and item["resent"]["BOOL"],
         ),
         recorded_at=parse_time(item[RECORDED]["S"].partition("#")[0]),
         fingerprint=None if fingerprint.startswith(UNREAD) else fingerprint,
         size_bytes=int(item["size_bytes"]["N"]) if "size_bytes" in item else None,
-        media_type=text("media_type"),
+        media_type=_text(item, "media_type"),
         reason=Reason(reason) if reason is not None else None,
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
     )
+
+
+def _uploader_of(item: Item) -> Uploader:
+    """Read the uploader from an item. The last release wrote neither ``via`` nor ``caller``."""
+    caller = {name: value["S"] for name, value in item["caller"]["M"].items()} if "caller" in item else None
+    via = _text(item, "via")
+    return Uploader(
+        principal=_text(item, "principal"),
+        source_ip=_text(item, "source_ip"),
+        via=Via(via) if via is not None else None,
+        caller=Caller(**caller) if caller is not None else None,
+    )
+
+
+def _text(item: Item, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
 
 
 def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:

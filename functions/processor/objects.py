@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -48,11 +48,12 @@ class S3Object:
     """One open object version. If S3 has a ``sha256`` of its bytes, the reader has to compare it.
 
     If S3 has another checksum, botocore compares it while the bytes are read. ``body`` is ``None`` if S3 will
-    not return the bytes, however often it is asked.
+    not return the bytes, however often it is asked. ``metadata`` is what the uploader wrote about the object.
     """
 
     size_bytes: int
     modified: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
     sha256: str | None = None
     body: StreamingBody | None = None
 
@@ -110,6 +111,7 @@ class S3Objects:
             yield S3Object(
                 size_bytes=answer["ContentLength"],
                 modified=answer["LastModified"],
+                metadata=answer["Metadata"],
                 sha256=_sha256_of_all(answer),
                 body=body,
             )
@@ -131,7 +133,9 @@ class S3Objects:
             return None
         if code != ARCHIVED and head.get("SSEKMSKeyId", S3_KEY) in self._readable_encryption:
             return None
-        return S3Object(size_bytes=head["ContentLength"], modified=head["LastModified"])
+        return S3Object(
+            size_bytes=head["ContentLength"], modified=head["LastModified"], metadata=head["Metadata"]
+        )
 
     def _listed(self, which: Mapping[str, Any]) -> S3Object | None:
         """Find an object version in the bucket's listing, where the versions of its own key come first."""

@@ -71,6 +71,7 @@ class Processor:
         """Connect a processor to S3 and DynamoDB."""
         recorder = Recorder(
             location=environment.location,
+            form_signer=environment.form_signer,
             objects=S3Objects(
                 boto3.client("s3", config=CLIENT_CONFIG),
                 environment.account_id,

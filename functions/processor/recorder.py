@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
     NULL_VERSION,
@@ -13,7 +14,9 @@ from functions.contract.entry import (
     Upload,
     Uploader,
     UploadLocation,
+    Via,
 )
+from functions.contract.form_metadata import read_caller
 from functions.ledger.store import LedgerStore, Recorded
 from functions.processor.examination import Examination, Rules, examine, unread
 from functions.processor.objects import ObjectMissingError, S3Objects
@@ -43,18 +46,24 @@ class ForeignUploadError(Exception):
 
 
 class Recorder:
-    """Records the uploads of one location, and reads each only once. Safe to use from several threads."""
+    """Records the uploads of one location, and reads each only once. Safe to use from several threads.
+
+    ``form_signer`` is the unique id of the role that signs forms. Only S3's event can tell that an upload was
+    made with one: anybody else can write the same metadata, and choose the same name for a session.
+    """
 
     def __init__(
         self,
         *,
         location: UploadLocation,
+        form_signer: str | None,
         objects: S3Objects,
         ledger: LedgerStore,
         rules: Rules,
         now: Callable[[], datetime],
     ) -> None:
         self._location = location
+        self._form_signer = form_signer
         self._objects = objects
         self._ledger = ledger
         self._rules = rules
@@ -74,6 +83,8 @@ class Recorder:
             )
         if upload.resent:
             return self._record_resent(upload.version, deadline)
+        if self._is_by_form(upload.uploader):
+            upload = _uploaded(upload, via=Via.FORM)
         if upload.version.version_id == NULL_VERSION:
             return self._ledger.record(_unread(upload, self._now(), Reason.UNVERSIONED))
         try:
@@ -81,7 +92,15 @@ class Recorder:
                 examination = examine(stored, self._rules, deadline.allow_read)
         except ObjectMissingError:
             return self._record_missing(upload, deadline)
+        if upload.uploader.via is Via.FORM:
+            upload = _uploaded(upload, caller=read_caller(stored.metadata))
         return self._record_examined(upload, examination, deadline)
+
+    def _is_by_form(self, uploader: Uploader) -> bool:
+        """Say whether an upload was made with a form of the stack. Its principal is the form's signer."""
+        if self._form_signer is None or uploader.principal is None or uploader.via is not Via.POST:
+            return False
+        return uploader.principal.startswith(f"AWS:{self._form_signer}:")
 
     def _record_resent(self, version: ObjectVersion, deadline: Deadline) -> Recorded:
         """Record an object version that an operator's message names, as S3 has it.
@@ -146,6 +165,10 @@ class Recorder:
                 f"the object is gone and has no entry; first noticed {missing_for} ago, {settling} needed"
             )
         return self._ledger.record(_unread(upload, now, Reason.OBJECT_MISSING))
+
+
+def _uploaded(upload: Upload, **changes: Any) -> Upload:
+    return replace(upload, uploader=replace(upload.uploader, **changes))
 
 
 def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> Entry:

@@ -10,11 +10,14 @@ from uuid import UUID
 
 from botocore.config import Config
 
+from functions.contract.form_metadata import CALLER, FIELD_PREFIX, write_caller
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from types_boto3_s3 import S3Client
 
+    from functions.contract.entry import Caller
     from functions.upload_forms.request import UploadRequest
 
 PRESIGNING_CONFIG = Config(
@@ -52,21 +55,27 @@ class UploadForms:
     prefix: str
     lifetime: timedelta
 
-    def form_for(self, request: UploadRequest, *, now: datetime, upload_id: UUID) -> UploadForm:
-        """Sign a form with its own key, ``<prefix><YYYY>/<MM>/<DD>/<upload id>/<file name>``."""
+    def form_for(
+        self, request: UploadRequest, *, caller: Caller | None, now: datetime, upload_id: UUID
+    ) -> UploadForm:
+        """Sign a form with its own key, ``<prefix><YYYY>/<MM>/<DD>/<upload id>/<file name>``.
+
+        The caller becomes the object's metadata. The processor reads it from there.
+        """
         key = f"{self.prefix}{now:%Y/%m/%d}/{upload_id}/{request.key_part}"
-        checksum = {
+        signed = {
             "x-amz-checksum-algorithm": "SHA256",
             "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(request.fingerprint)).decode(),
+            **({FIELD_PREFIX + CALLER: write_caller(caller)} if caller is not None else {}),
         }
         presigned = self.client.generate_presigned_post(
             self.bucket,
             key,
-            Fields=dict(checksum),
+            Fields=dict(signed),
             # boto3 adds the conditions for the bucket and the key. S3 refuses a form with other fields.
             Conditions=[
                 ["content-length-range", request.size_bytes, request.size_bytes],
-                *({name: value} for name, value in checksum.items()),
+                *({name: value} for name, value in signed.items()),
             ],
             ExpiresIn=int(self.lifetime.total_seconds()),
         )

@@ -11,6 +11,7 @@ from functions.api.problems import ProblemError
 from functions.api.responses import Request, Response, Routes, caller_of, json_response
 from functions.contract import http_api
 from functions.contract.entry import format_time
+from functions.contract.form_metadata import names_of
 from functions.log import logger
 from functions.upload_forms.request import parse_upload_request
 
@@ -40,12 +41,13 @@ def upload_form_routes(
         accepted = find_receipt(upload.fingerprint)
         if accepted is not None:
             raise _already_accepted(accepted)
-        form = forms.form_for(upload, now=datetime.now(UTC), upload_id=uuid4())
+        caller = caller_of(request)
+        form = forms.form_for(upload, caller=caller, now=datetime.now(UTC), upload_id=uuid4())
         logger.info(
             "form given",
             extra={
                 "api_request_id": request["requestContext"]["requestId"],
-                "caller": caller_of(request),
+                "caller": names_of(caller),
                 "key": form.key,
                 "fingerprint": upload.fingerprint,
                 "size_bytes": upload.size_bytes,

@@ -6,18 +6,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from functions.contract.entry import Upload
+from functions.contract.entry import Upload, Via
 from functions.contract.processing import S3_KEY
-from functions.contract.s3_events import S3_ITSELF, record_of
+from functions.contract.s3_events import S3_ITSELF, VIA, record_of
 
 BUCKET = "uploads"
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:uploads"
 RESEND_QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:resends"
 
+FORM_SIGNER = "AROAEXAMPLEOFTHEFORMS"
+"""The unique id of the upload-forms function's role."""
+
+EVENT_NAMES = {via: name for name, via in VIA.items()} | {Via.FORM: "ObjectCreated:Post"}
+
 SOURCE: Mapping[str, str] = {
     "queue_arn": QUEUE_ARN,
     "account_id": "123456789012",
     "location": f"{BUCKET}/",
+    "form_signer": FORM_SIGNER,
     "readable_encryption": S3_KEY,
 }
 """What the environment of a processor of these events says about where they come from."""
@@ -28,7 +34,7 @@ def s3_record(upload: Upload) -> dict[str, Any]:
     return record_of(
         upload.version,
         source=S3_ITSELF,
-        name="ObjectCreated:Put",
+        name=EVENT_NAMES[upload.uploader.via or Via.PUT],
         time=upload.uploaded_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         region="eu-central-1",
         size_bytes=1024,

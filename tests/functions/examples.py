@@ -5,16 +5,16 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader, Via
 from local.in_process.events import BUCKET, QUEUE_ARN, sqs_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from functions.log import LambdaContext
 
@@ -30,7 +30,7 @@ def upload(key: str = "lunch.png", version_id: str = "v1", uploaded_at: datetime
     return Upload(
         version=ObjectVersion(bucket=BUCKET, key=key, version_id=version_id),
         uploaded_at=uploaded_at or datetime.now(UTC) - timedelta(minutes=1),
-        uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.7"),
+        uploader=Uploader(principal="AWS:AIDAEXAMPLE", source_ip="192.0.2.7", via=Via.PUT),
     )
 
 
@@ -58,6 +58,7 @@ class Stored:
     size_bytes: int
     is_readable: bool = True
     modified: datetime = MODIFIED
+    metadata: Mapping[str, str] = field(default_factory=dict)
     sha256: str | None = None
     pieces_read: int = 0
 

@@ -4,6 +4,7 @@ import pytest
 
 from functions.contract.entry import UploadLocation
 from functions.contract.environment import (
+    NOBODY,
     EnvironmentVariablesError,
     ProcessorEnvironment,
     ReaderEnvironment,
@@ -20,6 +21,7 @@ GOOD = {
         "LEDGER_SHARDS": "4",
         "QUEUE_ARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
         "ACCOUNT_ID": "123456789012",
+        "FORM_SIGNER": "AROAEXAMPLEOFTHEFORMS",
         "UPLOAD_LOCATION": "receipts/in/",
         "READABLE_ENCRYPTION": "AES256,arn:aws:kms:eu-central-1:123456789012:key/1",
         "MAX_RECEIPT_BYTES": "20971520",
@@ -42,6 +44,7 @@ READ = {
         ledger_shards=4,
         queue_arn="arn:aws:sqs:eu-central-1:123456789012:uploads",
         account_id="123456789012",
+        form_signer="AROAEXAMPLEOFTHEFORMS",
         location=UploadLocation(bucket="receipts", prefix="in/"),
         readable_encryption=frozenset({"AES256", "arn:aws:kms:eu-central-1:123456789012:key/1"}),
         max_receipt_bytes=20 * 1024 * 1024,
@@ -95,6 +98,20 @@ def test_types_that_no_receipt_has_and_empty_lists_are_refused(listed: str) -> N
     said = f"^ACCEPTED_TYPES is '{listed.strip()}', but must be a list of these, .*: application/pdf, "
     with pytest.raises(EnvironmentVariablesError, match=said):
         read_environment(ProcessorEnvironment, {**GOOD[ProcessorEnvironment], "ACCEPTED_TYPES": listed})
+
+
+@pytest.mark.parametrize(
+    "signer", ["AIDAEXAMPLE", "AROA", "AROAEXAMPLE:session", "bill-e-api-uploads-role", "*"]
+)
+def test_only_a_role_signs_forms(signer: str) -> None:
+    with pytest.raises(EnvironmentVariablesError, match=r"but must be the unique id of a role, or nobody$"):
+        read_environment(ProcessorEnvironment, {**GOOD[ProcessorEnvironment], "FORM_SIGNER": signer})
+
+
+def test_nobody_signs_forms_where_there_are_none() -> None:
+    variables = {**GOOD[ProcessorEnvironment], "FORM_SIGNER": NOBODY}
+
+    assert read_environment(ProcessorEnvironment, variables).form_signer is None
 
 
 @EACH

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import boto3
 import pytest
@@ -14,16 +15,20 @@ from hypothesis import strategies as st
 from functions.contract import capacity, schema
 from functions.contract.entry import (
     CLOCK_SKEW,
+    Caller,
     Entry,
     ObjectVersion,
     Outcome,
     Upload,
     Uploader,
+    Via,
     format_time,
 )
+from functions.contract.form_metadata import caller_named
 from functions.ledger.listing import Filters, IndexRead, Page, list_newest
 from functions.ledger.store import LedgerStore
 from functions.ledger.time_index import TimeIndex
+from functions.upload_forms.request import MAX_KEY_PART_BYTES
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import ledger_table
 from local.in_process.units import item_bytes
@@ -258,11 +263,11 @@ def spread(count: int, every: timedelta = timedelta(seconds=1)) -> list[Entry]:
     return [entry(f"receipt-{number}", NOW - number * every) for number in range(count)]
 
 
-def largest_entry(number: int) -> Entry:
+def largest_entry(number: int, key_bytes: int = 1_024, caller: Caller | None = None) -> Entry:
     """A duplicate with all that S3 allows: both keys have 1,024 bytes, and both buckets 63."""
     first, again = (
-        ObjectVersion(bucket="b" * 63, key=f"{number}{copy}".rjust(1_024, "k"), version_id="v" * 32)
-        for copy in "ab"
+        ObjectVersion(bucket="b" * 63, key=f"{number}{copy}".rjust(length, "k"), version_id="v" * 32)
+        for copy, length in (("a", 1_024), ("b", key_bytes))
     )
     return entry(
         "",
@@ -272,7 +277,10 @@ def largest_entry(number: int) -> Entry:
             version=again,
             uploaded_at=NOW,
             uploader=Uploader(
-                principal=f"AWS:AROA{'A' * 17}:{'s' * 64}", source_ip="2001:db8:" + "ffff:" * 6
+                principal=f"AWS:AROA{'A' * 17}:{'s' * 64}",
+                source_ip="2001:db8:" + "ffff:" * 6,
+                via=Via.MULTIPART,
+                caller=caller,
             ),
         ),
         duplicate_of=first,
@@ -372,7 +380,17 @@ class TestCost:
             assert index.units <= capacity.page_units(4), short
 
     def test_no_entry_is_larger_than_a_read_assumes(self) -> None:
-        assert item_bytes(schema.to_item(largest_entry(0), 64)) <= capacity.LARGEST_ENTRY_BYTES
+        longest_form_key = "/".join(
+            [
+                "f" * (capacity.MAX_PREFIX_CHARACTERS - 1),
+                "uploads/2027/03/15",
+                str(UUID(int=0)),
+                "n" * MAX_KEY_PART_BYTES,
+            ]
+        )
+        caller = caller_named({"issuer": "i" * 2_000, "subject": "s" * 2_000})
+        for largest in (largest_entry(0), largest_entry(0, len(longest_form_key), caller)):
+            assert item_bytes(schema.to_item(largest, 64)) <= capacity.LARGEST_ENTRY_BYTES
 
     def test_empty_months_are_skipped_within_the_budget(self) -> None:
         old = entry("receipt", FIRST)

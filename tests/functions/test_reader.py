@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -9,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api.responses import respond
-from functions.contract.entry import Entry, Outcome, format_time
+from functions.contract.entry import Caller, Entry, Outcome, Uploader, Via, format_time
 from functions.ledger.lookup import History
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
 from tests.functions.account import LAMBDA_RESPONSE_BYTES
-from tests.functions.examples import context, entry
+from tests.functions.examples import context, entry, upload
 from tests.functions.fake_time_index import FakeTimeIndex, newest_first
 from tests.functions.http_events import REQUEST_ID, Answer, http_event, sent
 
@@ -128,9 +129,29 @@ def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[st
         "media_type": "image/png",
         "uploaded_at": format_time(START),
         "recorded_at": format_time(START),
-        "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.7"},
+        "uploader": {
+            "principal": "AWS:AIDAEXAMPLE",
+            "source_ip": "192.0.2.7",
+            "via": "put",
+            "caller": None,
+        },
         "resent": False,
         **more,
+    }
+
+
+def test_an_entry_names_the_caller_whose_form_it_was() -> None:
+    caller = Caller(issuer="https://login.example/", subject="ünï|7")
+    uploader = Uploader(principal=None, source_ip=None, via=Via.FORM, caller=caller)
+    made = entry("a.png", START, upload=replace(upload("a.png"), uploader=uploader))
+
+    (only,) = getter(FakeTimeIndex(1, [made]))().body["entries"]
+
+    assert only["uploader"] == {
+        "principal": None,
+        "source_ip": None,
+        "via": "form",
+        "caller": {"principal": None, "issuer": "https://login.example/", "subject": "ünï|7"},
     }
 
 

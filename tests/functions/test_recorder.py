@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader, UploadLocation
+from functions.contract.entry import (
+    Caller,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Upload,
+    Uploader,
+    UploadLocation,
+    Via,
+)
+from functions.contract.form_metadata import write_caller
 from functions.ledger.store import Recorded
 from functions.processor.examination import Rules
 from functions.processor.invocation import Deadline, OutOfTimeError
@@ -19,7 +30,7 @@ from functions.processor.recorder import (
     MissingTooRecentlyError,
     Recorder,
 )
-from local.in_process.events import BUCKET
+from local.in_process.events import BUCKET, FORM_SIGNER
 from tests.functions.examples import MODIFIED, PNG, TEXT, Stored, entry, stored, upload
 
 if TYPE_CHECKING:
@@ -40,12 +51,13 @@ class Memory:
     entries: list[Entry] = field(default_factory=list)
     searched: list[tuple[datetime, datetime]] = field(default_factory=list)
     missing: dict[ObjectVersion, datetime] = field(default_factory=dict)
+    metadata: dict[ObjectVersion, dict[str, str]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def open(self, version: ObjectVersion, _: Callable[[], None]) -> Iterator[Stored]:
         if version not in self.held:
             raise ObjectMissingError
-        yield stored(self.held[version])
+        yield stored(self.held[version], metadata=self.metadata.get(version, {}))
 
     def record(self, entry: Entry) -> Recorded:
         self.entries.append(entry)
@@ -78,9 +90,16 @@ def recorder(memory: Any) -> Recorder:
     return recorder_of(memory, UploadLocation(bucket=BUCKET, prefix=""))
 
 
-def recorder_of(memory: Any, location: UploadLocation) -> Recorder:
+def recorder_of(memory: Any, location: UploadLocation, form_signer: str | None = FORM_SIGNER) -> Recorder:
     rules = Rules(accepted_types=frozenset({"image/png"}), max_bytes=100)
-    return Recorder(location=location, objects=memory, ledger=memory, rules=rules, now=lambda: NOW)
+    return Recorder(
+        location=location,
+        form_signer=form_signer,
+        objects=memory,
+        ledger=memory,
+        rules=rules,
+        now=lambda: NOW,
+    )
 
 
 def accepted(data: bytes, **changes: Any) -> Entry:
@@ -112,6 +131,63 @@ def test_an_object_gets_the_entry_that_its_bytes_call_for(
     assert recorded == Recorded(entry=expected, is_new=True)
     assert memory.entries == [expected]
     assert memory.searched == []
+
+
+SIGNED = f"AWS:{FORM_SIGNER}:bill-e-api-uploads-function"
+CALLER = Caller(principal="arn:aws:iam::123456789012:user/erika")
+
+
+@pytest.mark.parametrize(
+    ("principal", "via", "recorded", "caller"),
+    [
+        (SIGNED, Via.POST, Via.FORM, CALLER),
+        (SIGNED, Via.PUT, Via.PUT, None),
+        (SIGNED, Via.COPY, Via.COPY, None),
+        (SIGNED, Via.MULTIPART, Via.MULTIPART, None),
+        (SIGNED, None, None, None),
+        (SIGNED.replace(FORM_SIGNER, "AROAOFSOMEBODYELSE"), Via.POST, Via.POST, None),
+        (SIGNED.replace(FORM_SIGNER, f"{FORM_SIGNER}2"), Via.POST, Via.POST, None),
+        (f"AWS:AROAOFSOMEBODYELSE:{SIGNED}", Via.POST, Via.POST, None),
+        (f"AWS:{FORM_SIGNER}", Via.POST, Via.POST, None),
+        (f"{FORM_SIGNER}:session", Via.POST, Via.POST, None),
+        (None, Via.POST, Via.POST, None),
+    ],
+)
+def test_only_a_form_of_the_stack_names_its_caller(
+    principal: str | None, via: Via, recorded: Via, caller: Caller | None, recorder: Recorder, memory: Memory
+) -> None:
+    uploader = replace(UPLOAD.uploader, principal=principal, via=via)
+    memory.held[UPLOAD.version] = PNG
+    memory.metadata[UPLOAD.version] = {"caller": write_caller(CALLER)}
+
+    recorder.record(replace(UPLOAD, uploader=uploader), deadline=ENOUGH)
+
+    as_proven = replace(uploader, via=recorded, caller=caller)
+    assert [each.upload.uploader for each in memory.entries] == [as_proven]
+
+
+@pytest.mark.parametrize("held", [{}, {UPLOAD.version: PNG}], ids=["missing", "without metadata"])
+def test_a_form_without_metadata_names_nobody(
+    held: dict[ObjectVersion, bytes], recorder: Recorder, memory: Memory
+) -> None:
+    uploader = replace(UPLOAD.uploader, principal=SIGNED, via=Via.POST)
+    memory.held |= held
+    memory.missing[UPLOAD.version] = NOW - SETTLED
+
+    recorder.record(replace(UPLOAD, uploader=uploader), deadline=ENOUGH)
+
+    assert [each.upload.uploader for each in memory.entries] == [replace(uploader, via=Via.FORM)]
+
+
+def test_where_there_are_no_forms_nobody_is_believed(memory: Any) -> None:
+    recorder = recorder_of(memory, UploadLocation(bucket=BUCKET, prefix=""), form_signer=None)
+    uploader = replace(UPLOAD.uploader, principal="AWS:None:session", via=Via.POST)
+    memory.held[UPLOAD.version] = PNG
+    memory.metadata[UPLOAD.version] = {"caller": write_caller(CALLER)}
+
+    recorder.record(replace(UPLOAD, uploader=uploader), deadline=ENOUGH)
+
+    assert [each.upload.uploader for each in memory.entries] == [uploader]
 
 
 @pytest.mark.parametrize("known_for", [timedelta(), SETTLED - timedelta(milliseconds=1)])
@@ -170,6 +246,8 @@ def test_work_in_progress_is_given_up_when_time_runs_out(
 
 def test_a_resent_upload_is_recorded_as_s3_has_it(recorder: Recorder, memory: Memory) -> None:
     memory.held[UPLOAD.version] = PNG
+    memory.metadata[UPLOAD.version] = {"caller": write_caller(CALLER)}
+    signed = replace(UPLOAD.uploader, principal=SIGNED, via=Via.POST)
     as_stored = Upload(
         version=UPLOAD.version,
         uploaded_at=MODIFIED,
@@ -177,7 +255,7 @@ def test_a_resent_upload_is_recorded_as_s3_has_it(recorder: Recorder, memory: Me
         resent=True,
     )
 
-    recorder.record(replace(UPLOAD, resent=True), deadline=ENOUGH)
+    recorder.record(replace(UPLOAD, uploader=signed, resent=True), deadline=ENOUGH)
 
     assert memory.entries == [accepted(PNG, upload=as_stored)]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.contract.entry import Uploader
+from functions.contract.entry import Uploader, Via
 from functions.contract.s3_events import UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
 from tests.functions.examples import S3_TEST_EVENT, upload
@@ -106,7 +107,17 @@ def test_the_uploader_may_be_unknown() -> None:
 
     (parsed,) = parse_body(body(record))
 
-    assert parsed.uploader == Uploader(principal=None, source_ip=None)
+    assert parsed.uploader == Uploader(principal=None, source_ip=None, via=Via.PUT)
+
+
+@pytest.mark.parametrize(
+    ("path", "unknown"),
+    [("userIdentity.principalId", "principal"), ("requestParameters.sourceIPAddress", "source_ip")],
+)
+def test_an_empty_text_about_the_uploader_is_none(path: str, unknown: str) -> None:
+    uploader = replace(ONE.uploader, **{unknown: None})
+
+    assert parse_body(body(changed(path, ""))) == [replace(ONE, uploader=uploader)]
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.4", "2.99"])
@@ -115,16 +126,19 @@ def test_any_minor_event_version_is_understood(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "via"),
     [
-        "ObjectCreated:Put",
-        "ObjectCreated:Post",
-        "ObjectCreated:Copy",
-        "ObjectCreated:CompleteMultipartUpload",
+        ("ObjectCreated:Put", Via.PUT),
+        ("ObjectCreated:Post", Via.POST),
+        ("ObjectCreated:Copy", Via.COPY),
+        ("ObjectCreated:CompleteMultipartUpload", Via.MULTIPART),
+        ("ObjectCreated:ByNewMeans", None),
     ],
 )
-def test_every_way_to_create_an_object_is_an_upload(name: str) -> None:
-    assert parse_body(body(changed("eventName", name))) == [ONE]
+def test_every_way_to_create_an_object_is_an_upload_whose_event_says_how(name: str, via: Via | None) -> None:
+    uploader = replace(ONE.uploader, via=via)
+
+    assert parse_body(body(changed("eventName", name))) == [replace(ONE, uploader=uploader)]
 
 
 def test_the_test_event_of_s3_has_no_uploads() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Uploader
+from functions.contract.entry import Caller, Entry, ObjectVersion, Outcome, Reason, Uploader, Via
 from tests.functions.examples import entry, upload
 
 RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
@@ -16,6 +16,21 @@ ACCEPTED = entry(
     RECORDED_AT,
     upload=upload(uploaded_at=datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)),
     fingerprint="a" * 64,
+)
+FROM_FORM = replace(
+    ACCEPTED,
+    upload=replace(
+        ACCEPTED.upload,
+        uploader=Uploader(
+            principal="AWS:AROAEXAMPLEOFTHEFORMS:bill-e-api-uploads-function-0123456",
+            source_ip="192.0.2.7",
+            via=Via.FORM,
+            caller=Caller(
+                issuer="https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_aB3dE5fG7",
+                subject="7f4df3a1-9c50-4f0e-8f3f-0c5d5c1d2e3f",
+            ),
+        ),
+    ),
 )
 DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
 UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)
@@ -28,7 +43,7 @@ MISSING = replace(
 )
 
 
-@pytest.mark.parametrize("entry", [ACCEPTED, DUPLICATE, UNSUPPORTED, MISSING])
+@pytest.mark.parametrize("entry", [ACCEPTED, FROM_FORM, DUPLICATE, UNSUPPORTED, MISSING])
 def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
     assert schema.from_item(schema.to_item(entry, shards=4)) == entry
 
@@ -70,12 +85,21 @@ def test_objects_are_spread_over_every_shard() -> None:
     assert min(shards.count(shard) for shard in range(4)) > 60
 
 
-def test_an_entry_with_an_ordinary_key_costs_one_write_unit() -> None:
+def test_an_entry_of_the_last_release_reads_back_without_saying_how_it_was_uploaded() -> None:
+    item = {name: value for name, value in schema.to_item(ACCEPTED, shards=4).items() if name != "via"}
+
+    uploader = schema.from_item(item).upload.uploader
+
+    assert uploader == replace(ACCEPTED.upload.uploader, via=None)
+
+
+@pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM])
+def test_an_entry_with_an_ordinary_key_costs_one_write_unit(uploaded: Entry) -> None:
     key = "uploads/2026/11/22/7d0f4f5e-8d52-4f7a-9c3e-0f6b8f3a2b1c/hotel receipt.pdf"
     version = ObjectVersion(
         bucket="bill-e-uploads-0123456", key=key, version_id="3HL4kqtJvjVBH40Nrjfkd0123456789a"
     )
-    duplicate = replace(DUPLICATE, upload=replace(DUPLICATE.upload, version=version), duplicate_of=version)
+    duplicate = replace(DUPLICATE, upload=replace(uploaded.upload, version=version), duplicate_of=version)
 
     item = schema.to_item(duplicate, shards=4)
 

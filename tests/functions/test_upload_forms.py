@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from functions.api.responses import respond
-from functions.contract.entry import Entry, format_time, parse_time
+from functions.contract.entry import Caller, Entry, format_time, parse_time
+from functions.contract.form_metadata import caller_named, read_caller
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
@@ -91,7 +92,7 @@ class TestForm:
     def test_key_has_prefix_date_id_and_name(self) -> None:
         with upload_forms() as forms:
             request = UploadRequest(key_part="lunch.png", size_bytes=1, fingerprint=FINGERPRINT)
-            form = forms.form_for(request, now=NOW, upload_id=UPLOAD_ID)
+            form = forms.form_for(request, caller=None, now=NOW, upload_id=UPLOAD_ID)
 
         assert form.key == f"uploads/2026/11/30/{UPLOAD_ID}/lunch.png"
         assert form.expires_at == NOW + LIFETIME
@@ -127,6 +128,33 @@ class TestForm:
 
         assert fields["x-amz-security-token"] == "token"
         assert {"x-amz-security-token": "token"} in policy_of(fields)["conditions"]
+
+    @pytest.mark.parametrize(
+        ("caller", "field"),
+        [
+            (
+                Caller(principal="arn:aws:iam::1:user/ü b"),
+                "principal=arn:aws:iam::1:user/%C3%BC%20b",
+            ),
+            (
+                Caller(issuer="https://i.example", subject="a&b"),
+                "issuer=https://i.example&subject=a%26b",
+            ),
+        ],
+    )
+    @pytest.mark.claim(
+        "a form is signed for one caller, whose name is metadata of the object", section="Access to the API"
+    )
+    def test_caller_is_metadata_that_cannot_be_changed(self, caller: Caller, field: str) -> None:
+        with upload_forms() as forms:
+            request = UploadRequest(key_part="lunch.png", size_bytes=1, fingerprint=FINGERPRINT)
+            form = forms.form_for(request, caller=caller, now=NOW, upload_id=UPLOAD_ID)
+
+        assert form.fields["x-amz-meta-caller"] == field
+        assert {"x-amz-meta-caller": field} in policy_of(dict(form.fields))["conditions"]
+
+    def test_form_for_nobody_known_has_no_metadata(self, post: Callable[..., Answer]) -> None:
+        assert not [name for name in post(BODY).body["fields"] if name.startswith("x-amz-meta-")]
 
 
 class TestAlreadyAccepted:
@@ -178,6 +206,7 @@ def test_each_form_leaves_a_line_with_its_caller_and_nothing_that_could_be_used(
     assert (line["message"], line["caller"], line["key"]) == ("form given", caller, form["key"])
     assert (line["fingerprint"], line["size_bytes"]) == (BODY["fingerprint"], BODY["size_bytes"])
     assert line["expires_at"] == form["expires_at"]
+    assert read_caller({"caller": form["fields"].get("x-amz-meta-caller", "")}) == caller_named(caller)
     assert line["api_request_id"] == event["requestContext"]["requestId"]
     secrets = [form["fields"]["x-amz-signature"], form["fields"]["policy"], "AKIAEXAMPLE", "a@b.example"]
     assert not any(secret in json.dumps(line) for secret in secrets)

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.contract.entry import Entry, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Caller, Entry, Outcome, Reason, Upload, Uploader, Via
+from functions.contract.form_metadata import write_caller
 from functions.processor.examination import Rules
-from local.in_process.events import BUCKET, QUEUE_ARN, RESEND_QUEUE_ARN, SOURCE, s3_event, s3_record
+from local.in_process.events import (
+    BUCKET,
+    FORM_SIGNER,
+    QUEUE_ARN,
+    RESEND_QUEUE_ARN,
+    SOURCE,
+    s3_event,
+    s3_record,
+)
 from tests.functions.examples import PNG, upload
 
 if TYPE_CHECKING:
@@ -130,6 +139,70 @@ def test_a_resent_message_is_not_believed(account: Account) -> None:
 
     (entry,) = account.entries()
     assert (entry.upload, entry.size_bytes) == (as_stored(account, made), len(PNG))
+
+
+SESSION = "bill-e-api-uploads-function-0123456"
+FORGED = {"caller": write_caller(Caller(principal="arn:aws:iam::123456789012:user/somebody-else"))}
+
+
+def uploaded(account: Account, principal: str, via: Via) -> Upload:
+    """Upload an object with metadata as a form has it, and return what S3's event says of it."""
+    stored = account.s3.put_object(Bucket=BUCKET, Key="lunch.png", Body=PNG, Metadata=FORGED)
+    made = upload("lunch.png", stored["VersionId"])
+    return replace(made, uploader=replace(made.uploader, principal=principal, via=via))
+
+
+@pytest.mark.claim(
+    "only a form names its caller: the same metadata of anybody else's upload is not believed, not even of a "
+    "role whose session has the name of the upload-forms function's",
+    section="Only what is true enters the ledger",
+)
+@pytest.mark.parametrize(
+    ("principal", "via", "recorded"),
+    [
+        ("AWS:AIDAEXAMPLE", Via.PUT, Via.PUT),
+        ("AWS:AIDAEXAMPLE", Via.POST, Via.POST),
+        (f"AWS:AROAOFSOMEBODYELSE:{SESSION}", Via.PUT, Via.PUT),
+        (f"AWS:AROAOFSOMEBODYELSE:{SESSION}", Via.POST, Via.POST),
+        (f"AWS:AROAOFSOMEBODYELSE:{FORM_SIGNER}:x", Via.POST, Via.POST),
+        (f"AWS:{FORM_SIGNER}:{SESSION}", Via.COPY, Via.COPY),
+        (f"AWS:{FORM_SIGNER}:{SESSION}", Via.MULTIPART, Via.MULTIPART),
+    ],
+)
+def test_metadata_of_anybody_else_is_not_believed(
+    account: Account, principal: str, via: Via, recorded: Via
+) -> None:
+    account.process(s3_event(uploaded(account, principal, via)))
+
+    (entry,) = account.entries()
+    found = entry.upload.uploader
+    assert (found.principal, found.via, found.caller) == (principal, recorded, None)
+
+
+def test_a_form_names_its_caller_at_the_cost_of_any_upload(account: Account) -> None:
+    made = uploaded(account, f"AWS:{FORM_SIGNER}:{SESSION}", Via.POST)
+
+    account.process(s3_event(made))
+
+    (entry,) = account.entries()
+    assert entry.upload.uploader == replace(
+        made.uploader, via=Via.FORM, caller=Caller(principal="arn:aws:iam::123456789012:user/somebody-else")
+    )
+    assert account.calls.made == ["GetObject", "PutItem"]
+
+
+@pytest.mark.claim(
+    "an operator who sends an event about a form again names no caller: a resent message is not believed, "
+    "even if it names the function that signs forms",
+    section="Only what is true enters the ledger",
+)
+def test_a_resent_message_names_no_caller(account: Account) -> None:
+    made = uploaded(account, f"AWS:{FORM_SIGNER}:{SESSION}", Via.POST)
+
+    account.process_resent(s3_event(made))
+
+    (entry,) = account.entries()
+    assert entry.upload == as_stored(account, made)
 
 
 @pytest.mark.claim(

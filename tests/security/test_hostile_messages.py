@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.contract.entry import NULL_VERSION, Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
-from functions.contract.s3_events import UnreadableMessageError, parse_body
+from functions.contract.s3_events import VIA, UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
 from tests.functions.account import MAX_BYTES, TOO_LARGE
 from tests.functions.examples import JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, upload
@@ -195,8 +195,9 @@ class Told:
                 ),
                 uploaded_at=datetime.fromisoformat(record["eventTime"]).astimezone(UTC),
                 uploader=Uploader(
-                    principal=(record.get("userIdentity") or {}).get("principalId"),
-                    source_ip=(record.get("requestParameters") or {}).get("sourceIPAddress"),
+                    principal=(record.get("userIdentity") or {}).get("principalId") or None,
+                    source_ip=(record.get("requestParameters") or {}).get("sourceIPAddress") or None,
+                    via=VIA.get(record["eventName"]),
                 ),
             )
 
