@@ -15,7 +15,7 @@ from components.dashboard import Dashboard, DashboardArgs
 from components.encryption_key import CUSTOMER_KEY, EncryptionKey
 from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs
-from components.ledger_api import LedgerApi, LedgerApiArgs
+from components.ledger_api import LedgerApi, LedgerApiArgs, form_signer
 from components.policies import people
 from components.policies.documents import Policy
 from components.python_layer import PythonLayer
@@ -68,7 +68,12 @@ class BillE(pulumi.ComponentResource):
         stack = self._stack_args(name, settings, child)
         ledger_args = LedgerArgs(stack=stack, **settings.of(LedgerArgs))
         self.ledger = Ledger(f"{name}-ledger", ledger_args, child)
-        ingest_args = IngestPipelineArgs(stack=stack, ledger=self.ledger, **settings.of(IngestPipelineArgs))
+        ingest_args = IngestPipelineArgs(
+            stack=stack,
+            ledger=self.ledger,
+            form_signer=form_signer(f"{name}-api", stack, pulumi.ResourceOptions(parent=self)),
+            **settings.of(IngestPipelineArgs),
+        )
         self.ingest = IngestPipeline(f"{name}-ingest", ingest_args, child)
         api_args = LedgerApiArgs(
             stack=stack, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)

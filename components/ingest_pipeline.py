@@ -38,8 +38,8 @@ from components.validation import (
     one_of,
     setting,
 )
-from functions.contract import processing
-from functions.contract.environment import ProcessorEnvironment, write_environment
+from functions.contract import capacity, processing
+from functions.contract.environment import NOBODY, ProcessorEnvironment, write_environment
 
 MAX_BATCH_SIZE_WITHOUT_WINDOW = 10
 """AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping"."""
@@ -77,10 +77,10 @@ class IngestSettings(Checked):
     upload_prefix: str = setting(
         "",
         'The folder whose objects are receipts, such as "receipts/"; empty for the whole bucket',
-        # S3 takes keys of up to 1,024 bytes, and those of forms have up to 311 after the prefix.
         matching(
-            r"(?=.{0,512}$)([A-Za-z0-9_.-]+/)*",
-            "empty, or a folder of at most 512 characters that ends in /, such as receipts/",
+            rf"(?=.{{0,{capacity.MAX_PREFIX_CHARACTERS}}}$)([A-Za-z0-9_.-]+/)*",
+            f"empty, or a folder of at most {capacity.MAX_PREFIX_CHARACTERS} characters that ends in /, such "
+            "as receipts/",
         ),
     )
     accepted_types: Sequence[str] = setting(
@@ -146,10 +146,14 @@ class IngestSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class IngestPipelineArgs(IngestSettings, ObjectLockSettings, MemoryArgs):
-    """The args of a pipeline."""
+    """The args of a pipeline.
+
+    `form_signer` is the role that signs forms for the bucket. Without it, no caller is read from metadata.
+    """
 
     stack: StackArgs
     ledger: Ledger
+    form_signer: aws.iam.Role | None = None
 
     @property
     def max_receipt_bytes(self) -> int:
@@ -234,7 +238,11 @@ class IngestPipeline(pulumi.ComponentResource):
                     aws.s3.BucketCorsConfigurationCorsRuleArgs(
                         allowed_origins=list(args.allowed_origins),
                         allowed_methods=["POST", "PUT"],
-                        allowed_headers=["authorization", "content-md5", "content-type", "x-amz-*"],
+                        # SDKs for browsers send the first of these with every request.
+                        allowed_headers=[
+                            *("amz-sdk-*", "authorization", "content-md5", "content-type", "x-amz-*"),
+                        ],
+                        expose_headers=["ETag", "x-amz-version-id"],
                         max_age_seconds=3600,
                     )
                 ],
@@ -384,6 +392,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     ledger_shards=args.ledger.shards,
                     queue_arn=queue.arn,
                     account_id=self._account_id,
+                    form_signer=args.form_signer.unique_id if args.form_signer else NOBODY,
                     location=pulumi.Output.concat(bucket.name, "/", args.upload_prefix),
                     readable_encryption=pulumi.Output.all(processing.S3_KEY, *keys).apply(",".join),
                     max_receipt_bytes=args.max_receipt_bytes,

@@ -15,7 +15,7 @@ from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger, shards_hook
 from components.policies.documents import resolve
 from components.policies.roles import reader_statements, upload_forms_statements
-from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs
+from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs, function_role
 from components.stack_args import StackArgs, protected
 from components.validation import (
     ISSUER_URL,
@@ -44,6 +44,8 @@ FORM_LIFETIME_SECONDS = 15 * 60
 
 FORM_FOLDER = "uploads/"
 """The folder, within the upload prefix, for objects that are uploaded with a form."""
+
+SIGNS_FORMS = "Signs forms to upload receipts with"
 
 IAM, JWT = "iam", "jwt"
 A_SCOPE = matching(r"[\x21\x23-\x5b\x5d-\x7e]+", "a scope token without spaces (RFC 6749, 3.3)")
@@ -121,7 +123,7 @@ class ApiSettings(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerApiArgs(ApiSettings, MemoryArgs):
-    """The args of an API. Its upload forms are for the bucket of `ingest`."""
+    """The args of an API. Its upload forms are for the bucket of `ingest`, whose `form_signer` signs them."""
 
     stack: StackArgs
     ledger: Ledger
@@ -135,6 +137,17 @@ class _Authorization:
     type: str
     authorizer_id: pulumi.Input[str] | None = None
     scopes: list[str] | None = None
+
+
+def form_signer(name: str, stack: StackArgs, opts: pulumi.ResourceOptions) -> aws.iam.Role:
+    """Make the role of the upload-forms function of the API with this name.
+
+    The processor has to know it, so it comes before both. In release 0.1, the function made it.
+    """
+    function = "bill-e:api:LedgerApi$bill-e:function:PythonFunction"
+    maker = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{function}::{name}-uploads"
+    once = pulumi.ResourceOptions(aliases=[pulumi.Alias(parent=maker)])
+    return function_role(f"{name}-uploads", SIGNS_FORMS, stack, pulumi.ResourceOptions.merge(opts, once))
 
 
 class LedgerApi(pulumi.ComponentResource):
@@ -205,7 +218,8 @@ class LedgerApi(pulumi.ComponentResource):
             PythonFunctionArgs(
                 package="upload_forms",
                 shared=["api", "contract", "ledger"],
-                description="Signs forms to upload receipts with",
+                description=SIGNS_FORMS,
+                role=ingest.args.form_signer,
                 statements=resolve(
                     upload_forms_statements,
                     table_arn=args.ledger.table.arn,
@@ -235,8 +249,9 @@ class LedgerApi(pulumi.ComponentResource):
             allow_origins=origins,
             allow_methods=["GET", "POST"],
             allow_headers=[
-                *("authorization", "content-type"),
-                *("x-amz-content-sha256", "x-amz-date", "x-amz-security-token"),
+                # SDKs for browsers send the first two and the last one.
+                *("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "content-type"),
+                *("x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-user-agent"),
             ],
             max_age=3600,
         )

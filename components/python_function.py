@@ -76,7 +76,7 @@ class PythonFunctionArgs(MemoryArgs):
     folders that it imports from. `layers` have the libraries that are not in the runtime. `statements` say
     what its role may do apart from writing logs and traces. `decrypts_via` and `encrypts_via` are the
     services where it reads and writes data under a customer's key. `function_alarms` explains
-    `essential_errors`. Pulumi runs `hooks` when it changes the function.
+    `essential_errors`. Pulumi runs `hooks` when it changes the function. Without a `role`, one is made.
     """
 
     stack: StackArgs
@@ -91,6 +91,7 @@ class PythonFunctionArgs(MemoryArgs):
     encrypts_via: Sequence[str] = ()
     essential_errors: bool = False
     hooks: pulumi.ResourceHookBinding | None = None
+    role: aws.iam.Role | None = None
 
 
 def _key_use(
@@ -114,6 +115,19 @@ def _key_use(
     return [present, former]
 
 
+def function_role(
+    name: str, description: str, stack: StackArgs, opts: pulumi.ResourceOptions
+) -> aws.iam.Role:
+    """Make the role of the function with this name. The function gives it its policy."""
+    return aws.iam.Role(
+        f"{name}-role",
+        description=description,
+        assume_role_policy=pulumi.Output.json_dumps(lambda_trust()),
+        tags=stack.tags,
+        opts=opts,
+    )
+
+
 class PythonFunction(pulumi.ComponentResource):
     """A Lambda function with its own role, log group and alarms.
 
@@ -134,13 +148,7 @@ class PythonFunction(pulumi.ComponentResource):
             tags=args.stack.tags,
             opts=protected(args.stack, self),
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            description=args.description,
-            assume_role_policy=pulumi.Output.json_dumps(lambda_trust()),
-            tags=args.stack.tags,
-            opts=child,
-        )
+        role = args.role or function_role(name, args.description, args.stack, child)
         role_policy = aws.iam.RolePolicy(
             f"{name}-policy",
             role=role.name,

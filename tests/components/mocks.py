@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -277,6 +278,7 @@ _DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
     "aws:iam/role:Role": lambda at, name: {
         "name": name,
         "arn": f"arn:{at.partition}:iam::{ACCOUNT}:role/{name}",
+        "uniqueId": f"AROA{hashlib.sha256(name.encode()).hexdigest()[:17].upper()}",
     },
     "aws:kms/key:Key": lambda at, name: {"keyId": name, "arn": at.arn("kms", f"key/{name}")},
     "aws:lambda/function:Function": lambda at, name: {

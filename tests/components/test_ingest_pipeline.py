@@ -122,6 +122,7 @@ def test_processor_is_told_its_ledger_its_bucket_and_its_rules() -> None:
         "LEDGER_SHARDS": "4",
         "QUEUE_ARN": graph.named("in-queue").outputs["arn"],
         "ACCOUNT_ID": ACCOUNT,
+        "FORM_SIGNER": "nobody",
         "UPLOAD_LOCATION": graph.named("in-uploads-bucket").outputs["bucket"] + "/receipts/",
         "READABLE_ENCRYPTION": f"AES256,{key},{former}",
         "MAX_RECEIPT_BYTES": "20971520",
@@ -146,6 +147,8 @@ def test_bucket_is_open_to_configured_origins_only() -> None:
     assert closed == []
     assert rule["allowedOrigins"] == ["https://receipts.example.com"]
     assert rule["allowedMethods"] == ["POST", "PUT"]
+    assert {"amz-sdk-*", "x-amz-*"} <= set(rule["allowedHeaders"])
+    assert rule["exposeHeaders"] == ["ETag", "x-amz-version-id"]
 
 
 @pytest.mark.parametrize("protect", [True, False])

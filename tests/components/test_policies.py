@@ -68,7 +68,7 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
     reads = [statement for statement in statements if "dynamodb" in statement["Action"]]
     for read in reads:
         attributes = set(read["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"])
-        assert not attributes & {"principal", "source_ip"}
+        assert not attributes & {"principal", "source_ip", "caller"}
         assert read["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
 
 

@@ -11,6 +11,8 @@ from tests.engine.released import recreate
 from tests.engine.stacks import DATA_TYPES, Engine, physical_ids
 from tests.protected_types import GUARD_DATA
 
+ROLE = "aws:iam/role:Role"
+
 PLAIN: dict[str, Any] = {"logRetentionDays": 1}
 EVERYTHING: dict[str, Any] = {
     "protectData": True,
@@ -58,11 +60,12 @@ def test_update_of_the_last_release_replaces_and_deletes_nothing_that_holds_data
     lost = [
         step
         for step in updated.changes()
-        if step.operation not in ("create", "update") and step.type in DATA_TYPES | GUARD_DATA
+        if step.operation not in ("create", "update") and step.type in DATA_TYPES | GUARD_DATA | {ROLE}
     ]
     assert lost == []
     after = stack.resources()
     assert physical_ids(before, DATA_TYPES).items() <= physical_ids(after, DATA_TYPES).items()
+    assert physical_ids(before, {ROLE}) == physical_ids(after, {ROLE})
     found = aws.client("s3").get_object(Bucket=bucket, Key="receipts/old.png", VersionId=version)
     assert found["Body"].read() == b"old"
     assert aws.client("dynamodb").get_item(TableName=table, Key=entry)["Item"] == entry
