@@ -23,6 +23,7 @@ from local.emulator import (
     ministack_access,
     ministack_attributes,
     ministack_batching,
+    ministack_events,
     ministack_sqs,
     ministack_updates,
     ministack_uploads,
@@ -41,6 +42,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_batching.install()
     ministack_uploads.install()
     ministack_attributes.install()
+    ministack_events.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

@@ -6,18 +6,21 @@ import pytest
 
 from tests.local.stack import Answer, DeployedStack
 from tests.local.test_access import ROUTES
-from tests.security.deployed.conftest import ORIGIN
+from tests.security.deployed.conftest import ORIGIN, WATCHED
 
 FOREIGN = [
     *("https://elsewhere.example.com", "http://receipts.example.com", "https://receipts.example.com:8443"),
     *("https://receipts.example.com.evil.example", "https://evil-receipts.example.com", "null", "*"),
 ]
 SIGNING_HEADERS = [
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
     "authorization",
     "content-type",
     "x-amz-content-sha256",
     "x-amz-date",
     "x-amz-security-token",
+    "x-amz-user-agent",
 ]
 
 
@@ -27,6 +30,17 @@ def either_stack(request: pytest.FixtureRequest) -> DeployedStack:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, DeployedStack)
     return found
+
+
+def test_pages_with_an_sdk_may_upload_and_read_which_version_they_made(stack: DeployedStack) -> None:
+    url = f"{stack.emulator.endpoint_url}/{stack.bucket}/{WATCHED}receipt.png"
+    wanted = "amz-sdk-invocation-id,amz-sdk-request,authorization,x-amz-checksum-crc32,x-amz-user-agent"
+    headers = {"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
+
+    answer = stack.send("OPTIONS", url, {**headers, "Access-Control-Request-Headers": wanted}, None)
+
+    assert answer.status == 200, answer
+    assert cors_headers(answer)["access-control-expose-headers"] == "ETag, x-amz-version-id"
 
 
 def preflight(stack: DeployedStack, method: str, path: str, origin: str) -> Answer:

@@ -128,6 +128,11 @@ CHANGES: dict[str, Callable[[Form], Form]] = {
     "tags": with_field(
         "x-amz-tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
     ),
+    "another caller": with_field("x-amz-meta-caller", "principal=arn:aws:iam::123456789012:root"),
+    "no caller": lambda form: {
+        **form,
+        "fields": {name: value for name, value in form["fields"].items() if name != "x-amz-meta-caller"},
+    },
     "another storage class": with_field("x-amz-storage-class", "GLACIER"),
 }
 
@@ -236,6 +241,7 @@ def signed_form_status(stack: DeployedStack, client: S3Client, lifetime: timedel
     fingerprint = declared(content)["fingerprint"]
     form = forms.form_for(
         UploadRequest(key_part="receipt.png", size_bytes=len(content), fingerprint=fingerprint),
+        caller=None,
         now=datetime.now(UTC),
         upload_id=uuid.uuid4(),
     )
