@@ -13,11 +13,24 @@ class ApiObjectVersion(TypedDict):
     version_id: str
 
 
+class ApiCaller(TypedDict):
+    """Who asked for a form: an IAM principal, or the issuer and the subject of a token."""
+
+    principal: str | None
+    issuer: str | None
+    subject: str | None
+
+
 class ApiUploader(TypedDict):
-    """Who uploaded, as S3 saw it. Both are null in an entry that was resent."""
+    """Who uploaded and how, as S3 saw it, and who asked for the form. All are null if the upload was resent.
+
+    The last release returned only the first two.
+    """
 
     principal: str | None
     source_ip: str | None
+    via: NotRequired[str | None]
+    caller: NotRequired[ApiCaller | None]
 
 
 @final

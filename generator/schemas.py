@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason
+from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason, Via
 from functions.contract.http_api import MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
 from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
@@ -27,7 +27,24 @@ def schemas() -> dict[str, Schema]:
             "description": FINGERPRINT_DESCRIPTION,
         },
         "ObjectVersion": _object(**_object_version()),
-        "Uploader": _object(principal=_or_null(_text()), source_ip=_or_null(_text())),
+        "Caller": {
+            **_object(principal=_or_null(_text()), issuer=_or_null(_text()), subject=_or_null(_text())),
+            "description": "Who asked for a form: an IAM principal, or the issuer and the subject of a "
+            "token. A name of more than 255 bytes is cut, and ends in its SHA-256.",
+        },
+        "Uploader": _object(
+            principal=_or_null(_text("The principal in S3's event. For a form, that is the form's signer.")),
+            source_ip=_or_null(_text()),
+            via={
+                **_or_null({"type": "string", "enum": list(Via)}),
+                "description": "How the object came into the bucket. Null if the upload was resent, or "
+                "recorded by release 0.1.",
+            },
+            caller={
+                **_or_null(ref("Caller")),
+                "description": "Null unless the upload was made with a form.",
+            },
+        ),
         "AcceptedReceipt": _entry(Outcome.ACCEPTED, **content),
         "Duplicate": _entry(Outcome.DUPLICATE, **content, duplicate_of=ref("ObjectVersion")),
         "Rejection": _entry(

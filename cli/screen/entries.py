@@ -41,9 +41,19 @@ def entry_fields(entry: ApiEntry) -> Row:
         "type": entry["media_type"] or ABSENT,
         "uploaded": second_of(entry["uploaded_at"]),
         "recorded": second_of(entry["recorded_at"]),
-        "uploader": entry["uploader"]["principal"] or (RESENT if entry.get("resent") else ABSENT),
+        "uploader": uploader_of(entry) or (RESENT if entry.get("resent") else ABSENT),
+        "via": entry["uploader"].get("via") or ABSENT,
         "address": entry["uploader"]["source_ip"] or ABSENT,
     }
+
+
+def uploader_of(entry: ApiEntry) -> str | None:
+    """Say who uploaded: the caller who asked for the form, or else the principal that S3 names."""
+    uploader = entry["uploader"]
+    caller = uploader.get("caller")
+    if caller is None:
+        return uploader["principal"]
+    return caller["principal"] or f"{caller['subject']} of {caller['issuer']}"
 
 
 def history_row(entry: ApiEntry) -> Row:
@@ -52,6 +62,6 @@ def history_row(entry: ApiEntry) -> Row:
         "RECORDED": second_of(entry["recorded_at"]),
         "KEY": entry["key"],
         "VERSION": entry["version_id"],
-        "UPLOADER": entry["uploader"]["principal"] or ABSENT,
+        "UPLOADER": uploader_of(entry) or ABSENT,
         "DETAIL": entry.get("reason", ""),
     }

@@ -225,7 +225,12 @@ def entry(**members: Any) -> dict[str, Any]:
         "media_type": "image/png",
         "uploaded_at": "2026-11-20T11:59:59.000000Z",
         "recorded_at": "2026-11-20T12:00:00.000000Z",
-        "uploader": {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.1"},
+        "uploader": {
+            "principal": "AWS:AIDAEXAMPLE",
+            "source_ip": "192.0.2.1",
+            "via": "put",
+            "caller": None,
+        },
         "resent": False,
         **members,
     }

@@ -30,6 +30,42 @@ def test_file_is_shown_by_its_fingerprint_with_its_duplicates(caller: Run, folde
     assert "b.png" in ran.out
 
 
+@pytest.mark.parametrize(
+    ("caller_names", "shown"),
+    [
+        ({"principal": "arn:aws:iam::1:user/erika"}, "arn:aws:iam::1:user/erika"),
+        ({"issuer": "https://login.example/", "subject": "erika"}, "erika of https://login.example/"),
+    ],
+)
+def test_form_shows_who_asked_for_it(
+    caller: Run, stack: FakeStack, folder: Path, caller_names: dict[str, str], shown: str
+) -> None:
+    names = {"principal": None, "issuer": None, "subject": None, **caller_names}
+    uploader = {"principal": "AWS:AROAEXAMPLE:f", "source_ip": "192.0.2.1", "via": "form", "caller": names}
+    for recorded in stack.entries:
+        recorded["uploader"] = uploader
+
+    receipt, duplicates = caller("show", folder / "copy.png").out.split("\n\n")
+
+    fields = dict(line.split(maxsplit=1) for line in receipt.splitlines())
+    assert (fields["uploader"], fields["via"]) == (shown, "form")
+    assert shown in duplicates
+
+
+def test_entry_of_the_last_release_is_shown_without_how_it_was_uploaded(
+    caller: Run, stack: FakeStack, folder: Path
+) -> None:
+    for recorded in stack.entries:
+        recorded["uploader"] = {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.1"}
+
+    fields = dict(
+        line.split(maxsplit=1)
+        for line in caller("show", folder / "copy.png").out.split("\n\n")[0].splitlines()
+    )
+
+    assert (fields["uploader"], fields["via"]) == ("AWS:AIDAEXAMPLE", "-")
+
+
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:
     ran = caller("show", FIRST.upper(), "--json")
 

@@ -125,7 +125,12 @@ def entry_with(text: str) -> dict[str, Any]:
         "media_type": text,
         "uploaded_at": "2026-11-30T12:00:00.000000Z",
         "recorded_at": "2026-11-30T12:00:00.000000Z",
-        "uploader": {"principal": text, "source_ip": text},
+        "uploader": {
+            "principal": text,
+            "source_ip": text,
+            "via": "form",
+            "caller": {"principal": None, "issuer": text, "subject": text},
+        },
         "duplicate_of": version,
     }
 
