@@ -131,7 +131,7 @@ def test_a_setting_of_the_last_release_is_refused_with_what_holds_now_and_how_to
         ("acceptedTypes", "image/png"),
         ("acceptedTypes", "[1]"),
         ("uploadPrefix", "receipts"),
-        ("uploadPrefix", f"{'r' * 512}/"),
+        ("uploadPrefix", f"{'r' * 256}/"),
         ("uploadPrefix", "/receipts/"),
         ("uploadPrefix", "receipts/\n"),
         ("maxConcurrency", "1"),
@@ -249,6 +249,7 @@ def test_values_that_do_not_go_together_are_refused(
 def test_values_that_just_go_together_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, batchSize="10", batchWindowSeconds="0").batch_window_seconds == 0
     assert load(monkeypatch, maxReceiptMegabytes="350").max_receipt_megabytes == 350
+    assert len(load(monkeypatch, uploadPrefix=f"{'r' * 255}/").upload_prefix) == 256
 
 
 def test_a_value_that_cannot_be_read_raises_no_second_problem(monkeypatch: pytest.MonkeyPatch) -> None:
