@@ -145,9 +145,9 @@ SESSION = "bill-e-api-uploads-function-0123456"
 FORGED = {"caller": write_caller(Caller(principal="arn:aws:iam::123456789012:user/somebody-else"))}
 
 
-def uploaded(account: Account, principal: str, via: Via) -> Upload:
+def uploaded(account: Account, principal: str, via: Via, **asked: Any) -> Upload:
     """Upload an object with metadata as a form has it, and return what S3's event says of it."""
-    stored = account.s3.put_object(Bucket=BUCKET, Key="lunch.png", Body=PNG, Metadata=FORGED)
+    stored = account.s3.put_object(Bucket=BUCKET, Key="lunch.png", Body=PNG, Metadata=FORGED, **asked)
     made = upload("lunch.png", stored["VersionId"])
     return replace(made, uploader=replace(made.uploader, principal=principal, via=via))
 
@@ -189,6 +189,16 @@ def test_a_form_names_its_caller_at_the_cost_of_any_upload(account: Account) -> 
         made.uploader, via=Via.FORM, caller=Caller(principal="arn:aws:iam::123456789012:user/somebody-else")
     )
     assert account.calls.made == ["GetObject", "PutItem"]
+
+
+def test_a_form_names_its_caller_even_if_s3_will_not_return_the_object(account: Account) -> None:
+    made = uploaded(account, f"AWS:{FORM_SIGNER}:{SESSION}", Via.POST, StorageClass="GLACIER")
+
+    account.process(s3_event(made))
+
+    (entry,) = account.entries()
+    assert (entry.reason, entry.upload.uploader.via) == (Reason.UNREADABLE, Via.FORM)
+    assert entry.upload.uploader.caller == Caller(principal="arn:aws:iam::123456789012:user/somebody-else")
 
 
 @pytest.mark.claim(

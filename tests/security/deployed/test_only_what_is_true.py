@@ -172,7 +172,7 @@ def test_a_forged_copy_that_comes_first_is_not_believed(stack: DeployedStack) ->
         stored = stack.administrator.client("s3").head_object(
             Bucket=stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
         )
-        assert entry["uploader"] == {"principal": None, "source_ip": None}
+        assert entry["uploader"] == dict.fromkeys(["principal", "source_ip", "via", "caller"])
         assert parse_time(entry["uploaded_at"]) == stored["LastModified"]
 
 
@@ -187,6 +187,7 @@ def test_a_forged_copy_that_comes_first_is_not_believed(stack: DeployedStack) ->
         {"Select": "ALL_ATTRIBUTES"},
         {"Select": "ALL_PROJECTED_ATTRIBUTES"},
         {"ProjectionExpression": "principal"},
+        {"ProjectionExpression": "caller"},
         {"ProjectionExpression": "fingerprint, source_ip"},
         {
             "Select": "SPECIFIC_ATTRIBUTES",
