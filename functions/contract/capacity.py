@@ -14,7 +14,7 @@ LARGEST_ENTRY_BYTES: Final = 3 * 1024
 """No entry is a larger item, even a duplicate with two keys of 1,024 bytes, which are S3's longest."""
 
 MAX_PREFIX_CHARACTERS: Final = 256
-"""The longest upload prefix. The key of a form has up to 311 bytes after it. It stays far below the 1,024 that
+"""The longest upload prefix. The key of a form has up to 311 bytes after it. It stays below the 1,024 that
 S3 allows, since the entry has a caller as well."""
 
 UNIT_BYTES: Final = 4 * 1024
