@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -17,7 +18,7 @@ from local.dashboard import (
     read_logs,
 )
 from tests.local.eventually import eventually
-from tests.local.stack import DeployedStack, png
+from tests.local.stack import DeployedStack, deployed_stack, png
 
 WRITTEN = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 EMBEDDED = {
@@ -81,6 +82,13 @@ def test_a_figure_says_what_it_has() -> None:
     figure = Figure(title="t", values={"accepted": 6.0, "bytes": 326174.0, "p50": 0.60441})
 
     assert str(figure) == "accepted 6, bytes 326,174, p50 0.604"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[DeployedStack]:
+    """A stack of this module's own: other tests lose and change entries, which the figures keep."""
+    with deployed_stack() as stack:
+        yield stack
 
 
 def test_what_was_uploaded_is_in_the_dashboard_s_figures(stack: DeployedStack) -> None:
