@@ -18,9 +18,9 @@ from functions.contract.entry import (
     NULL_VERSION,
     STALE_MULTIPART_DAYS,
     Entry,
-    ObjectVersion,
     Outcome,
     Reason,
+    UploadLocation,
     format_time,
 )
 
@@ -106,13 +106,13 @@ class BucketComparison:
     """What the bucket holds below a prefix, compared with the ledger's entries. Used by one thread.
 
     Load both sides, then `compare`, then ask. Times are text as the ledger writes them, which sorts by time.
-    What is wrong with an entry becomes one of the `findings`.
+    What is wrong with an entry becomes one of the `findings`. `covered` is the part of the bucket that is
+    compared.
     """
 
     def __init__(self, database: sqlite3.Connection, bucket: str, prefix: str) -> None:
         self._database = database
-        self._bucket = bucket
-        self._prefix = prefix
+        self.covered = UploadLocation(bucket=bucket, prefix=prefix)
         self.findings = EntryFindings(database)
         self.entries_by_bucket: Counter[str] = Counter()
         database.executescript(_TABLES)
@@ -122,10 +122,6 @@ class BucketComparison:
         rows = ((one.key, one.version_id, one.size_bytes, one.modified, one.multipart) for one in versions)
         self._database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?)", rows)
 
-    def covers(self, version: ObjectVersion) -> bool:
-        """Say whether an object version is in the part of the bucket that is compared."""
-        return version.bucket == self._bucket and version.key.startswith(self._prefix)
-
     def add_entries(self, entries: Iterable[Entry]) -> None:
         """Load a page of the ledger; of entries about other places, only the receipts that they may be."""
         covered, receipts, duplicates = [], [], []
@@ -134,7 +130,7 @@ class BucketComparison:
             self.entries_by_bucket[version.bucket] += 1
             if entry.outcome is Outcome.ACCEPTED:
                 receipts.append((entry.fingerprint, version.object_id))
-            if not self.covers(version):
+            if not self.covered.holds(version):
                 continue
             about = version.key, version.version_id, format_time(upload.uploaded_at), entry.fingerprint
             covered.append((*about, entry.reason, entry.size_bytes, upload.resent))
@@ -167,7 +163,7 @@ class BucketComparison:
         """Keep a finding about an entry of an object version in the bucket."""
         finding = Finding(
             fingerprint=about.fingerprint or "",
-            bucket=self._bucket,
+            bucket=self.covered.bucket,
             key=about.key,
             version_id=about.version_id,
             uploaded_at=about.uploaded_at,

@@ -6,7 +6,6 @@ bucket doesn't have it, so this takes a HeadObject for each object version.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from cli.operator.bucket_comparison import BucketComparison, RecordedVersion
 from cli.operator.findings import State
 from cli.operator.pace import Counting, Pace, concurrently
 from cli.operator.resources import StackResources
+from functions.contract.entry import fingerprint_of_checksum
 
 READERS = 8
 """How many object versions S3 is asked about at the same time."""
@@ -59,7 +59,7 @@ def compare_checksums(
 
 
 def _stored_sha256(resources: StackResources, about: RecordedVersion) -> str | None:
-    """Return S3's SHA-256 of all bytes in hex; one that ends in a count is of the parts' checksums."""
+    """Return S3's SHA-256 of all bytes in hex, or None if it has none."""
     with explained("asking S3 for a checksum (s3:GetObjectVersion, and kms:Decrypt with a customer's key)"):
         try:
             answer = resources.s3.head_object(
@@ -73,5 +73,4 @@ def _stored_sha256(resources: StackResources, about: RecordedVersion) -> str | N
                 raise
             # It was deleted since it was listed.
             return None
-    checksum = answer.get("ChecksumSHA256", "-")
-    return None if "-" in checksum else base64.b64decode(checksum).hex()
+    return fingerprint_of_checksum(answer.get("ChecksumSHA256"))

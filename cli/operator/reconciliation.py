@@ -227,7 +227,7 @@ class _LedgerChecks:
     def _check(self, item: Item, entry: Entry) -> None:
         version, findings = entry.upload.version, self._comparison.findings
         if self._location.holds(version):
-            if not self._comparison.covers(version):
+            if not self._comparison.covered.holds(version):
                 return
         elif self._former.hold(version, self._location.bucket):
             self.in_former += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from dataclasses import dataclass
@@ -147,6 +148,14 @@ def parse_fingerprint(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(FINGERPRINT_PATTERN, value):
         return value
     raise ValueError(FINGERPRINT_DESCRIPTION)
+
+
+def fingerprint_of_checksum(checksum: str | None) -> str | None:
+    """Return the fingerprint that S3 stored as ``ChecksumSHA256``, or ``None`` if it stored none.
+
+    A checksum that ends in a count is of the checksums of a multipart upload's parts, and not of its bytes.
+    """
+    return None if checksum is None or "-" in checksum else base64.b64decode(checksum).hex()
 
 
 def format_time(moment: datetime) -> str:

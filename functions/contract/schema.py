@@ -84,16 +84,19 @@ def sort_key(entry: Entry) -> str:
     """Return the sort key of an entry: `RECEIPT` if it was accepted, or its outcome and its object id."""
     if entry.outcome is Outcome.ACCEPTED:
         return RECEIPT
-    return f"{entry.outcome}#{entry.upload.version.object_id}"
+    return _own_sort_key(entry.outcome, entry.upload.version)
+
+
+def _own_sort_key(outcome: Outcome, version: ObjectVersion) -> str:
+    return f"{outcome}#{version.object_id}"
 
 
 def possible_keys(version: ObjectVersion, fingerprint: str | None) -> list[Item]:
     """Return every key that an object version's entry can have, if it has this fingerprint or none."""
-    rejected, duplicate = (
-        f"{outcome}#{version.object_id}" for outcome in (Outcome.REJECTED, Outcome.DUPLICATE)
-    )
+    rejected = _own_sort_key(Outcome.REJECTED, version)
     keys = [(unread_partition(version), rejected)]
     if fingerprint is not None:
+        duplicate = _own_sort_key(Outcome.DUPLICATE, version)
         keys += [(fingerprint, RECEIPT), (fingerprint, rejected), (fingerprint, duplicate)]
     return [{FINGERPRINT: {"S": partition}, ENTRY: {"S": sort}} for partition, sort in keys]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from functions.contract.entry import fingerprint_of_checksum
 from functions.contract.processing import S3_KEY
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from functions.contract.entry import ObjectVersion
 
@@ -112,7 +111,7 @@ class S3Objects:
                 size_bytes=answer["ContentLength"],
                 modified=answer["LastModified"],
                 metadata=answer["Metadata"],
-                sha256=_sha256_of_all(answer),
+                sha256=fingerprint_of_checksum(answer.get("ChecksumSHA256")),
                 body=body,
             )
 
@@ -155,9 +154,3 @@ def _leave_sha256_to_the_reader(context: dict[str, Any], **_: object) -> None:
     algorithms = context.get("checksum", {}).get("response_algorithms", [])
     if "sha256" in algorithms:
         algorithms.remove("sha256")
-
-
-def _sha256_of_all(answer: GetObjectOutputTypeDef) -> str | None:
-    """Return S3's SHA-256 of all bytes in hex. One that ends in a count is of the parts' checksums."""
-    checksum = answer.get("ChecksumSHA256", "-")
-    return None if "-" in checksum else base64.b64decode(checksum).hex()
