@@ -12,9 +12,12 @@ import contextlib
 import json
 import logging
 import runpy
+import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pulumi
@@ -22,7 +25,7 @@ import pulumi.runtime
 import yaml
 from pulumi.runtime import settings, stack
 
-from local import REPOSITORY, LocalError
+from local import REPOSITORY, STOPPING, LocalError
 from local.aws import Aws
 from local.property_values import plain
 from local.provider import provider
@@ -57,43 +60,66 @@ def deploy(
     _check_namespaces(merged, project["name"])
     _check_region(merged, aws)
 
-    def run(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-        try:
-            with _workers(loop):
-                mocks = _Deployment(aws)
-                pulumi.runtime.set_mocks(mocks, project["name"], STACK, preview=False, logger=LOGGER)
-                texts = {key: _config_text(key, value) for key, value in merged.items()}
-                pulumi.runtime.set_all_config(texts)
-                return loop.run_until_complete(_run(project_folder / "__main__.py"))
-        finally:
-            pulumi.runtime.set_all_config({})
-            settings.reset_options()
-
-    return _interruptible(run)
-
-
-def _interruptible(run: Callable[[asyncio.AbstractEventLoop], dict[str, Any]]) -> dict[str, Any]:
-    """Run with an event loop on another thread.
-
-    Python raises KeyboardInterrupt on the main thread, wherever that is. Within an event loop, it can lose
-    the next step of a task, which then never ends.
-    """
     loop = asyncio.new_event_loop()
-    with ThreadPoolExecutor(1) as thread:
-        running = thread.submit(run, loop)
-        try:
-            return running.result()
-        except Exception as error:
-            raise _as_local_error(error) from error
-        except BaseException:
-            with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
-                loop.call_soon_threadsafe(_cancel_all, loop)
-            raise
+    try:
+        with _interrupts_held_back(loop) as interrupted, _workers(loop):
+            mocks = _Deployment(aws)
+            pulumi.runtime.set_mocks(mocks, project["name"], STACK, preview=False, logger=LOGGER)
+            texts = {key: _config_text(key, value) for key, value in merged.items()}
+            pulumi.runtime.set_all_config(texts)
+            return loop.run_until_complete(_run_until(interrupted, project_folder / "__main__.py"))
+    except Exception as error:
+        raise _as_local_error(error) from error
+    finally:
+        pulumi.runtime.set_all_config({})
+        settings.reset_options()
+
+
+@contextlib.contextmanager
+def _interrupts_held_back(loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.Event]:
+    """Set an event of ``loop`` when a signal arrives, and handle the signal as usual at the end.
+
+    Its usual handler raises KeyboardInterrupt, anywhere: within an event loop, the next step of a task can
+    get lost, which then never ends. On another thread than the main one, the event is never set.
+    """
+    interrupted = asyncio.Event()
+    held_back: list[int] = []
+    usual: dict[int, Callable[[int, FrameType | None], object]] = {}
+
+    def hold_back(number: int, _: FrameType | None) -> None:
+        held_back.append(number)
+        with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            loop.call_soon_threadsafe(interrupted.set)
+
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in STOPPING:
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    usual[number] = handler
+                    signal.signal(number, hold_back)
+        yield interrupted
+    finally:
+        for each, handler in usual.items():
+            signal.signal(each, handler)
+        if held_back:
+            usual[held_back[0]](held_back[0], None)
+            raise KeyboardInterrupt
 
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     for task in asyncio.all_tasks(loop):
         task.cancel()
+
+
+async def _run_until(interrupted: asyncio.Event, program: Path) -> dict[str, Any]:
+    """Run the program, and leave it where it is if ``interrupted`` is set first."""
+    run = asyncio.create_task(_run(program))
+    interruption = asyncio.create_task(interrupted.wait())
+    await asyncio.wait({run, interruption}, return_when=asyncio.FIRST_COMPLETED)
+    if not run.done():
+        raise KeyboardInterrupt
+    return await run
 
 
 async def _run(program: Path) -> dict[str, Any]:
@@ -195,6 +221,8 @@ def _workers(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     try:
         yield
     finally:
+        # A gRPC server whose tasks are cancelled before it is stopped writes to memory that is freed.
+        loop.run_until_complete(settings._shutdown_callbacks())  # type: ignore[no-untyped-call]  # noqa: SLF001
         while tasks := asyncio.all_tasks(loop):
             # Again and again: a task may go on after it was cancelled, to clean up or to start others.
             _cancel_all(loop)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 from textwrap import dedent
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local import LocalError
+from local import STOPPING, LocalError, interrupted_by_signals
 from local.deployment import deploy
 from tests.local.account import NOTHING
 from tests.local.stack import DeployedStack
@@ -179,7 +180,10 @@ def test_unreadable_project_file_is_one_sentence(project: Path, content: str | N
     assert "\n" not in str(refusal.value)
 
 
-def test_interrupt_is_raised_when_nothing_of_the_program_runs_any_more(project: Path) -> None:
+@pytest.mark.parametrize("number", STOPPING)
+def test_interrupt_is_raised_when_nothing_of_the_program_runs_any_more(
+    project: Path, number: signal.Signals
+) -> None:
     write_program(
         project,
         """
@@ -199,21 +203,54 @@ def test_interrupt_is_raised_when_nothing_of_the_program_runs_any_more(project: 
 
         pulumi.export("never", pulumi.Output.from_input(go_on_until_cancelled(3)))
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), "number")
             for _ in range(1000):
                 pass
         except KeyboardInterrupt:
             say("interrupted in its midst")
             raise
-        """.replace('"said"', repr(str(project / "said"))),
+        """.replace('"said"', repr(str(project / "said"))).replace('"number"', str(int(number))),
     )
 
     before = set(threading.enumerate())
 
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_by_signals(), pytest.raises(KeyboardInterrupt):
         deploy(NOTHING, project)
 
     assert (project / "said").read_text().splitlines() == ["cancelled"] * 3
     assert set(threading.enumerate()) <= before
     write_program(project, "pulumi.export('size', 3)")
     assert deploy(NOTHING, project) == {"size": 3}
+
+
+def test_what_serves_pulumis_hooks_is_stopped_before_tasks_are_cancelled(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise gRPC writes to memory that is freed, and now and then the process crashes."""
+    write_program(
+        project,
+        """
+        import asyncio, os, signal
+        from pulumi.runtime._callbacks import _CallbackServicer
+
+        pulumi.ResourceHook("hook", lambda _: None)
+
+        async def wait_to_be_cancelled():
+            while not (servers := [served._server._server for served in _CallbackServicer._servicers]):
+                await asyncio.sleep(0.001)
+            while not servers[0].is_running():
+                await asyncio.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                print("cancelled; still served:", servers[0].is_running())
+
+        pulumi.export("never", pulumi.Output.from_input(wait_to_be_cancelled()))
+        """,
+    )
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(NOTHING, project)
+
+    assert capsys.readouterr().out == "cancelled; still served: False\n"
