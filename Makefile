@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Each worker starts its own embedded AWS, so there are only a few workers, and each module runs in one of them.
-PARALLEL := -n auto --maxprocesses 4 --dist loadscope
+PARALLEL := -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadscope
 INSTALLED := .venv/.installed
 
 help: ## List the commands
