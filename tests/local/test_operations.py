@@ -99,22 +99,23 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
         lost = [
             stack.upload(f"{prefix}Öl + 100%/領収書.png", png()),
             stack.upload(f"{prefix}lost.png", png()),
+            stack.upload(f"{prefix}control\x01\t\x7f.png", png()),
         ]
 
-    assert bill_e("reconcile", "--prefix", prefix)[1]["totals"]["in_flight"] == 2
+    assert bill_e("reconcile", "--prefix", prefix)[1]["totals"]["in_flight"] == 3
     code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
     assert code == 1
     assert {one["version_id"] for one in report["missing"]} == {one.version_id for one in lost}
 
     code, planned = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix", "--dry-run")
-    assert (code, planned["sent"], len(planned["messages"])) == (1, 0, 2)
+    assert (code, planned["sent"], len(planned["messages"])) == (1, 0, 3)
     code, fixed = bill_e("reconcile", "--prefix", prefix, "--age", "0", "--fix")
-    assert (code, fixed["sent"]) == (1, 2)
+    assert (code, fixed["sent"]) == (1, 3)
 
     entries = stack.entries_of(*lost)
     assert [entry["key"] for entry in entries] == [one.key for one in lost]
     assert {entry["outcome"] for entry in entries} == {"ACCEPTED"}
-    assert [(entry["resent"], entry["uploader"]["principal"]) for entry in entries] == [(True, None)] * 2
+    assert [(entry["resent"], entry["uploader"]["principal"]) for entry in entries] == [(True, None)] * 3
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
 
 
