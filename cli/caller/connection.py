@@ -25,10 +25,11 @@ BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, kw_only=True)
 class StackConnection:
-    """An open connection to a stack."""
+    """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file."""
 
     api: ApiClient
     send_file: SendFile
+    names_are_keys: bool
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def connect(
             api = ApiClient(access.api_url, http, sigv4(aws.credentials_of(session), access.region))
             s3 = opened.enter_context(closing(aws.client(session, "s3", access, connections=concurrency)))
             send_file = put_object_sender(s3, access.uploads_bucket, access.upload_prefix + prefix)
-        yield StackConnection(api=api, send_file=send_file)
+        yield StackConnection(api=api, send_file=send_file, names_are_keys=access.api_auth != "jwt")
 
 
 def _bearer_of(token: str | None) -> Sign:

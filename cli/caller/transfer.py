@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import threading
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -109,6 +110,21 @@ def upload_files(
             raise
     sent = [results[place] for place in range(len(files))]
     return sent + [Failed(path=missed.path, reason=missed.reason) for missed in found.unreadable]
+
+
+def require_distinct_keys(found: Found) -> None:
+    """Raise BillEError if a key would stand for two names that differ only in how Unicode writes them.
+
+    Files of exactly the same name, from two folders, become two object versions of one key on purpose.
+    """
+    files: dict[str, LocalFile] = {}
+    for file in found.files:
+        other = files.setdefault(_normal(file.name), file)
+        if other.name != file.name:
+            raise BillEError(
+                f"{str(other.path)!a} and {str(file.path)!a} would get the same key, which is in "
+                "Unicode normal form C: rename one of them, or upload them one after the other"
+            )
 
 
 def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
@@ -271,6 +287,11 @@ def _stop(pool: ThreadPoolExecutor, stopped: threading.Event) -> None:
 
 
 def _key_of(name: str) -> str:
+    """Return a name as a key, or raise BillEError. Unlike names from macOS, a key has composed accents.
+
+    The prefix of a stack has only ASCII, so it stays as it is.
+    """
+    name = _normal(name)
     try:
         encoded = name.encode()
     except UnicodeEncodeError as error:
@@ -278,6 +299,10 @@ def _key_of(name: str) -> str:
     if len(encoded) > LONGEST_KEY_BYTES:
         raise BillEError(f"its key has {len(encoded)} bytes: {LONGEST_KEY_BYTES} at most")
     return name
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _form_error(response: AWSResponse) -> BillEError:

@@ -1,10 +1,10 @@
 """Upload files, and all files in folders, to the stack's bucket.
 
-A file's key is its name; for a file in a folder, it is the path within that folder. Hidden files (with a
-leading dot) and symbolic links in a folder are skipped, and listed with the reason; to upload one, name it.
-Files that cannot be read or sent are listed at the end, and the exit code is then 1; the others are still
-uploaded. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait shows each
-outcome.
+A file's key is its name, in Unicode normal form C; for a file in a folder, it is the path within that folder.
+Hidden files (with a leading dot) and symbolic links in a folder are skipped, and listed with the reason; to
+upload one, name it. Files that cannot be read or sent are listed at the end, and the exit code is then 1; the
+others are still uploaded. Every upload gets an entry in the ledger, even an empty or unsupported file. --wait
+shows each outcome.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cli.answers import ApiEntry
 from cli.caller.connection import connect
 from cli.caller.files import NotTaken, find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
-from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded, upload_files
+from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded, require_distinct_keys, upload_files
 from cli.commands import Command
 from cli.options import add_json, named_path, positive_integer, positive_number, stack_of, token_of
 from cli.screen.entries import detail_of
@@ -78,6 +78,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     with connect(
         access, token=token_of(options), prefix=options.prefix, concurrency=options.concurrency
     ) as stack:
+        if stack.names_are_keys:
+            require_distinct_keys(found)
         with upload_bar(terminal.err, len(found.files), found.size_bytes()) as (on_bytes, on_result):
             results = upload_files(
                 found,

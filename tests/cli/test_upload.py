@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -173,6 +174,63 @@ def test_file_whose_name_is_no_text_fails_and_is_shown_escaped(caller: Run, tmp_
     folder.mkdir()
     (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
     assert "caf\\udce9.png: its name is not UTF-8" in caller("upload", folder).error()
+
+
+COMPOSED, DECOMPOSED = "Caf\u00e9 M\u00fcller.png", "Cafe\u0301 Mu\u0308ller.png"
+"""One name, as most systems write it and as macOS does."""
+
+
+@pytest.mark.parametrize("auth", ["iam", "jwt"])
+def test_decomposed_name_becomes_a_composed_key_by_both_ways(
+    auth: str, stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    stack.auth = auth
+    (tmp_path / DECOMPOSED).write_bytes(b"x")
+    folder = {"iam": "Reise K\u00f6ln/", "jwt": "uploads/2026/11/20/0/"}[auth]
+    options = {"iam": ["--prefix", "Reise Ko\u0308ln/"], "jwt": ["--token", TOKEN]}[auth]
+
+    assert caller("upload", tmp_path / DECOMPOSED, *options, "--wait").code == 0
+
+    assert [key for key, _ in stack.objects] == [f"{folder}{COMPOSED}"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the two names are one file")
+def test_two_spellings_of_one_name_are_refused_before_anything_is_sent(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    for name in ("a.png", COMPOSED, DECOMPOSED):
+        (tmp_path / name).write_bytes(name.encode())
+
+    error = caller("upload", tmp_path).error()
+
+    assert all(ascii(str(tmp_path / name)) in error for name in (COMPOSED, DECOMPOSED))
+    assert not stack.requests
+    assert caller("upload", tmp_path / COMPOSED, tmp_path / "a.png").code == 0
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the two names are one file")
+def test_with_jwt_two_spellings_of_one_name_get_a_key_each(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    stack.auth = "jwt"
+    for name in (COMPOSED, DECOMPOSED):
+        (tmp_path / name).write_bytes(name.encode())
+
+    ran = caller("upload", tmp_path / COMPOSED, tmp_path / DECOMPOSED, "--token", TOKEN)
+
+    assert ran.code == 0
+    assert len(stack.objects) == 2
+
+
+def test_files_of_the_same_name_become_versions_of_one_key(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    for folder in ("jan", "feb"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "taxi.png").write_bytes(folder.encode())
+
+    assert caller("upload", tmp_path / "jan", tmp_path / "feb").code == 0
+    assert [key for key, _ in stack.objects] == ["taxi.png", "taxi.png"]
 
 
 def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(caller: Run, folder: Path) -> None:
