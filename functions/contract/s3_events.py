@@ -42,6 +42,9 @@ VIA = {
 }
 """How an object was created, by the name of S3's event (S3 User Guide, "Supported event types")."""
 
+ABSENT = (None, "")
+"""The values of an optional field that mean the same as no field."""
+
 UPLOADER_FIELDS = ("userIdentity", "requestParameters")
 """Who uploaded, and from where. Errors are logged, so they name these fields without the values."""
 
@@ -165,10 +168,10 @@ class _Fields:
 
     def optional_child(self, name: str) -> _Fields:
         value = self._fields.get(name)
-        return _Fields({} if value is None else value, f"{self._path}.{name}")
+        return _Fields({} if value in ABSENT else value, f"{self._path}.{name}")
 
     def optional_text(self, name: str) -> str | None:
-        return None if self._fields.get(name) in (None, "") else self.text(name)
+        return None if self._fields.get(name) in ABSENT else self.text(name)
 
     def text(self, name: str, pattern: str = "(?s:.+)", allowed: str = "text") -> str:
         value = self._fields.get(name)
@@ -183,7 +186,7 @@ class _Fields:
             raise self._wrong(name, "an RFC 3339 time") from None
 
     def version_id(self) -> str:
-        if self._fields.get("versionId") is None:
+        if self._fields.get("versionId") in ABSENT:
             return NULL_VERSION
         return self.text("versionId", VERSION_ID, "a version id")
 

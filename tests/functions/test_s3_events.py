@@ -94,7 +94,9 @@ def test_any_key_arrives_as_it_was_uploaded(key: str) -> None:
     assert parse_body(s3_event(made)) == [made]
 
 
-@pytest.mark.parametrize("record", [without("s3.object.versionId"), changed("s3.object.versionId", None)])
+@pytest.mark.parametrize(
+    "record", [without("s3.object.versionId"), *(changed("s3.object.versionId", none) for none in (None, ""))]
+)
 def test_an_object_without_version_id_is_the_null_version(record: dict[str, Any]) -> None:
     (parsed,) = parse_body(body(record))
 
@@ -118,6 +120,21 @@ def test_an_empty_text_about_the_uploader_is_none(path: str, unknown: str) -> No
     uploader = replace(ONE.uploader, **{unknown: None})
 
     assert parse_body(body(changed(path, ""))) == [replace(ONE, uploader=uploader)]
+
+
+@pytest.mark.parametrize(
+    ("path", "unknown"), [("userIdentity", "principal"), ("requestParameters", "source_ip")]
+)
+@pytest.mark.parametrize("none", [None, "", {}])
+def test_without_content_a_part_about_the_uploader_is_none(path: str, unknown: str, none: object) -> None:
+    uploader = replace(ONE.uploader, **{unknown: None})
+
+    assert parse_body(body(changed(path, none))) == [replace(ONE, uploader=uploader)]
+
+
+@pytest.mark.parametrize("source", [None, ""])
+def test_an_event_that_does_not_say_who_sent_it_is_not_from_s3(source: str | None) -> None:
+    assert parse_body(body(changed("eventSource", source))) == [replace(ONE, resent=True)]
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.4", "2.99"])
@@ -201,7 +218,6 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("s3.object.key", ""),
         ("s3.object.key", 7),
         ("s3.object.key", "not%FFutf-8"),
-        ("s3.object.versionId", ""),
         ("s3.object.versionId", 7),
         ("s3.object.versionId", "v1\0lunch.png"),
         ("s3.object.versionId", "v" * 1_025),
