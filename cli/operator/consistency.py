@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 NO_BYTES = hashlib.sha256().hexdigest()
 
-READ_TO_THE_END = frozenset({None, Reason.EMPTY, Reason.UNSUPPORTED_TYPE})
+WITHOUT_CONTENT = frozenset({Reason.EMPTY, Reason.FOLDER_MARKER})
+"""The reasons of objects that have no bytes."""
+
+READ_TO_THE_END = frozenset({None, *WITHOUT_CONTENT, Reason.UNSUPPORTED_TYPE})
 """The reasons of entries with a fingerprint, and None for entries that aren't rejected."""
 
 UNKNOWN_SIZE = frozenset({Reason.OBJECT_MISSING, Reason.UNVERSIONED})
@@ -113,13 +116,15 @@ def _of_content(entry: Entry) -> Iterator[str]:
         yield f"its media type is none that {what} allows"
     if reason is Reason.UNVERSIONED and entry.upload.version.version_id != NULL_VERSION:
         yield f"it is {reason}, but has a version"
+    if reason is Reason.FOLDER_MARKER and not entry.upload.version.key.endswith("/"):
+        yield f"it is {reason}, but its key doesn't end in a slash"
 
 
 def _is_fingerprint_for(reason: Reason | None, fingerprint: str | None) -> bool:
     if reason not in READ_TO_THE_END:
         return fingerprint is None
     try:
-        return (parse_fingerprint(fingerprint) == NO_BYTES) == (reason is Reason.EMPTY)
+        return (parse_fingerprint(fingerprint) == NO_BYTES) == (reason in WITHOUT_CONTENT)
     except ValueError:
         return False
 
@@ -129,7 +134,7 @@ def _is_size_for(reason: Reason | None, size: int | None) -> bool:
         return reason in UNKNOWN_SIZE
     if reason in {Reason.UNREADABLE, Reason.UNVERSIONED}:
         return size >= 0
-    return size == 0 if reason is Reason.EMPTY else size > 0 and reason is not Reason.OBJECT_MISSING
+    return size == 0 if reason in WITHOUT_CONTENT else size > 0 and reason is not Reason.OBJECT_MISSING
 
 
 def _is_media_type_for(reason: Reason | None, media_type: str | None) -> bool:

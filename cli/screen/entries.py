@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cli.answers import ApiEntry
 from cli.screen.terminal import ABSENT, Row, second_of, size_text
+from functions.contract.entry import Via
 
 RESENT = "unknown, as an operator's command recorded it"
 
@@ -25,7 +26,8 @@ def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
 def detail_of(entry: ApiEntry) -> str:
     """Say why an upload was rejected, or what it is a duplicate of."""
     if duplicate_of := entry.get("duplicate_of"):
-        return f"of {duplicate_of['key']}"
+        copied = " (a copy)" if entry["uploader"].get("via") == Via.COPY else ""
+        return f"of {duplicate_of['key']}{copied}"
     return entry.get("reason", "")
 
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     """Why an upload was rejected."""
 
     EMPTY = "empty"
+    FOLDER_MARKER = "folder_marker"
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
     OBJECT_MISSING = "object_missing"

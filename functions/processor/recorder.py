@@ -179,8 +179,15 @@ def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> E
         fingerprint=examination.fingerprint,
         size_bytes=examination.size_bytes,
         media_type=examination.media_type,
-        reason=examination.reason,
+        reason=_reason(upload.version, examination),
     )
+
+
+def _reason(version: ObjectVersion, examination: Examination) -> Reason | None:
+    """Tell the object that stands for a folder from a file without content."""
+    if examination.reason is Reason.EMPTY and version.key.endswith("/"):
+        return Reason.FOLDER_MARKER
+    return examination.reason
 
 
 def _unread(upload: Upload, recorded_at: datetime, reason: Reason) -> Entry:

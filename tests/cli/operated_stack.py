@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from moto import mock_aws
 
+from cli.operator.consistency import WITHOUT_CONTENT
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
 from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def entry_of(
         size_bytes=None if reason else 7,
         media_type=None if reason else "image/png",
     )
-    if reason is Reason.EMPTY:
+    if reason in WITHOUT_CONTENT:
         entry = replace(entry, fingerprint=hashlib.sha256().hexdigest(), size_bytes=0)
     return replace(entry, **changes)
 

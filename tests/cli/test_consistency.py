@@ -10,6 +10,7 @@ from functions.contract.entry import NULL_VERSION, ObjectVersion, Outcome, Reaso
 from tests.cli.operated_stack import BUCKET, SHARDS, entry_of
 
 VERSION = ObjectVersion(bucket=BUCKET, key="a.png", version_id="v")
+FOLDER = ObjectVersion(bucket=BUCKET, key="2026/", version_id="v")
 RECEIPT = entry_of(VERSION)
 WHOLE = schema.to_item(RECEIPT, SHARDS)
 
@@ -85,6 +86,15 @@ def test_each_contradiction_is_named(damage: dict[str, Any], contradiction: str)
         ({"reason": Reason.EMPTY, "size_bytes": 1}, "its size is none that empty allows"),
         ({"reason": Reason.EMPTY, "fingerprint": "0" * 64}, "its fingerprint is none that empty allows"),
         ({"reason": Reason.EMPTY, "media_type": "image/png"}, "its media type is none that empty allows"),
+        (
+            {"reason": Reason.FOLDER_MARKER, "size_bytes": 1},
+            "its size is none that folder_marker allows",
+        ),
+        (
+            {"reason": Reason.FOLDER_MARKER, "fingerprint": "0" * 64},
+            "its fingerprint is none that folder_marker allows",
+        ),
+        ({"reason": Reason.FOLDER_MARKER}, "it is folder_marker, but its key doesn't end in a slash"),
         ({"reason": Reason.TOO_LARGE}, "its size is none that too_large allows"),
         (
             {"reason": Reason.TOO_LARGE, "size_bytes": 1, "fingerprint": "0" * 64},
@@ -106,6 +116,9 @@ def test_each_reason_has_its_own_rules(changes: dict[str, Any], contradiction: s
         RECEIPT,
         entry_of(VERSION, outcome=Outcome.DUPLICATE, duplicate_of=VERSION),
         entry_of(VERSION, reason=Reason.EMPTY),
+        entry_of(FOLDER, reason=Reason.FOLDER_MARKER),
+        # Release 0.1 had no reason of its own for a folder marker.
+        entry_of(FOLDER, reason=Reason.EMPTY),
         entry_of(VERSION, reason=Reason.TOO_LARGE, size_bytes=1),
         entry_of(VERSION, reason=Reason.UNSUPPORTED_TYPE, size_bytes=1, fingerprint="0" * 64),
         entry_of(VERSION, reason=Reason.OBJECT_MISSING),

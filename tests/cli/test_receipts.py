@@ -100,6 +100,17 @@ def test_malformed_option_is_wrong_usage_and_asks_nothing(
     assert stack.requests == []
 
 
+@pytest.mark.parametrize(("via", "detail"), [("put", "of a.png"), ("copy", "of a.png (a copy)")])
+def test_duplicate_names_its_receipt_and_whether_it_is_a_copy(
+    via: str, detail: str, caller: Run, stack: FakeStack
+) -> None:
+    first = {"bucket": "uploads", "key": "a.png", "version_id": "v1"}
+    uploader = {"principal": None, "source_ip": None, "via": via, "caller": None}
+    stack.entries = [entry(outcome="DUPLICATE", duplicate_of=first, uploader=uploader)]
+
+    assert caller("receipts").out.splitlines()[-1].endswith(f" {detail}")
+
+
 def test_key_that_would_steer_a_terminal_is_shown_escaped(caller: Run, stack: FakeStack) -> None:
     stack.entries = [entry(key="a\x1b[31m\u202egnp.exe\n\x9b2J ü[bold].png")]
     ran = caller("receipts")

@@ -10,6 +10,8 @@ import pytest
 from components.alarm_topic import AlarmTopic, display_name
 from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms, versioning_alarm
 from components.validation import InvalidInputError
+from functions.contract.entry import Outcome, Reason
+from functions.contract.metric_names import OUTCOMES, REASONS
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
 from tests.components.programs import deployed, graph_of, main_program, stack_args
 
@@ -103,6 +105,13 @@ def test_every_alarm_has_one_statistic_and_says_what_missing_data_means(graph: G
 @pytest.mark.parametrize("alarm", ALL, ids=lambda alarm: f"{alarm.metric}-{len(alarm.dimensions)}")
 def test_counts_are_summed_and_levels_are_not(alarm: Any) -> None:
     assert (alarm.statistic == "Sum") == (alarm.metric in COUNT_METRICS)
+
+
+def test_no_alarm_counts_folders_empty_files_or_copies(graph: Graph) -> None:
+    """Mounts and consoles make these all day. The outcomes count them, too."""
+    harmless = {REASONS[Reason.FOLDER_MARKER], REASONS[Reason.EMPTY], *OUTCOMES.values()}
+    assert {"RejectedFolderMarker", "RejectedEmpty", OUTCOMES[Outcome.DUPLICATE]} <= harmless
+    assert harmless.isdisjoint(alarm.inputs["metricName"] for alarm in alarms(graph))
 
 
 def test_one_dead_letter_is_enough_and_the_alarm_stays_until_it_is_gone() -> None:

@@ -133,6 +133,31 @@ def test_an_object_gets_the_entry_that_its_bytes_call_for(
     assert memory.searched == []
 
 
+@pytest.mark.parametrize(
+    ("key", "data", "reason"),
+    [
+        ("2026/", b"", Reason.FOLDER_MARKER),
+        ("2026/november/", b"", Reason.FOLDER_MARKER),
+        ("/", b"", Reason.FOLDER_MARKER),
+        ("2026", b"", Reason.EMPTY),
+        ("2026/ ", b"", Reason.EMPTY),
+        ("2026/", TEXT, Reason.UNSUPPORTED_TYPE),
+        ("2026/", PNG.ljust(101), Reason.TOO_LARGE),
+        ("2026/", PNG, None),
+    ],
+)
+@pytest.mark.parametrize("resent", [False, True])
+def test_only_an_empty_object_whose_key_ends_in_a_slash_is_a_folder_marker(
+    key: str, data: bytes, reason: Reason | None, resent: bool, recorder: Recorder, memory: Memory
+) -> None:
+    version = replace(UPLOAD.version, key=key)
+    memory.held[version] = data
+
+    recorder.record(replace(UPLOAD, version=version, resent=resent), deadline=ENOUGH)
+
+    assert [each.reason for each in memory.entries] == [reason]
+
+
 SIGNED = f"AWS:{FORM_SIGNER}:bill-e-api-uploads-function"
 CALLER = Caller(principal="arn:aws:iam::123456789012:user/erika")
 

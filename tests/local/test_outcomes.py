@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,31 @@ def test_file_that_is_no_receipt_is_rejected_with_its_reason(
     entry = stack.entry_of(stack.upload(f"bad/{name}", content))
 
     assert (entry["outcome"], entry["reason"]) == ("REJECTED", reason)
+
+
+def test_what_mounts_and_consoles_leave_beside_a_receipt_is_told_apart(stack: DeployedStack) -> None:
+    """A folder is made, a file is created in it and then written, and its metadata is changed."""
+    s3 = stack.administrator.client("s3")
+    place: Any = {"Bucket": stack.bucket, "Key": "mounted/receipt.png"}
+    folder, created = stack.upload("mounted/", b""), stack.upload(place["Key"], b"")
+    written = stack.upload(place["Key"], png())
+    assert stack.entry_of(written)["outcome"] == "ACCEPTED"
+    edit: Any = {"CopySource": place, "MetadataDirective": "REPLACE", "Metadata": {"mode": "33188"}}
+    edited = replace(written, version_id=s3.copy_object(**place, **edit)["VersionId"])
+
+    entries = stack.entries_of(folder, created, written, edited)
+
+    assert [(entry["outcome"], entry.get("reason"), entry["uploader"]["via"]) for entry in entries] == [
+        ("REJECTED", "folder_marker", "put"),
+        ("REJECTED", "empty", "put"),
+        ("ACCEPTED", None, "put"),
+        ("DUPLICATE", None, "copy"),
+    ]
+    assert entries[3]["duplicate_of"] == {
+        "bucket": stack.bucket,
+        "key": written.key,
+        "version_id": written.version_id,
+    }
 
 
 def test_largest_allowed_receipt_is_accepted(stack: DeployedStack) -> None:
