@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.processor.formats import inspector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def every_chunk_is_read_by_itself() -> Iterator[None]:
+    """Small chunks aren't collected first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inspector, "PIECE_BYTES", 1)
+        yield
