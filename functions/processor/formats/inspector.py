@@ -7,7 +7,7 @@ from typing import Final
 
 import filetype
 
-from functions.processor.formats import bmp, gif, heif, jpeg, pdf, png, tiff, webp
+from functions.processor.formats import bmp, cms, gif, heif, jpeg, message, pdf, png, tiff, webp, xml
 from functions.processor.formats.format import ContentFinding, Format
 from functions.processor.formats.incoming import DamagedFileError, Incoming, Reading
 
@@ -21,7 +21,9 @@ Zstandard's skippable frames, of 8 bytes.
 PIECE_BYTES: Final = 64 * 1024
 """Smaller chunks are collected until there are so many bytes."""
 
-IMAGES: Final = tuple(each.FORMAT for each in (png, jpeg, gif, webp, tiff, heif, bmp))
+BY_SIGNATURE: Final = tuple(
+    each.FORMAT for each in (png, jpeg, gif, webp, tiff, heif, bmp, cms, xml, message)
+)
 OURS: Final = frozenset(
     {
         *("application/pdf", "image/avif", "image/bmp", "image/gif", "image/heic", "image/jpeg"),
@@ -103,7 +105,7 @@ def _recognise(head: bytes) -> tuple[Format | None, str | None]:
 
     The header of a PDF may come after something else, but not after the signature of another type.
     """
-    for each in IMAGES:
+    for each in BY_SIGNATURE:
         if media_type := each.recognise(head):
             return each, media_type
     other: str | None = filetype.guess_mime(head)

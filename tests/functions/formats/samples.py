@@ -18,6 +18,9 @@ class Sample:
     data: bytes
     media_type: str
     findings: tuple[ContentFinding, ...] = ()
+    typed_from: int = 100
+    """Fewer bytes may be too few to have a type."""
+
     whole_from: int | None = None
     """How many of its bytes are a whole file by themselves, if fewer than all of them are."""
 

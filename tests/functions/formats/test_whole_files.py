@@ -12,17 +12,14 @@ from hypothesis import strategies as st
 from functions.processor.formats.format import ContentFinding
 from functions.processor.formats.heif import HEIC
 from functions.processor.formats.incoming import DETAIL_CHARACTERS, PADDING
-from tests.functions.formats import documents, images
+from tests.functions.formats import documents, images, structured
 from tests.functions.formats.samples import Sample, inspect
 
 if TYPE_CHECKING:
     from functions.processor.formats.inspector import Inspection
 
-SAMPLES = images.samples() | documents.samples()
+SAMPLES = images.samples() | documents.samples() | structured.samples()
 STARTS = st.sampled_from(sorted({sample.data[:64] for sample in SAMPLES.values()}))
-
-LONGEST_START = 100
-"""Less than so many bytes may be too little to have a type."""
 
 each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 
@@ -49,7 +46,7 @@ def test_a_file_that_is_cut_anywhere_is_not_taken_for_a_whole_one(sample: Sample
 def explains_itself(sample: Sample, size: int, said: Inspection) -> bool:
     """Whether this many bytes of a file are too few to have a type, or all that matters of it."""
     if said.media_type is None:
-        return size < LONGEST_START
+        return size < sample.typed_from
     return not sample.data[size:].strip(PADDING) or bool(sample.whole_from and size >= sample.whole_from)
 
 
@@ -67,11 +64,16 @@ def test_the_damage_says_where_a_file_ends(sample: Sample) -> None:
 
 @each_sample
 def test_bytes_after_the_end_are_trailing_data_if_they_mean_anything(sample: Sample) -> None:
-    padded, trailed = inspect(sample.data + b"\r\n\0\0"), inspect(sample.data + b"\xff" * 20)
+    padded, trailed = inspect(sample.data + bytes(4)), inspect(sample.data + b"\xff" * 20)
 
     assert padded == sample.expected
     assert trailed.damage is None
     assert {*trailed.findings} == {*sample.findings, ContentFinding.TRAILING_DATA}
+
+
+@pytest.mark.parametrize("padding", [bytes([each]) * 9 for each in PADDING])
+def test_white_space_and_zeros_after_the_end_mean_nothing(padding: bytes) -> None:
+    assert inspect(SAMPLES["jpeg"].data + padding).findings == ()
 
 
 @pytest.mark.usefixtures("every_chunk_is_read_by_itself")

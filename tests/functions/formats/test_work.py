@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.processor.formats.inspector import Inspector
+from tests.functions.formats import structured
 from tests.functions.formats.images import chunk
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def meta(*boxes: bytes) -> bytes:
 DIRECTORY = struct.pack("<H", 4096) + struct.pack("<HHII", 273, 4, 1, 8) * 4096
 JPEG = b"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0"
 OBJECTS = zlib.compress(bytes(16 * MEBIBYTE), 9)
+UBL = b'<?xml version="1.0" encoding="utf-8"?>' + f'<Invoice xmlns="{structured.UBL}Invoice-2">'.encode()
+CMS = bytes.fromhex("3080 06092a864886f70d010702 a080 3080")
 HOSTILE = {
     "PNG of empty chunks": (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13)), chunk(b"tEXt")),
     "JPEG of empty segments": (JPEG, b"\xff\xfe\0\2"),
@@ -60,6 +63,17 @@ HOSTILE = {
     "PDF of digits": (b"%PDF-1.7", b"startxref 1234567890123456789"),
     "PDF of ends": (b"%PDF-1.7\nstartxref\n9\n", b"%%EOF"),
     "PDF of empty streams": (b"%PDF-1.7", b">>stream\nendstream"),
+    "XML of deep elements": (UBL, b"<a>"),
+    "XML of small elements": (UBL, b"<a/>"),
+    "XML of a long tag": (UBL + b"<a b='", b"x"),
+    "XML of a long comment": (UBL + b"<!--", b"x"),
+    "XML of attributes": (UBL + b"<a ", b"b=''"),
+    "XML in an encoding": (UBL.replace(b"utf-8", b"big5"), b"<a/>"),
+    "CMS of empty elements": (CMS, b"\x05\0"),
+    "CMS of deep elements": (CMS, b"\x30\x80"),
+    "CMS of small pieces": (CMS + b"\2\1\1\x31\0\x30\x80\5\0\xa0\x80\x24\x80", b"\4\1<"),
+    "e-mail of fields": (b"From: a\nDate: b\n", b"Content-Type: multipart/;"),
+    "e-mail of boundaries": (b"From: a\nDate: b\nContent-Type: multipart/x; boundary=a\n\n", b"\n--a-"),
     "PDF of bombs": (b"%PDF-1.7", b"<</Type/ObjStm>>stream\n" + OBJECTS + b"endstream"),
 }
 
