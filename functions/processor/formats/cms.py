@@ -49,7 +49,7 @@ class _Element:
     children: int = 0
 
 
-class _Content:
+class _SignedDocument:
     """Takes the pieces of the signed document, and passes them on in blocks of one size."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def _recognise(head: bytes) -> str | None:
 
 
 def _read(file: Incoming) -> Reading[Whole]:
-    content, around, is_signed = _Content(), [_Element(end=None, place=0)], False
+    content, around, is_signed = _SignedDocument(), [_Element(end=None, place=0)], False
     file.at("inside its header")
     try:
         while True:
@@ -106,7 +106,7 @@ def _leave(file: Incoming, around: list[_Element]) -> None:
         around.pop()
 
 
-def _read_element(file: Incoming, around: list[_Element], content: _Content) -> Reading[int]:
+def _read_element(file: Incoming, around: list[_Element], content: _SignedDocument) -> Reading[int]:
     """Read one element, or the beginning of one that others are in. Return its tag."""
     start, parent = file.position, around[-1]
     tag = yield from file.number(1, "big")
