@@ -121,7 +121,7 @@ def _take(found: re.Match[bytes], file: Incoming, seen: _Seen) -> Reading[None]:
         yield from _stream(file, seen)
     elif word == "startxref":
         if file.position > seen.streams_until:
-            seen.startxref = int(found["startxref"])
+            seen.startxref = int(found["startxref"]) or None
     elif word == "end":
         if seen.startxref is not None and file.position > seen.streams_until:
             yield from file.skip_padding()
@@ -212,7 +212,9 @@ def _check_end(file: Incoming, seen: _Seen, head: bytes) -> None:
         if UPDATE.match(seen.rest):
             raise DamagedFileError(f"ends after {size:,} bytes, inside the update at byte {seen.end:,}")
         if size - seen.end > END_WITHIN:
-            raise DamagedFileError(f"ends after {size:,} bytes, but its last %%EOF before byte {seen.end:,}")
+            raise DamagedFileError(
+                f"ends after {size:,} bytes, but its last %%EOF is before byte {seen.end:,}"
+            )
         seen.findings.add(ContentFinding.TRAILING_DATA)
 
 

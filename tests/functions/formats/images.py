@@ -40,6 +40,12 @@ def frames(kind: str, mode: str = "RGB", **options: Any) -> bytes:
     return saved(kind, mode, save_all=True, append_images=[picture(mode, shade=90), picture(mode)], **options)
 
 
+def with_thumbnail(data: bytes) -> bytes:
+    """A JPEG with another one in a segment."""
+    content = b"Exif\0\0" + saved("JPEG", quality=10)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(content)) + content + data[2:]
+
+
 def heif(*images: Image.Image, **options: Any) -> bytes:
     file = io.BytesIO()
     made = pillow_heif.from_pillow(images[0])
@@ -96,6 +102,7 @@ _JPEG: dict[str, Callable[[], bytes]] = {
     "jpeg in CMYK": lambda: saved("JPEG", "CMYK"),
     "jpeg, progressive": lambda: saved("JPEG", progressive=True),
     "jpeg with restarts": lambda: saved("JPEG", restart_marker_blocks=1),
+    "jpeg with a thumbnail": lambda: with_thumbnail(saved("JPEG")),
     "jpeg with Exif": lambda: saved("JPEG", exif=exif(), comment=b"a comment"),
 }
 _TIFF: dict[str, Callable[[], bytes]] = {

@@ -116,6 +116,14 @@ def test_raw_files_are_known_by_their_headers(header: bytes) -> None:
     assert inspect(header.ljust(40, b"\0")).media_type != "image/tiff"
 
 
+def test_what_a_directory_leads_to_belongs_to_the_file() -> None:
+    exif = struct.pack("<HHHII", 1, 36864, 7, 4, 0x30333230) + bytes(4)
+    data = little_tiff({**PAGE, 34665: (4, 8 + 2 + 4 * 12 + 4)}) + exif
+
+    assert inspect(data) == inspect(little_tiff(PAGE))
+    assert inspect(data[:-1]).damage
+
+
 def test_a_smaller_image_of_a_page_is_not_another_page() -> None:
     smaller = {**PAGE, 254: (4, 1)}
 

@@ -32,7 +32,10 @@ DOCTYPE = b'<!DOCTYPE i [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY c SYSTEM
         b"<!DOCTYPE html><html><body>Total</body></html>",
         b'<svg xmlns="http://www.w3.org/2000/svg"/>',
         b"<p>12.00",
-        *(invoice().replace(b"utf-8", name) for name in (b"zlib", b"rot13", b"idna", b"undefined", b"cp1")),
+        *(
+            invoice().replace(b"utf-8", name)
+            for name in (b"zlib", b"rot13", b"idna", b"undefined", b"unicode_escape", b"cp1")
+        ),
     ],
 )
 def test_other_documents_are_not_taken_for_invoices(data: bytes) -> None:
@@ -131,7 +134,7 @@ def test_a_message_of_one_part_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b'multipart/mixed;\r\n boundary="a b"', b"multipart/mixed; x=y; boundary=a.b"]
+    "header", [b'multipart/mixed;\r\n boundary="a b"', b"multipart/mixed; x=y;\r\n\tz=1;\r\n boundary=a.b"]
 )
 def test_the_boundary_of_a_message_is_found(header: bytes) -> None:
     start = (

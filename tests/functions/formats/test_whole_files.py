@@ -83,6 +83,16 @@ def test_a_file_that_arrives_byte_by_byte_is_the_same(sample: Sample) -> None:
 
 
 @pytest.mark.usefixtures("every_chunk_is_read_by_itself")
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"startxref\n", b"startxref\n9"), (b"/Count", b"/JSON"), (b"/Count", b"/J#53ON")]
+)
+def test_a_word_that_arrives_in_parts_is_read_as_a_whole(old: bytes, new: bytes) -> None:
+    data = SAMPLES["pdf"].data.replace(old, new)
+
+    assert inspect(*(bytes([each]) for each in data)) == inspect(data)
+
+
+@pytest.mark.usefixtures("every_chunk_is_read_by_itself")
 @settings(deadline=None)
 @given(st.sampled_from([*SAMPLES.values()]), st.lists(st.integers(0, 12_000), max_size=8), st.data())
 def test_it_makes_no_difference_how_a_file_is_split(

@@ -14,6 +14,7 @@ import pytest
 from functions.processor.formats.inspector import Inspector
 from tests.functions.formats import structured
 from tests.functions.formats.images import chunk
+from tests.functions.formats.samples import inspect
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -78,6 +79,13 @@ HOSTILE = {
 }
 
 each_hostile = pytest.mark.parametrize(("start", "unit"), HOSTILE.values(), ids=HOSTILE)
+
+
+def test_directories_with_more_fields_than_there_is_work_for_are_refused() -> None:
+    size = 2 + 4096 * 12 + 4
+    directories = (DIRECTORY + struct.pack("<I", 8 + size * number) for number in range(1, 41))
+
+    assert "has too many parts" in str(inspect(b"II*\0\x08\0\0\0" + b"".join(directories)).damage)
 
 
 def lines_run(data: bytes) -> int:
