@@ -120,8 +120,7 @@ def _take(found: re.Match[bytes], file: Incoming, seen: _Seen) -> Reading[None]:
     if word == "stream":
         yield from _stream(file, seen)
     elif word == "startxref":
-        if file.position > seen.streams_until:
-            seen.startxref = int(found["startxref"]) or None
+        seen.startxref = int(found["startxref"]) or None
     elif word == "end":
         if seen.startxref is not None and file.position > seen.streams_until:
             yield from file.skip_padding()

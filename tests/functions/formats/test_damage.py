@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from functions.processor.formats.format import ContentFinding
 from functions.processor.formats.incoming import DETAIL_CHARACTERS, DamagedFileError
 from tests.functions.formats.documents import pdf, updated
 from tests.functions.formats.images import PNG_SIGNATURE, chunk, heif, picture, saved
@@ -86,6 +87,12 @@ def test_images_of_heif_are_inside_the_file() -> None:
     shorter = data[:start] + struct.pack(">I", size) + data[start + 4 : -10]
 
     assert "but an image ends at byte" in str(inspect(shorter).damage)
+
+
+def test_a_box_after_all_images_can_be_cut() -> None:
+    said = inspect(heif(picture()) + b"\0\1\0\0free" + bytes(9))
+
+    assert (said.damage, said.findings) == (None, (ContentFinding.TRAILING_DATA,))
 
 
 def test_the_pixels_of_a_bmp_are_inside_the_file_whatever_its_header_says() -> None:

@@ -83,11 +83,9 @@ def test_a_file_that_arrives_byte_by_byte_is_the_same(sample: Sample) -> None:
 
 
 @pytest.mark.usefixtures("every_chunk_is_read_by_itself")
-@pytest.mark.parametrize(
-    ("old", "new"), [(b"startxref\n", b"startxref\n9"), (b"/Count", b"/JSON"), (b"/Count", b"/J#53ON")]
-)
-def test_a_word_that_arrives_in_parts_is_read_as_a_whole(old: bytes, new: bytes) -> None:
-    data = SAMPLES["pdf"].data.replace(old, new)
+@pytest.mark.parametrize("new", [b"startxref 9", b"/JSON startxref ", b"/J#53ON startxref "])
+def test_a_word_that_arrives_in_parts_is_read_as_a_whole(new: bytes) -> None:
+    data = SAMPLES["pdf"].data.replace(b"startxref\n", new)
 
     assert inspect(*(bytes([each]) for each in data)) == inspect(data)
 
