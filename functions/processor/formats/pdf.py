@@ -74,7 +74,7 @@ class Bounds:
     """Of each stream, after decompression."""
 
 
-OBJECTS: Final = Bounds(streams=256, compressed_bytes=256 * 1024, bytes=1024 * 1024)
+OBJECTS: Final = Bounds(streams=256, compressed_bytes=128 * 1024, bytes=256 * 1024)
 
 
 @dataclass(kw_only=True)
@@ -171,6 +171,7 @@ def _objects(file: Incoming, seen: _Seen) -> Reading[None]:
     length = min(seen.length or OBJECTS.compressed_bytes, OBJECTS.compressed_bytes)
     compressed = (yield from file.peek(length + 1)).removeprefix(b"\n")
     for found in WORD.finditer(_decompressed(compressed, OBJECTS.bytes)):
+        file.work(1)
         if found["file_name"]:
             _take_file_name(found["file_name"], seen)
         elif found["name"] or found["escaped"]:

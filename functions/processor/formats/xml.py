@@ -33,6 +33,10 @@ BLOCK_BYTES: Final = 64 * 1024
 LONGEST_MARKUP: Final = 4 * BLOCK_BYTES
 """expat keeps a tag or a comment until it has all of it, and begins anew with each block."""
 
+MOST_NAMES: Final = 4096
+MOST_NAME_CHARACTERS: Final = 256 * 1024
+"""expat keeps the name of each element, attribute and prefix, but only once."""
+
 NATIVE: Final = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})
 """What expat decodes by itself."""
 
@@ -83,6 +87,8 @@ class Document:
         encoding = _other_encoding(head)
         self._decoder = codecs.getincrementaldecoder(encoding)() if encoding else None
         self._parser = expat.ParserCreate("utf-8" if encoding else None, namespace_separator=" ")
+        self._namespaces: set[str | None] = set()
+        self._parser.StartNamespaceDeclHandler = self._take_namespace
         self._parser.XmlDeclHandler = self._check_encoding
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.StartElementHandler = self._open
@@ -105,6 +111,9 @@ class Document:
             raise self._explained(error, final=final) from error
         if self._size - max(self._parser.CurrentByteIndex, 0) > LONGEST_MARKUP:
             raise self._error("has a tag or comment that is too long")
+        names = [each for each in (*self._parser.intern, *self._namespaces) if each]
+        if len(names) > MOST_NAMES or sum(map(len, names)) > MOST_NAME_CHARACTERS:
+            raise self._error("has too many different names")
         return None
 
     def _decode(self, decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool) -> bytes:
@@ -122,6 +131,9 @@ class Document:
             self._known = True
         if self._depth > DEEPEST:
             raise DamagedFileError(f"has more than {DEEPEST:,} elements inside one another")
+
+    def _take_namespace(self, prefix: str | None, name: str | None) -> None:
+        self._namespaces |= {prefix, name}
 
     def _close(self, _: str) -> None:
         self._depth -= 1

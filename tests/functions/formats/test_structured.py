@@ -64,6 +64,22 @@ def test_an_invoice_that_cannot_be_read_is_damaged(data: bytes, damage: str) -> 
     assert said.damage.startswith(damage)
 
 
+@pytest.mark.parametrize(
+    "element", ["<a{}/>", "<a b{}=''/>", "<a xmlns:p{}='urn:x'/>", "<a xmlns='urn:{}'/>"]
+)
+def test_an_invoice_with_too_many_names_is_damaged(element: str) -> None:
+    many = "".join(element.format(number) for number in range(5000)).encode()
+
+    assert inspect(invoice().replace(b"7", many)).damage == "has too many different names"
+    assert inspect(invoice().replace(b"7", many[: len(many) // 100])).media_type == XML
+
+
+def test_an_invoice_with_names_that_are_too_long_is_damaged() -> None:
+    many = "".join(f"<a{number:01000}/>" for number in range(400)).encode()
+
+    assert inspect(invoice().replace(b"7", many)).damage == "has too many different names"
+
+
 def test_a_long_text_is_read() -> None:
     assert inspect(invoice().replace(b"QUJD", b"QUJD" * 2**16)).damage is None
 

@@ -41,6 +41,7 @@ JPEG = b"\xff\xd8\xff\xc0\0\x0b\x08\0\1\0\1\1\1\x11\0"
 OBJECTS = zlib.compress(bytes(16 * MEBIBYTE), 9)
 UBL = b'<?xml version="1.0" encoding="utf-8"?>' + f'<Invoice xmlns="{structured.UBL}Invoice-2">'.encode()
 CMS = bytes.fromhex("3080 06092a864886f70d010702 a080 3080")
+WORDS = zlib.compress(b"/JS " * MEBIBYTE, 9)
 HOSTILE = {
     "PNG of empty chunks": (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(13)), chunk(b"tEXt")),
     "JPEG of empty segments": (JPEG, b"\xff\xfe\0\2"),
@@ -75,6 +76,7 @@ HOSTILE = {
     "CMS of small pieces": (CMS + b"\2\1\1\x31\0\x30\x80\5\0\xa0\x80\x24\x80", b"\4\1<"),
     "e-mail of fields": (b"From: a\nDate: b\n", b"Content-Type: multipart/;"),
     "e-mail of boundaries": (b"From: a\nDate: b\nContent-Type: multipart/x; boundary=a\n\n", b"\n--a-"),
+    "PDF of compressed words": (b"%PDF-1.7", b"<</Type/ObjStm>>stream\n" + WORDS + b"endstream"),
     "PDF of bombs": (b"%PDF-1.7", b"<</Type/ObjStm>>stream\n" + OBJECTS + b"endstream"),
 }
 
