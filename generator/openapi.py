@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from components.settings import StackSettings
 from functions.contract import http_api
-from functions.contract.entry import Outcome
+from functions.contract.entry import ContentFinding, Outcome
 from functions.contract.http_api import MAX_LIMIT, PARAMETERS
 from functions.reader.query import DEFAULT_LIMIT
 from generator.schemas import Schema, ref, schemas
@@ -78,12 +78,14 @@ def _list_receipts() -> Operation:
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     parameters = {
         "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
+        "finding": ({"type": "string", "enum": list(ContentFinding)}, "Only entries with this finding."),
         "from": (time, "Only entries that were recorded at this time or later."),
         "to": (time, "Only entries that were recorded before this time."),
         "limit": (limit, "The maximum number of entries in a page."),
         "cursor": (
             {"type": "string"},
-            "The `next_cursor` of a page with the same `outcome`, `from` and `to`. `limit` may differ.",
+            "The `next_cursor` of a page with the same `outcome`, `finding`, `from` and `to`. `limit` may "
+            "differ.",
         ),
     }
     return {

@@ -10,8 +10,9 @@ from typing import Final
 
 from functions.contract import http_api
 
-LARGEST_ENTRY_BYTES: Final = 3 * 1024
-"""No entry is a larger item, even a duplicate with two keys of 1,024 bytes, which are S3's longest."""
+LARGEST_ENTRY_BYTES: Final = 3_200
+"""No entry is a larger item, even a duplicate with every finding and with two keys of 1,024 bytes, which are
+S3's longest."""
 
 MAX_PREFIX_CHARACTERS: Final = 256
 """The longest upload prefix. The key of a form has up to 311 bytes after it. It stays below the 1,024 that
@@ -36,7 +37,8 @@ def page_units(shards: int) -> float:
 
     That is enough to read four of the largest entries in each shard at the same time.
     """
-    return max(64.0, 1.5 * shards)
+    # Eventually consistent, a unit reads twice as much.
+    return max(64.0, shards * 4 * LARGEST_ENTRY_BYTES / (2 * UNIT_BYTES))
 
 
 def entries_within(units: float, *, consistent: bool) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
     Caller,
+    ContentFinding,
     Entry,
     ObjectVersion,
     Outcome,
@@ -46,10 +47,13 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
+FINDINGS = "findings"
+"""A set of codes. DynamoDB has no empty sets, so an entry without findings has no such attribute."""
+
 OPERATOR_ATTRIBUTES = (
     *(FINGERPRINT, ENTRY, MONTH_SHARD, RECORDED),
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
-    *("resent", "via", "duplicate_of"),
+    *("detail", FINDINGS, "resent", "via", "duplicate_of"),
 )
 """The attributes that operators may read, which are all but those that say who uploaded."""
 
@@ -127,6 +131,7 @@ def to_item(entry: Entry, shards: int) -> Item:
         RECORDED: recorded,
         "outcome": entry.outcome,
         "reason": entry.reason,
+        "detail": entry.detail,
         "bucket": version.bucket,
         "key": version.key,
         "version_id": version.version_id,
@@ -139,6 +144,8 @@ def to_item(entry: Entry, shards: int) -> Item:
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
         item["size_bytes"] = {"N": str(entry.size_bytes)}
+    if entry.findings:
+        item[FINDINGS] = {"SS": [str(finding) for finding in entry.findings]}
     if entry.upload.resent:
         item["resent"] = {"BOOL": True}
     if uploader.caller is not None:
@@ -157,7 +164,10 @@ def to_item(entry: Entry, shards: int) -> Item:
 
 
 def from_item(item: Item) -> Entry:
-    """Read an entry back from the item that `to_item` wrote."""
+    """Read an entry back from the item that `to_item` wrote.
+
+    The last release looked for no ``findings``, and wrote none.
+    """
     fingerprint = item[FINGERPRINT]["S"]
     reason = _text(item, "reason")
     return Entry(
@@ -173,8 +183,15 @@ def from_item(item: Item) -> Entry:
         size_bytes=int(item["size_bytes"]["N"]) if "size_bytes" in item else None,
         media_type=_text(item, "media_type"),
         reason=Reason(reason) if reason is not None else None,
+        detail=_text(item, "detail"),
+        findings=_findings_of(item),
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
     )
+
+
+def _findings_of(item: Item) -> tuple[ContentFinding, ...]:
+    codes = item[FINDINGS]["SS"] if FINDINGS in item else ()
+    return tuple(sorted(map(ContentFinding, codes)))
 
 
 def _uploader_of(item: Item) -> Uploader:

@@ -180,6 +180,8 @@ def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> E
         size_bytes=examination.size_bytes,
         media_type=examination.media_type,
         reason=_reason(upload.version, examination),
+        detail=examination.detail,
+        findings=examination.findings,
     )
 
 

@@ -13,8 +13,6 @@ from components.ledger_api import LedgerApiArgs
 from components.settings import StackSettings
 from components.stack_args import StackArgs
 from components.validation import Checked, InvalidInputError, between, setting
-from functions.contract.processing import ACCEPTABLE_TYPES
-from functions.processor.recognition import RECOGNISED
 
 JWT = {"apiAuth": "jwt", "jwtIssuer": "https://login.example.com/", "jwtAudience": '["bill-e"]'}
 
@@ -301,10 +299,6 @@ def test_settings_cannot_be_changed() -> None:
     settings: Any = StackSettings()
     with pytest.raises(AttributeError):
         settings.batch_size = 5
-
-
-def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
-    assert set(ACCEPTABLE_TYPES) <= RECOGNISED
 
 
 class TestArguments:

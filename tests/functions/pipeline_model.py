@@ -61,7 +61,7 @@ INDEX_LAG = timedelta(seconds=30)
 INDEX_PAGE = 3
 """How many items a page of a query examines: few, so that there are several pages."""
 
-BUCKET, TABLE, SHARDS, MAX_BYTES = "uploads", "ledger", 2, 100
+BUCKET, TABLE, SHARDS, MAX_BYTES = "uploads", "ledger", 2, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,10 @@ LUNCH = Content(data=PNG, media_type="image/png")
 TAXI = Content(data=PDF, media_type="application/pdf")
 PHOTO = Content(data=JPEG, media_type="image/jpeg", reason=Reason.UNSUPPORTED_TYPE)
 NOTE = Content(data=TEXT, reason=Reason.UNSUPPORTED_TYPE)
+CUT = Content(data=PNG[:-1], media_type="image/png", reason=Reason.DAMAGED)
 NOTHING = Content(data=b"", reason=Reason.EMPTY)
 SCAN = Content(data=PNG.ljust(MAX_BYTES + 1), reason=Reason.TOO_LARGE)
-CONTENTS = (LUNCH, TAXI, PHOTO, NOTE, NOTHING, SCAN)
+CONTENTS = (LUNCH, TAXI, PHOTO, NOTE, CUT, NOTHING, SCAN)
 
 
 class Fault(StrEnum):

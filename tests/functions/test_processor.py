@@ -18,6 +18,7 @@ from functions.processor.examination import DamagedReadError
 from functions.processor.invocation import MAX_WORKERS, Deadline, UnreadableBatchError
 from functions.processor.processor import Processor
 from local.in_process.events import BUCKET, QUEUE_ARN, s3_event, s3_record
+from local.whole_files import png
 from tests.functions.account import TOO_LARGE, Account
 from tests.functions.examples import (
     JPEG,
@@ -51,7 +52,7 @@ class SlowRecorder:
 
 def events(account: Account, count: int) -> list[str]:
     """Upload a number of receipts, and return a message about each."""
-    return [s3_event(account.put(f"{number}.png", PNG + bytes([number]))) for number in range(count)]
+    return [s3_event(account.put(f"{number}.png", png(bytes([number])))) for number in range(count)]
 
 
 class TestWhatArrives:
@@ -84,6 +85,8 @@ class TestWhatArrives:
             pytest.param(TOO_LARGE, Reason.TOO_LARGE, False, id="too large"),
             pytest.param(TEXT, Reason.UNSUPPORTED_TYPE, True, id="no known type"),
             pytest.param(JPEG, Reason.UNSUPPORTED_TYPE, True, id="another type"),
+            pytest.param(JPEG[:-2], Reason.UNSUPPORTED_TYPE, True, id="another type, and cut"),
+            pytest.param(PDF[:-9], Reason.DAMAGED, True, id="cut"),
         ],
     )
     def test_what_cannot_be_accepted_is_rejected_with_the_reason(
@@ -159,7 +162,7 @@ class TestWhatArrives:
 
 class TestOneEntryPerObjectVersion:
     def test_every_record_of_a_message_is_recorded(self, account: Account) -> None:
-        many = [account.put(f"{number}.png", PNG + bytes([number])) for number in range(5)]
+        many = [account.put(f"{number}.png", png(bytes([number]))) for number in range(5)]
 
         assert account.process(s3_event(*many)) == []
         assert account.outcomes() == {f"{number}.png": ACCEPTED for number in range(5)}

@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.contract import schema
-from functions.contract.entry import Caller, Entry, ObjectVersion, Outcome, Reason, Uploader, Via
+from functions.contract.entry import (
+    Caller,
+    ContentFinding,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Uploader,
+    Via,
+)
 from tests.functions.examples import entry, upload
 
 RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
@@ -32,8 +41,15 @@ FROM_FORM = replace(
         ),
     ),
 )
+ENCRYPTED = replace(ACCEPTED, findings=(ContentFinding.ENCRYPTED, ContentFinding.TRAILING_DATA))
 DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
 UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)
+DAMAGED = replace(
+    ACCEPTED,
+    outcome=Outcome.REJECTED,
+    reason=Reason.DAMAGED,
+    detail="ends after 60 bytes, before its trailer",
+)
 MISSING = replace(
     UNSUPPORTED,
     upload=replace(ACCEPTED.upload, uploader=Uploader(principal=None, source_ip=None)),
@@ -43,7 +59,7 @@ MISSING = replace(
 )
 
 
-@pytest.mark.parametrize("entry", [ACCEPTED, FROM_FORM, DUPLICATE, UNSUPPORTED, MISSING])
+@pytest.mark.parametrize("entry", [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, UNSUPPORTED, DAMAGED, MISSING])
 def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
     assert schema.from_item(schema.to_item(entry, shards=4)) == entry
 
@@ -93,13 +109,14 @@ def test_an_entry_of_the_last_release_reads_back_without_saying_how_it_was_uploa
     assert uploader == replace(ACCEPTED.upload.uploader, via=None)
 
 
-@pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM])
+@pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM, ENCRYPTED])
 def test_an_entry_with_an_ordinary_key_costs_one_write_unit(uploaded: Entry) -> None:
     key = "uploads/2026/11/22/7d0f4f5e-8d52-4f7a-9c3e-0f6b8f3a2b1c/hotel receipt.pdf"
     version = ObjectVersion(
         bucket="bill-e-uploads-0123456", key=key, version_id="3HL4kqtJvjVBH40Nrjfkd0123456789a"
     )
-    duplicate = replace(DUPLICATE, upload=replace(uploaded.upload, version=version), duplicate_of=version)
+    upload = replace(uploaded.upload, version=version)
+    duplicate = replace(uploaded, outcome=Outcome.DUPLICATE, upload=upload, duplicate_of=version)
 
     item = schema.to_item(duplicate, shards=4)
 
@@ -117,6 +134,8 @@ def _size(value: object) -> int:
     assert isinstance(value, dict)
     if value.keys() == {"M"}:
         return 3 + _size(value["M"]) + len(value["M"])
+    if value.keys() == {"SS"}:
+        return 3 + sum(1 + _size(member) for member in value["SS"])
     if len(value) == 1 and value.keys() <= {"S", "N"}:
         return _size(next(iter(value.values())))
     return sum(len(name) + _size(member) for name, member in value.items())

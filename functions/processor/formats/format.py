@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from functions.contract.entry import ContentFinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.processor.formats.incoming import Incoming, Reading
-
-
-class ContentFinding(StrEnum):
-    """What else is worth knowing about a whole file."""
-
-    ENCRYPTED = "encrypted"
-    ACTIVE_CONTENT = "active_content"
-    TRAILING_DATA = "trailing_data"
-    MULTIPLE_IMAGES = "multiple_images"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from functions.processor.formats.format import ContentFinding, Format, Whole, image
+from functions.contract.entry import ContentFinding
+from functions.processor.formats.format import Format, Whole, image
 from functions.processor.formats.incoming import PADDING, DamagedFileError
 
 if TYPE_CHECKING:

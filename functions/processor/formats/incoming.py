@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from functions.contract.entry import MAX_DETAIL_CHARACTERS
+
 if TYPE_CHECKING:
     import re
 
@@ -14,8 +16,6 @@ Reading = Generator[None, None, Result]
 
 Fold = Callable[[memoryview, int], int]
 """Such as `zlib.crc32`: takes a piece, and the result for all pieces before it."""
-
-DETAIL_CHARACTERS: Final = 200
 
 PADDING: Final = b"\0\t\n\f\r "
 """White space and zeros. Writers fill up their last block with them, and they mean nothing."""
@@ -29,7 +29,7 @@ class DamagedFileError(Exception):
     """The file isn't whole. The text continues a sentence that begins with "The file"."""
 
     def __init__(self, detail: str) -> None:
-        cut = detail if len(detail) <= DETAIL_CHARACTERS else f"{detail[: DETAIL_CHARACTERS - 1]}…"
+        cut = detail if len(detail) <= MAX_DETAIL_CHARACTERS else f"{detail[: MAX_DETAIL_CHARACTERS - 1]}…"
         super().__init__(cut)
 
 

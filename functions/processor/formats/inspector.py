@@ -7,8 +7,9 @@ from typing import Final
 
 import filetype
 
+from functions.contract.entry import ContentFinding
 from functions.processor.formats import bmp, cms, gif, heif, jpeg, message, pdf, png, tiff, webp, xml
-from functions.processor.formats.format import ContentFinding, Format
+from functions.processor.formats.format import Format
 from functions.processor.formats.incoming import DamagedFileError, Incoming, Reading
 
 HEAD_BYTES: Final = 4096

@@ -15,7 +15,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from functions.processor.formats.format import ContentFinding, Format, Whole
+from functions.contract.entry import ContentFinding
+from functions.processor.formats.format import Format, Whole
 from functions.processor.formats.incoming import DamagedFileError
 
 if TYPE_CHECKING:

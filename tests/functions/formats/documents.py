@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pikepdf
 from pikepdf import Array, Dictionary, Name, String
 
-from functions.processor.formats.format import ContentFinding
+from functions.contract.entry import ContentFinding
 from tests.functions.formats.images import picture, saved
 from tests.functions.formats.samples import Sample
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pillow_heif
 from PIL import Image, ImageDraw
 
-from functions.processor.formats.format import ContentFinding
+from functions.contract.entry import ContentFinding
 from tests.functions.formats.samples import Sample
 
 if TYPE_CHECKING:

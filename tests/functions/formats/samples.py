@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from functions.processor.formats.inspector import Inspection, Inspector
 
 if TYPE_CHECKING:
-    from functions.processor.formats.format import ContentFinding
+    from functions.contract.entry import ContentFinding
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from functions.processor.formats.format import ContentFinding
-from functions.processor.formats.incoming import DETAIL_CHARACTERS, DamagedFileError
+from functions.contract.entry import MAX_DETAIL_CHARACTERS, ContentFinding
+from functions.processor.formats.incoming import DamagedFileError
 from tests.functions.formats.documents import pdf, updated
 from tests.functions.formats.images import PNG_SIGNATURE, chunk, heif, picture, saved
 from tests.functions.formats.samples import inspect
@@ -69,7 +69,7 @@ def test_a_file_that_does_not_add_up_is_damaged(data: bytes, damage: str | None)
 def test_a_long_detail_is_cut() -> None:
     detail = str(DamagedFileError("has " + "x" * 300))
 
-    assert (len(detail), detail[-1]) == (DETAIL_CHARACTERS, "…")
+    assert (len(detail), detail[-1]) == (MAX_DETAIL_CHARACTERS, "…")
 
 
 def test_no_byte_of_a_png_can_change() -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from functions.processor.formats.format import ContentFinding
+from functions.contract.entry import ContentFinding
 from functions.processor.formats.heif import AVIF, HEIC
 from tests.functions.formats.documents import pdf
 from tests.functions.formats.images import heif, picture, rebranded, saved

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.processor.formats.format import ContentFinding
+from functions.contract.entry import MAX_DETAIL_CHARACTERS, ContentFinding
 from functions.processor.formats.heif import HEIC
-from functions.processor.formats.incoming import DETAIL_CHARACTERS, PADDING
+from functions.processor.formats.incoming import PADDING
 from tests.functions.formats import documents, images, structured
 from tests.functions.formats.samples import Sample, inspect
 
@@ -59,7 +59,7 @@ def test_the_damage_says_where_a_file_ends(sample: Sample) -> None:
     assert said.media_type == (HEIC if sample.data[8:12] == b"mif1" else sample.media_type)
     assert said.damage is not None
     assert said.damage.startswith(f"ends after {size:,} bytes, ")
-    assert len(said.damage) <= DETAIL_CHARACTERS
+    assert len(said.damage) <= MAX_DETAIL_CHARACTERS
 
 
 @each_sample
@@ -123,5 +123,5 @@ def test_any_bytes_get_an_answer(data: bytes) -> None:
     said = inspect(data)
 
     assert said.media_type or not said.damage
-    assert said.damage is None or (len(said.damage) <= DETAIL_CHARACTERS and not said.findings)
+    assert said.damage is None or (len(said.damage) <= MAX_DETAIL_CHARACTERS and not said.findings)
     assert list(said.findings) == sorted({*said.findings})
