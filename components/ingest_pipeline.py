@@ -85,7 +85,7 @@ class IngestSettings(Checked):
     )
     accepted_types: Sequence[str] = setting(
         ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),
-        "The media types that are accepted, recognised by the first bytes of a file",
+        "The media types that are accepted, according to the content of a file and not to its name",
         not_empty("at least one media type"),
         each(one_of(*processing.ACCEPTABLE_TYPES)),
         UNIQUE,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from functions.contract import schema
 from functions.contract.entry import (
     CLOCK_SKEW,
+    MAX_DETAIL_CHARACTERS,
     NULL_VERSION,
     Entry,
     Outcome,
@@ -32,7 +33,7 @@ NO_BYTES = hashlib.sha256().hexdigest()
 WITHOUT_CONTENT = frozenset({Reason.EMPTY, Reason.FOLDER_MARKER})
 """The reasons of objects that have no bytes."""
 
-READ_TO_THE_END = frozenset({None, *WITHOUT_CONTENT, Reason.UNSUPPORTED_TYPE})
+READ_TO_THE_END = frozenset({None, *WITHOUT_CONTENT, Reason.UNSUPPORTED_TYPE, Reason.DAMAGED})
 """The reasons of entries with a fingerprint, and None for entries that aren't rejected."""
 
 UNKNOWN_SIZE = frozenset({Reason.OBJECT_MISSING, Reason.UNVERSIONED})
@@ -114,6 +115,10 @@ def _of_content(entry: Entry) -> Iterator[str]:
         yield f"its size is none that {what} allows"
     if not _is_media_type_for(reason, entry.media_type):
         yield f"its media type is none that {what} allows"
+    if not _is_detail_for(reason, entry.detail):
+        yield f"its detail is none that {what} allows"
+    if entry.findings and reason is not None:
+        yield f"it is {reason}, but has findings"
     if reason is Reason.UNVERSIONED and entry.upload.version.version_id != NULL_VERSION:
         yield f"it is {reason}, but has a version"
     if reason is Reason.FOLDER_MARKER and not entry.upload.version.key.endswith("/"):
@@ -140,4 +145,10 @@ def _is_size_for(reason: Reason | None, size: int | None) -> bool:
 def _is_media_type_for(reason: Reason | None, media_type: str | None) -> bool:
     if reason is Reason.UNSUPPORTED_TYPE:
         return True
-    return media_type in ACCEPTABLE_TYPES if reason is None else media_type is None
+    return media_type in ACCEPTABLE_TYPES if reason in {None, Reason.DAMAGED} else media_type is None
+
+
+def _is_detail_for(reason: Reason | None, detail: str | None) -> bool:
+    if reason is not Reason.DAMAGED:
+        return detail is None
+    return detail is not None and 0 < len(detail) <= MAX_DETAIL_CHARACTERS and detail.isprintable()

@@ -14,7 +14,7 @@ from cli.operator.findings import State
 from cli.operator.inventory import StoredVersion
 from cli.operator.resend import event_maker, send_messages
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, format_time
+from functions.contract.entry import ContentFinding, Entry, ObjectVersion, Outcome, Reason, format_time
 from functions.contract.s3_events import parse_body
 from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
@@ -428,11 +428,18 @@ def test_true_entry_of_every_kind_is_confirmed(operator: Run, operated: Operated
     kinds: dict[Reason, dict[str, Any]] = {
         Reason.TOO_LARGE: {"size_bytes": 7},
         Reason.UNSUPPORTED_TYPE: {"size_bytes": 7, "fingerprint": "0" * 64, "media_type": "text/plain"},
+        Reason.DAMAGED: {
+            "size_bytes": 7,
+            "fingerprint": "0" * 64,
+            "media_type": "image/png",
+            "detail": "ends after 7 bytes, before the chunk IEND",
+        },
         Reason.UNREADABLE: {"size_bytes": 7},
     }
     for reason, changes in kinds.items():
         operated.record(operated.upload(f"{reason}.png"), reason=reason, **changes)
     operated.record(operated.upload("resent.png"), resent=True)
+    operated.record(operated.upload("locked.pdf"), findings=(ContentFinding.ENCRYPTED,))
     late = operated.upload("late.png")
     operated.record(late, recorded_at=operated.uploaded_at[late] + timedelta(minutes=3))
     slow = operated.upload("slow.png")

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from functions.processor.recognition import HEAD_BYTES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.contract.entry import ObjectVersion, Outcome, Reason
 from functions.contract.processing import ACCEPTABLE_TYPES, S3_KEY
 from functions.processor.examination import DamagedReadError, Rules, examine
+from functions.processor.formats.inspector import HEAD_BYTES
 from functions.processor.objects import CHUNK_BYTES, S3Objects
 from local.in_process.events import SOURCE, s3_event
 from tests.functions.examples import JPEG, PDF, PNG, Stored, stored
