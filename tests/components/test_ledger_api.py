@@ -149,7 +149,7 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
             id="the ledger's",
         ),
         pytest.param({}, {"ledger_max_read_units": 1_000}, [(12, 12), (9, 9), (50, 100)], id="a small cap"),
-        pytest.param({}, {"ledger_shards": 64}, [(33, 33), (37, 37), (50, 100)], id="many shards"),
+        pytest.param({}, {"ledger_shards": 64}, [(32, 32), (37, 37), (50, 100)], id="many shards"),
         pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 3, id="one a second at least"),
     ],
 )
