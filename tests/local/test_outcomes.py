@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from local import REPOSITORY
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
 from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, png
 
+SAMPLES = REPOSITORY / "samples"
 UPLOADS = 200
 UPLOADERS = 16
 
@@ -112,6 +114,30 @@ def test_what_mounts_and_consoles_leave_beside_a_receipt_is_told_apart(stack: De
         "key": written.key,
         "version_id": written.version_id,
     }
+
+
+def test_file_that_is_cut_off_is_rejected_with_where_it_ends(stack: DeployedStack) -> None:
+    whole = png()
+
+    entry = stack.entry_of(stack.upload("bad/cut.png", whole[:-4]))
+
+    assert (entry["outcome"], entry["reason"]) == ("REJECTED", "damaged")
+    assert (entry["media_type"], entry["size_bytes"]) == ("image/png", len(whole) - 4)
+    assert entry["detail"] == f"ends after {len(whole) - 4} bytes, inside the chunk IEND that should have 0"
+
+
+def test_encrypted_file_is_accepted_and_found_by_its_finding(stack: DeployedStack) -> None:
+    # Zeros after the end make it another file, if the samples were uploaded before.
+    content = (SAMPLES / "good" / "phone bill.pdf").read_bytes() + bytes(7)
+
+    entry = stack.entry_of(stack.upload("locked.pdf", content))
+    stack.entry_of(stack.upload("open.png", png()))
+
+    assert (entry["outcome"], entry["findings"]) == ("ACCEPTED", ["encrypted"])
+    found = stack.entries(finding="encrypted")
+    assert entry in found
+    assert all("encrypted" in each["findings"] for each in found)
+    assert entry not in stack.entries(finding="trailing_data")
 
 
 def test_largest_allowed_receipt_is_accepted(stack: DeployedStack) -> None:

@@ -152,12 +152,13 @@ class TestNothingSecretIsTold:
             self.message(account, png(CONTENT)),
             self.message(account, png(CONTENT), key=f"copy of {KEY}"),
             self.message(account, CONTENT, key=f"{KEY}.txt"),
+            self.message(account, png(CONTENT)[:-1], key=f"cut {KEY}"),
         ]
 
         assert account.process(*bodies) == account.process(*bodies) == []
 
         output = account.output()
-        assert output.count("receipt recorded") == 3
+        assert output.count("receipt recorded") == 4
         assert self.told(output) == []
 
     def test_processor_on_messages_that_it_cannot_read(self, account: Account) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.contract.entry import MAX_DETAIL_CHARACTERS, ContentFinding
+from functions.contract.processing import ACCEPTABLE_TYPES
 from functions.processor.formats.heif import HEIC
 from functions.processor.formats.incoming import PADDING
 from tests.functions.formats import documents, images, structured
@@ -30,12 +31,20 @@ def lengths(sample: Sample) -> list[int]:
     return sorted({*range(1, min(size, 1500)), *range(0, size, 13), *range(max(size - 1500, 0), size)})
 
 
+def test_each_acceptable_type_is_read_to_its_end() -> None:
+    assert {sample.media_type for sample in SAMPLES.values()} == {*ACCEPTABLE_TYPES}
+
+
 @each_sample
 def test_a_whole_file_is_recognised_with_what_is_worth_knowing_about_it(sample: Sample) -> None:
     assert inspect(sample.data) == sample.expected
 
 
 @each_sample
+@pytest.mark.claim(
+    "a file of any acceptable type that is cut off is not accepted, unless what is left is whole by itself",
+    section="Only what is true enters the ledger",
+)
 def test_a_file_that_is_cut_anywhere_is_not_taken_for_a_whole_one(sample: Sample) -> None:
     whole = {size: said for size in lengths(sample) if (said := inspect(sample.data[:size])).damage is None}
     wrong = {size: said for size, said in whole.items() if not explains_itself(sample, size, said)}
@@ -63,6 +72,10 @@ def test_the_damage_says_where_a_file_ends(sample: Sample) -> None:
 
 
 @each_sample
+@pytest.mark.claim(
+    "bytes after the end of a file are reported, unless they are zeros or white space",
+    section="Only what is true enters the ledger",
+)
 def test_bytes_after_the_end_are_trailing_data_if_they_mean_anything(sample: Sample) -> None:
     padded, trailed = inspect(sample.data + bytes(4)), inspect(sample.data + b"\xff" * 20)
 
@@ -117,6 +130,9 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.claim(
+    "a file is judged whatever its bytes are, and in whatever pieces they arrive", section="Hostile input"
+)
 @settings(deadline=None, max_examples=500)
 @given(mutated() | st.builds(bytes.__add__, STARTS, st.binary()))
 def test_any_bytes_get_an_answer(data: bytes) -> None:

@@ -113,6 +113,10 @@ def lines_run(data: bytes) -> int:
 
 
 @each_hostile
+@pytest.mark.claim(
+    "reading a file that is made to be slow takes a bounded number of steps for each byte",
+    section="Hostile input",
+)
 def test_the_work_is_bounded_by_the_size(start: bytes, unit: bytes) -> None:
     """Up to 100,000 steps, of which none is more than 40 lines, and then one for each 64 bytes."""
     data = (start + unit * (MEBIBYTE // len(unit) if unit else 0))[: 4 * MEBIBYTE]
@@ -121,6 +125,7 @@ def test_the_work_is_bounded_by_the_size(start: bytes, unit: bytes) -> None:
 
 
 @each_hostile
+@pytest.mark.claim("memory does not grow with the file", section="Hostile input")
 def test_the_memory_is_bounded(start: bytes, unit: bytes) -> None:
     piece = unit * (MEBIBYTE // len(unit) if unit else 0)
     inspector = Inspector()
