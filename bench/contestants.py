@@ -173,7 +173,6 @@ def pdf(size_bytes: int, seed: int = 0) -> bytes:
 
 
 def _sized(make: Callable[[bytes], bytes], size_bytes: int, seed: int) -> bytes:
-    noted = noise(size_bytes)
-    rest = size_bytes - (len(make(noted)) - len(noted))
+    rest = size_bytes - (len(make(bytes(size_bytes))) - size_bytes)
     # Numbers in a smaller file may have fewer digits.
     return make(seed.to_bytes(8) + noise(rest - 8)).ljust(size_bytes, b"\n")

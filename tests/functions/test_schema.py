@@ -59,9 +59,25 @@ MISSING = replace(
 )
 
 
-@pytest.mark.parametrize("entry", [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, UNSUPPORTED, DAMAGED, MISSING])
+ENTRIES = [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, UNSUPPORTED, DAMAGED, MISSING]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
     assert schema.from_item(schema.to_item(entry, shards=4)) == entry
+
+
+def test_findings_are_sorted_whatever_order_the_table_has_them_in() -> None:
+    item = schema.to_item(ENCRYPTED, shards=4)
+
+    assert schema.from_item({**item, "findings": {"SS": ["trailing_data", "encrypted"]}}) == ENCRYPTED
+
+
+def test_operators_may_read_all_but_who_uploaded() -> None:
+    written = {name for entry in ENTRIES for name in schema.to_item(entry, shards=4)}
+
+    assert written - {*schema.OPERATOR_ATTRIBUTES} == {"principal", "source_ip", "caller"}
+    assert {*schema.OPERATOR_ATTRIBUTES} - written == {"resent"}
 
 
 def test_there_is_one_place_for_the_receipt_of_a_fingerprint_whoever_uploads_it() -> None:
