@@ -50,7 +50,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     **write_environment(
         UploadFormsEnvironment,
         ledger_table=LEDGER,
-        bucket=BUCKET,
+        location=SOURCE["location"],
         form_prefix="uploads/",
         form_lifetime_seconds=900,
         max_receipt_bytes=1024 * 1024 * 1024,

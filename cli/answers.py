@@ -55,6 +55,7 @@ class ApiEntry(TypedDict):
     uploader: ApiUploader
     resent: NotRequired[bool]
     duplicate_of: NotRequired[ApiObjectVersion]
+    restores: NotRequired[bool]
 
 
 class ApiPage(TypedDict):

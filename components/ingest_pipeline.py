@@ -175,7 +175,8 @@ class IngestPipeline(pulumi.ComponentResource):
 
     Outputs: name and arn of the bucket; url, arn and name of the queues, such as `queue_url` and
     `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `resends`,
-    `dead_letters`, `processor`), `alarm_arns`, and `log_groups` by what they log.
+    `dead_letters`, `processor`), its `location` as in environment variables, `alarm_arns`, and `log_groups`
+    by what they log.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class IngestPipeline(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         self._account_id = aws.get_caller_identity_output(opts=invoke).account_id
         bucket = self._bucket(name, args)
+        self.location = pulumi.Output.concat(bucket.name, "/", args.upload_prefix)
         self._log_access(name, args, bucket)
         queue, resends, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
@@ -393,7 +395,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     queue_arn=queue.arn,
                     account_id=self._account_id,
                     form_signer=args.form_signer.unique_id if args.form_signer else NOBODY,
-                    location=pulumi.Output.concat(bucket.name, "/", args.upload_prefix),
+                    location=self.location,
                     readable_encryption=pulumi.Output.all(processing.S3_KEY, *keys).apply(",".join),
                     max_receipt_bytes=args.max_receipt_bytes,
                     accepted_types=args.accepted_types,

@@ -129,7 +129,7 @@ def _prepare_upload() -> Operation:
         "responses": _responses(
             (HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
             (HTTPStatus.BAD_REQUEST, body, "InvalidParameters", "Problem"),
-            (HTTPStatus.CONFLICT, "These bytes have already been accepted", "AlreadyAccepted"),
+            (HTTPStatus.CONFLICT, "These bytes were accepted before and are still there", "AlreadyAccepted"),
             (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, "InvalidParameters", "Problem"),
             (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
         ),

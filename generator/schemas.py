@@ -54,7 +54,16 @@ def schemas() -> dict[str, Schema]:
             },
         ),
         "AcceptedReceipt": _entry(Outcome.ACCEPTED, **content),
-        "Duplicate": _entry(Outcome.DUPLICATE, **content, duplicate_of=ref("ObjectVersion")),
+        "Duplicate": _entry(
+            Outcome.DUPLICATE,
+            **content,
+            duplicate_of=ref("ObjectVersion"),
+            restores={
+                "type": "boolean",
+                "description": "Whether the receipt's own object version had been deleted for good, and no "
+                "other with these bytes was found.",
+            },
+        ),
         "Rejection": _entry(
             Outcome.REJECTED,
             reason={"type": "string", "enum": list(Reason)},

@@ -7,6 +7,7 @@ from cli.screen.terminal import ABSENT, Row, second_of, size_text
 from functions.contract.entry import Via
 
 RESENT = "unknown, as an operator's command recorded it"
+RESTORES = "restores it"
 
 
 def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
@@ -25,7 +26,8 @@ def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
 
 def detail_of(entry: ApiEntry) -> str:
     """Say why an upload was rejected, or what it is a duplicate of and what was found in it."""
-    return "; ".join(filter(None, (_why_rejected(entry), _original(entry), _findings(entry))))
+    parts = (_why_rejected(entry), _original(entry), _restores(entry), _findings(entry))
+    return "; ".join(filter(None, parts))
 
 
 def _why_rejected(entry: ApiEntry) -> str:
@@ -36,6 +38,10 @@ def _original(entry: ApiEntry) -> str:
     duplicate_of = entry.get("duplicate_of")
     copied = " (a copy)" if entry["uploader"].get("via") == Via.COPY else ""
     return f"of {duplicate_of['key']}{copied}" if duplicate_of else ""
+
+
+def _restores(entry: ApiEntry) -> str:
+    return RESTORES if entry.get("restores") else ""
 
 
 def _findings(entry: ApiEntry) -> str:
@@ -77,5 +83,5 @@ def history_row(entry: ApiEntry) -> Row:
         "KEY": entry["key"],
         "VERSION": entry["version_id"],
         "UPLOADER": uploader_of(entry) or ABSENT,
-        "DETAIL": _why_rejected(entry),
+        "DETAIL": _why_rejected(entry) or _restores(entry),
     }

@@ -49,7 +49,7 @@ def processor_statements(
         allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
         allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("InsertEntries", "dynamodb:PutItem", table_arn),
-        allow("FindOwnEntry", "dynamodb:GetItem", table_arn),
+        allow("FindOwnEntryAndDuplicates", ["dynamodb:GetItem", "dynamodb:Query"], table_arn),
         allow("FindOwnEntryByTime", "dynamodb:Query", index_arn),
     ]
 
@@ -59,12 +59,18 @@ def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
     return [allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn])]
 
 
-def upload_forms_statements(table_arn: str, bucket_arn: str, form_prefix: str) -> list[Statement]:
+def upload_forms_statements(
+    table_arn: str, bucket_arn: str, upload_prefix: str, form_prefix: str
+) -> list[Statement]:
     """Allow the upload-forms function to look up a receipt, and to sign forms for the form prefix.
 
-    A presigned form can do no more than the role that signed it.
+    A presigned form can do no more than the role that signed it. The function asks S3 with `HeadObject`
+    whether a receipt's object version is still there, which needs the permission to read it, and those to
+    list for the answer 404, as above.
     """
     return [
-        allow("FindReceipt", "dynamodb:GetItem", table_arn),
+        allow("FindReceipt", ["dynamodb:GetItem", "dynamodb:Query"], table_arn),
+        allow("SeeUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
+        allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("SignUploads", "s3:PutObject", f"{bucket_arn}/{form_prefix}*"),
     ]

@@ -73,8 +73,9 @@ def problem_response(problem: ProblemError) -> Response:
 
 
 def entry_to_json(entry: Entry) -> dict[str, object]:
-    """Write an entry as a JSON object, with ``duplicate_of`` or with ``reason`` and ``detail`` if they apply.
+    """Write an entry as a JSON object.
 
+    A rejection has ``reason`` and ``detail``, and a duplicate ``duplicate_of`` and ``restores``.
     Times are RFC 3339 in UTC. Unknown values are null.
     """
     upload, first = entry.upload, entry.duplicate_of
@@ -90,7 +91,7 @@ def entry_to_json(entry: Entry) -> dict[str, object]:
         "recorded_at": format_time(entry.recorded_at),
         "uploader": _uploader_to_json(upload.uploader),
         "resent": upload.resent,
-        **({"duplicate_of": _version_to_json(first)} if first is not None else {}),
+        **({"duplicate_of": _version_to_json(first), "restores": entry.restores} if first else {}),
     }
 
 

@@ -24,8 +24,11 @@ UNIT_BYTES: Final = 4 * 1024
 HISTORY_UNITS: Final = 64
 """The most that `SHOW_RECEIPT` reads of the table."""
 
-RECEIPT_UNITS: Final = 1
-"""What `REQUEST_FORM` reads of the table: one entry, strongly consistent."""
+DUPLICATES_UNITS: Final = 6
+"""The most that `REQUEST_FORM` reads of a receipt's duplicates, if its own object version is gone."""
+
+FORM_UNITS: Final = 2 + DUPLICATES_UNITS
+"""The most that `REQUEST_FORM` reads of the table: a receipt, a note and duplicates, strongly consistent."""
 
 _SHARES: Final = {http_api.LIST_RECEIPTS: 0.8, http_api.SHOW_RECEIPT: 0.6, http_api.REQUEST_FORM: 0.1}
 """How much of a cap each route may use up. The first is about the index, and the others are about the table.
@@ -53,6 +56,6 @@ def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
     most_units = {
         http_api.LIST_RECEIPTS: page_units(shards),
         http_api.SHOW_RECEIPT: HISTORY_UNITS,
-        http_api.REQUEST_FORM: RECEIPT_UNITS,
+        http_api.REQUEST_FORM: FORM_UNITS,
     }
     return max(1, int(_SHARES[route_key] * max_read_units / most_units[route_key]))

@@ -141,7 +141,8 @@ class Entry:
 
     ``fingerprint`` is the SHA-256 of the bytes in lower-case hex, or ``None`` if they were not read.
     ``size_bytes`` and ``media_type`` are ``None`` if they are unknown. Only a REJECTED entry has a
-    ``reason``, and only a DUPLICATE has a ``duplicate_of``. Times are in UTC.
+    ``reason``, and only a DUPLICATE has a ``duplicate_of``. A DUPLICATE ``restores`` a receipt of which no
+    object version was left. Times are in UTC.
 
     ``detail`` says why a file is DAMAGED, in up to `MAX_DETAIL_CHARACTERS` that continue "The file". Only an
     entry that isn't REJECTED has ``findings``, sorted; a DUPLICATE has those of its own reading.
@@ -157,6 +158,7 @@ class Entry:
     detail: str | None = None
     findings: tuple[ContentFinding, ...] = ()
     duplicate_of: ObjectVersion | None = None
+    restores: bool = False
 
 
 def parse_fingerprint(value: object) -> str:

@@ -132,13 +132,13 @@ class ReaderEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadFormsEnvironment:
-    """The upload-forms function's ledger, and where and how large an upload may be.
+    """The upload-forms function's ledger, where receipts are, and where and how large an upload may be.
 
-    ``form_prefix`` ends in a slash.
+    ``form_prefix`` is below the upload prefix, and ends in a slash.
     """
 
     ledger_table: str = _variable("LEDGER_TABLE")
-    bucket: str = _variable("UPLOADS_BUCKET")
+    location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
     form_prefix: str = _variable("FORM_PREFIX")
     form_lifetime_seconds: int = _variable("FORM_LIFETIME_SECONDS", _count)
     max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)

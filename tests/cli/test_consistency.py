@@ -75,6 +75,7 @@ TIME_INDEX = "its place in the time index is not that of its recorded time"
         ({"uploaded_at": {"S": "2026-11-02T13:00:00+01:00"}}, "isn't written as the ledger writes times"),
         ({"reason": {"S": "empty"}}, "it is ACCEPTED with the reason empty"),
         ({"duplicate_of": WHOLE["bucket"]}, "it is ACCEPTED with duplicate_of"),
+        ({"restores": {"BOOL": True}}, "it is ACCEPTED with restores"),
         ({"media_type": {"S": "text/html"}}, "its media type is none that ACCEPTED allows"),
         ({"size_bytes": {"N": "0"}}, "its size is none that ACCEPTED allows"),
     ],
@@ -133,7 +134,7 @@ def test_each_reason_has_its_own_rules(changes: dict[str, Any], contradiction: s
     "entry",
     [
         RECEIPT,
-        entry_of(VERSION, outcome=Outcome.DUPLICATE, duplicate_of=VERSION),
+        entry_of(VERSION, outcome=Outcome.DUPLICATE, duplicate_of=VERSION, restores=True),
         entry_of(VERSION, reason=Reason.EMPTY),
         entry_of(FOLDER, reason=Reason.FOLDER_MARKER),
         # Release 0.1 had no reason of its own for a folder marker.

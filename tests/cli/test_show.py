@@ -81,6 +81,14 @@ def test_entry_of_the_last_release_is_shown_without_what_it_does_not_have(
     assert fields["findings"] == "-"
 
 
+def test_duplicate_that_restores_the_receipt_says_so(caller: Run, stack: FakeStack, folder: Path) -> None:
+    assert "restores it" not in caller("show", folder / "copy.png").out
+    next(each for each in stack.entries if each["outcome"] == "DUPLICATE")["restores"] = True
+
+    assert caller("show", folder / "copy.png").out.count("restores it") == 1
+    assert "of a.png, restores it" in caller("receipts").out
+
+
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:
     ran = caller("show", FIRST.upper(), "--json")
 

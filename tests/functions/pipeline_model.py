@@ -448,7 +448,11 @@ def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, ...], schema.Item]) ->
     """
     found = list(pipeline.broken)
     now = pipeline.items()
-    found += [f"{key} has changed or is gone" for key, item in before.items() if now.get(key) != item]
+    found += [
+        f"{key} has changed or is gone"
+        for key, item in before.items()
+        if now.get(key) != item and not (key in now and key[1] == schema.BACKING)
+    ]
     entries = pipeline.entries()
     counts = Counter(entry.upload.version for entry in entries)
     found += [f"{version} has {count} entries" for version, count in counts.items() if count > 1]
@@ -465,7 +469,21 @@ def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, ...], schema.Item]) ->
             first = receipts.get(entry.fingerprint)
             if first is None or entry.duplicate_of != first.upload.version:
                 found.append(f"{entry} is a duplicate of what isn't the receipt")
-    return found
+    return found + _wrong_restorations(pipeline)
+
+
+def _wrong_restorations(pipeline: Pipeline) -> list[str]:
+    """Say what was restored although it is there, or by two uploads that are there."""
+    restoring = [entry for entry in pipeline.entries() if entry.restores]
+    left = Counter(entry.fingerprint for entry in restoring if entry.upload.version not in pipeline.deleted)
+    return [
+        *(
+            f"{entry} restores what is there"
+            for entry in restoring
+            if entry.duplicate_of not in pipeline.deleted
+        ),
+        *(f"{fingerprint} is restored {count} times" for fingerprint, count in left.items() if count > 1),
+    ]
 
 
 def losses(pipeline: Pipeline) -> list[str]:

@@ -30,8 +30,8 @@ GOOD = {
     ReaderEnvironment: {"LEDGER_TABLE": "ledger", "LEDGER_SHARDS": "4"},
     UploadFormsEnvironment: {
         "LEDGER_TABLE": "ledger",
-        "UPLOADS_BUCKET": "receipts",
-        "FORM_PREFIX": "uploads/",
+        "UPLOAD_LOCATION": "receipts/in/",
+        "FORM_PREFIX": "in/uploads/",
         "FORM_LIFETIME_SECONDS": "900",
         "MAX_RECEIPT_BYTES": "20971520",
     },
@@ -53,8 +53,8 @@ READ = {
     ReaderEnvironment: ReaderEnvironment(ledger_table="ledger", ledger_shards=4),
     UploadFormsEnvironment: UploadFormsEnvironment(
         ledger_table="ledger",
-        bucket="receipts",
-        form_prefix="uploads/",
+        location=UploadLocation(bucket="receipts", prefix="in/"),
+        form_prefix="in/uploads/",
         form_lifetime_seconds=900,
         max_receipt_bytes=20 * 1024 * 1024,
     ),

@@ -129,7 +129,7 @@ VERSION = {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
     ("outcome", "more"),
     [
         (Outcome.ACCEPTED, {}),
-        (Outcome.DUPLICATE, {"duplicate_of": VERSION}),
+        (Outcome.DUPLICATE, {"duplicate_of": VERSION, "restores": False}),
         (Outcome.REJECTED, {"reason": "unsupported_type", "detail": None}),
     ],
 )

@@ -60,7 +60,8 @@ class Memory:
             raise ObjectMissingError
         yield stored(self.held[version], metadata=self.metadata.get(version, {}))
 
-    def record(self, entry: Entry) -> Recorded:
+    def record(self, entry: Entry, before_call: Callable[[], None] = lambda: None) -> Recorded:
+        before_call()
         self.entries.append(entry)
         return Recorded(entry=entry, is_new=True)
 

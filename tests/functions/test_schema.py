@@ -43,6 +43,7 @@ FROM_FORM = replace(
 )
 ENCRYPTED = replace(ACCEPTED, findings=(ContentFinding.ENCRYPTED, ContentFinding.TRAILING_DATA))
 DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
+RESTORES = replace(DUPLICATE, restores=True)
 UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)
 DAMAGED = replace(
     ACCEPTED,
@@ -59,7 +60,7 @@ MISSING = replace(
 )
 
 
-ENTRIES = [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, UNSUPPORTED, DAMAGED, MISSING]
+ENTRIES = [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, RESTORES, UNSUPPORTED, DAMAGED, MISSING]
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
@@ -123,6 +124,36 @@ def test_an_entry_of_the_last_release_reads_back_without_saying_how_it_was_uploa
     uploader = schema.from_item(item).upload.uploader
 
     assert uploader == replace(ACCEPTED.upload.uploader, via=None)
+
+
+def test_only_what_restores_says_so() -> None:
+    names = schema.to_item(RESTORES, shards=4).keys() - schema.to_item(DUPLICATE, shards=4).keys()
+
+    assert names == {"restores"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"outcome": {"S": "ACCEPTED"}}, False),
+        ({schema.NOTICED_AT: {"S": "2026-11-30T00:00:00.000000Z"}}, False),
+        ({schema.ENTRY: {"S": "RECEIPT"}}, False),
+        ({schema.FINGERPRINT: {"S": "a" * 64}}, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "note",
+    [
+        schema.backing_note("a" * 64, FIRST),
+        schema.missing_note(FIRST, RECORDED_AT),
+    ],
+)
+def test_nothing_else_passes_for_a_note(note: schema.Item, changes: schema.Item, expected: bool) -> None:
+    if schema.NOTICED_AT in note and schema.NOTICED_AT in changes:
+        changes = {"bucket": {"S": "b"}}
+
+    assert schema.is_note({**note, **changes}) is expected
 
 
 @pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM, ENCRYPTED])

@@ -46,9 +46,9 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(
         http_api.READ_ROUTES
     )
-    assert sorted(upload_form_routes(find_receipt=unused, forms=forms, max_bytes=1)) == sorted(
-        http_api.UPLOAD_ROUTES
-    )
+    assert sorted(
+        upload_form_routes(find_receipt=unused, is_backed=unused, forms=forms, max_bytes=1)
+    ) == sorted(http_api.UPLOAD_ROUTES)
 
 
 def test_every_route_is_a_documented_operation_and_no_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 from local import REPOSITORY
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
-from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, png
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, declared, png
 
 SAMPLES = REPOSITORY / "samples"
 UPLOADS = 200
@@ -64,6 +64,28 @@ def test_of_the_same_bytes_uploaded_at_once_one_is_accepted_and_the_others_are_i
     (first,) = (entry for entry in entries if entry["outcome"] == "ACCEPTED")
     pointed_to = {name: first[name] for name in ("bucket", "key", "version_id")}
     assert all(entry["duplicate_of"] == pointed_to for entry in entries if entry is not first)
+
+
+def test_receipt_that_was_deleted_for_good_is_restored_by_a_form(stack: DeployedStack) -> None:
+    content = png()
+    first = stack.upload("lost/first.png", content)
+    stack.entry_of(first)
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
+
+    delete = stack.administrator.client("s3").delete_object
+    delete(Bucket=stack.bucket, Key=first.key)
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
+    delete(Bucket=stack.bucket, Key=first.key, VersionId=first.version_id)
+    form = stack.call("POST", "/uploads", body=declared(content))
+    assert form.status == 201
+    assert stack.post_form(form.json, content).status == 204
+
+    restored = eventually(
+        "the duplicate", lambda: stack.get(f"/receipts/{first.fingerprint}").json["duplicates"]
+    )
+    assert [(entry["key"], entry["restores"]) for entry in restored] == [(form.json["key"], True)]
+    assert not stack.entry_of(stack.upload("lost/third.png", content))["restores"]
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
 
 
 def test_overwritten_file_has_an_entry_for_each_version(stack: DeployedStack) -> None:

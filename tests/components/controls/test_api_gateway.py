@@ -101,7 +101,7 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
             assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
         listing, showing, asking = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
         assert listing * capacity.page_units(shards) < cap, "the index"
-        assert showing * capacity.HISTORY_UNITS + asking * capacity.RECEIPT_UNITS < cap, "the table"
+        assert showing * capacity.HISTORY_UNITS + asking * capacity.FORM_UNITS < cap, "the table"
 
 
 @pytest.mark.claim(

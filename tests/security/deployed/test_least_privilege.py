@@ -23,11 +23,12 @@ from tests.security.deployed.roles import FUNCTIONS, Grant, Role, roles_of
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """A stack with one receipt in its ledger that was then deleted from its bucket."""
+    """A stack with one receipt in its ledger, of these bytes, that was then deleted from its bucket."""
 
     stack: DeployedStack
     roles: dict[str, Role]
     deleted: Object
+    content: bytes
 
     def settled(self, uploaded: Object, queue: str = "queue_url") -> bool:
         """Deliver an event to the processor, as one of its queues does. Say whether the message is done."""
@@ -41,20 +42,26 @@ class Situation:
         )
         return failed(json.loads(answer["Payload"].read())) == []
 
-    def upload_unnoticed(self) -> Object:
+    def upload_unnoticed(self, content: bytes | None = None) -> Object:
         """Upload an object of which the processor gets no event."""
         with events_lost(self.stack):
-            return self.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", png())
+            return self.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", content or png())
+
+    def delete(self, uploaded: Object) -> None:
+        """Delete an object version for good."""
+        self.stack.administrator.client("s3").delete_object(
+            Bucket=self.stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
+        )
 
 
 @pytest.fixture(scope="module")
 def situation(stack: DeployedStack) -> Situation:
-    receipt = stack.upload(f"{WATCHED}deleted.png", png())
+    content = png()
+    receipt = stack.upload(f"{WATCHED}deleted.png", content)
     stack.entry_of(receipt)
-    stack.administrator.client("s3").delete_object(
-        Bucket=stack.bucket, Key=receipt.key, VersionId=receipt.version_id
-    )
-    return Situation(stack=stack, roles=roles_of(stack), deleted=receipt)
+    situation = Situation(stack=stack, roles=roles_of(stack), deleted=receipt, content=content)
+    situation.delete(receipt)
+    return situation
 
 
 # What users notice if a function can't do its work.
@@ -78,6 +85,16 @@ def event_of_a_recorded_and_deleted_upload_is_settled(situation: Situation) -> b
     return situation.settled(situation.deleted)
 
 
+def lost_receipt_is_restored(situation: Situation) -> bool:
+    uploaded = situation.upload_unnoticed(situation.content)
+    is_settled = situation.settled(uploaded)
+    situation.delete(uploaded)
+    return is_settled and any(
+        entry["version_id"] == uploaded.version_id and entry["restores"]
+        for entry in situation.stack.entries(outcome="DUPLICATE")
+    )
+
+
 def ledger_is_listed(situation: Situation) -> bool:
     return situation.stack.get("/receipts").status == 200
 
@@ -92,14 +109,19 @@ def form_is_made_and_taken(situation: Situation) -> bool:
     return form.status == 201 and situation.stack.post_form(form.json, content).status == 204
 
 
+def form_for_a_lost_receipt_is_made(situation: Situation) -> bool:
+    return situation.stack.call("POST", "/uploads", body=declared(situation.content)).status == 201
+
+
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
     "processor": [
         new_upload_is_recorded,
         resent_upload_is_recorded,
         event_of_a_recorded_and_deleted_upload_is_settled,
+        lost_receipt_is_restored,
     ],
     "reader": [ledger_is_listed, receipt_is_shown],
-    "upload_forms": [form_is_made_and_taken],
+    "upload_forms": [form_is_made_and_taken, form_for_a_lost_receipt_is_made],
 }
 
 
@@ -131,9 +153,12 @@ def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
 
 
 def decrypts_what_it_uses(role: Role, grant: Grant) -> bool:
-    """Everything that a role reads needs `kms:Decrypt`, and so does a table that it writes to."""
+    """Everything that a role reads needs `kms:Decrypt`, and so does a table that it writes to.
+
+    The upload-forms function only asks for the headers of object versions, which needs no key.
+    """
     reads = {action.partition(":")[0] for action in own_actions(role) if action != "s3:PutObject"}
-    return set(services_of(grant)) == reads
+    return set(services_of(grant)) == reads - ({"s3"} if "s3:PutObject" in own_actions(role) else set())
 
 
 def encrypts_what_it_uploads(role: Role, grant: Grant) -> bool:
@@ -303,7 +328,10 @@ class Call(NamedTuple):
 
 
 CALLS = {
-    "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor",)),
+    "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor", "upload_forms")),
+    "ask about an object version": Call(
+        "s3", "head_object", lambda at: at.version, ("processor", "upload_forms")
+    ),
     "read an object version outside the upload prefix": Call("s3", "get_object", lambda at: at.unwatched),
     "read whatever is the latest object": Call("s3", "get_object", lambda at: at.object),
     "put an object under the form prefix": Call(
@@ -318,9 +346,9 @@ CALLS = {
     ),
     "delete an object": Call("s3", "delete_object", lambda at: at.object),
     "delete an object version": Call("s3", "delete_object", lambda at: at.version),
-    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, ("processor",)),
+    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, ("processor", "upload_forms")),
     "list the versions in the bucket": Call(
-        "s3", "list_object_versions", lambda at: at.bucket, ("processor",)
+        "s3", "list_object_versions", lambda at: at.bucket, ("processor", "upload_forms")
     ),
     "open the bucket by a policy": Call("s3", "put_bucket_policy", lambda at: at.bucket | {"Policy": "{}"}),
     "stop the bucket's events": Call(
@@ -337,7 +365,7 @@ CALLS = {
         "dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("processor", "upload_forms")
     ),
     "query the ledger by fingerprint": Call(
-        "dynamodb", "query", lambda at: at.table | BY_FINGERPRINT, ("reader",)
+        "dynamodb", "query", lambda at: at.table | BY_FINGERPRINT, FUNCTIONS
     ),
     "query the ledger by time": Call(
         "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader")
@@ -407,7 +435,8 @@ def is_refused(call: Call, aws: Aws, target: Target) -> bool:
     try:
         getattr(client, call.operation)(**call.parameters(target))
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"AccessDenied", "AccessDeniedException"}:
+        # The answer to a HEAD has no code.
+        if error.response["Error"]["Code"] not in {"403", "AccessDenied", "AccessDeniedException"}:
             raise
         return True
     return False
