@@ -89,6 +89,30 @@ def test_version_that_is_gone_is_unknown_unless_its_entry_says_so(
 
     assert (code, report["complete"], report["confirmed"]) == (1, True, False)
     assert [one["key"] for one in report["unknown"]] == ["deleted.png"]
+    assert [one["key"] for one in report["unbacked"]] == ["deleted.png"]
+
+
+def test_receipt_is_unbacked_until_a_duplicate_restores_it(operator: Run, operated: OperatedStack) -> None:
+    version = operated.upload("a.png")
+    receipt = operated.record(version, uploaded_at=LONG_AGO)
+    operated.s3.delete_object(Bucket=BUCKET, Key="a.png", VersionId=version.version_id)
+    operated.dynamodb.put_item(TableName=TABLE, Item=schema.backing_note(receipt.fingerprint or "", version))
+    ran = operator("reconcile")
+    assert ran.code == 1
+    assert "0 in flight; 1 unknown; 1 unbacked" in ran.out
+    assert "unbacked: no object version of a receipt is left" in ran.err
+
+    operated.record(
+        operated.upload("again.png"),
+        outcome=Outcome.DUPLICATE,
+        fingerprint=receipt.fingerprint,
+        duplicate_of=version,
+        restores=True,
+    )
+    code, report = reconciled(operator, *ALL)
+
+    assert (code, report["totals"]["unknown"], report["totals"]["unbacked"]) == (1, 1, 0)
+    assert report["totals"]["not_an_entry"] == 0
 
 
 def test_note_that_an_object_is_gone_is_no_entry(operator: Run, operated: OperatedStack) -> None:
@@ -531,8 +555,8 @@ def test_table_shows_what_needs_a_look_then_totals_and_queues(operator: Run, ope
     ran = operator("reconcile", *ALL)
 
     states = [line.split()[0] for line in ran.out.splitlines()]
-    assert states[:3] == ["STATE", "missing", "unknown"]
-    assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown" in ran.out
+    assert states[:4] == ["STATE", "missing", "unknown", "unbacked"]
+    assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown; 1 unbacked" in ran.out
     assert "about 0 messages waiting in the queue, 0 being processed, 1 dead letters" in ran.out
     assert "about 2 messages waiting in the resend queue, 0 being processed" in ran.out
     report = reconciled(operator, *ALL)[1]
