@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -287,16 +287,6 @@ def own(stack: DeployedStack) -> Target:
 @pytest.fixture(scope="module")
 def foreign(neighbour: DeployedStack) -> Target:
     return target_of(neighbour)
-
-
-@pytest.fixture(scope="module")
-def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
-    """AWS as each function of the stack sees it."""
-    emulator = stack.emulator
-    opened = {name: emulator.seen_by(role.session()) for name, role in roles_of(stack).items()}
-    yield opened
-    for session in opened.values():
-        session.close()
 
 
 FINGERPRINT = uuid.uuid4().hex * 2
