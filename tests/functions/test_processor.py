@@ -6,13 +6,13 @@ import hashlib
 import json
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from functions.contract.entry import Outcome, Reason, Upload
+from functions.contract.entry import ContentFinding, Outcome, Reason, Upload
 from functions.contract.environment import EnvironmentVariablesError
 from functions.processor.examination import DamagedReadError
 from functions.processor.invocation import MAX_WORKERS, Deadline, UnreadableBatchError
@@ -27,6 +27,7 @@ from tests.functions.examples import (
     S3_TEST_EVENT,
     TEXT,
     context,
+    entry,
     failed,
     sqs_batch,
     upload,
@@ -97,6 +98,26 @@ class TestWhatArrives:
         (entry,) = account.entries()
         assert (entry.outcome, entry.reason, entry.size_bytes) == (REJECTED, reason, len(data))
         assert entry.fingerprint == (hashlib.sha256(data).hexdigest() if is_read else None)
+
+    def test_a_cut_file_has_an_entry_that_says_where_it_ends(self, account: Account) -> None:
+        account.process(s3_event(account.put("bill.pdf", PDF[:200])))
+
+        (entry,) = account.entries()
+        assert (entry.reason, entry.media_type) == (Reason.DAMAGED, "application/pdf")
+        assert entry.detail == "ends after 200 bytes, before startxref and %%EOF"
+
+    def test_a_duplicate_has_the_findings_of_its_own_reading(self, account: Account) -> None:
+        """The last release looked for none, so the accepted upload may have no findings."""
+        data = PNG + TEXT
+        of_last_release = entry("a.png", datetime.now(UTC), fingerprint=hashlib.sha256(data).hexdigest())
+        account.store.record(of_last_release)
+
+        account.process(s3_event(account.put("b.png", data)))
+
+        assert {each.outcome: each.findings for each in account.entries()} == {
+            ACCEPTED: (),
+            DUPLICATE: (ContentFinding.TRAILING_DATA,),
+        }
 
     def test_the_bytes_decide_the_type_and_not_the_name(self, account: Account) -> None:
         account.process(s3_event(account.put("receipt.txt", PDF)), s3_event(account.put("photo.png", TEXT)))
