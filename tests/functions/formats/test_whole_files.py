@@ -139,5 +139,8 @@ def test_any_bytes_get_an_answer(data: bytes) -> None:
     said = inspect(data)
 
     assert said.media_type or not said.damage
-    assert said.damage is None or (len(said.damage) <= MAX_DETAIL_CHARACTERS and not said.findings)
+    if said.damage is not None:
+        assert 0 < len(said.damage) <= MAX_DETAIL_CHARACTERS
+        assert said.damage.isprintable()
+        assert not said.findings
     assert list(said.findings) == sorted({*said.findings})
