@@ -45,7 +45,6 @@ from cli.errors import UsageError
 from cli.operator.bucket_comparison import Repeated
 from cli.operator.checksums import ChecksumTotals, compare_checksums
 from cli.operator.findings import Finding, State
-from cli.operator.inventory import StoredVersion
 from cli.operator.reconciliation import FormerPlaces, ReconcileReport, compare_stack, judge
 from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
@@ -53,6 +52,7 @@ from cli.operator.temporary_database import NO_END
 from cli.options import add_json, add_key_prefix, minutes, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
+from functions.reconciliation.inventory import StoredVersion
 
 SOURCE = "bill-e:reconcile"
 DEFAULT_AGE = timedelta(minutes=15)

@@ -11,7 +11,6 @@ from itertools import starmap
 from typing import NamedTuple
 
 from cli.operator.findings import EntryFindings, Finding, State
-from cli.operator.inventory import StoredVersion
 from cli.operator.temporary_database import NO_END, count_rows
 from functions.contract.entry import (
     CLOCK_SKEW,
@@ -23,6 +22,7 @@ from functions.contract.entry import (
     UploadLocation,
     format_time,
 )
+from functions.reconciliation.inventory import StoredVersion
 
 SLOWEST_BYTES_PER_SECOND = 10_000
 """S3 may date an object by the start of its upload, and dates the event by the end. No upload should be

@@ -12,12 +12,13 @@ from cli.errors import BillEError
 from cli.operator.bucket_comparison import BucketComparison
 from cli.operator.consistency import NotAnEntryError, contradictions, read_entry
 from cli.operator.findings import Finding, State
-from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
+from cli.operator.inventory import ledger_items, listed_versions
 from cli.operator.pace import Counting
 from cli.operator.resources import Queue, StackResources, queue_name
 from cli.operator.temporary_database import NO_END, temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, UploadLocation, format_time
+from functions.reconciliation.inventory import StoredVersion
 
 if TYPE_CHECKING:
     from functions.contract.schema import Item

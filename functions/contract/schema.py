@@ -40,6 +40,9 @@ FIRST_MONTH = "2026-11"
 RECEIPT = "RECEIPT"
 """The sort key of the entry that accepted a fingerprint, of which a partition can only have one."""
 
+REJECTED = f"{Outcome.REJECTED}#"
+"""How the sort key of a rejected upload begins."""
+
 UNREAD = "unread#"
 """How the partition of an object version begins whose bytes were not read."""
 
@@ -61,13 +64,23 @@ OPERATOR_ATTRIBUTES = (
 )
 """The attributes that operators may read, which are all but those that say who uploaded."""
 
-OPERATOR_VIEW: dict[str, Any] = {
-    "Select": "SPECIFIC_ATTRIBUTES",
-    "ProjectionExpression": ", ".join(f"#{name}" for name in OPERATOR_ATTRIBUTES),
-    "ExpressionAttributeNames": {f"#{name}": name for name in OPERATOR_ATTRIBUTES},
-}
-"""The parameters with which Scan and Query read what operators may read. `from_item` reads such an item as an
-entry without an uploader."""
+RECONCILER_ATTRIBUTES = (FINGERPRINT, ENTRY, "bucket", "key", "version_id", "uploaded_at", "resent")
+"""The attributes that the reconciler may read: which object version an entry is about, and no more."""
+
+
+def _view(attributes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters with which Scan and Query read these attributes alone."""
+    return {
+        "Select": "SPECIFIC_ATTRIBUTES",
+        "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+        "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+    }
+
+
+OPERATOR_VIEW = _view(OPERATOR_ATTRIBUTES)
+"""How operators read. `from_item` reads such an item as an entry without an uploader."""
+
+RECONCILER_VIEW = _view(RECONCILER_ATTRIBUTES)
 
 IF_NEW: dict[str, Any] = {
     "ConditionExpression": "attribute_not_exists(#fingerprint)",

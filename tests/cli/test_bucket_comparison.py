@@ -12,10 +12,11 @@ from cli.errors import BillEError
 from cli.operator.bucket_comparison import SLOWEST_BYTES_PER_SECOND, BucketComparison
 from cli.operator.consistency import read_entry
 from cli.operator.findings import State
-from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
+from cli.operator.inventory import ledger_items, listed_versions
 from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, format_time
+from functions.reconciliation.inventory import StoredVersion
 from tests.cli.conftest import small_database
 from tests.cli.operated_stack import SHARDS, entry_of
 
@@ -204,23 +205,25 @@ EVERY_HUNDREDTH = 100
 class ManyVersions:
     """S3 and DynamoDB with 100,000 object versions, of which every hundredth has no entry."""
 
-    def get_paginator(self, operation: str) -> ManyVersions:
-        assert operation == "list_object_versions"
-        return self
-
-    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
-        for first in range(0, COUNT, PAGE):
-            versions = [
-                {
-                    "Key": key(number),
-                    "VersionId": version_id(number),
-                    "ETag": "0",
-                    "Size": 1,
-                    "LastModified": START,
-                }
-                for number in range(first, first + PAGE)
-            ]
-            yield {"Versions": versions, "ResponseMetadata": {}}
+    def list_object_versions(self, *, KeyMarker: str = "0", **_: str) -> dict[str, Any]:  # noqa: N803
+        first = int(KeyMarker)
+        versions = [
+            {
+                "Key": key(number),
+                "VersionId": version_id(number),
+                "ETag": "0",
+                "Size": 1,
+                "LastModified": START,
+            }
+            for number in range(first, first + PAGE)
+        ]
+        more = first + PAGE < COUNT
+        return {
+            "Versions": versions,
+            "ResponseMetadata": {},
+            "IsTruncated": more,
+            **({"NextKeyMarker": f"{first + PAGE}"} if more else {}),
+        }
 
     def scan(self, **query: Any) -> dict[str, Any]:
         start = query.get("ExclusiveStartKey", query["Segment"])

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cli.operator.findings import State
-from cli.operator.inventory import StoredVersion
 from cli.operator.resend import event_maker, send_messages
 from functions.contract import schema
 from functions.contract.entry import ContentFinding, Entry, ObjectVersion, Outcome, Reason, format_time
 from functions.contract.s3_events import parse_body
+from functions.reconciliation.inventory import StoredVersion
 from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
 

@@ -8,6 +8,7 @@ from functions.contract.environment import (
     EnvironmentVariablesError,
     ProcessorEnvironment,
     ReaderEnvironment,
+    ReconcilerEnvironment,
     UploadFormsEnvironment,
     read_environment,
     write_environment,
@@ -35,6 +36,20 @@ GOOD = {
         "FORM_LIFETIME_SECONDS": "900",
         "MAX_RECEIPT_BYTES": "20971520",
     },
+    ReconcilerEnvironment: {
+        "SERVICE_NAME": "reconciler",
+        "STACK_NAME": "prod",
+        "LEDGER_TABLE": "ledger",
+        "UPLOAD_LOCATION": "receipts/in/",
+        "QUEUE_ARN": "arn:aws:sqs:eu-central-1:123456789012:uploads",
+        "QUEUE_URL": "https://sqs/uploads",
+        "RESEND_QUEUE_URL": "https://sqs/resends",
+        "DEAD_LETTER_QUEUE_URL": "https://sqs/dead-letters",
+        "POLICY_DIGEST": "0f",
+        "PROGRESS_BUCKET": "logs",
+        "EVERY_HOURS": "6",
+        "AGE_SECONDS": "3600",
+    },
 }
 READ = {
     ProcessorEnvironment: ProcessorEnvironment(
@@ -57,6 +72,20 @@ READ = {
         form_prefix="in/uploads/",
         form_lifetime_seconds=900,
         max_receipt_bytes=20 * 1024 * 1024,
+    ),
+    ReconcilerEnvironment: ReconcilerEnvironment(
+        service="reconciler",
+        stack="prod",
+        ledger_table="ledger",
+        location=UploadLocation(bucket="receipts", prefix="in/"),
+        queue_arn="arn:aws:sqs:eu-central-1:123456789012:uploads",
+        queue_url="https://sqs/uploads",
+        resend_queue_url="https://sqs/resends",
+        dead_letter_queue_url="https://sqs/dead-letters",
+        policy_digest="0f",
+        progress_bucket="logs",
+        every_hours=6,
+        age_seconds=3600,
     ),
 }
 Environment = type[ProcessorEnvironment | ReaderEnvironment | UploadFormsEnvironment]
