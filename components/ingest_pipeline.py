@@ -174,9 +174,9 @@ class IngestPipeline(pulumi.ComponentResource):
     letter.
 
     Outputs: name and arn of the bucket; url, arn and name of the queues, such as `queue_url` and
-    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `resends`,
-    `dead_letters`, `processor`), its `location` as in environment variables, `alarm_arns`, and `log_groups`
-    by what they log.
+    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `access_logs`, `queue`,
+    `resends`, `dead_letters`, `processor`), its `location` as in environment variables, `alarm_arns`, and
+    `log_groups` by what they log.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class IngestPipeline(pulumi.ComponentResource):
         self._account_id = aws.get_caller_identity_output(opts=invoke).account_id
         bucket = self._bucket(name, args)
         self.location = pulumi.Output.concat(bucket.name, "/", args.upload_prefix)
-        self._log_access(name, args, bucket)
+        self.access_logs = self._log_access(name, args, bucket)
         queue, resends, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
         self.processor = self._processor(name, args, bucket, queue, resends)
@@ -252,7 +252,7 @@ class IngestPipeline(pulumi.ComponentResource):
             )
         return bucket
 
-    def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> None:
+    def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> PrivateBucket:
         """Keep S3's access logs of the bucket in a separate bucket, for as long as other logs.
 
         That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
@@ -280,6 +280,7 @@ class IngestPipeline(pulumi.ComponentResource):
             target_prefix=ACCESS_LOG_PREFIX,
             opts=protected(args.stack, self, [access_logs.policy]),
         )
+        return access_logs
 
     def _queues(
         self, name: str, args: IngestPipelineArgs

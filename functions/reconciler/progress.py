@@ -46,17 +46,19 @@ class Round:
     The ledger is read first, from `ledger_key` on, and then the bucket is listed, from `place` on; each is
     None at the end. `newest_upload` is that of the entries that were read, except for those resent. `runs`
     are the version ids of what earlier slices have written, by kind. `may_send` says whether what is missing
-    is sent.
+    is sent. `entries_before` is the most entries that any round before has read.
     """
 
     began_at: str
     age_seconds: int
     queue_was_empty: bool
     may_send: bool
+    entries_before: int = 0
     ledger_key: dict[str, Any] | None = field(default_factory=dict)
     place: Place | None = field(default_factory=lambda: BEGINNING)
     newest_upload: str = FIRST
     runs: dict[str, list[str]] = field(default_factory=lambda: {ENTRIES: [], BACKED: []})
+    entries: int = 0
     versions: int = 0
     in_flight: int = 0
     missing: int = 0

@@ -29,8 +29,11 @@ SOURCE = "bill-e:reconciler"
 MOST_UNSENT = 1_000
 """How many missing uploads are found before they are sent and the progress is saved."""
 
+MOST_UNSAVED_BYTES = 32 * 1024 * 1024
+"""How much is read of the ledger before it is written: about a million entries."""
+
 SHOWN = 100
-"""How many receipts without an object version are logged in a round."""
+"""How many uploads without an entry, and receipts without an object version, are logged in a round."""
 
 NO_RECEIPT = bytes(KEY_BYTES)
 """Stands for the fingerprint of an entry that was rejected, which isn't one of a receipt."""
@@ -68,7 +71,7 @@ class Slice:
                 self._read_ledger(round_, round_.ledger_key)
             else:
                 self._list_bucket(round_)
-            if len(self._unsent) >= MOST_UNSENT:
+            if len(self._unsent) >= MOST_UNSENT or len(self._unsaved[ENTRIES]) >= MOST_UNSAVED_BYTES:
                 self._send(round_)
                 self.save(progress, round_)
         self._send(round_)
@@ -90,7 +93,7 @@ class Slice:
             if fingerprint != NO_RECEIPT and self._backed.value_of(fingerprint) is None
         }
         for fingerprint in sorted(missing)[:SHOWN]:
-            logger.error("a receipt has no object version", extra={"fingerprint_begins": fingerprint.hex()})
+            log_unbacked(fingerprint)
         return len(missing)
 
     def _read_ledger(self, round_: Round, start: dict[str, Any]) -> None:
@@ -102,16 +105,25 @@ class Slice:
         if start:
             scan["ExclusiveStartKey"] = start
         page = self._dynamodb.scan(**scan, **schema.RECONCILER_VIEW)
-        for item in page["Items"]:
-            if not schema.is_note(item):
-                self._add(round_, item)
+        entries = [item for item in page["Items"] if not schema.is_note(item)]
+        for item in entries:
+            self._add(round_, item)
+        round_.entries += len(entries)
         self._pace.spend(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
         round_.ledger_key = page.get("LastEvaluatedKey")
+        if round_.ledger_key is None and round_.entries < round_.entries_before:
+            # They have to be restored. What is sent would get another entry, with the time of today.
+            logger.error(
+                "the ledger has lost entries",
+                extra={"entries": round_.entries, "entries_before": round_.entries_before},
+            )
+            round_.may_send = False
 
     def _add(self, round_: Round, item: Item) -> None:
         try:
             version, uploaded_at = schema.version_of(item), item["uploaded_at"]["S"]
-        except KeyError as error:
+            row = _key(version) + _receipt(item)
+        except (KeyError, ValueError) as error:
             key = {name: item[name].get("S") for name in (schema.FINGERPRINT, schema.ENTRY)}
             logger.error("an item of the ledger is not an entry", extra={**key, "reason": repr(error)})
             return
@@ -119,7 +131,6 @@ class Slice:
             return
         if not item.get("resent", {}).get("BOOL"):
             round_.newest_upload = max(round_.newest_upload, uploaded_at)
-        row = _key(version) + _receipt(item)
         self._unsaved[ENTRIES] += row
         self._entries.add(row)
 
@@ -127,24 +138,23 @@ class Slice:
         location = self._environment.location
         page = list_page(self._s3, location.bucket, location.prefix, round_.place or {})
         for version in page.versions:
-            receipt = self._entries.value_of(_key(_identified(location.bucket, version)))
+            stored = _identified(location.bucket, version)
+            receipt = self._entries.value_of(_key(stored))
             if receipt is None:
-                self._add_unrecorded(round_, version)
+                self._add_unrecorded(round_, version, stored)
             elif receipt != NO_RECEIPT and self._backed.value_of(receipt) is None:
                 self._unsaved[BACKED] += receipt
                 self._backed.add(receipt)
         round_.versions += len(page.versions)
         round_.place = page.next_place
 
-    def _add_unrecorded(self, round_: Round, version: StoredVersion) -> None:
+    def _add_unrecorded(self, round_: Round, version: StoredVersion, stored: ObjectVersion) -> None:
         if not round_.judges(version):
             round_.in_flight += 1
             return
         round_.missing += 1
-        logger.error(
-            "an upload has no entry",
-            extra={"key": version.key, "version_id": version.version_id, "modified": version.modified},
-        )
+        if round_.missing <= SHOWN:
+            log_missing(stored, version.modified)
         if round_.may_send:
             self._unsent.append(version)
 
@@ -164,6 +174,16 @@ class Slice:
             principal=SOURCE,
         )
         return message_body(event)
+
+
+def log_missing(stored: ObjectVersion, modified: str) -> None:
+    """Write the line about an upload without an entry. Its key stays between S3 and the ledger."""
+    logger.error("an upload has no entry", extra={"object_id": stored.object_id, "modified": modified})
+
+
+def log_unbacked(fingerprint: bytes) -> None:
+    """Write the line about a receipt without an object version."""
+    logger.error("a receipt has no object version", extra={"fingerprint_begins": fingerprint.hex()})
 
 
 def _identified(bucket: str, version: StoredVersion) -> ObjectVersion:

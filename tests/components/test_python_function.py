@@ -10,7 +10,7 @@ from components.validation import InvalidInputError
 from tests.components.mocks import Graph
 from tests.components.programs import stack_args
 
-SHARED_MODULES = {"__init__.py", "log.py"}
+SHARED_MODULES = {"__init__.py", "log.py", "metric_lines.py"}
 
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
@@ -30,6 +30,7 @@ def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:
         ("bill-e-ingest-processor-function", {"processor", "contract", "ledger"}),
         ("bill-e-api-reader-function", {"reader", "api", "contract", "ledger"}),
         ("bill-e-api-uploads-function", {"upload_forms", "api", "contract", "ledger"}),
+        ("bill-e-reconciler-slices-function", {"reconciler", "reconciliation", "contract"}),
     ],
 )
 def test_archive_holds_the_modules_of_its_packages_and_nothing_else(

@@ -24,7 +24,7 @@ PARTS = ("**What it means.**", "**How to look.**", "**What to do.**")
 
 TAIL_OPTIONS = {"since", "filter-pattern", "format", "follow"}
 """`aws logs tail` is the CLI's own: no service knows it."""
-GLOBAL_OPTIONS = {"query", "output"}
+GLOBAL_OPTIONS = {"query", "output", "cli-binary-format"}
 
 NO_SETTINGS = {"eventSource", "initDurationMs", "maxMemoryUsedMB", "memorySizeMB", "requestId"}
 """Words in camel case that are fields of S3's events and of log lines."""

@@ -10,6 +10,7 @@ import pytest
 from components.ingest_pipeline import IngestPipelineArgs
 from components.ledger import LedgerArgs
 from components.ledger_api import LedgerApiArgs
+from components.reconciler import ReconcilerArgs
 from components.settings import StackSettings
 from components.stack_args import StackArgs
 from components.validation import Checked, InvalidInputError, between, setting
@@ -263,7 +264,7 @@ def test_a_former_key_may_be_of_any_partition(partition: str, monkeypatch: pytes
 
 
 def test_every_setting_is_an_argument_of_a_component_or_decides_whether_there_is_a_key() -> None:
-    args = (StackArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs)
+    args = (StackArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs, ReconcilerArgs)
     passed_on = {name for each in args for name in StackSettings().of(each)}
     assert set(StackSettings.names().values()) - passed_on == {"encryption"}
 

@@ -28,7 +28,7 @@ from functions.contract.reconciliation import (
 )
 from functions.contract.s3_events import parse_body
 from functions.contract.schema import missing_note
-from functions.reconciler import reconciler
+from functions.reconciler import reconciliation
 from functions.reconciler.compact_table import KEY_BYTES, CompactTable
 from functions.reconciler.progress import Round
 from functions.reconciliation.inventory import StoredVersion
@@ -168,7 +168,7 @@ def watched(account: Account, monkeypatch: pytest.MonkeyPatch) -> Watched:
         return client
 
     monkeypatch.setattr(boto3, "client", client_with_small_pages)
-    monkeypatch.setattr(reconciler, "datetime", account.clock)
+    monkeypatch.setattr(reconciliation, "datetime", account.clock)
     return made
 
 
@@ -286,6 +286,21 @@ class TestRounds:
         assert (told["missing"], told["sent"]) == (1, 0)
         assert watched.sent(queue) == watched.sent() == []
 
+    def test_nothing_is_sent_while_the_ledger_has_lost_entries(self, watched: Watched) -> None:
+        for name in ("1.png", "2.png"):
+            watched.upload(name)
+        watched.judge_all()
+        watched.account.empty_ledger()
+        watched.upload("3.png")
+        watched.account.output()
+
+        told = watched.judge_all()
+
+        assert (told["missing"], told["sent"]) == (2, 0)
+        assert watched.judge_all()["sent"] == 0
+        lost, _ = [line for line in watched.account.log() if "lost" in line["message"]]
+        assert (lost["entries"], lost["entries_before"]) == (1, 2)
+
     def test_entries_about_other_places_and_other_items_are_passed_over(self, watched: Watched) -> None:
         made = watched.upload("1.png")
         elsewhere = replace(made, version=replace(made.version, bucket="former"))
@@ -296,14 +311,21 @@ class TestRounds:
         )
         table = watched.account.table
         broken = {"fingerprint": {"S": "by hand"}, "entry": {"S": "RECEIPT"}}
-        for item in (broken, missing_note(made.version, datetime.now(UTC))):
+        named = {name: {"S": "x"} for name in ("bucket", "key", "version_id", "uploaded_at")}
+        for item in (
+            broken,
+            broken | named | {"entry": {"S": "x"}},
+            missing_note(made.version, datetime.now(UTC)),
+        ):
             table.client.put_item(TableName=table.name, Item=item)
 
         told = watched.judge_all()
 
         assert (told["versions"], told["missing"]) == (2, 0)
         lines = watched.account.log()
-        assert [line["fingerprint"] for line in lines if "is not an entry" in line["message"]] == ["by hand"]
+        assert [line["fingerprint"] for line in lines if "is not an entry" in line["message"]] == [
+            "by hand"
+        ] * 2
 
 
 SENT_AND_NOT_SAVED = {("SendMessageBatch", True), ("PutObject", False), ("PutObject", True)}

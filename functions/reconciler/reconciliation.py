@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.literals import QueueAttributeNameType
 
     from functions.contract.environment import ReconcilerEnvironment
+    from functions.contract.reconciliation import ConfigurationPart
 
 CLIENT_CONFIG = Config(
     connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5}
@@ -32,7 +33,7 @@ CLIENT_CONFIG = Config(
 """Nobody waits for an answer, so a call may take a few minutes, as long as the slice can still be saved."""
 
 
-class Reconciler:
+class Reconciliation:
     """Checks the bucket's configuration, takes a slice of a round if one is due, and reports both."""
 
     def __init__(
@@ -48,8 +49,8 @@ class Reconciler:
         self._now = now
 
     @classmethod
-    def connected(cls, environment: ReconcilerEnvironment) -> Reconciler:
-        """Make a reconciler with clients for AWS."""
+    def connected(cls, environment: ReconcilerEnvironment) -> Reconciliation:
+        """Make one with clients for AWS."""
         s3: S3Client = boto3.client("s3", config=CLIENT_CONFIG)
         dynamodb: DynamoDBClient = boto3.client("dynamodb", config=CLIENT_CONFIG)
         sqs: SQSClient = boto3.client("sqs", config=CLIENT_CONFIG)
@@ -86,9 +87,7 @@ class Reconciler:
             self._s3, environment.location, environment.queue_arn, environment.policy_digest
         )
         for part, found in changed.items():
-            logger.error(
-                "the bucket isn't configured as it was deployed", extra={"part": part, "found": found}
-            )
+            log_change(part, found)
         self._write({metric_names.CHANGED_CONFIGURATION: len(changed)})
 
     def _take_slice(
@@ -100,7 +99,9 @@ class Reconciler:
         age_seconds: int | None,
     ) -> None:
         if progress.round is None or progress.round.is_complete or age_seconds is not None:
-            progress.round = self._new_round(age_seconds)
+            last = progress.round
+            before = max(last.entries, last.entries_before) if last else 0
+            progress.round = self._new_round(age_seconds, before)
         progress.claimed_until = format_time(ends_at)
         store.save(progress)
         part = Slice(self._s3, self._dynamodb, self._sqs, store, self._environment)
@@ -119,7 +120,7 @@ class Reconciler:
         progress.claimed_until = ""
         part.save(progress, progress.round)
 
-    def _new_round(self, age_seconds: int | None) -> Round:
+    def _new_round(self, age_seconds: int | None, entries_before: int) -> Round:
         environment = self._environment
         dead_letters = self._messages(environment.dead_letter_queue_url)
         resends = self._messages(environment.resend_queue_url)
@@ -129,6 +130,7 @@ class Reconciler:
             queue_was_empty=self._messages(environment.queue_url) == 0,
             # What is missing may be among these: sending it once more would not help.
             may_send=dead_letters == 0 and resends == 0,
+            entries_before=entries_before,
         )
 
     def _messages(self, queue_url: str) -> int:
@@ -140,17 +142,7 @@ class Reconciler:
         return sum(map(int, answer["Attributes"].values()))
 
     def _report(self, done: Round, unbacked: int) -> None:
-        logger.info(
-            "round complete",
-            extra={
-                "began_at": done.began_at,
-                "versions": done.versions,
-                "missing": done.missing,
-                "sent": done.sent,
-                "in_flight": done.in_flight,
-                "unbacked": unbacked,
-            },
-        )
+        log_round(done, unbacked)
         self._write({metric_names.MISSING: done.missing, metric_names.UNBACKED: unbacked})
 
     def _write(self, values: dict[str, float]) -> None:
@@ -159,13 +151,22 @@ class Reconciler:
         write_metrics(dimensions, values)
 
 
+def log_change(part: ConfigurationPart, found: str) -> None:
+    """Write the line about a part of the bucket's configuration."""
+    logger.error("the bucket isn't configured as it was deployed", extra={"part": part, "found": found})
+
+
+def log_round(done: Round, unbacked: int) -> None:
+    """Write the line about a complete round."""
+    logger.info("round complete", extra={**_counts(done), "unbacked": unbacked})
+
+
 def _told(progress: Progress) -> dict[str, Any]:
     if progress.round is None:
         return {"complete": False}
-    return {
-        "complete": progress.round.is_complete,
-        **{
-            name: getattr(progress.round, name)
-            for name in ("began_at", "versions", "missing", "sent", "in_flight")
-        },
-    }
+    return {"complete": progress.round.is_complete, **_counts(progress.round)}
+
+
+def _counts(of: Round) -> dict[str, Any]:
+    names = ("began_at", "versions", "missing", "sent", "in_flight")
+    return {name: getattr(of, name) for name in names}
