@@ -25,8 +25,8 @@ def own_stack() -> Iterator[DeployedStack]:
 
 def reconcile(stack: DeployedStack) -> dict[str, Any]:
     """Have the reconciler judge every upload, and return what it says."""
-    for queue in ("queue_url", "resend_queue_url"):
-        eventually(f"{queue} is empty", lambda queue=queue: depth(stack, queue).total == 0)
+    queues = ("queue_url", "resend_queue_url")
+    eventually("queues are empty", lambda: not any(depth(stack, queue).total for queue in queues))
     answer = stack.administrator.client("lambda").invoke(
         FunctionName=stack.outputs["reconciler"], Payload=json.dumps({BEGIN_WITH_AGE: 0}).encode()
     )
