@@ -26,12 +26,9 @@ MAY_IMPORT = {
     "functions/api": ["functions.api", "functions.log", CONTRACT],
     "functions/reconciliation": ["functions.reconciliation", CONTRACT],
     "functions/reconciler": [
-        *("functions.reconciler", "functions.reconciliation", "functions.metric_lines", "functions.log"),
-        CONTRACT,
+        *("functions.reconciler", "functions.reconciliation", "functions.log", CONTRACT)
     ],
-    "functions/processor": [
-        *("functions.processor", "functions.ledger", "functions.metric_lines", "functions.log", CONTRACT)
-    ],
+    "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
     "functions/upload_forms": [
         *("functions.upload_forms", "functions.ledger", "functions.api", "functions.log", CONTRACT)

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
-from functions.metric_lines import write_metrics
+from functions.log import write_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,7 @@ from botocore.config import Config
 
 from functions.contract import metric_names
 from functions.contract.entry import format_time, parse_time
-from functions.log import logger
-from functions.metric_lines import write_metrics
+from functions.log import logger, write_metrics
 from functions.reconciler.configuration import changed_parts
 from functions.reconciler.progress import AnotherInvocationError, LostRunError, Progress, ProgressStore, Round
 from functions.reconciler.slice import Slice

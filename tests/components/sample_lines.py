@@ -29,8 +29,7 @@ from functions.contract.entry import (
 from functions.contract.metric_names import MISSING
 from functions.contract.reconciliation import ConfigurationPart
 from functions.ledger.store import Recorded
-from functions.log import begin_invocation
-from functions.metric_lines import write_metrics
+from functions.log import begin_invocation, write_metrics
 from functions.processor.invocation import Deadline
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.processor import Processor, log_entry

@@ -10,7 +10,7 @@ from components.validation import InvalidInputError
 from tests.components.mocks import Graph
 from tests.components.programs import stack_args
 
-SHARED_MODULES = {"__init__.py", "log.py", "metric_lines.py"}
+SHARED_MODULES = {"__init__.py", "log.py"}
 
 
 def archive_of(graph: Graph, name: str) -> dict[str, Any]:
