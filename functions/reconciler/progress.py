@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from functions.contract.entry import STALE_MULTIPART_DAYS, format_time, parse_time
 from functions.contract.reconciliation import PROGRESS_FOLDER
+from functions.log import logger
 from functions.reconciliation.inventory import BEGINNING, Place, StoredVersion
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _KEY: Final = f"{PROGRESS_FOLDER}progress.json"
 _GONE: Final = frozenset({"NoSuchKey", "NoSuchVersion"})
 _LOST: Final = frozenset({"ConditionalRequestConflict", "PreconditionFailed"})
 """What S3 answers if the object isn't the one that was read ("How to prevent object overwrites")."""
-
 
 FIRST: Final = format_time(datetime.min.replace(tzinfo=UTC) + timedelta(days=365))
 """A time before every upload, from which a few days can be taken."""
@@ -126,9 +126,12 @@ class ProgressStore:
             self._etag = None
             return Progress(complete_since=format_time(now))
         self._etag = answer["ETag"]
-        found = json.loads(answer["Body"].read())
-        earlier = found.pop("round")
-        return Progress(**found, round=None if earlier is None else Round(**earlier))
+        try:
+            return _read(answer["Body"].read())
+        except (KeyError, TypeError, ValueError) as error:
+            # Another version of the program wrote it.
+            logger.warning("the progress can't be read, so a round begins", extra={"reason": repr(error)})
+            return Progress(complete_since=format_time(now))
 
     def save(self, progress: Progress) -> None:
         """Write the progress, or raise AnotherInvocationError."""
@@ -162,6 +165,12 @@ class ProgressStore:
                 raise
             raise LostRunError(f"{kind}-{number}") from error
         return answer["Body"].read()
+
+
+def _read(written: bytes) -> Progress:
+    found = json.loads(written)
+    earlier = found.pop("round")
+    return Progress(**found, round=None if earlier is None else Round(**earlier))
 
 
 def _run(kind: str, number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from functions.contract import schema
-from functions.contract.entry import ObjectVersion
+from functions.contract.entry import ObjectVersion, format_time, parse_time
 from functions.log import logger
 from functions.reconciler.compact_table import KEY_BYTES, CompactTable
 from functions.reconciler.progress import BACKED, ENTRIES, Progress, ProgressStore, Round
@@ -121,7 +121,8 @@ class Slice:
 
     def _add(self, round_: Round, item: Item) -> None:
         try:
-            version, uploaded_at = schema.version_of(item), item["uploaded_at"]["S"]
+            version = schema.version_of(item)
+            uploaded_at = format_time(parse_time(item["uploaded_at"]["S"]))
             row = _key(version) + _receipt(item)
         except (KeyError, ValueError) as error:
             key = {name: item[name].get("S") for name in (schema.FINGERPRINT, schema.ENTRY)}

@@ -311,7 +311,8 @@ class TestRounds:
         )
         table = watched.account.table
         broken = {"fingerprint": {"S": "by hand"}, "entry": {"S": "RECEIPT"}}
-        named = {name: {"S": "x"} for name in ("bucket", "key", "version_id", "uploaded_at")}
+        named = {name: {"S": f"{PREFIX}x"} for name in ("key", "version_id", "uploaded_at")}
+        named["bucket"] = {"S": BUCKET}
         for item in (
             broken,
             broken | named | {"entry": {"S": "x"}},
@@ -377,6 +378,13 @@ class TestInvocations:
 
         assert not watched.run(steps=0)["complete"]
         assert watched.metrics()[names.ROUND_AGE] == pytest.approx(30 * 3600, abs=5)
+
+    def test_progress_of_another_version_of_the_program_is_given_up(self, watched: Watched) -> None:
+        watched.upload("lost.png", recorded=False)
+        for written in (b"{}", b'{"round": {"phase": 1}}', b"no JSON"):
+            watched.account.s3.put_object(Bucket=LOGS, Key=PROGRESS, Body=written)
+
+            assert watched.judge_all()["missing"] == 1
 
     def test_no_two_invocations_take_a_slice(self, watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
         watched.upload("lost.png", recorded=False)
