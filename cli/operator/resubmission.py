@@ -18,9 +18,10 @@ from botocore.exceptions import ClientError
 from cli.errors import BillEError, UnavailableError, explained
 from cli.operator.consistency import NotAnEntryError, read_entry
 from cli.operator.inventory import ledger_items
-from cli.operator.pace import Counting, Pace, concurrently
+from cli.operator.pace import Counting, concurrently
 from cli.operator.temporary_database import count_rows, temporary_database
 from functions.contract.entry import Entry, Outcome, Reason, UploadLocation, format_time
+from functions.reconciliation.inventory import Pace
 
 if TYPE_CHECKING:
     from cli.operator.resources import StackResources
