@@ -43,10 +43,11 @@ def plan(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Pla
     new = [_receipt(f"new/{number}.png", dice) for number in some(0.5)]
     mixed = [
         *new,
-        *(replace(dice.choice(new), key=f"again/{number}.png") for number in some(0.18)),
+        *(replace(dice.choice(new), key=f"again/{number}.png") for number in some(0.15)),
         *(_receipt(dice.choice(new).key, dice) for _ in some(0.1)),
         *(_receipt(f"odd/{number}/{dice.choice(ODD_NAMES)}", dice) for number in some(0.08)),
         *(Planned(key=f"bad/{number}.pdf", content=b"", reason=Reason.EMPTY) for number in some(0.03)),
+        *(_folder(f"folder {number}/") for number in some(0.02)),
         *(_unsupported(f"bad/{number}.png", dice) for number in some(0.03)),
         *(_damaged(f"bad/{number}.jpg", dice) for number in some(0.02)),
         *(_too_large(f"bad/{number}.tiff", too_large_bytes) for number in some(0.02)),
@@ -63,6 +64,10 @@ def _receipt(key: str, dice: random.Random) -> Planned:
 
 def _gone(key: str, dice: random.Random) -> Planned:
     return replace(_receipt(key, dice), reason=Reason.OBJECT_MISSING)
+
+
+def _folder(key: str) -> Planned:
+    return Planned(key=key, content=b"", reason=Reason.FOLDER_MARKER)
 
 
 def _unsupported(key: str, dice: random.Random) -> Planned:

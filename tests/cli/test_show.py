@@ -86,7 +86,7 @@ def test_duplicate_that_restores_the_receipt_says_so(caller: Run, stack: FakeSta
     next(each for each in stack.entries if each["outcome"] == "DUPLICATE")["restores"] = True
 
     assert caller("show", folder / "copy.png").out.count("restores it") == 1
-    assert "of a.png, restores it" in caller("receipts").out
+    assert "of a.png; restores it" in caller("receipts").out
 
 
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:

@@ -451,7 +451,10 @@ CALLS = {
         "dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("processor", "upload_forms")
     ),
     "query the ledger by fingerprint": Call(
-        "dynamodb", "query", lambda at: at.table | BY_FINGERPRINT, FUNCTIONS
+        "dynamodb",
+        "query",
+        lambda at: at.table | BY_FINGERPRINT,
+        ("processor", "reader", "upload_forms"),
     ),
     "query the ledger by time": Call(
         "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader")
