@@ -73,6 +73,11 @@ class AlarmSettings(Checked):
     alarm_function_errors: int = setting(
         1, "How many errors of a function in five minutes set off the alarm", A_COUNT
     )
+    alarm_unbacked_receipts: int = setting(
+        1,
+        "How many receipts without an object version set off the alarm: one more than were erased on purpose",
+        A_COUNT,
+    )
     alarm_api_errors: int = setting(
         1, "How many server errors (5xx) of the API in five minutes set off the alarm", A_COUNT
     )
@@ -192,7 +197,7 @@ def versioning_alarm(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]
 
 
 def reconciler_alarms(
-    stack: pulumi.Input[str], service: pulumi.Input[str], every_hours: int
+    stack: pulumi.Input[str], service: pulumi.Input[str], every_hours: int, args: AlarmArgs
 ) -> dict[str, Alarm]:
     """Watch what the reconciler finds, and that it goes on.
 
@@ -214,8 +219,11 @@ def reconciler_alarms(
 
     return {
         "missing": found("missing-uploads", "Uploads have no entry in the ledger.", metric_names.MISSING),
-        "unbacked": found(
-            "unbacked-receipts", "Receipts have no object version in the bucket.", metric_names.UNBACKED
+        "unbacked": replace(
+            found(
+                "unbacked-receipts", "Receipts have no object version in the bucket.", metric_names.UNBACKED
+            ),
+            threshold=args.alarm_unbacked_receipts,
         ),
         "configuration": found(
             "changed-configuration",

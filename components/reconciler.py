@@ -60,7 +60,9 @@ class Reconciler(pulumi.ComponentResource):
         super().__init__("bill-e:reconciler:Reconciler", name, None, opts)
         self.function = self._function(name, args)
         self._schedule(name, args)
-        alarms = reconciler_alarms(args.stack.instance, self.function.service, args.reconcile_every_hours)
+        alarms = reconciler_alarms(
+            args.stack.instance, self.function.service, args.reconcile_every_hours, args.stack
+        )
         self.alarm_arns = [*create_alarms(name, alarms, args.stack, self), *self.function.alarm_arns]
         self.log_groups = {"reconciler": self.function.log_group_name}
         self.register_outputs({"function_name": self.function.name})
@@ -91,7 +93,7 @@ class Reconciler(pulumi.ComponentResource):
                     service=service,
                     stack=args.stack.instance,
                     ledger_table=args.ledger.table.name,
-                    location=pulumi.Output.concat(ingest.bucket.name, "/", ingest.args.upload_prefix),
+                    location=ingest.location,
                     queue_arn=ingest.queue.arn,
                     queue_url=ingest.queue.url,
                     resend_queue_url=ingest.resends.url,

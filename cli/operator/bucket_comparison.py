@@ -162,7 +162,7 @@ class BucketComparison:
             self.find(State.UNKNOWN, about, "not in the bucket")
         # By the newest upload of its bytes, since that may have come after the listing.
         for *values, entries in self._database.execute(f"SELECT {_ABOUT}, entries FROM unbacked"):  # noqa: S608
-            detail = f"none of the object versions of its {entries:,} entries is in the bucket"
+            detail = f"no object version of its bytes is in the bucket; entries about them: {entries:,}"
             self.find(State.UNBACKED, RecordedVersion(*values), detail)
         for about in self._about("unfounded"):
             self.find(State.INCONSISTENT, about, "the ledger has no receipt that it can be a duplicate of")

@@ -114,6 +114,7 @@ CASES: Sequence[Case] = (
     Case(setting="runbookUrl", to="https://wiki.example.com/bill-e"),
     Case(setting="alarmOldestMessageSeconds", to=3600),
     Case(setting="alarmFunctionErrors", to=5),
+    Case(setting="alarmUnbackedReceipts", to=5),
     Case(setting="alarmApiErrors", to=5),
     Case(setting="alarmApiLatencyMilliseconds", to=5000),
     Case(setting="alarmTableThrottles", to=50),
