@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason, Via
-from functions.contract.http_api import MAX_LIMIT
+from functions.contract.http_api import FINGERPRINTS, MAX_FINGERPRINTS, MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
 from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
 
@@ -65,6 +65,10 @@ def schemas() -> dict[str, Schema]:
             rejections={"type": "array", "items": ref("Rejection"), "maxItems": HISTORY_LIMIT},
             truncated={"type": "boolean", "description": "Whether the ledger may have more entries."},
         ),
+        "LookUpRequest": {**_object(**{FINGERPRINTS: _fingerprints()}), "additionalProperties": False},
+        "Receipts": _object(
+            receipts={"type": "array", "items": ref("AcceptedReceipt"), "maxItems": MAX_FINGERPRINTS}
+        ),
         "UploadRequest": _upload_request(),
         "UploadForm": _object(
             url=_text("The URL to POST the form to, as `multipart/form-data`."),
@@ -117,6 +121,10 @@ def _entry(outcome: Outcome, **members: Schema) -> Schema:
 
 def _object_version() -> dict[str, Schema]:
     return {"bucket": _text(), "key": _text(), "version_id": _text()}
+
+
+def _fingerprints() -> Schema:
+    return {"type": "array", "minItems": 1, "maxItems": MAX_FINGERPRINTS, "items": ref("Fingerprint")}
 
 
 def _upload_request() -> Schema:

@@ -32,12 +32,7 @@ def upload_form_routes(
     """
 
     def request_form(request: Request) -> Response:
-        upload = parse_upload_request(
-            content_type=request["headers"].get("content-type"),
-            body=request.get("body"),
-            is_base64=request["isBase64Encoded"],
-            max_bytes=max_bytes,
-        )
+        upload = parse_upload_request(request, max_bytes)
         accepted = find_receipt(upload.fingerprint)
         if accepted is not None:
             raise _already_accepted(accepted)

@@ -10,11 +10,12 @@ from uuid import UUID
 import boto3
 import pytest
 
+from functions.api.body import MAX_BODY_CHARACTERS
 from functions.api.responses import respond
 from functions.contract.entry import Caller, Entry, format_time, parse_time
 from functions.contract.form_metadata import caller_named, read_caller
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
-from functions.upload_forms.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
+from functions.upload_forms.request import UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
 from tests.functions.examples import context, entry
 from tests.functions.http_events import JSON, REQUEST_ID, Answer, http_event, sent

@@ -43,9 +43,9 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     unused: Any = None
     forms = UploadForms(client=unused, bucket="uploads", prefix="uploads/", lifetime=timedelta(minutes=1))
 
-    assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(
-        http_api.READ_ROUTES
-    )
+    assert sorted(
+        reader_routes(read_index=unused, read_history=unused, read_receipts=unused, shards=1)
+    ) == sorted(http_api.READ_ROUTES)
     assert sorted(upload_form_routes(find_receipt=unused, forms=forms, max_bytes=1)) == sorted(
         http_api.UPLOAD_ROUTES
     )

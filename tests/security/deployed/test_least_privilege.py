@@ -86,6 +86,11 @@ def receipt_is_shown(situation: Situation) -> bool:
     return situation.stack.get(f"/receipts/{situation.deleted.fingerprint}").status == 200
 
 
+def receipt_is_looked_up(situation: Situation) -> bool:
+    wanted = {"fingerprints": [situation.deleted.fingerprint]}
+    return situation.stack.call("POST", "/receipts/lookup", body=wanted).status == 200
+
+
 def form_is_made_and_taken(situation: Situation) -> bool:
     content = png()
     form = situation.stack.call("POST", "/uploads", body=declared(content))
@@ -98,7 +103,7 @@ NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
         resent_upload_is_recorded,
         event_of_a_recorded_and_deleted_upload_is_settled,
     ],
-    "reader": [ledger_is_listed, receipt_is_shown],
+    "reader": [ledger_is_listed, receipt_is_shown, receipt_is_looked_up],
     "upload_forms": [form_is_made_and_taken],
 }
 
@@ -348,6 +353,7 @@ CALLS = {
         "dynamodb",
         "batch_get_item",
         lambda at: {"RequestItems": {at.table["TableName"]: {"Keys": [KEY]}}},
+        ("reader",),
     ),
     "insert an entry": Call(
         "dynamodb",
