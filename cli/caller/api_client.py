@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.credentials import Credentials
 
-    from cli.answers import ApiAccepted, ApiForm, ApiHistory, ApiPage
+    from cli.answers import ApiAccepted, ApiEntry, ApiForm, ApiHistory, ApiPage
 
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""
@@ -104,6 +104,14 @@ class ApiClient:
         if (_problem(response) or {}).get("type") == http_api.problem_type(http_api.RECEIPT_NOT_FOUND):
             return None
         return cast("ApiHistory", self._json(response, route, ("receipt", "duplicates", "rejections")))
+
+    def receipts(self, fingerprints: Sequence[str]) -> dict[str, ApiEntry]:
+        """Return the receipts with up to `http_api.MAX_FINGERPRINTS` fingerprints, by fingerprint."""
+        body = json.dumps({http_api.FINGERPRINTS: [*fingerprints]}).encode()
+        answer = self._json(
+            self._call(http_api.LOOK_UP_RECEIPTS, body=body), http_api.LOOK_UP_RECEIPTS, ("receipts",)
+        )
+        return {receipt["fingerprint"]: receipt for receipt in answer["receipts"]}
 
     def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiAccepted:
         """Ask for a form for exactly these bytes, or learn when they were accepted before."""

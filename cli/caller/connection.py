@@ -14,6 +14,7 @@ from cli import aws
 from cli.caller.api_client import ApiClient, Sign, bearer, sigv4
 from cli.caller.http_client import HttpClient
 from cli.caller.transfer import SendFile, form_sender, put_object_sender
+from cli.caller.upload_run import LookUp
 from cli.errors import UsageError, explained
 
 if TYPE_CHECKING:
@@ -25,10 +26,14 @@ BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 @dataclass(frozen=True, kw_only=True)
 class StackConnection:
-    """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file."""
+    """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file.
+
+    `look_up` finds what was accepted before. It is None where the API says so when it is asked for a form.
+    """
 
     api: ApiClient
     send_file: SendFile
+    look_up: LookUp | None
     names_are_keys: bool
 
 
@@ -55,13 +60,16 @@ def connect(
                     "--prefix needs a stack with api_auth 'iam': with 'jwt' the API chooses the keys"
                 )
             api = ApiClient(access.api_url, http, _bearer_of(token))
-            send_file = form_sender(api, http, access.uploads_bucket)
+            send_file, look_up = form_sender(api, http, access.uploads_bucket), None
         else:
             session = aws.session_for(access, access.caller_key)
             api = ApiClient(access.api_url, http, sigv4(aws.credentials_of(session), access.region))
             s3 = opened.enter_context(closing(aws.client(session, "s3", access, connections=concurrency)))
             send_file = put_object_sender(s3, access.uploads_bucket, access.upload_prefix + prefix)
-        yield StackConnection(api=api, send_file=send_file, names_are_keys=access.api_auth != "jwt")
+            look_up = api.receipts
+        yield StackConnection(
+            api=api, send_file=send_file, look_up=look_up, names_are_keys=access.api_auth != "jwt"
+        )
 
 
 def _bearer_of(token: str | None) -> Sign:

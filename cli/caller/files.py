@@ -39,8 +39,8 @@ class Found:
     unreadable: tuple[NotTaken, ...]
 
     def size_bytes(self) -> int:
-        """Add up the files' sizes. A file that can't be read counts as 0; its upload will fail."""
-        return sum(map(_size_of, self.files))
+        """Add up the files' sizes."""
+        return sum(map(size_of, self.files))
 
 
 def find_files(paths: Sequence[Path]) -> Found:
@@ -132,7 +132,8 @@ def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
             yield NotTaken(path=path, reason="not a regular file")
 
 
-def _size_of(file: LocalFile) -> int:
+def size_of(file: LocalFile) -> int:
+    """Return a file's size, or 0 if it can't be read; its upload will fail."""
     try:
         return file.path.stat().st_size
     except OSError:

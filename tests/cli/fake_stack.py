@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -55,6 +55,8 @@ class FakeStack:
     """Answers to give once, each to the first request that starts so (`GET /receipts`)."""
     records: bool = True
     """Whether uploads get ledger entries."""
+    when_stored: Callable[[int], None] = lambda _: None
+    """Called after each object was stored, with the number of objects."""
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -88,6 +90,7 @@ class FakeStack:
             self.objects[key, version] = body
             if self.records:
                 self.entries.insert(0, self._entry(key, version, body))
+        self.when_stored(len(self.objects))
         return version
 
     def _entry(self, key: str, version: str, body: bytes) -> dict[str, Any]:
@@ -172,6 +175,11 @@ class FakeStack:
                 return self._list(parse_qs(parts.query))
             case "GET", ["receipts", fingerprint]:
                 return self._history(fingerprint)
+            case "POST", ["receipts", "lookup"]:
+                wanted = json.loads(body)["fingerprints"]
+                return Answer(
+                    200, {"receipts": [item for item in self._accepted() if item["fingerprint"] in wanted]}
+                )
             case "POST", ["uploads"]:
                 return self._new_upload(json.loads(body))
             case _:
@@ -201,9 +209,13 @@ class FakeStack:
         history = {"receipt": next(iter(receipts), None), "duplicates": duplicates, "rejections": rejections}
         return Answer(200, {**history, "truncated": False})
 
+    def _accepted(self) -> list[dict[str, Any]]:
+        with self.lock:
+            return [item for item in self.entries if item["outcome"] == Outcome.ACCEPTED]
+
     def _new_upload(self, declared: dict[str, Any]) -> Answer:
-        for item in self.entries:
-            if (item["fingerprint"], item["outcome"]) == (declared["fingerprint"], "ACCEPTED"):
+        for item in self._accepted():
+            if item["fingerprint"] == declared["fingerprint"]:
                 known = {name: item[name] for name in ("fingerprint", "recorded_at")}
                 return problem(409, "already-accepted", "It was accepted before", **known)
         key = f"uploads/2026/11/20/{len(self.objects)}/{declared['filename']}"
