@@ -220,9 +220,11 @@ class _CountedFile:
         chunk = self._stream.read(left if size < 0 else min(size, left))
         if left and size and not chunk:
             raise BecameShorterError
-        new = self._stream.tell() - self._counted
-        self._counted += max(new, 0)
-        self._count(max(new, 0))
+        if chunk:
+            # Not at the end: a transfer whose last byte is on its way must not be stopped, since it arrives.
+            new = max(self._stream.tell() - self._counted, 0)
+            self._counted += new
+            self._count(new)
         return chunk
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
