@@ -31,7 +31,8 @@ from cli.options import add_json, named_path, positive_integer, positive_number,
 from cli.screen.entries import detail_of
 from cli.screen.progress import upload_bar
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
-from functions.contract.entry import Outcome, format_time
+from cli.stack import StackAccess
+from functions.contract.entry import Outcome, Reason, format_time
 
 TIMEOUT_SECONDS = 300.0
 SETTLING_SECONDS = 10.0
@@ -46,6 +47,7 @@ FAIL_ON = {"rejected": Outcome.REJECTED, "duplicate": Outcome.DUPLICATE}
 class UploadReport:
     """How a run of the command ended. Each file is in `run.results` or in `found.skipped`, once."""
 
+    access: StackAccess
     found: Found
     run: UploadRun
     outcomes: Mapping[Uploaded, ApiEntry]
@@ -138,7 +140,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         outcomes: dict[Uploaded, ApiEntry] = {}
         interrupted = isinstance(uploaded.stopped_by, KeyboardInterrupt)
         report = UploadReport(
-            found=found, run=uploaded, outcomes=outcomes, waited=options.wait or interrupted
+            access=access,
+            found=found,
+            run=uploaded,
+            outcomes=outcomes,
+            waited=options.wait or interrupted,
         )
         try:
             if interrupted:
@@ -275,11 +281,21 @@ def _row(result: Uploaded | AlreadyAccepted | NotSent, report: UploadReport) -> 
         case Uploaded():
             size, key = size_text(result.size_bytes), result.key
             if entry := report.outcomes.get(result):
-                outcome, detail = entry["outcome"], detail_of(entry)
+                outcome = entry["outcome"]
+                detail = detail_of(entry) + _what_is_accepted(entry.get("reason"), report.access)
             else:
                 outcome = "NONE YET" if report.waited else "UPLOADED"
                 detail = f"version {result.version_id}" if result.version_id else ""
     return {"OUTCOME": outcome, "SIZE": size, "FILE": str(result.path), "KEY": key, "DETAIL": detail}
+
+
+def _what_is_accepted(reason: str | None, access: StackAccess) -> str:
+    """Say what the stack accepts by its settings of today, if that explains a rejection."""
+    if reason == Reason.TOO_LARGE and access.max_receipt_bytes:
+        return f": accepted are up to {access.max_receipt_bytes:,} bytes"
+    if reason == Reason.UNSUPPORTED_TYPE and access.accepted_types:
+        return f": accepted are {', '.join(access.accepted_types)}"
+    return ""
 
 
 COMMAND = Command(
