@@ -147,6 +147,7 @@ class _Workers:
         try:
             done = work(*arguments)
         except BaseException as error:  # noqa: BLE001 - for the calling thread to raise
+            self._stopped.set()
             self._done.put(error)
         else:
             self._ended.update((place, known) for place, known in done if not isinstance(known, HashedFile))

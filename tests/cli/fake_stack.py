@@ -27,6 +27,7 @@ from tests.cli.signatures import is_signed
 
 BUCKET, REGION = "uploads", "eu-central-1"
 KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "secret-for-tests", "header.payload.signature"
+MAX_BYTES = 5_000
 API_PATH = "/_aws/execute-api/abc123/$default"
 """As the embedded AWS has it: the dollar sign is what a signature easily gets wrong."""
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -58,9 +59,12 @@ class FakeStack:
     when_stored: Callable[[int], None] = lambda _: None
     """Called after each object was stored, with the number of objects."""
     url: str = ""
+    form_origin: str = ""
+    """Where forms are sent, if it isn't `url`."""
+    token: str = TOKEN
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""
         return {
             "uploads_bucket": BUCKET,
@@ -68,6 +72,8 @@ class FakeStack:
             "api_url": f"{self.url}{API_PATH}",
             "region": REGION,
             "api_auth": self.auth,
+            "max_receipt_bytes": MAX_BYTES,
+            "accepted_types": ["image/png", "application/pdf"],
         }
 
     def write_outputs(self, folder: Path) -> Path:
@@ -99,6 +105,10 @@ class FakeStack:
         outcome: dict[str, Any] = {"outcome": "ACCEPTED"}
         if not body:
             outcome = {"outcome": "REJECTED", "reason": "empty"}
+        elif len(body) > MAX_BYTES:
+            outcome = {"outcome": "REJECTED", "reason": "too_large"}
+        elif body.startswith(b"#!"):
+            outcome = {"outcome": "REJECTED", "reason": "unsupported_type"}
         elif first:
             outcome = {
                 "outcome": "DUPLICATE",
@@ -167,7 +177,7 @@ class FakeStack:
             method, target, dict(headers.items()), body, SECRET, "execute-api"
         ):
             return Answer(403, {"message": "Forbidden"})
-        if self.auth == "jwt" and headers["Authorization"] != f"Bearer {TOKEN}":
+        if self.auth == "jwt" and headers["Authorization"] != f"Bearer {self.token}":
             return Answer(401, {"message": "Unauthorized"})
         parts = urlsplit(target.removeprefix(API_PATH))
         match method, parts.path.split("/")[1:]:
@@ -221,7 +231,12 @@ class FakeStack:
         key = f"uploads/2026/11/20/{len(self.objects)}/{declared['filename']}"
         checksum = base64.b64encode(bytes.fromhex(declared["fingerprint"])).decode()
         fields = {"key": key, "x-amz-checksum-sha256": checksum}
-        form = {"url": f"{self.url}/form", "fields": fields, "key": key, "expires_at": "2026-11-20T12:15:00Z"}
+        form = {
+            "url": f"{self.form_origin or self.url}/form",
+            "fields": fields,
+            "key": key,
+            "expires_at": "2026-11-20T12:15:00Z",
+        }
         return Answer(201, form)
 
 

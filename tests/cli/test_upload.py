@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -16,7 +17,18 @@ from cli.caller.files import Found, LocalFile, fingerprint_of
 from cli.caller.transfer import CountBytes, Failed, HashedFile, NotSent, Result, SendFile, Uploaded
 from cli.caller.upload_run import LookUp, UploadRun, upload_files
 from tests.cli.conftest import Run
-from tests.cli.fake_stack import BUCKET, NOW, TOKEN, Answer, FakeStack, problem, s3_error
+from tests.cli.fake_stack import (
+    API_PATH,
+    BUCKET,
+    MAX_BYTES,
+    NOW,
+    TOKEN,
+    Answer,
+    FakeStack,
+    problem,
+    running,
+    s3_error,
+)
 
 
 def test_upload_with_wait_prints_the_outcome_of_each_file_and_the_totals(
@@ -137,6 +149,28 @@ def test_interrupted_run_warns_of_what_has_no_entry_yet(
     assert ran.out.count("NOT SENT") == 30 - sent
     assert f"{sent} without an outcome yet; {30 - sent} not sent: the same command sends the rest" in ran.out
     assert f"{sent} of the uploads have no entry yet" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"x" * (MAX_BYTES + 1), "too_large: accepted are up to 5,000 bytes"),
+        (b"#!/bin/sh", "unsupported_type: accepted are image/png, application/pdf"),
+        (b"", "empty"),
+    ],
+)
+def test_line_of_a_rejected_file_says_what_would_be_accepted(
+    caller: Run, tmp_path: Path, content: bytes, detail: str
+) -> None:
+    (tmp_path / "receipt").write_bytes(content)
+
+    (line,) = [
+        line
+        for line in caller("upload", tmp_path / "receipt", "--wait").out.splitlines()
+        if line.startswith("REJECTED")
+    ]
+
+    assert line.endswith(f"  {detail}")
 
 
 @pytest.mark.parametrize(
@@ -422,6 +456,93 @@ def test_with_jwt_bytes_that_were_accepted_before_are_not_sent_again(
     assert len(stack.objects) == 1
 
 
+def _expire_at(stack: FakeStack, wanted: int) -> Callable[[int], None]:
+    def expire(count: int) -> None:
+        if count == wanted:
+            stack.token = "another.token"
+
+    return expire
+
+
+def test_token_that_expires_ends_the_run_at_once_with_what_is_left(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    stack.auth, stack.when_stored = "jwt", _expire_at(stack, 5)
+
+    ran = caller("upload", _many(tmp_path / "many", 30), "--token", TOKEN, "--concurrency", "2", "--json")
+
+    assert "the bearer token was refused: has it expired" in ran.error()
+    report = json.loads(ran.out)
+    assert "the bearer token was refused" in report["stopped"]
+    assert len(report["uploads"]) == len(stack.objects)
+    assert (report["failed"], len(report["not_sent"])) == ([], 30 - len(stack.objects))
+    assert len([route for route in stack.requests if route == "POST /uploads"]) <= len(stack.objects) + 2
+
+
+@pytest.mark.parametrize("given", [[], ["--token", TOKEN]])
+def test_token_command_gets_the_first_token_and_another_when_that_has_expired(
+    stack: FakeStack, caller: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    stack.auth, stack.when_stored = "jwt", _expire_at(stack, 5)
+    runs = tmp_path / "runs"
+    first = TOKEN if not given else "another.token"
+    script = tmp_path / "print token.py"
+    script.write_text(
+        f"import pathlib\nruns = pathlib.Path({str(runs)!r})\n"
+        f"print({first!r} if not runs.exists() else 'another.token')\n"
+        "with runs.open('a') as stream: stream.write('x')\n"
+    )
+    monkeypatch.setenv("BILL_E_TOKEN_COMMAND", shlex.join([sys.executable, str(script)]))
+
+    ran = caller("upload", _many(tmp_path / "many", 30), *given)
+
+    assert ran.code == 0, ran.err
+    assert len(stack.objects) == 30
+    assert len(runs.read_text()) == (1 if given else 2), "one for each token, whatever the threads do"
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("/nowhere/token", "BILL_E_TOKEN_COMMAND cannot be run"),
+        ("false", "BILL_E_TOKEN_COMMAND ended with exit code 1"),
+        ("echo two words", "BILL_E_TOKEN_COMMAND printed something other than one token"),
+        (f"echo {TOKEN}", "the bearer token was refused"),
+    ],
+)
+def test_token_command_that_gives_none_ends_the_run_with_one_sentence(
+    stack: FakeStack,
+    caller: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    sentence: str,
+) -> None:
+    stack.auth, stack.token = "jwt", "another.token"
+    monkeypatch.setenv("BILL_E_TOKEN_COMMAND", command)
+
+    ran = caller("upload", folder)
+
+    assert ran.error().count(sentence) == 1
+    assert "4 not sent: the same command sends the rest" in ran.out
+
+
+@pytest.mark.parametrize("direct", ["api", "storage"])
+def test_each_address_has_its_proxy_or_none(
+    stack: FakeStack, caller: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, direct: str
+) -> None:
+    stack.auth, stack.form_origin = "jwt", stack.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("no_proxy", {"api": "127.0.0.1", "storage": "localhost"}[direct])
+    with running(FakeStack()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        ran = caller("upload", folder / "copy.png", "--token", TOKEN)
+
+    assert ran.code == 1, "this proxy answers everything with an error"
+    form, api = f"POST {stack.form_origin}/form", f"POST {stack.url}{API_PATH}/uploads"
+    assert proxy.requests == [{"api": form, "storage": api}[direct]]
+    assert stack.requests == {"api": ["POST /uploads"], "storage": []}[direct]
+
+
 BAD_SIZE = {"field": "size_bytes", "value": "0", "allowed": "a whole number from 1"}
 
 
@@ -463,7 +584,10 @@ def test_with_jwt_a_busy_storage_gets_the_whole_form_again(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ((), "the stack's API takes a bearer token: give --token TOKEN or set BILL_E_TOKEN"),
+        (
+            (),
+            "the stack's API takes a bearer token: give --token TOKEN, or set BILL_E_TOKEN or BILL_E_TOKEN_",
+        ),
         (("--token", "two words"), "the bearer token has characters that a token can't have"),
         (("--token", TOKEN, "--prefix", "x/"), "with 'jwt' the API chooses the keys"),
         (("--token", TOKEN, "--again"), "with 'jwt' the API gives no form for bytes that have been accepted"),
