@@ -80,12 +80,16 @@ _EXPLAINED_CODES = {
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turn botocore's errors into BillEErrors; `doing` names the call, and the permission that it needs."""
+def explained(doing: str, *, granted_by: str | None = None) -> Iterator[None]:
+    """Turn botocore's errors into BillEErrors.
+
+    `doing` names the call, and the permission that it needs. The stack's output `granted_by` is a policy with
+    that permission. If there is none, it is an administrator's.
+    """
     try:
         yield
     except ClientError as error:
-        raise _from_service(error, doing) from error
+        raise _from_service(error, doing, granted_by) from error
     except BotoCoreError as error:
         raise _from_sdk(error, doing) from error
 
@@ -120,10 +124,13 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _from_service(error: ClientError, doing: str) -> BillEError:
+def _from_service(error: ClientError, doing: str, granted_by: str | None) -> BillEError:
     said = error.response.get("Error", {})
     code = said.get("Code", "unknown")
-    sentence = f"{doing}: {_EXPLAINED_CODES.get(code) or said.get('Message', '')} ({code})"
+    explanation = _EXPLAINED_CODES.get(code) or said.get("Message", "")
+    if explanation == _DENIED and granted_by:
+        explanation += f", as the one in the stack's output {granted_by} does"
+    sentence = f"{doing}: {explanation} ({code})"
     if code in _REFUSED_SIGN_INS:
         return SignInError(sentence)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

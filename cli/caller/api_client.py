@@ -161,7 +161,10 @@ class ApiClient:
         if problem is not None:
             reason = _problem_sentence(problem)
         elif status == 403:
-            reason = f"access denied: {_message(response)}"
+            reason = (
+                f"access denied: {_message(response)}; the stack's output caller_policy allows this route "
+                "(execute-api:Invoke), and with tokens it is the scope that does"
+            )
         elif status == 404:
             reason = "there is no such route: is the stack's api_url right?"
         else:

@@ -111,7 +111,8 @@ def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
 
     def send(file: HashedFile, count: CountBytes) -> Uploaded:
         key = _key_of(prefix + file.name)
-        with file.path.open("rb") as stream, explained(f"upload to bucket {bucket}"):
+        doing = f"upload to bucket {bucket} (s3:PutObject)"
+        with file.path.open("rb") as stream, explained(doing, granted_by="caller_policy"):
             answer = s3.put_object(
                 Bucket=bucket,
                 Key=key,

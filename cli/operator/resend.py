@@ -92,7 +92,7 @@ def _send_batch(sqs: SQSClient, queue_url: str, bodies: Sequence[str]) -> int:
     }
     failed: list[str] = []
     for _ in range(ATTEMPTS):
-        with explained("sending to the queue (sqs:SendMessage)"):
+        with explained("sending to the queue (sqs:SendMessage)", granted_by="operator_policy"):
             answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=list(waiting.values()))
         for entry in answer.get("Successful", ()):
             del waiting[entry["Id"]]

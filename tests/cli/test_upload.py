@@ -296,7 +296,7 @@ def test_uploads_are_reported_also_when_the_ledger_refuses_to_answer(
 
     assert ran.code == 1
     assert "copy.png" in ran.out
-    assert "access denied: Forbidden (403)" in ran.err
+    assert "access denied: Forbidden; the stack's output caller_policy allows this route" in ran.err
 
 
 def test_denied_upload_is_explained_in_one_sentence(stack: FakeStack, caller: Run, folder: Path) -> None:
@@ -305,7 +305,8 @@ def test_denied_upload_is_explained_in_one_sentence(stack: FakeStack, caller: Ru
 
     assert ran.code == 1
     assert (
-        "upload to bucket uploads: access denied: your IAM policy has to allow it (AccessDenied)" in ran.err
+        "upload to bucket uploads (s3:PutObject): access denied: your IAM policy has to allow it, as the one "
+        "in the stack's output caller_policy does (AccessDenied)" in ran.err
     )
     assert "Traceback" not in ran.err
 
