@@ -98,7 +98,7 @@ def test_file_that_is_only_in_icloud_is_an_error_and_not_skipped(tmp_path: Path)
 def test_wildcards_that_the_shell_left_are_expanded_unless_a_file_has_them_in_its_name(
     tmp_path: Path,
 ) -> None:
-    for name in ("b.pdf", "a.pdf", "c.png", ".hidden.pdf", "scan [1].png", "Thumbs.db"):
+    for name in ("b.pdf", "a.pdf", "c.png", ".hidden.pdf", "scan [1].png", "scan 1.png", "Thumbs.db"):
         _touch(tmp_path / name)
 
     found = find_files([tmp_path / "*.pdf", tmp_path / "scan [1].png", tmp_path / "*.db", tmp_path / "*.gif"])

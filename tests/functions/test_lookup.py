@@ -113,4 +113,4 @@ def test_look_up_finds_what_was_accepted_in_one_call_within_its_budget(
 
     assert sorted(found, key=lambda each: each.fingerprint or "") == accepted
     assert usage.calls == {"BatchGetItem": 1}
-    assert usage.read_units <= LOOK_UP_UNITS
+    assert usage.read_units == LOOK_UP_UNITS
