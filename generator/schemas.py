@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason, Via
 from functions.contract.http_api import FINGERPRINTS, MAX_FINGERPRINTS, MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
-from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
+from functions.upload_forms.request import AGAIN, MAX_FILENAME_CHARACTERS, MEMBERS
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -139,7 +139,14 @@ def _upload_request() -> Schema:
         "size_bytes": {**_size(), "minimum": 1},
         "fingerprint": ref("Fingerprint"),
     }
-    return {**_object(**{name: members[name] for name in MEMBERS}), "additionalProperties": False}
+    again = {
+        "type": "boolean",
+        "default": False,
+        "description": "Whether to return a form even if these bytes have already been accepted.",
+    }
+    declared = _object(**{name: members[name] for name in MEMBERS})
+    declared["properties"][AGAIN] = again
+    return {**declared, "additionalProperties": False}
 
 
 def _problem_members() -> dict[str, Schema]:

@@ -109,9 +109,13 @@ class ApiClient:
         )
         return {receipt["fingerprint"]: receipt for receipt in answer["receipts"]}
 
-    def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiAccepted:
-        """Ask for a form for exactly these bytes, or learn when they were accepted before."""
+    def request_form(
+        self, *, filename: str, size_bytes: int, fingerprint: str, again: bool
+    ) -> ApiForm | ApiAccepted:
+        """Ask for a form for exactly these bytes; unless `again`, learn when they were accepted before."""
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
+        # An API of the last release refuses a member that it doesn't know.
+        declared |= {"again": True} if again else {}
         response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
         problem = _problem(response) or {}
         if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED):

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class StackConnection:
     """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file.
 
-    `look_up` finds what was accepted before. It is None where the API says so when it is asked for a form.
+    `look_up` finds what was accepted before, unless that is sent again. It is None where the API says it when
+    it is asked for a form.
     """
 
     api: ApiClient
@@ -37,7 +38,12 @@ class StackConnection:
 
 @contextmanager
 def connect(
-    access: StackAccess, *, token: str | None = None, prefix: str = "", concurrency: int = 8
+    access: StackAccess,
+    *,
+    token: str | None = None,
+    prefix: str = "",
+    again: bool = False,
+    concurrency: int = 8,
 ) -> Iterator[StackConnection]:
     """Connect to a stack in the way that its API asks for, and close everything at the end.
 
@@ -47,6 +53,7 @@ def connect(
         access: the stack.
         token: the bearer token, if the stack's API takes one and no command prints it.
         prefix: put before the keys of uploads. Only possible without forms, whose keys the API chooses.
+        again: whether to upload what has been accepted before. Otherwise, that isn't sent.
         concurrency: how many requests may run at the same time.
 
     """
@@ -59,13 +66,13 @@ def connect(
                 )
             bearer = BearerToken(token, os.environ.get(TOKEN_COMMAND))
             api = ApiClient(access.api_url, http, bearer.sign, renew=bearer.renew)
-            send_file, look_up = form_sender(api, http, access.uploads_bucket), None
+            send_file, look_up = form_sender(api, http, access.uploads_bucket, again=again), None
         else:
             session = aws.session_for(access, access.caller_key)
             api = ApiClient(access.api_url, http, sigv4(aws.credentials_of(session), access.region))
             s3 = opened.enter_context(closing(aws.client(session, "s3", access, connections=concurrency)))
             send_file = put_object_sender(s3, access.uploads_bucket, access.upload_prefix + prefix)
-            look_up = api.receipts
+            look_up = None if again else api.receipts
         yield StackConnection(
             api=api, send_file=send_file, look_up=look_up, names_are_keys=access.api_auth != "jwt"
         )

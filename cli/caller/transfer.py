@@ -134,14 +134,18 @@ def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
     return send
 
 
-def form_sender(api: ApiClient, http: HttpClient, bucket: str) -> SendFile:
-    """Send with a form that the API signs for exactly these bytes, unless they were accepted before."""
+def form_sender(api: ApiClient, http: HttpClient, bucket: str, *, again: bool) -> SendFile:
+    """Send with a form that the API signs for exactly these bytes.
+
+    Unless `again`, what was accepted before isn't sent.
+    """
 
     def send(file: HashedFile, count: CountBytes) -> Uploaded | AlreadyAccepted:
         answer = api.request_form(
             filename=_key_of(Path(file.name).name),
             size_bytes=file.size_bytes,
             fingerprint=file.fingerprint,
+            again=again,
         )
         if "recorded_at" in answer:
             return AlreadyAccepted(

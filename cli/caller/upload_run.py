@@ -36,7 +36,7 @@ BATCH_BYTES = 64 * 1024**2
 """How much a batch has, unless it is a single file. None of it is sent before all of it has been read."""
 
 FILES_AHEAD = 2 * MAX_FINGERPRINTS
-"""No new batch begins while so many files have begun and not ended. That is enough for all who send."""
+"""No new batch begins while so many files, and one for each thread that sends, have begun and not ended."""
 
 LookUp = Callable[[Sequence[str]], "Mapping[str, ApiEntry]"]
 """Returns the receipts with up to `MAX_FINGERPRINTS` fingerprints, by fingerprint. Raises BillEError."""
@@ -105,6 +105,7 @@ class _Workers:
         self._on_bytes = on_bytes
         self._reading = ThreadPoolExecutor(2, thread_name_prefix="read")
         self._sending = ThreadPoolExecutor(concurrency, thread_name_prefix="upload")
+        self._most_begun = FILES_AHEAD + concurrency
         self._stopped = threading.Event()
         self._running = 0
         self._done: SimpleQueue[Work | BaseException] = SimpleQueue()
@@ -115,7 +116,7 @@ class _Workers:
         """Read, look up and send files, and yield each result."""
         batches, begun = _batches(files), 0
         while True:
-            while begun - len(self._ended) < FILES_AHEAD and (batch := next(batches, None)):
+            while begun - len(self._ended) < self._most_begun and (batch := next(batches, None)):
                 begun += len(batch)
                 self._begin(self._reading, self._prepared, batch)
             if not self._running:
@@ -181,10 +182,11 @@ class _Workers:
         return HashedFile(path=file.path, name=file.name, size_bytes=size, fingerprint=fingerprint)
 
     def _receipts(self, fingerprints: Sequence[str]) -> Mapping[str, ApiEntry]:
-        if not (self._look_up and fingerprints) or self._stopped.is_set():
+        look_up = self._look_up
+        if look_up is None or not fingerprints or self._stopped.is_set():
             return {}
         try:
-            return self._look_up(fingerprints)
+            return look_up(fingerprints)
         except SignInError:
             raise
         except BillEError as error:

@@ -127,15 +127,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     access = stack_of(options)
     found = find_files(options.paths)
     with connect(
-        access, token=token_of(options), prefix=options.prefix, concurrency=options.concurrency
+        access,
+        token=token_of(options),
+        prefix=options.prefix,
+        again=options.again,
+        concurrency=options.concurrency,
     ) as stack:
         if stack.names_are_keys:
             require_distinct_keys(found)
-        elif options.again:
-            raise UsageError(
-                "--again needs a stack with api_auth 'iam': with 'jwt' the API gives no form for bytes that "
-                "have been accepted"
-            )
         uploaded = _upload(found, stack, options, terminal)
         outcomes: dict[Uploaded, ApiEntry] = {}
         interrupted = isinstance(uploaded.stopped_by, KeyboardInterrupt)
@@ -177,7 +176,7 @@ def _upload(
         return upload_files(
             found,
             stack.send_file,
-            look_up=None if options.again else stack.look_up,
+            look_up=stack.look_up,
             concurrency=options.concurrency,
             on_bytes=count_bytes,
             on_result=on_result,

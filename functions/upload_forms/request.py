@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MEMBERS = ("filename", "size_bytes", "fingerprint")
+AGAIN = "again"
+"""A member that may be absent: whether to give a form even if the receipt has already been accepted."""
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_KEY_PART_BYTES = 255
@@ -30,11 +32,12 @@ MAX_KEY_PART_BYTES = 255
 
 @dataclass(frozen=True, kw_only=True)
 class UploadRequest:
-    """A receipt that a caller wants to upload. ``key_part`` is its file name, made safe."""
+    """A receipt that a caller wants to upload, even ``again``. ``key_part`` is its file name, made safe."""
 
     key_part: str
     size_bytes: int
     fingerprint: str
+    again: bool = False
 
 
 def parse_upload_request(request: Mapping[str, Any], max_bytes: int) -> UploadRequest:
@@ -42,19 +45,20 @@ def parse_upload_request(request: Mapping[str, Any], max_bytes: int) -> UploadRe
 
     The status is 400 if there are any. It is 413 if the only thing wrong is a size over ``max_bytes``.
     """
-    members, errors = read_members(request, MEMBERS)
+    members, errors = read_members(request, (*MEMBERS, AGAIN))
     key_part = parsed("filename", members, _key_part, errors)
     size_bytes = parsed("size_bytes", members, _size, errors)
     fingerprint = parsed("fingerprint", members, parse_fingerprint, errors)
+    again = parsed(AGAIN, {AGAIN: False} | members, _truth, errors)
 
     if size_bytes is not None and size_bytes > max_bytes:
         error = FieldError(field="size_bytes", value=shown(size_bytes), allowed=f"at most {max_bytes}")
         if not errors:
             raise _too_large(error)
         errors.append(error)
-    if key_part is None or size_bytes is None or fingerprint is None or errors:
+    if key_part is None or size_bytes is None or fingerprint is None or again is None or errors:
         raise invalid_parameters(errors)
-    return UploadRequest(key_part=key_part, size_bytes=size_bytes, fingerprint=fingerprint)
+    return UploadRequest(key_part=key_part, size_bytes=size_bytes, fingerprint=fingerprint, again=again)
 
 
 def safe_key_part(filename: str) -> str:
@@ -92,6 +96,12 @@ def _size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("the size of the file in bytes: a whole number, 1 or more")
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
 
 
 def _too_large(error: FieldError) -> ProblemError:

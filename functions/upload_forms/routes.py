@@ -27,13 +27,14 @@ def upload_form_routes(
 ) -> Routes:
     """Make the handler of ``POST /uploads``.
 
-    A receipt that was already accepted is refused, to save an upload. This isn't a lock: two callers may get
-    a form for the same receipt at the same time. The ledger then records the second upload as a duplicate.
+    A receipt that was already accepted is refused, to save an upload, unless the caller wants to upload it
+    again. This isn't a lock: two callers may get a form for the same receipt at the same time. The ledger
+    then records the second upload as a duplicate.
     """
 
     def request_form(request: Request) -> Response:
         upload = parse_upload_request(request, max_bytes)
-        accepted = find_receipt(upload.fingerprint)
+        accepted = None if upload.again else find_receipt(upload.fingerprint)
         if accepted is not None:
             raise _already_accepted(accepted)
         caller = caller_of(request)

@@ -225,7 +225,7 @@ class FakeStack:
 
     def _new_upload(self, declared: dict[str, Any]) -> Answer:
         for item in self._accepted():
-            if item["fingerprint"] == declared["fingerprint"]:
+            if item["fingerprint"] == declared["fingerprint"] and not declared.get("again"):
                 known = {name: item[name] for name in ("fingerprint", "recorded_at")}
                 return problem(409, "already-accepted", "It was accepted before", **known)
         key = f"uploads/2026/11/20/{len(self.objects)}/{declared['filename']}"

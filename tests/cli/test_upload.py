@@ -455,6 +455,8 @@ def test_with_jwt_bytes_that_were_accepted_before_are_not_sent_again(
     assert "on 2026-11-20" in ran.out
     assert "0 uploads = 0 accepted + 0 duplicate + 0 rejected; 1 accepted before, not uploaded" in ran.out
     assert len(stack.objects) == 1
+    assert "1 uploaded\n" in caller("upload", folder / "copy.png", "--again", "--token", TOKEN).out
+    assert len(stack.objects) == 2
 
 
 def _expire_at(stack: FakeStack, wanted: int) -> Callable[[int], None]:
@@ -591,7 +593,6 @@ def test_with_jwt_a_busy_storage_gets_the_whole_form_again(
         ),
         (("--token", "two words"), "the bearer token has characters that a token can't have"),
         (("--token", TOKEN, "--prefix", "x/"), "with 'jwt' the API chooses the keys"),
-        (("--token", TOKEN, "--again"), "with 'jwt' the API gives no form for bytes that have been accepted"),
     ],
 )
 def test_with_jwt_options_that_dont_fit_are_wrong_usage(

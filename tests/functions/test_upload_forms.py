@@ -163,7 +163,8 @@ class TestAlreadyAccepted:
         accepted = entry("first.png", NOW)
         with upload_forms() as forms:
             post = poster(forms, accepted)
-            conflict = post({**BODY, "fingerprint": accepted.fingerprint})
+            conflict = post({**BODY, "fingerprint": accepted.fingerprint, "again": False})
+            again = post({**BODY, "fingerprint": accepted.fingerprint, "again": True})
             another = post(BODY)
 
         assert conflict.status == 409
@@ -172,7 +173,13 @@ class TestAlreadyAccepted:
         assert told == {"fingerprint", "recorded_at"}
         assert conflict.body["recorded_at"] == format_time(accepted.recorded_at)
         assert "first.png" not in json.dumps(conflict.body)
-        assert another.status == 201
+        assert again.status == another.status == 201
+
+    @pytest.mark.parametrize("again", [None, 1, "true"])
+    def test_again_is_true_or_false(self, post: Callable[..., Answer], again: object) -> None:
+        answer = post({**BODY, "again": again})
+
+        assert (answer.status, answer.refused_fields) == (400, ["again"])
 
 
 AUTHORIZERS = [

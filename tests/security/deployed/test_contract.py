@@ -143,6 +143,7 @@ SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
     (UPLOAD, 400, body(filename="", size_bytes=0, fingerprint="x")),
     (UPLOAD, 400, lambda _: {"body": [], "media_type": "application/json"}),
     (UPLOAD, 409, lambda ledger: body(fingerprint=ledger.receipt.fingerprint)(ledger)),
+    (UPLOAD, 201, lambda ledger: body(fingerprint=ledger.receipt.fingerprint, again=True)(ledger)),
     (UPLOAD, 413, body(size_bytes=MAX_RECEIPT_BYTES + 1)),
     (UPLOAD, 413, body(filename="x" * 20_000)),
     (UPLOAD, 415, lambda _: {"body": "{}", "media_type": "text/plain"}),
