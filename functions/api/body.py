@@ -82,7 +82,8 @@ def _json_object(body: str | None, *, is_base64: bool, allowed: Sequence[str]) -
             status=HTTPStatus.BAD_REQUEST,
             kind="malformed-body",
             title="Malformed body",
-            detail=f"The body must be one JSON object with only these members, none twice: {', '.join(allowed)}.",
+            detail="The body must be one JSON object with only these members, none of them twice: "
+            f"{', '.join(allowed)}.",
         )
     return members
 
