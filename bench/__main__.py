@@ -14,6 +14,7 @@ from bench.embedded.field import running_field
 from bench.measures import (
     billed_time,
     cost,
+    formats,
     growth,
     hashing,
     idle,
@@ -29,7 +30,9 @@ from bench.scale import FULL, QUICK, Scale
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
-IN_PROCESS: Sequence[ModuleType] = (requests, billed_time, hashing, pages, cost, idle, start, memory)
+IN_PROCESS: Sequence[ModuleType] = (
+    *(requests, billed_time, hashing, formats, pages, cost, idle, start, memory),
+)
 EMBEDDED: Sequence[ModuleType] = (throughput, growth)
 NOT_QUICK = (throughput,)
 """These measures are slow, and every count of theirs is also in one of the others."""

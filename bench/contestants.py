@@ -6,19 +6,19 @@ import contextlib
 import importlib
 import io
 import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from itertools import count, islice
 from types import SimpleNamespace
 from typing import Any, Final
 
+from bench.files import noise
 from functions.contract import http_api
 from functions.contract.entry import ObjectVersion, Upload, Uploader, Via
 from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
 from functions.contract.processing import ACCEPTABLE_TYPES
+from local import whole_files
 from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import Table, ledger_table
 from local.in_process.events import BUCKET, SOURCE, s3_event, sqs_event
@@ -50,7 +50,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     **write_environment(
         UploadFormsEnvironment,
         ledger_table=LEDGER,
-        bucket=BUCKET,
+        location=SOURCE["location"],
         form_prefix="uploads/",
         form_lifetime_seconds=900,
         max_receipt_bytes=1024 * 1024 * 1024,
@@ -64,8 +64,6 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 UPLOADED_AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SEEDS = count()
 """A receipt made with a new seed is like no other."""
-
-PNG_HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,11 +163,16 @@ def upload(key: str) -> Upload:
 
 
 def png(size_bytes: int, seed: int = 0) -> bytes:
-    """Return bytes that start as a PNG does, different for each seed."""
-    head = PNG_HEAD + seed.to_bytes(8)
-    return head + _noise(size_bytes - len(head))
+    """Return a whole PNG of this size, different for each seed."""
+    return _sized(whole_files.png, size_bytes, seed)
 
 
-@cache
-def _noise(size_bytes: int) -> bytes:
-    return random.Random(size_bytes).randbytes(size_bytes)  # noqa: S311 (not a secret)
+def pdf(size_bytes: int, seed: int = 0) -> bytes:
+    """Return a whole PDF of this size, different for each seed. Several in a row are one PDF as well."""
+    return _sized(whole_files.pdf, size_bytes, seed)
+
+
+def _sized(make: Callable[[bytes], bytes], size_bytes: int, seed: int) -> bytes:
+    rest = size_bytes - (len(make(bytes(size_bytes))) - size_bytes)
+    # Numbers in a smaller file may have fewer digits.
+    return make(seed.to_bytes(8) + noise(rest - 8)).ljust(size_bytes, b"\n")

@@ -17,6 +17,7 @@ class Scale:
     start_runs: int = 21
     memory_megabytes: tuple[int, ...] = (1, 10, 50, 100, 250, 500)
     hashing_megabytes: int = 256
+    format_megabytes: int = 64
     ledger_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
     throughput_rounds: int = 2
     throughput_uploads: int = 500
@@ -31,6 +32,7 @@ QUICK = Scale(
     start_runs=3,
     memory_megabytes=(1, 100),
     hashing_megabytes=64,
+    format_megabytes=8,
     ledger_sizes=(1_000, 10_000),
     throughput_rounds=1,
     throughput_uploads=50,

@@ -35,21 +35,27 @@ class ApiUploader(TypedDict):
 
 @final
 class ApiEntry(TypedDict):
-    """One entry of the ledger. Times are RFC 3339, in UTC."""
+    """One entry of the ledger. Times are RFC 3339, in UTC.
+
+    The last release returned no `detail` and no `findings`.
+    """
 
     outcome: str
     reason: NotRequired[str]
+    detail: NotRequired[str | None]
     fingerprint: str | None
     bucket: str
     key: str
     version_id: str
     size_bytes: int | None
     media_type: str | None
+    findings: NotRequired[list[str]]
     uploaded_at: str
     recorded_at: str
     uploader: ApiUploader
     resent: NotRequired[bool]
     duplicate_of: NotRequired[ApiObjectVersion]
+    restores: NotRequired[bool]
 
 
 class ApiPage(TypedDict):

@@ -11,14 +11,14 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli.commands import backfill, dead_letters, receipts, reconcile, restore, show, upload
+from cli.commands import backfill, dead_letters, receipts, reconcile, restore, resubmit, show, upload
 from cli.errors import BillEError
 from cli.options import add_stack
 from cli.screen.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
-    *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, restore.COMMAND),
+    *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
 )
 
 EPILOG = """\

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import pulumi
@@ -27,12 +27,16 @@ RUNBOOK = "docs/operations.md"
 
 A_COUNT = between(1, 1_000_000)
 
-MINUTE, FIVE_MINUTES = 60, 5 * 60
+ROUND_SECONDS = 24 * 60 * 60
+"""How long a round of the reconciler may take. With 100 million object versions, it takes half of that."""
+
+MINUTE, FIVE_MINUTES, HOUR = 60, 5 * 60, 60 * 60
 """In seconds. AWS services publish metrics once a minute at most."""
 
 Dimensions: TypeAlias = Mapping[str, pulumi.Input[str]]
-Missing: TypeAlias = Literal["notBreaching", "ignore"]
-"""What a period without data means: nothing is wrong, or nothing has changed."""
+Missing: TypeAlias = Literal["notBreaching", "ignore", "missing"]
+"""What a period without data means: nothing is wrong, nothing has changed, or nobody knows, which is a reason
+for a message of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +191,50 @@ def versioning_alarm(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]
     }
 
 
+def reconciler_alarms(
+    stack: pulumi.Input[str], service: pulumi.Input[str], every_hours: int
+) -> dict[str, Alarm]:
+    """Watch what the reconciler finds, and that it goes on.
+
+    The first two metrics have a value at the end of each round, and the others at each invocation.
+    """
+
+    def found(section: str, means: str, metric: str) -> Alarm:
+        return Alarm(
+            section=section,
+            means=means,
+            namespace=metric_names.NAMESPACE,
+            metric=metric,
+            dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
+            statistic="Maximum",
+            threshold=1,
+            missing="ignore",
+            essential=True,
+        )
+
+    return {
+        "missing": found("missing-uploads", "Uploads have no entry in the ledger.", metric_names.MISSING),
+        "unbacked": found(
+            "unbacked-receipts", "Receipts have no object version in the bucket.", metric_names.UNBACKED
+        ),
+        "configuration": found(
+            "changed-configuration",
+            "The bucket isn't configured as it was deployed.",
+            metric_names.CHANGED_CONFIGURATION,
+        ),
+        "round-age": replace(
+            found(
+                "round-age",
+                "The bucket has not been compared with the ledger for too long.",
+                metric_names.ROUND_AGE,
+            ),
+            threshold=every_hours * HOUR + ROUND_SECONDS,
+            period_seconds=HOUR,
+            missing="missing",
+        ),
+    }
+
+
 def function_alarms(
     function_name: pulumi.Input[str],
     timeout_seconds: int,
@@ -294,7 +342,9 @@ def create_alarms(
 ) -> list[pulumi.Output[str]]:
     """Make the alarms of the component `parent`, called `name`, and return their ARNs.
 
-    An alarm sends a message with its description when it goes off, and another one when it is over.
+    An alarm sends a message with its description when it goes off, and another one when it is over. One that
+    has to have data also sends one when it has none any more. It has none when it is made, which isn't a
+    change.
     """
     region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
     stack = pulumi.Output.concat("Stack ", pulumi.get_stack(), " in ", region)
@@ -317,6 +367,7 @@ def create_alarms(
             treat_missing_data=alarm.missing,
             alarm_actions=[args.alarm_topic_arn],
             ok_actions=[args.alarm_topic_arn],
+            insufficient_data_actions=[args.alarm_topic_arn] if alarm.missing == "missing" else None,
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=parent),
         ).arn

@@ -19,6 +19,7 @@ from components.ledger_api import LedgerApi, LedgerApiArgs, form_signer
 from components.policies import people
 from components.policies.documents import Policy
 from components.python_layer import PythonLayer
+from components.reconciler import Reconciler, ReconcilerArgs
 from components.settings import StackSettings
 from components.stack_args import StackArgs
 
@@ -29,8 +30,8 @@ SUFFIX_DIGITS = 7
 class BillE(pulumi.ComponentResource):
     """A bucket for receipts, a ledger with one entry for each upload, and an API over the ledger.
 
-    `outputs` are the outputs of the stack, by the names in `OUTPUTS`. The parts are `ledger`, `ingest` and
-    `api`.
+    `outputs` are the outputs of the stack, by the names in `OUTPUTS`. The parts are `ledger`, `ingest`,
+    `api` and `reconciler`.
     """
 
     TYPE: ClassVar[str] = "bill-e:index:BillE"
@@ -53,6 +54,7 @@ class BillE(pulumi.ComponentResource):
         "dead_letter_queue_url": (str, "The queue of uploads that could not be processed"),
         "ledger_table": (str, "The DynamoDB table of the ledger"),
         "ledger_shards": (int, "How many partitions a month has in the ledger's time index"),
+        "reconciler": (str, "The function that compares the bucket with the ledger"),
         "dashboard": (str, "The CloudWatch dashboard"),
         "alarm_topic": (str, "The ARN of the SNS topic that alarms are sent to"),
         "log_groups": (dict, "The CloudWatch log groups, by what they log"),
@@ -81,7 +83,15 @@ class BillE(pulumi.ComponentResource):
             stack=stack, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)
         )
         self.api = LedgerApi(f"{name}-api", api_args, child)
-        dashboard_args = DashboardArgs(ledger=self.ledger, ingest=self.ingest, api=self.api)
+        reconciler_args = ReconcilerArgs(
+            stack=stack, ledger=self.ledger, ingest=self.ingest, **settings.of(ReconcilerArgs)
+        )
+        self.reconciler = Reconciler(
+            f"{name}-reconciler", reconciler_args, pulumi.ResourceOptions(parent=self)
+        )
+        dashboard_args = DashboardArgs(
+            ledger=self.ledger, ingest=self.ingest, api=self.api, reconciler=self.reconciler
+        )
         dashboard = Dashboard(f"{name}-dashboard", dashboard_args, child)
         invoke = pulumi.InvokeOutputOptions(parent=self)
         for_people = {
@@ -103,7 +113,8 @@ class BillE(pulumi.ComponentResource):
             "ledger_shards": self.ledger.shards,
             "dashboard": dashboard.name,
             "alarm_topic": stack.alarm_topic_arn,
-            "log_groups": self.ingest.log_groups | self.api.log_groups,
+            "reconciler": self.reconciler.function.name,
+            "log_groups": self.ingest.log_groups | self.api.log_groups | self.reconciler.log_groups,
             "region": aws.get_region_output(opts=invoke).region,
             "caller_policy": _policy(
                 people.caller_policy,

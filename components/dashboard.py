@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import pulumi
@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger
 from components.ledger_api import STAGE, LedgerApi
+from components.reconciler import Reconciler
 from components.stack_args import plain_name
 from functions.contract import metric_names, schema
 from functions.contract.entry import Outcome, Reason
@@ -40,6 +41,7 @@ class Watched:
     region: str
     stack: str
     service: str
+    reconciler: str
     queue: str
     resend_queue: str
     dead_letter_queue: str
@@ -77,6 +79,8 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ),
         ("Receipts by outcome", _counts(watched, metric_names.OUTCOMES)),
         ("Rejected receipts by reason", _counts(watched, metric_names.REASONS)),
+        ("Bucket and ledger compared", _comparison(watched)),
+        ("Hours since the last complete comparison", [_round_age(watched)]),
         ("Functions: failed or throttled", _function_failures(watched)),
         ("API: errors", _api_errors(watched)),
         ("API: latency in ms", _api_latency(watched)),
@@ -154,6 +158,26 @@ def _upload_to_entry(watched: Watched) -> list[Series]:
 
 def _counts(watched: Watched, names: Mapping[Outcome, str] | Mapping[Reason, str]) -> list[Series]:
     return [_receipts(watched, metric, what.lower().replace("_", " ")) for what, metric in names.items()]
+
+
+def _comparison(watched: Watched) -> list[Series]:
+    names = {
+        metric_names.MISSING: "missing",
+        metric_names.UNBACKED: "unbacked",
+        metric_names.CHANGED_CONFIGURATION: "changed configuration",
+    }
+    return [_found(watched, metric, label) for metric, label in names.items()]
+
+
+def _round_age(watched: Watched) -> Series:
+    return replace(_found(watched, metric_names.ROUND_AGE, "hours"), factor=1 / 3600)
+
+
+def _found(watched: Watched, metric: str, label: str) -> Series:
+    of_processor = _receipts(watched, metric, label, "Maximum")
+    return replace(
+        of_processor, dimensions={**of_processor.dimensions, metric_names.SERVICE: watched.reconciler}
+    )
 
 
 def _queue(queue: str, metric: str, label: str) -> Series:
@@ -244,6 +268,7 @@ class DashboardArgs:
     ledger: Ledger
     ingest: IngestPipeline
     api: LedgerApi
+    reconciler: Reconciler
 
 
 class Dashboard(pulumi.ComponentResource):
@@ -269,11 +294,13 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
         "processor": args.ingest.processor,
         "reader": args.api.reader,
         "upload forms": args.api.upload_forms,
+        "reconciler": args.reconciler.function,
     }
 
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
             service=args.ingest.processor.service,
+            reconciler=args.reconciler.function.service,
             index=schema.TIME_INDEX,
             stage=STAGE,
             functions=[
@@ -293,6 +320,11 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
         dead_letter_queue=args.ingest.dead_letters.name,
         table=args.ledger.table.name,
         api_id=args.api.api_id,
-        alarm_arns=pulumi.Output.all(*args.ingest.alarm_arns, *args.ledger.alarm_arns, *args.api.alarm_arns),
+        alarm_arns=pulumi.Output.all(
+            *args.ingest.alarm_arns,
+            *args.ledger.alarm_arns,
+            *args.api.alarm_arns,
+            *args.reconciler.alarm_arns,
+        ),
         **{label: function.name for label, function in functions.items()},
     ).apply(watched)

@@ -85,7 +85,7 @@ class IngestSettings(Checked):
     )
     accepted_types: Sequence[str] = setting(
         ("application/pdf", "image/heic", "image/jpeg", "image/png", "image/tiff", "image/webp"),
-        "The media types that are accepted, recognised by the first bytes of a file",
+        "The media types that are accepted, according to the content of a file and not to its name",
         not_empty("at least one media type"),
         each(one_of(*processing.ACCEPTABLE_TYPES)),
         UNIQUE,
@@ -174,8 +174,9 @@ class IngestPipeline(pulumi.ComponentResource):
     letter.
 
     Outputs: name and arn of the bucket; url, arn and name of the queues, such as `queue_url` and
-    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `queue`, `resends`,
-    `dead_letters`, `processor`), `alarm_arns`, and `log_groups` by what they log.
+    `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `access_logs`, `queue`,
+    `resends`, `dead_letters`, `processor`), its `location` as in environment variables, `alarm_arns`, and
+    `log_groups` by what they log.
     """
 
     def __init__(
@@ -185,7 +186,8 @@ class IngestPipeline(pulumi.ComponentResource):
         invoke = pulumi.InvokeOutputOptions(parent=self)
         self._account_id = aws.get_caller_identity_output(opts=invoke).account_id
         bucket = self._bucket(name, args)
-        self._log_access(name, args, bucket)
+        self.location = pulumi.Output.concat(bucket.name, "/", args.upload_prefix)
+        self.access_logs = self._log_access(name, args, bucket)
         queue, resends, dead_letters = self._queues(name, args)
         self._notify(name, args, bucket, queue)
         self.processor = self._processor(name, args, bucket, queue, resends)
@@ -250,7 +252,7 @@ class IngestPipeline(pulumi.ComponentResource):
             )
         return bucket
 
-    def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> None:
+    def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> PrivateBucket:
         """Keep S3's access logs of the bucket in a separate bucket, for as long as other logs.
 
         That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
@@ -278,6 +280,7 @@ class IngestPipeline(pulumi.ComponentResource):
             target_prefix=ACCESS_LOG_PREFIX,
             opts=protected(args.stack, self, [access_logs.policy]),
         )
+        return access_logs
 
     def _queues(
         self, name: str, args: IngestPipelineArgs
@@ -393,7 +396,7 @@ class IngestPipeline(pulumi.ComponentResource):
                     queue_arn=queue.arn,
                     account_id=self._account_id,
                     form_signer=args.form_signer.unique_id if args.form_signer else NOBODY,
-                    location=pulumi.Output.concat(bucket.name, "/", args.upload_prefix),
+                    location=self.location,
                     readable_encryption=pulumi.Output.all(processing.S3_KEY, *keys).apply(",".join),
                     max_receipt_bytes=args.max_receipt_bytes,
                     accepted_types=args.accepted_types,

@@ -15,6 +15,7 @@ from components.ingest_pipeline import IngestSettings
 from components.ledger import LedgerSettings
 from components.ledger_api import JWT, ApiSettings
 from components.private_bucket import ObjectLockSettings
+from components.reconciler import ReconcilerSettings
 from components.stack_args import DataSettings, StackArgs
 from components.validation import SETTINGS, Checked, InvalidInputError, InvalidValue, refuse
 
@@ -34,6 +35,7 @@ class StackSettings(
     ObjectLockSettings,
     DataSettings,
     LedgerSettings,
+    ReconcilerSettings,
     IngestSettings,
     ApiSettings,
 ):

@@ -3,6 +3,9 @@
 `timestamp`, `level`, `message` and `requestId` have the names that Lambda's own formatter for Python uses. So
 do levels: a line says WARNING or CRITICAL, and a filter would be set to WARN or FATAL (AWS Lambda Developer
 Guide, "Log-level filtering"). No filter is set. The rest of a line is what was given as ``extra``.
+
+Metrics are lines of another form, from which CloudWatch reads them (CloudWatch User Guide, "Specification:
+Embedded metric format").
 """
 
 from __future__ import annotations
@@ -10,8 +13,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from functions.contract.metric_names import BYTES, NAMESPACE, ROUND_AGE, SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds", ROUND_AGE: "Seconds"}
+"""The units of the metrics that aren't counts."""
 
 MAX_TRACE_CHARACTERS: Final = 6_000
 """How much of a stack trace a line keeps: its end, which says what happened."""
@@ -78,3 +90,18 @@ class LambdaContext(Protocol):
 def begin_invocation(aws_request_id: str) -> None:
     """Write the id of this invocation into every line from now on."""
     _formatter.aws_request_id = aws_request_id
+
+
+def write_metrics(dimensions: Mapping[str, str], values: Mapping[str, float | Sequence[float]]) -> None:
+    """Write one line with the values of metrics to stdout. A metric can have several values in a line.
+
+    The line has these ``dimensions`` and no others, so nothing about a receipt or its uploader.
+    """
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values],
+    }
+    metadata = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    line = json.dumps({"_aws": metadata, **dimensions, **values}, separators=(",", ":"))
+    sys.stdout.write(f"{line}\n")

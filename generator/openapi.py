@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from components.settings import StackSettings
 from functions.contract import http_api
-from functions.contract.entry import Outcome
+from functions.contract.entry import ContentFinding, Outcome
 from functions.contract.http_api import MAX_LIMIT, PARAMETERS
 from functions.reader.query import DEFAULT_LIMIT
 from generator.schemas import Schema, ref, schemas
@@ -79,12 +79,14 @@ def _list_receipts() -> Operation:
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     parameters = {
         "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
+        "finding": ({"type": "string", "enum": list(ContentFinding)}, "Only entries with this finding."),
         "from": (time, "Only entries that were recorded at this time or later."),
         "to": (time, "Only entries that were recorded before this time."),
         "limit": (limit, "The maximum number of entries in a page."),
         "cursor": (
             {"type": "string"},
-            "The `next_cursor` of a page with the same `outcome`, `from` and `to`. `limit` may differ.",
+            "The `next_cursor` of a page with the same `outcome`, `finding`, `from` and `to`. `limit` may "
+            "differ.",
         ),
     }
     return {
@@ -122,6 +124,7 @@ def _look_up_receipts() -> Operation:
     return {
         "operationId": "lookUpReceipts",
         "summary": "Look up which of many fingerprints have been accepted",
+        "description": "It doesn't say whether their object versions are still in the bucket.",
         "requestBody": {"required": True, "content": {JSON: {"schema": ref("LookUpRequest")}}},
         "responses": _responses(
             (HTTPStatus.OK, "The receipts with these fingerprints, in no order", "Receipts"),
@@ -141,7 +144,7 @@ def _prepare_upload() -> Operation:
         "responses": _responses(
             (HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
             (HTTPStatus.BAD_REQUEST, WRONG_BODY, "InvalidParameters", "Problem"),
-            (HTTPStatus.CONFLICT, "These bytes have already been accepted", "AlreadyAccepted"),
+            (HTTPStatus.CONFLICT, "These bytes were accepted before and are still there", "AlreadyAccepted"),
             (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, "InvalidParameters", "Problem"),
             (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
         ),

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from functions.contract.entry import FINGERPRINT_DESCRIPTION, FINGERPRINT_PATTERN, Outcome, Reason, Via
+from functions.contract.entry import (
+    FINGERPRINT_DESCRIPTION,
+    FINGERPRINT_PATTERN,
+    MAX_DETAIL_CHARACTERS,
+    ContentFinding,
+    Outcome,
+    Reason,
+    Via,
+)
 from functions.contract.http_api import FINGERPRINTS, MAX_FINGERPRINTS, MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
 from functions.upload_forms.request import AGAIN, MAX_FILENAME_CHARACTERS, MEMBERS
@@ -46,10 +54,24 @@ def schemas() -> dict[str, Schema]:
             },
         ),
         "AcceptedReceipt": _entry(Outcome.ACCEPTED, **content),
-        "Duplicate": _entry(Outcome.DUPLICATE, **content, duplicate_of=ref("ObjectVersion")),
+        "Duplicate": _entry(
+            Outcome.DUPLICATE,
+            **content,
+            duplicate_of=ref("ObjectVersion"),
+            restores={
+                "type": "boolean",
+                "description": "Whether the receipt's own object version had been deleted for good, and no "
+                "other with these bytes was found.",
+            },
+        ),
         "Rejection": _entry(
             Outcome.REJECTED,
             reason={"type": "string", "enum": list(Reason)},
+            detail={
+                **_or_null({**_text(), "maxLength": MAX_DETAIL_CHARACTERS}),
+                "description": 'What is wrong with a damaged file, in words that continue "The file". '
+                "Otherwise null.",
+            },
             **{name: _or_null(schema) for name, schema in content.items()},
         ),
         "Entry": {"oneOf": [ref("AcceptedReceipt"), ref("Duplicate"), ref("Rejection")]},
@@ -107,6 +129,13 @@ def _entry(outcome: Outcome, **members: Schema) -> Schema:
     return _object(
         outcome={"type": "string", "const": outcome},
         **members,
+        findings={
+            "type": "array",
+            "items": {"type": "string", "enum": list(ContentFinding)},
+            "uniqueItems": True,
+            "description": "What else the file contains, sorted. Empty if the upload was rejected, and if "
+            "release 0.1 recorded it.",
+        },
         **_object_version(),
         uploaded_at=_time("The time of the upload, according to S3."),
         recorded_at=_time("The time when the entry was recorded."),

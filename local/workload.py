@@ -6,9 +6,7 @@ import random
 from dataclasses import dataclass, replace
 
 from functions.contract.entry import Reason
-
-PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-"""The first bytes of a PNG. The processor doesn't look any further."""
+from local.whole_files import png
 
 RECEIPT_BYTES = 2_000
 
@@ -45,11 +43,13 @@ def plan(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Pla
     new = [_receipt(f"new/{number}.png", dice) for number in some(0.5)]
     mixed = [
         *new,
-        *(replace(dice.choice(new), key=f"again/{number}.png") for number in some(0.2)),
+        *(replace(dice.choice(new), key=f"again/{number}.png") for number in some(0.15)),
         *(_receipt(dice.choice(new).key, dice) for _ in some(0.1)),
         *(_receipt(f"odd/{number}/{dice.choice(ODD_NAMES)}", dice) for number in some(0.08)),
         *(Planned(key=f"bad/{number}.pdf", content=b"", reason=Reason.EMPTY) for number in some(0.03)),
+        *(_folder(f"folder {number}/") for number in some(0.02)),
         *(_unsupported(f"bad/{number}.png", dice) for number in some(0.03)),
+        *(_damaged(f"bad/{number}.jpg", dice) for number in some(0.02)),
         *(_too_large(f"bad/{number}.tiff", too_large_bytes) for number in some(0.02)),
         *(_gone(f"gone/{number}.png", dice) for number in some(0.02)),
     ]
@@ -59,11 +59,15 @@ def plan(uploads: int, *, too_large_bytes: int, dice: random.Random) -> list[Pla
 
 
 def _receipt(key: str, dice: random.Random) -> Planned:
-    return Planned(key=key, content=PICTURE + dice.randbytes(RECEIPT_BYTES))
+    return Planned(key=key, content=png(dice.randbytes(RECEIPT_BYTES)))
 
 
 def _gone(key: str, dice: random.Random) -> Planned:
     return replace(_receipt(key, dice), reason=Reason.OBJECT_MISSING)
+
+
+def _folder(key: str) -> Planned:
+    return Planned(key=key, content=b"", reason=Reason.FOLDER_MARKER)
 
 
 def _unsupported(key: str, dice: random.Random) -> Planned:
@@ -71,5 +75,10 @@ def _unsupported(key: str, dice: random.Random) -> Planned:
     return Planned(key=key, content=text.encode(), reason=Reason.UNSUPPORTED_TYPE)
 
 
+def _damaged(key: str, dice: random.Random) -> Planned:
+    whole = png(dice.randbytes(RECEIPT_BYTES))
+    return Planned(key=key, content=whole[: dice.randrange(100, len(whole))], reason=Reason.DAMAGED)
+
+
 def _too_large(key: str, size: int) -> Planned:
-    return Planned(key=key, content=PICTURE + bytes(size), reason=Reason.TOO_LARGE)
+    return Planned(key=key, content=png(bytes(size)), reason=Reason.TOO_LARGE)

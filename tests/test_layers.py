@@ -24,16 +24,21 @@ MAY_IMPORT = {
     "functions/contract": [CONTRACT],
     "functions/ledger": ["functions.ledger", "functions.log", CONTRACT],
     "functions/api": ["functions.api", "functions.log", CONTRACT],
+    "functions/reconciliation": ["functions.reconciliation", CONTRACT],
+    "functions/reconciler": [
+        *("functions.reconciler", "functions.reconciliation", "functions.log", CONTRACT)
+    ],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
     "functions/upload_forms": [
         *("functions.upload_forms", "functions.ledger", "functions.api", "functions.log", CONTRACT)
     ],
-    "cli": ["cli", "functions.ledger.store", CONTRACT],
+    "cli": ["cli", "functions.ledger.store", "functions.reconciliation", CONTRACT],
     "cli/screen": ["cli.screen", "cli.answers", CONTRACT],
     "cli/caller": ["cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", CONTRACT],
     "cli/operator": [
-        *("cli.operator", "cli.aws", "cli.errors", "cli.stack", "functions.ledger.store", CONTRACT)
+        *("cli.operator", "cli.aws", "cli.errors", "cli.stack"),
+        *("functions.ledger.store", "functions.reconciliation", CONTRACT),
     ],
     "local": ["local", "cli", CONTRACT],
     "generator": ["generator", "components", "functions"],

@@ -4,7 +4,8 @@ The processor's own code reads {scale.hashing_megabytes} MB from memory in this 
 for {scale.rounds} rounds; the figures are medians of CPU time. hashlib gets the whole body in one call. The
 last row is for objects that `bill-e` or an upload form stored. The row before it is for objects that SDKs
 store by default: botocore then computes a CRC-32 of what it reads, which takes half as long as the SHA-256.
-That CRC-32 is the only protection of such an object on its way from S3.
+That CRC-32 is the only protection of such an object on its way from S3. The body is a PNG in one chunk, of
+which the structure needs another CRC-32; `formats` has the other types.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
 
     paths: dict[str, Callable[[], float]] = {
         HASHLIB: lambda: _seconds(lambda: hashlib.sha256(body).hexdigest()),
-        "fingerprint, size and type of bytes in memory": lambda: examined(in_memory),
+        "fingerprint and structure of a PNG in memory": lambda: examined(in_memory),
         "the same from botocore, where S3 has a CRC-32": lambda: opened(crc32),
         "the same from botocore, where S3 has a SHA-256": lambda: opened(sha256),
     }
@@ -68,7 +69,7 @@ def measure(bench: Bench, scale: Scale) -> Findings:
     )
     for name, share in shares.items():
         if name != HASHLIB:
-            yield Aim(f"{name}: rate, relative to hashlib", share, 0.9, at_most=False)
+            yield Aim(f"{name}: rate, relative to hashlib", share, 0.5, at_most=False)
 
 
 def _seconds(run: Callable[[], object]) -> float:

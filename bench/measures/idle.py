@@ -1,13 +1,15 @@
 """The cost of an idle stack per month.
 
 US dollars for 30 days, at the list prices of {PRICES.region} in `bench/prices.toml`, without the free tier:
-check them before you quote them. We count every resource of the program that costs money whether it is used
-or not. The other resources cost nothing until they are called or hold something: point-in-time recovery and
-storage are paid by the GB. We assume that Lambda polls an empty queue over {POLLERS}
-connections, {POLLS_A_MINUTE} times a minute each. Custom metrics are paid for only in hours in which they are
-published: an idle stack has none, and the last column is what they add if all of them are published in every
-hour of the month. A KMS key costs as much again after its first yearly rotation, and once more after its
-second.
+check them before you quote them. We count every resource of the
+program that costs money whether it is used or not. The other resources cost nothing until they are called or
+hold something: point-in-time recovery and storage are paid by the GB. We assume that Lambda polls an empty
+queue over {POLLERS} connections, {POLLS_A_MINUTE} times a minute each. The reconciler is invoked every
+{EVERY_MINUTES} minutes, and we assume that it takes a second of 1 GB and {CALLS} calls to S3. Custom metrics
+are paid for only in hours in which they are published. An idle stack has those of the reconciler, two in
+every hour and two after each round. The last column is what the processor's add if all of them are published
+in every hour of the month. A KMS key costs as much again after its first yearly rotation, and once more after
+its second.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from bench.contestants import Bench
 from bench.prices import MILLION, PRICES
 from bench.results import Count, FigureTable, Findings
 from bench.scale import Scale
+from components.settings import StackSettings
 from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
+from functions.contract.reconciliation import EVERY_MINUTES
 from tests.components.mocks import run, stack_config
 from tests.components.programs import main_program
 
@@ -32,11 +36,14 @@ PRICED = {
 }
 """What is paid for by the month, used or not, and its price. Each alarm of the program watches one metric."""
 
+RECONCILER = "bill-e:reconciler:Reconciler"
+CALLS = 6
+"""One for the progress, four for the bucket's configuration, and one more as a round begins and ends."""
 PIPELINE = "bill-e:ingest:IngestPipeline"
 QUEUE_READER = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FREE = {
     "apigatewayv2": "api authorizer integration route stage",
-    "cloudwatch": "logGroup",
+    "cloudwatch": "eventRule eventTarget logGroup",
     "dynamodb": "table",
     "iam": "role rolePolicy",
     "kms": "alias",
@@ -62,13 +69,24 @@ class Idle:
 
     things: Mapping[str, int]
     polls: int
+    reconciliations: int
+    idle_metrics: float
     custom_metrics: int
     unknown: Sequence[str]
 
     def dollars(self) -> float:
         """Return what a month costs in which nobody uses the stack."""
         monthly = sum(number * PRICES.per_month[thing] for thing, number in self.things.items())
-        return monthly + self.polls / MILLION * PRICES.per_million["sqs_request"]
+        prices = PRICES.per_million
+        reconciliation = PRICES.gigabyte_second + (
+            (prices["lambda_request"] + prices["xray_trace"] + CALLS * prices["s3_get"]) / MILLION
+        )
+        return (
+            monthly
+            + self.polls / MILLION * prices["sqs_request"]
+            + self.reconciliations * reconciliation
+            + self.idle_metrics * PRICES.per_month["custom_metric"]
+        )
 
     def metrics_dollars(self) -> float:
         """Return what the metrics add in a month with receipts of every outcome and reason in each hour."""
@@ -109,8 +127,12 @@ def _idle(config: Mapping[str, str]) -> Idle:
     with contextlib.redirect_stderr(None):  # the program's hints
         graph = run(main_program, config)
     types = Counter(each.type for each in graph.resources if each.custom)
+    reconcilers = sum(each.type == RECONCILER for each in graph.resources)
+    every_hours = int(config.get("bill-e:reconcileEveryHours", StackSettings.reconcile_every_hours))
     return Idle(
         things={thing: types[type_] for type_, thing in PRICED.items()},
+        reconciliations=reconcilers * MINUTES_A_MONTH // EVERY_MINUTES,
+        idle_metrics=reconcilers * (2 + 2 / every_hours),
         polls=types[QUEUE_READER] * POLLERS * POLLS_A_MINUTE * MINUTES_A_MONTH,
         custom_metrics=sum(each.type == PIPELINE for each in graph.resources) * CUSTOM_METRICS,
         unknown=sorted(type_ for type_ in types if not (type_ in {*PRICED, QUEUE_READER} or _is_free(type_))),

@@ -1,7 +1,7 @@
 """Peak memory by object size.
 
 Every figure is the peak of a new process (VmHWM on Linux), in which botocore reads objects whose bytes are
-made while they are read.
+made while they are read. The objects are PDF files, which are read to their end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.contestants import (
     Contestant,
     batch,
     loaded_bench,
-    png,
+    pdf,
     upload,
 )
 from bench.results import Aim, Count, FigureTable, Findings
@@ -65,7 +65,7 @@ def _handle(name: str, megabytes: int, messages: int) -> None:
     (contestant,) = (each for each in CONTESTANTS if each.name == name)
     size = megabytes * 1024 * 1024
     uploads = {
-        upload(f"{seed}.png"): StoredObject(piece=png(PIECE_BYTES, seed), repeats=size // PIECE_BYTES)
+        upload(f"{seed}.png"): StoredObject(piece=pdf(PIECE_BYTES, seed), repeats=size // PIECE_BYTES)
         for seed in range(messages)
     }
     with loaded_bench() as bench:

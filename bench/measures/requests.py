@@ -27,7 +27,7 @@ OBJECTS = {
 }
 CASES = {
     "new": ([], [RECEIPT], "1 GetObject + 1 PutItem, 2 write units"),
-    "duplicate": ([RECEIPT], [COPY], "1 GetObject + 2 PutItem, 3 write units"),
+    "duplicate": ([RECEIPT], [COPY], "1 GetObject + 1 HeadObject + 2 PutItem, 3 write units"),
     "rejected": ([], [NOTE], "1 GetObject + 1 PutItem, 2 write units"),
     "redelivered": ([RECEIPT], [RECEIPT], "1 GetObject + 1 PutItem, 1 write unit"),
     "two in a message": ([], [RECEIPT, OTHER], "2 GetObject + 2 PutItem, 4 write units"),

@@ -17,7 +17,6 @@ import argparse
 from collections.abc import Iterator
 
 from cli.commands import Command
-from cli.operator.inventory import StoredVersion
 from cli.operator.reconciliation import compare_stack
 from cli.operator.resend import event_maker, send_events
 from cli.operator.resources import open_resources
@@ -25,6 +24,7 @@ from cli.operator.temporary_database import NO_END
 from cli.options import add_json, add_key_prefix, add_time_range, refuse_empty_range, stack_of
 from cli.screen.terminal import Terminal, second_of, size_text
 from functions.contract.entry import format_time
+from functions.reconciliation.inventory import StoredVersion
 
 SOURCE = "bill-e:backfill"
 

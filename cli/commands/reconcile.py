@@ -14,6 +14,8 @@ entry. Each of these makes it 1, except for versions in flight:
                 that the stack had before with --former-bucket and --former-prefix
   unknown       an entry, other than with object_missing, whose object version is not in the bucket: somebody
                 deleted it for good, which the bucket's access log or CloudTrail shows, or invented the entry
+  unbacked      a receipt that can't be shown any more: neither its object version nor any other with these
+                bytes is in the bucket
   not an entry  an item of the ledger that isn't an entry, nor a note of the processor
 
 S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are compared with --checksums only,
@@ -43,7 +45,6 @@ from cli.errors import UsageError
 from cli.operator.bucket_comparison import Repeated
 from cli.operator.checksums import ChecksumTotals, compare_checksums
 from cli.operator.findings import Finding, State
-from cli.operator.inventory import StoredVersion
 from cli.operator.reconciliation import FormerPlaces, ReconcileReport, compare_stack, judge
 from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
@@ -51,6 +52,7 @@ from cli.operator.temporary_database import NO_END
 from cli.options import add_json, add_key_prefix, minutes, stack_of
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
+from functions.reconciliation.inventory import StoredVersion
 
 SOURCE = "bill-e:reconcile"
 DEFAULT_AGE = timedelta(minutes=15)
@@ -237,6 +239,10 @@ def _write_next_step(done: Reconciled, options: argparse.Namespace, terminal: Te
         terminal.complain(
             "unknown: somebody deleted the object version for good, or invented the entry; the bucket's "
             "access log or CloudTrail tells which"
+        )
+    if totals.unbacked:
+        terminal.complain(
+            "unbacked: no object version of a receipt is left: if somebody has the file, upload it again"
         )
     if not totals.confirmed:
         terminal.complain("S3 doesn't confirm every entry: docs/operations.md says what to do", style="red")

@@ -89,7 +89,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="put this before each key, such as 2026/, after the stack's own prefix (default: nothing)",
     )
     parser.add_argument(
-        "--again", action="store_true", help="also send files whose bytes have been accepted before"
+        "--again",
+        action="store_true",
+        help="also send files whose bytes have been accepted before, for example because S3 has lost them",
     )
     parser.add_argument("--wait", action="store_true", help="wait until each upload has its outcome")
     parser.add_argument(

@@ -11,7 +11,6 @@ from itertools import starmap
 from typing import NamedTuple
 
 from cli.operator.findings import EntryFindings, Finding, State
-from cli.operator.inventory import StoredVersion
 from cli.operator.temporary_database import NO_END, count_rows
 from functions.contract.entry import (
     CLOCK_SKEW,
@@ -23,6 +22,7 @@ from functions.contract.entry import (
     UploadLocation,
     format_time,
 )
+from functions.reconciliation.inventory import StoredVersion
 
 SLOWEST_BYTES_PER_SECOND = 10_000
 """S3 may date an object by the start of its upload, and dates the event by the end. No upload should be
@@ -38,8 +38,9 @@ CREATE TABLE stored (
 ) WITHOUT ROWID;
 CREATE TABLE entry (
   key TEXT, version_id TEXT, uploaded_at TEXT, fingerprint TEXT,
-  reason TEXT, size_bytes INTEGER, resent INTEGER
+  outcome TEXT, reason TEXT, size_bytes INTEGER, resent INTEGER
 );
+CREATE TABLE elsewhere (fingerprint TEXT);
 CREATE TABLE receipt (fingerprint TEXT, object_id TEXT);
 CREATE TABLE duplicate (key TEXT, version_id TEXT, uploaded_at TEXT, fingerprint TEXT, receipt_id TEXT);
 """
@@ -69,6 +70,17 @@ CREATE TABLE unconfirmed AS
     reason IS '{_GONE}' OR entry.size_bytes <> stored.size_bytes OR {_TIME_DIFFERS}));
 CREATE TABLE repeated AS
   SELECT key, version_id, COUNT(*) AS entries FROM entry GROUP BY key, version_id HAVING COUNT(*) > 1;
+CREATE TABLE doubtful AS
+  SELECT key, version_id, fingerprint FROM unconfirmed
+  WHERE outcome = '{Outcome.ACCEPTED}'
+  AND fingerprint NOT IN (SELECT fingerprint FROM elsewhere);
+CREATE INDEX doubtful_fingerprint ON doubtful (fingerprint);
+CREATE TABLE unbacked AS
+  SELECT doubtful.key, doubtful.version_id, MAX(uploaded_at) AS uploaded_at, doubtful.fingerprint,
+    COUNT(*) AS entries
+  FROM entry CROSS JOIN doubtful ON doubtful.fingerprint = entry.fingerprint
+  LEFT JOIN stored ON stored.key = entry.key AND stored.version_id = entry.version_id
+  GROUP BY doubtful.fingerprint HAVING COUNT(stored.key) = 0;
 CREATE INDEX duplicate_fingerprint ON duplicate (fingerprint);
 CREATE TABLE unfounded AS
   SELECT * FROM duplicate WHERE rowid NOT IN (
@@ -123,21 +135,23 @@ class BucketComparison:
         self._database.executemany("INSERT INTO stored VALUES (?, ?, ?, ?, ?)", rows)
 
     def add_entries(self, entries: Iterable[Entry]) -> None:
-        """Load a page of the ledger; of entries about other places, only the receipts that they may be."""
-        covered, receipts, duplicates = [], [], []
+        """Load a page of the ledger; of entries about other places, only what others in here depend on."""
+        covered, receipts, duplicates, elsewhere = [], [], [], []
         for entry in entries:
             upload, version = entry.upload, entry.upload.version
             self.entries_by_bucket[version.bucket] += 1
             if entry.outcome is Outcome.ACCEPTED:
                 receipts.append((entry.fingerprint, version.object_id))
             if not self.covered.holds(version):
+                elsewhere.append((entry.fingerprint,))
                 continue
             about = version.key, version.version_id, format_time(upload.uploaded_at), entry.fingerprint
-            covered.append((*about, entry.reason, entry.size_bytes, upload.resent))
+            covered.append((*about, entry.outcome, entry.reason, entry.size_bytes, upload.resent))
             if entry.duplicate_of:
                 duplicates.append((*about, entry.duplicate_of.object_id))
         insert = self._database.executemany
-        insert("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", covered)
+        insert("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", covered)
+        insert("INSERT INTO elsewhere SELECT ? WHERE ?1 IS NOT NULL", elsewhere)
         insert("INSERT INTO receipt VALUES (?, ?)", receipts)
         insert("INSERT INTO duplicate VALUES (?, ?, ?, ?, ?)", duplicates)
 
@@ -146,6 +160,10 @@ class BucketComparison:
         self._database.executescript(_COMPARE)
         for about in self._about(f"unconfirmed WHERE modified IS NULL AND reason IS NOT '{_GONE}'"):
             self.find(State.UNKNOWN, about, "not in the bucket")
+        # By the newest upload of its bytes, since that may have come after the listing.
+        for *values, entries in self._database.execute(f"SELECT {_ABOUT}, entries FROM unbacked"):  # noqa: S608
+            detail = f"none of the object versions of its {entries:,} entries is in the bucket"
+            self.find(State.UNBACKED, RecordedVersion(*values), detail)
         for about in self._about("unfounded"):
             self.find(State.INCONSISTENT, about, "the ledger has no receipt that it can be a duplicate of")
         rows = self._database.execute(

@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 from cli.errors import explained
 from cli.operator.bucket_comparison import BucketComparison, RecordedVersion
 from cli.operator.findings import State
-from cli.operator.pace import Counting, Pace, concurrently
+from cli.operator.pace import Counting, concurrently
 from cli.operator.resources import StackResources
 from functions.contract.entry import fingerprint_of_checksum
+from functions.reconciliation.inventory import Pace
 
 READERS = 8
 """How many object versions S3 is asked about at the same time."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from functions.contract import schema
 from functions.contract.entry import (
     CLOCK_SKEW,
+    MAX_DETAIL_CHARACTERS,
     NULL_VERSION,
     Entry,
     Outcome,
@@ -32,7 +33,7 @@ NO_BYTES = hashlib.sha256().hexdigest()
 WITHOUT_CONTENT = frozenset({Reason.EMPTY, Reason.FOLDER_MARKER})
 """The reasons of objects that have no bytes."""
 
-READ_TO_THE_END = frozenset({None, *WITHOUT_CONTENT, Reason.UNSUPPORTED_TYPE})
+READ_TO_THE_END = frozenset({None, *WITHOUT_CONTENT, Reason.UNSUPPORTED_TYPE, Reason.DAMAGED})
 """The reasons of entries with a fingerprint, and None for entries that aren't rejected."""
 
 UNKNOWN_SIZE = frozenset({Reason.OBJECT_MISSING, Reason.UNVERSIONED})
@@ -67,7 +68,8 @@ def contradictions(item: Item, entry: Entry, shards: int) -> str:
     `item` is what `entry` was read from. `shards` is the stack's number of shards now, which can only have
     been smaller.
     """
-    return "; ".join((*_of_place(item, entry, shards), *_of_time(item, entry), *_of_content(entry)))
+    of_item = (*_of_place(item, entry, shards), *_of_time(item, entry))
+    return "; ".join((*of_item, *_of_outcome(entry), *_of_content(entry)))
 
 
 def _of_place(item: Item, entry: Entry, shards: int) -> Iterator[str]:
@@ -101,23 +103,32 @@ def _of_time(item: Item, entry: Entry) -> Iterator[str]:
         yield "it was recorded before it was uploaded"
 
 
-def _of_content(entry: Entry) -> Iterator[str]:
-    outcome, reason, size = entry.outcome, entry.reason, entry.size_bytes
+def _of_outcome(entry: Entry) -> Iterator[str]:
+    outcome, reason, version = entry.outcome, entry.reason, entry.upload.version
     if (reason is not None) != (outcome is Outcome.REJECTED):
         yield f"it is {outcome} {'without a' if reason is None else 'with the'} reason {reason or ''}".strip()
     if (entry.duplicate_of is not None) != (outcome is Outcome.DUPLICATE):
         yield f"it is {outcome} {'without' if outcome is Outcome.DUPLICATE else 'with'} duplicate_of"
-    what = reason or outcome
+    if entry.restores and outcome is not Outcome.DUPLICATE:
+        yield f"it is {outcome} with restores"
+    if entry.findings and reason is not None:
+        yield f"it is {reason}, but has findings"
+    if reason is Reason.UNVERSIONED and version.version_id != NULL_VERSION:
+        yield f"it is {reason}, but has a version"
+    if reason is Reason.FOLDER_MARKER and not version.key.endswith("/"):
+        yield f"it is {reason}, but its key doesn't end in a slash"
+
+
+def _of_content(entry: Entry) -> Iterator[str]:
+    reason, what = entry.reason, entry.reason or entry.outcome
     if not _is_fingerprint_for(reason, entry.fingerprint):
         yield f"its fingerprint is none that {what} allows"
-    if not _is_size_for(reason, size):
+    if not _is_size_for(reason, entry.size_bytes):
         yield f"its size is none that {what} allows"
     if not _is_media_type_for(reason, entry.media_type):
         yield f"its media type is none that {what} allows"
-    if reason is Reason.UNVERSIONED and entry.upload.version.version_id != NULL_VERSION:
-        yield f"it is {reason}, but has a version"
-    if reason is Reason.FOLDER_MARKER and not entry.upload.version.key.endswith("/"):
-        yield f"it is {reason}, but its key doesn't end in a slash"
+    if not _is_detail_for(reason, entry.detail):
+        yield f"its detail is none that {what} allows"
 
 
 def _is_fingerprint_for(reason: Reason | None, fingerprint: str | None) -> bool:
@@ -140,4 +151,10 @@ def _is_size_for(reason: Reason | None, size: int | None) -> bool:
 def _is_media_type_for(reason: Reason | None, media_type: str | None) -> bool:
     if reason is Reason.UNSUPPORTED_TYPE:
         return True
-    return media_type in ACCEPTABLE_TYPES if reason is None else media_type is None
+    return media_type in ACCEPTABLE_TYPES if reason in {None, Reason.DAMAGED} else media_type is None
+
+
+def _is_detail_for(reason: Reason | None, detail: str | None) -> bool:
+    if reason is not Reason.DAMAGED:
+        return detail is None
+    return detail is not None and 0 < len(detail) <= MAX_DETAIL_CHARACTERS and detail.isprintable()

@@ -18,6 +18,7 @@ class State(StrEnum):
     INCONSISTENT = "inconsistent"
     FOREIGN = "foreign"
     UNKNOWN = "unknown"
+    UNBACKED = "unbacked"
     NOT_AN_ENTRY = "not an entry"
 
 

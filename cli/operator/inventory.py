@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import explained
-from cli.operator.pace import Pace
 from functions.contract import schema
-from functions.contract.entry import format_time
+from functions.reconciliation.inventory import (
+    BEGINNING,
+    READ_UNITS_PER_SECOND,
+    ListedPage,
+    Pace,
+    Place,
+    list_page,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,56 +27,15 @@ if TYPE_CHECKING:
 SCAN_SEGMENTS = 4
 """How many parts of the table are read at the same time; each holds one page of at most 1 MB."""
 
-READ_UNITS_PER_SECOND = 1_000
-"""A quarter of the read throughput that a stack has by default (`ledgerMaxReadUnits`), so that the API, which
-reads the same table, keeps working."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredVersion:
-    """An object version in the bucket.
-
-    `modified` is S3's LastModified, written as the ledger writes times: when the version was uploaded, or
-    when its multipart upload began.
-    """
-
-    key: str
-    version_id: str
-    size_bytes: int
-    modified: str
-    multipart: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListedPage:
-    """A page of the bucket's listing, and the time of the answer by S3's clock."""
-
-    listed_at: datetime
-    versions: list[StoredVersion]
-
 
 def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPage]:
     """Read all object versions below a prefix, in one page or more. Delete markers are left out."""
-    pages = iter(s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix))
-    while True:
+    place: Place | None = BEGINNING
+    while place is not None:
         with explained(f"listing bucket {bucket} (s3:ListBucketVersions)", granted_by="operator_policy"):
-            page = next(pages, None)
-        if page is None:
-            return
-        yield ListedPage(
-            listed_at=_answered_at(page["ResponseMetadata"]),
-            versions=[
-                StoredVersion(
-                    key=version["Key"],
-                    version_id=version["VersionId"],
-                    size_bytes=version["Size"],
-                    modified=format_time(version["LastModified"]),
-                    # S3 API Reference, Object: a multipart upload's ETag ends in the number of its parts.
-                    multipart="-" in version["ETag"],
-                )
-                for version in page.get("Versions", ())
-            ],
-        )
+            page = list_page(s3, bucket, prefix, place)
+        yield page
+        place = page.next_place
 
 
 def ledger_items(dynamodb: DynamoDBClient, table: str) -> Iterator[list[Item]]:
@@ -121,9 +83,3 @@ def scanned_pages(
                 if last := page.get("LastEvaluatedKey"):
                     reading[read(segment, {"ExclusiveStartKey": last})] = segment
                 yield page["Items"]
-
-
-def _answered_at(metadata: Any) -> datetime:
-    """Return the time by S3's clock, as in LastModified, or by this machine's if the answer has no time."""
-    date = metadata.get("HTTPHeaders", {}).get("date")
-    return parsedate_to_datetime(date).astimezone(UTC) if date else datetime.now(UTC)

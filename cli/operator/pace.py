@@ -1,8 +1,7 @@
-"""Working through any number of things: several at a time, at a rate that the stack can bear, and counted."""
+"""Working through any number of things: several at a time, and counted."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -28,29 +27,3 @@ def concurrently(do: Callable[[Thing], Done], things: Iterator[Thing], at_once: 
             done, doing = wait(doing, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
-
-
-class Pace:
-    """Limits the capacity units of a table used a second, on average, so that the stack keeps working.
-
-    Used by one thread.
-    """
-
-    def __init__(
-        self,
-        units_per_second: float,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._units_per_second = units_per_second
-        self._clock = clock
-        self._pause = pause
-        self._began = clock()
-        self._spent = 0.0
-
-    def spend(self, units: float) -> None:
-        """Count what a call used, and wait until the next one may begin."""
-        self._spent += units
-        ahead = self._spent / self._units_per_second - (self._clock() - self._began)
-        if ahead > 0:
-            self._pause(ahead)

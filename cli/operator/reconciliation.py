@@ -12,12 +12,13 @@ from cli.errors import BillEError
 from cli.operator.bucket_comparison import BucketComparison
 from cli.operator.consistency import NotAnEntryError, contradictions, read_entry
 from cli.operator.findings import Finding, State
-from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
+from cli.operator.inventory import ledger_items, listed_versions
 from cli.operator.pace import Counting
 from cli.operator.resources import Queue, StackResources, queue_name
 from cli.operator.temporary_database import NO_END, temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, UploadLocation, format_time
+from functions.reconciliation.inventory import StoredVersion
 
 if TYPE_CHECKING:
     from functions.contract.schema import Item
@@ -73,6 +74,7 @@ class ReconcileTotals:
     inconsistent: int
     foreign: int
     unknown: int
+    unbacked: int
     not_an_entry: int
     gone: int
     former: int
@@ -96,7 +98,8 @@ class ReconcileTotals:
 class ReconcileReport:
     """The findings. Only uploads before `judged_before` can be missing.
 
-    Only entries of uploads before `known_before` can be unknown: the others may have come after the listing.
+    Only entries of uploads before `known_before` can be unknown, and only receipts without any later upload
+    can be unbacked: the others may have come after the listing.
     """
 
     compared: StackComparison
@@ -110,7 +113,7 @@ class ReconcileReport:
 
     def findings(self, state: State) -> Iterator[Finding]:
         """Yield what is wrong with entries."""
-        end = self.known_before if state is State.UNKNOWN else NO_END
+        end = self.known_before if state in {State.UNKNOWN, State.UNBACKED} else NO_END
         return self.compared.comparison.findings.all(state, end=end)
 
 
@@ -158,6 +161,7 @@ def judge(compared: StackComparison, age: timedelta) -> ReconcileReport:
         inconsistent=count(State.INCONSISTENT),
         foreign=count(State.FOREIGN),
         unknown=count(State.UNKNOWN, end=known_before),
+        unbacked=count(State.UNBACKED, end=known_before),
         not_an_entry=count(State.NOT_AN_ENTRY),
         gone=comparison.count_gone(),
         former=compared.in_former,

@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 from cli.errors import BillEError, explained
 from cli.operator.consistency import NotAnEntryError, contradictions, read_entry
 from cli.operator.inventory import scanned_pages
-from cli.operator.pace import Counting, Pace, concurrently
+from cli.operator.pace import Counting, concurrently
 from cli.operator.resources import StackResources
 from cli.operator.table_comparison import TableComparison
 from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
+from functions.reconciliation.inventory import Pace
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -7,6 +7,7 @@ from cli.screen.terminal import ABSENT, Row, second_of, size_text
 from functions.contract.entry import Via
 
 RESENT = "unknown, as an operator's command recorded it"
+RESTORES = "restores it"
 
 
 def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
@@ -24,11 +25,27 @@ def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
 
 
 def detail_of(entry: ApiEntry) -> str:
-    """Say why an upload was rejected, or what it is a duplicate of."""
-    if duplicate_of := entry.get("duplicate_of"):
-        copied = " (a copy)" if entry["uploader"].get("via") == Via.COPY else ""
-        return f"of {duplicate_of['key']}{copied}"
-    return entry.get("reason", "")
+    """Say why an upload was rejected, or what it is a duplicate of and what was found in it."""
+    parts = (_why_rejected(entry), _original(entry), _restores(entry), _findings(entry))
+    return "; ".join(filter(None, parts))
+
+
+def _why_rejected(entry: ApiEntry) -> str:
+    return ": ".join(filter(None, (entry.get("reason"), entry.get("detail"))))
+
+
+def _original(entry: ApiEntry) -> str:
+    duplicate_of = entry.get("duplicate_of")
+    copied = " (a copy)" if entry["uploader"].get("via") == Via.COPY else ""
+    return f"of {duplicate_of['key']}{copied}" if duplicate_of else ""
+
+
+def _restores(entry: ApiEntry) -> str:
+    return RESTORES if entry.get("restores") else ""
+
+
+def _findings(entry: ApiEntry) -> str:
+    return ", ".join(entry.get("findings", ()))
 
 
 def entry_fields(entry: ApiEntry) -> Row:
@@ -41,6 +58,7 @@ def entry_fields(entry: ApiEntry) -> Row:
         "version": entry["version_id"],
         "size": size_text(entry["size_bytes"]),
         "type": entry["media_type"] or ABSENT,
+        "findings": _findings(entry) or ABSENT,
         "uploaded": second_of(entry["uploaded_at"]),
         "recorded": second_of(entry["recorded_at"]),
         "uploader": uploader_of(entry) or (RESENT if entry.get("resent") else ABSENT),
@@ -65,5 +83,5 @@ def history_row(entry: ApiEntry) -> Row:
         "KEY": entry["key"],
         "VERSION": entry["version_id"],
         "UPLOADER": uploader_of(entry) or ABSENT,
-        "DETAIL": entry.get("reason", ""),
+        "DETAIL": _why_rejected(entry) or _restores(entry),
     }

@@ -208,6 +208,15 @@ def _service(account_id: str, region: str) -> list[Statement]:
             ),
             f"arn:aws:cloudwatch:{here}:alarm:{NAMED}",
         ),
+        allow(
+            "ManageSchedules",
+            _in(
+                "events",
+                *("DeleteRule", "DescribeRule", "ListTagsForResource", "ListTargetsByRule", "PutRule"),
+                *("PutTargets", "RemoveTargets", "TagResource", "UntagResource"),
+            ),
+            f"arn:aws:events:{here}:rule/{NAMED}",
+        ),
         allow("FindAlarms", _in("cloudwatch", "DescribeAlarms"), "*"),
         allow(
             "ManageDashboards",

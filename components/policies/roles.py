@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from components.policies.documents import Policy, Statement, allow, document
+from components.policies.documents import Condition, Policy, Statement, allow, document
+from functions.contract import schema
 
 
 def lambda_trust() -> Policy:
@@ -49,7 +50,7 @@ def processor_statements(
         allow("ReadUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
         allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("InsertEntries", "dynamodb:PutItem", table_arn),
-        allow("FindOwnEntry", "dynamodb:GetItem", table_arn),
+        allow("FindOwnEntryAndDuplicates", ["dynamodb:GetItem", "dynamodb:Query"], table_arn),
         allow("FindOwnEntryByTime", "dynamodb:Query", index_arn),
     ]
 
@@ -62,12 +63,58 @@ def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
     ]
 
 
-def upload_forms_statements(table_arn: str, bucket_arn: str, form_prefix: str) -> list[Statement]:
+def upload_forms_statements(
+    table_arn: str, bucket_arn: str, upload_prefix: str, form_prefix: str
+) -> list[Statement]:
     """Allow the upload-forms function to look up a receipt, and to sign forms for the form prefix.
 
-    A presigned form can do no more than the role that signed it.
+    A presigned form can do no more than the role that signed it. The function asks S3 with `HeadObject`
+    whether a receipt's object version is still there, which needs the permission to read it, and those to
+    list for the answer 404, as above.
     """
     return [
-        allow("FindReceipt", "dynamodb:GetItem", table_arn),
+        allow("FindReceipt", ["dynamodb:GetItem", "dynamodb:Query"], table_arn),
+        allow("SeeUploads", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
+        allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
         allow("SignUploads", "s3:PutObject", f"{bucket_arn}/{form_prefix}*"),
+    ]
+
+
+def reconciler_statements(
+    bucket_arn: str,
+    table_arn: str,
+    queue_arn: str,
+    resend_queue_arn: str,
+    dead_letter_queue_arn: str,
+    progress_bucket_arn: str,
+    progress_folder: str,
+) -> list[Statement]:
+    """Allow the reconciler to see which object versions there are and which of them have entries.
+
+    It can neither read uploads nor see who uploaded them. It only writes to the resend queue and to its own
+    folder. `people.operator_policy` explains the condition, and `processor_statements` the last two actions.
+    """
+    only_versions: Condition = {
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": [*schema.RECONCILER_ATTRIBUTES]},
+        "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+    }
+    return [
+        allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
+        allow(
+            "SeeTheConfiguration",
+            [
+                *("s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock"),
+                "s3:GetBucketVersioning",
+            ],
+            bucket_arn,
+        ),
+        allow("ReadWhichUploadsHaveEntries", "dynamodb:Scan", table_arn, only_versions),
+        allow("SendAgain", "sqs:SendMessage", resend_queue_arn),
+        allow("SeeQueues", "sqs:GetQueueAttributes", [queue_arn, resend_queue_arn, dead_letter_queue_arn]),
+        allow(
+            "KeepProgress",
+            ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+            f"{progress_bucket_arn}/{progress_folder}*",
+        ),
+        allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], progress_bucket_arn),
     ]

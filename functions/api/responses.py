@@ -73,23 +73,25 @@ def problem_response(problem: ProblemError) -> Response:
 
 
 def entry_to_json(entry: Entry) -> dict[str, object]:
-    """Write an entry as a JSON object, with ``reason`` and ``duplicate_of`` only if the entry has them.
+    """Write an entry as a JSON object.
 
+    A rejection has ``reason`` and ``detail``, and a duplicate ``duplicate_of`` and ``restores``.
     Times are RFC 3339 in UTC. Unknown values are null.
     """
     upload, first = entry.upload, entry.duplicate_of
     return {
         "outcome": entry.outcome,
-        **({"reason": entry.reason} if entry.reason is not None else {}),
+        **({"reason": entry.reason, "detail": entry.detail} if entry.reason is not None else {}),
         "fingerprint": entry.fingerprint,
         **_version_to_json(upload.version),
         "size_bytes": entry.size_bytes,
         "media_type": entry.media_type,
+        "findings": entry.findings,
         "uploaded_at": format_time(upload.uploaded_at),
         "recorded_at": format_time(entry.recorded_at),
         "uploader": _uploader_to_json(upload.uploader),
         "resent": upload.resent,
-        **({"duplicate_of": _version_to_json(first)} if first is not None else {}),
+        **({"duplicate_of": _version_to_json(first), "restores": entry.restores} if first else {}),
     }
 
 

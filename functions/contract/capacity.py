@@ -10,8 +10,9 @@ from typing import Final
 
 from functions.contract import http_api
 
-LARGEST_ENTRY_BYTES: Final = 3 * 1024
-"""No entry is a larger item, even a duplicate with two keys of 1,024 bytes, which are S3's longest."""
+LARGEST_ENTRY_BYTES: Final = 3_200
+"""No entry is a larger item, even a duplicate with every finding and with two keys of 1,024 bytes, which are
+S3's longest."""
 
 MAX_PREFIX_CHARACTERS: Final = 256
 """The longest upload prefix. The key of a form has up to 311 bytes after it. It stays below the 1,024 that
@@ -23,11 +24,15 @@ UNIT_BYTES: Final = 4 * 1024
 HISTORY_UNITS: Final = 64
 """The most that `SHOW_RECEIPT` reads of the table."""
 
-RECEIPT_UNITS: Final = 1
-"""What `REQUEST_FORM` reads of the table: one entry, strongly consistent."""
+DUPLICATES_UNITS: Final = 6
+"""The most that `REQUEST_FORM` reads of a receipt's duplicates, if its own object version is gone."""
 
-LOOK_UP_UNITS: Final = http_api.MAX_FINGERPRINTS * RECEIPT_UNITS
-"""The most that `LOOK_UP_RECEIPTS` reads of the table. A fingerprint without a receipt costs as much."""
+FORM_UNITS: Final = 2 + DUPLICATES_UNITS
+"""The most that `REQUEST_FORM` reads of the table: a receipt, a note and duplicates, strongly consistent."""
+
+LOOK_UP_UNITS: Final = http_api.MAX_FINGERPRINTS
+"""The most that `LOOK_UP_RECEIPTS` reads of the table: an entry each, strongly consistent. A fingerprint
+without a receipt costs as much."""
 
 _SHARES: Final = {
     http_api.LIST_RECEIPTS: 0.8,
@@ -44,7 +49,8 @@ def page_units(shards: int) -> float:
 
     That is enough to read four of the largest entries in each shard at the same time.
     """
-    return max(64.0, 1.5 * shards)
+    # Eventually consistent, a unit reads twice as much.
+    return max(64.0, shards * 4 * LARGEST_ENTRY_BYTES / (2 * UNIT_BYTES))
 
 
 def entries_within(units: float, *, consistent: bool) -> int:
@@ -60,6 +66,6 @@ def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
         http_api.LIST_RECEIPTS: page_units(shards),
         http_api.SHOW_RECEIPT: HISTORY_UNITS,
         http_api.LOOK_UP_RECEIPTS: LOOK_UP_UNITS,
-        http_api.REQUEST_FORM: RECEIPT_UNITS,
+        http_api.REQUEST_FORM: FORM_UNITS,
     }
     return max(1, int(_SHARES[route_key] * max_read_units / most_units[route_key]))

@@ -21,6 +21,9 @@ STALE_MULTIPART_DAYS = 7
 NULL_VERSION = "null"
 """S3's id for the version of an object that was written while versioning was off."""
 
+MAX_DETAIL_CHARACTERS = 200
+"""The longest ``detail`` of an entry."""
+
 
 class Outcome(StrEnum):
     """What became of an upload."""
@@ -37,9 +40,19 @@ class Reason(StrEnum):
     FOLDER_MARKER = "folder_marker"
     TOO_LARGE = "too_large"
     UNSUPPORTED_TYPE = "unsupported_type"
+    DAMAGED = "damaged"
     OBJECT_MISSING = "object_missing"
     UNVERSIONED = "unversioned"
     UNREADABLE = "unreadable"
+
+
+class ContentFinding(StrEnum):
+    """What else is worth knowing about a whole file."""
+
+    ACTIVE_CONTENT = "active_content"
+    ENCRYPTED = "encrypted"
+    MULTIPLE_IMAGES = "multiple_images"
+    TRAILING_DATA = "trailing_data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +141,11 @@ class Entry:
 
     ``fingerprint`` is the SHA-256 of the bytes in lower-case hex, or ``None`` if they were not read.
     ``size_bytes`` and ``media_type`` are ``None`` if they are unknown. Only a REJECTED entry has a
-    ``reason``, and only a DUPLICATE has a ``duplicate_of``. Times are in UTC.
+    ``reason``, and only a DUPLICATE has a ``duplicate_of``. A DUPLICATE ``restores`` a receipt of which no
+    object version was left. Times are in UTC.
+
+    ``detail`` says why a file is DAMAGED, in up to `MAX_DETAIL_CHARACTERS` that continue "The file". Only an
+    entry that isn't REJECTED has ``findings``, sorted; a DUPLICATE has those of its own reading.
     """
 
     outcome: Outcome
@@ -138,7 +155,10 @@ class Entry:
     size_bytes: int | None
     media_type: str | None
     reason: Reason | None = None
+    detail: str | None = None
+    findings: tuple[ContentFinding, ...] = ()
     duplicate_of: ObjectVersion | None = None
+    restores: bool = False
 
 
 def parse_fingerprint(value: object) -> str:

@@ -132,13 +132,35 @@ class ReaderEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class UploadFormsEnvironment:
-    """The upload-forms function's ledger, and where and how large an upload may be.
+    """The upload-forms function's ledger, where receipts are, and where and how large an upload may be.
 
-    ``form_prefix`` ends in a slash.
+    ``form_prefix`` is below the upload prefix, and ends in a slash.
     """
 
     ledger_table: str = _variable("LEDGER_TABLE")
-    bucket: str = _variable("UPLOADS_BUCKET")
+    location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
     form_prefix: str = _variable("FORM_PREFIX")
     form_lifetime_seconds: int = _variable("FORM_LIFETIME_SECONDS", _count)
     max_receipt_bytes: int = _variable("MAX_RECEIPT_BYTES", _count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconcilerEnvironment:
+    """The reconciler's names in its metrics, and what it compares, and how often.
+
+    ``queue_arn`` and ``policy_digest`` are what the bucket's configuration must have. An upload is judged
+    once it is ``age_seconds`` old. The progress is in ``progress_bucket``.
+    """
+
+    service: str = _variable("SERVICE_NAME")
+    stack: str = _variable("STACK_NAME")
+    ledger_table: str = _variable("LEDGER_TABLE")
+    location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
+    queue_arn: str = _variable("QUEUE_ARN")
+    queue_url: str = _variable("QUEUE_URL")
+    resend_queue_url: str = _variable("RESEND_QUEUE_URL")
+    dead_letter_queue_url: str = _variable("DEAD_LETTER_QUEUE_URL")
+    policy_digest: str = _variable("POLICY_DIGEST")
+    progress_bucket: str = _variable("PROGRESS_BUCKET")
+    every_hours: int = _variable("EVERY_HOURS", _count)
+    age_seconds: int = _variable("AGE_SECONDS", _count)

@@ -13,7 +13,14 @@ READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
 ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
 
-OUTCOME, FROM, TO, LIMIT, CURSOR = PARAMETERS = ("outcome", "from", "to", "limit", "cursor")
+OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
+    "outcome",
+    "finding",
+    "from",
+    "to",
+    "limit",
+    "cursor",
+)
 """The query of `LIST_RECEIPTS`."""
 
 MAX_LIMIT: Final = 200

@@ -1,4 +1,4 @@
-"""The names of the processor's metrics in CloudWatch, which the dashboard shows."""
+"""The names of the functions' metrics in CloudWatch, which alarms watch and the dashboard shows."""
 
 from __future__ import annotations
 
@@ -19,3 +19,14 @@ REASONS: Final = {reason: f"Rejected{reason.title().replace('_', '')}" for reaso
 BYTES: Final = "ReceiptBytes"
 SECONDS: Final = "SecondsToEntry"
 """The time from the upload, according to S3, to the entry."""
+
+MISSING: Final = "MissingUploads"
+UNBACKED: Final = "UnbackedReceipts"
+"""What a complete round of the reconciler found: object versions without an entry, and receipts without any
+object version."""
+
+ROUND_AGE: Final = "SecondsSinceRound"
+"""How long ago the last complete round of the reconciler began."""
+
+CHANGED_CONFIGURATION: Final = "ChangedConfiguration"
+"""How many parts of the bucket's configuration aren't as they were deployed."""

@@ -6,6 +6,8 @@ from typing import Final
 
 ACCEPTABLE_TYPES: Final = (
     "application/pdf",
+    "application/pkcs7-mime",
+    "application/xml",
     "image/avif",
     "image/bmp",
     "image/gif",
@@ -14,8 +16,9 @@ ACCEPTABLE_TYPES: Final = (
     "image/png",
     "image/tiff",
     "image/webp",
+    "message/rfc822",
 )
-"""The media types that a stack can accept."""
+"""The media types that a stack can accept, which are those of which the processor reads the structure."""
 
 S3_KEY: Final = "AES256"
 """What S3 calls the encryption with its own key, which everybody can read who may read the object."""

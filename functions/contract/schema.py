@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
     Caller,
+    ContentFinding,
     Entry,
     ObjectVersion,
     Outcome,
@@ -39,6 +40,9 @@ FIRST_MONTH = "2026-11"
 RECEIPT = "RECEIPT"
 """The sort key of the entry that accepted a fingerprint, of which a partition can only have one."""
 
+REJECTED = f"{Outcome.REJECTED}#"
+"""How the sort key of a rejected upload begins."""
+
 UNREAD = "unread#"
 """How the partition of an object version begins whose bytes were not read."""
 
@@ -46,20 +50,37 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
+FINDINGS = "findings"
+"""A set of codes. DynamoDB has no empty sets, so an entry without findings has no such attribute."""
+
+BACKED, BACKING = "backed#", "BACKING"
+"""How the partition of a note begins that names the object version which backs a receipt instead of the
+receipt's own, and the note's sort key. Unlike an entry, it is replaced if that version is gone, too."""
+
 OPERATOR_ATTRIBUTES = (
     *(FINGERPRINT, ENTRY, MONTH_SHARD, RECORDED),
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
-    *("resent", "via", "duplicate_of"),
+    *("detail", FINDINGS, "resent", "via", "duplicate_of", "restores"),
 )
 """The attributes that operators may read, which are all but those that say who uploaded."""
 
-OPERATOR_VIEW: dict[str, Any] = {
-    "Select": "SPECIFIC_ATTRIBUTES",
-    "ProjectionExpression": ", ".join(f"#{name}" for name in OPERATOR_ATTRIBUTES),
-    "ExpressionAttributeNames": {f"#{name}": name for name in OPERATOR_ATTRIBUTES},
-}
-"""The parameters with which Scan and Query read what operators may read. `from_item` reads such an item as an
-entry without an uploader."""
+RECONCILER_ATTRIBUTES = (FINGERPRINT, ENTRY, "bucket", "key", "version_id", "uploaded_at", "resent")
+"""The attributes that the reconciler may read: which object version an entry is about, and no more."""
+
+
+def _view(attributes: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters with which Scan and Query read these attributes alone."""
+    return {
+        "Select": "SPECIFIC_ATTRIBUTES",
+        "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+        "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+    }
+
+
+OPERATOR_VIEW = _view(OPERATOR_ATTRIBUTES)
+"""How operators read. `from_item` reads such an item as an entry without an uploader."""
+
+RECONCILER_VIEW = _view(RECONCILER_ATTRIBUTES)
 
 IF_NEW: dict[str, Any] = {
     "ConditionExpression": "attribute_not_exists(#fingerprint)",
@@ -89,6 +110,10 @@ def sort_key(entry: Entry) -> str:
 
 def _own_sort_key(outcome: Outcome, version: ObjectVersion) -> str:
     return f"{outcome}#{version.object_id}"
+
+
+DUPLICATE_KEYS = f"{Outcome.DUPLICATE}#", f"{Outcome.DUPLICATE}#g"
+"""The sort keys of a fingerprint's duplicates are between these, since an object id is hexadecimal."""
 
 
 def possible_keys(version: ObjectVersion, fingerprint: str | None) -> list[Item]:
@@ -127,6 +152,7 @@ def to_item(entry: Entry, shards: int) -> Item:
         RECORDED: recorded,
         "outcome": entry.outcome,
         "reason": entry.reason,
+        "detail": entry.detail,
         "bucket": version.bucket,
         "key": version.key,
         "version_id": version.version_id,
@@ -139,8 +165,12 @@ def to_item(entry: Entry, shards: int) -> Item:
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
         item["size_bytes"] = {"N": str(entry.size_bytes)}
+    if entry.findings:
+        item[FINDINGS] = {"SS": [str(finding) for finding in entry.findings]}
     if entry.upload.resent:
         item["resent"] = {"BOOL": True}
+    if entry.restores:
+        item["restores"] = {"BOOL": True}
     if uploader.caller is not None:
         names = names_of(uploader.caller)
         item["caller"] = {"M": {name: {"S": value} for name, value in names.items()}}
@@ -157,7 +187,10 @@ def to_item(entry: Entry, shards: int) -> Item:
 
 
 def from_item(item: Item) -> Entry:
-    """Read an entry back from the item that `to_item` wrote."""
+    """Read an entry back from the item that `to_item` wrote.
+
+    The last release looked for no ``findings``, and wrote none.
+    """
     fingerprint = item[FINGERPRINT]["S"]
     reason = _text(item, "reason")
     return Entry(
@@ -166,15 +199,23 @@ def from_item(item: Item) -> Entry:
             version=version_of(item),
             uploaded_at=parse_time(item["uploaded_at"]["S"]),
             uploader=_uploader_of(item),
-            resent="resent" in item and item["resent"]["BOOL"],
+            resent=_flag(item, "resent"),
         ),
         recorded_at=parse_time(item[RECORDED]["S"].partition("#")[0]),
         fingerprint=None if fingerprint.startswith(UNREAD) else fingerprint,
         size_bytes=int(item["size_bytes"]["N"]) if "size_bytes" in item else None,
         media_type=_text(item, "media_type"),
         reason=Reason(reason) if reason is not None else None,
+        detail=_text(item, "detail"),
+        findings=_findings_of(item),
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
+        restores=_flag(item, "restores"),
     )
+
+
+def _findings_of(item: Item) -> tuple[ContentFinding, ...]:
+    codes = item[FINDINGS]["SS"] if FINDINGS in item else ()
+    return tuple(sorted(map(ContentFinding, codes)))
 
 
 def _uploader_of(item: Item) -> Uploader:
@@ -193,6 +234,33 @@ def _text(item: Item, name: str) -> str | None:
     return item[name]["S"] if name in item else None
 
 
+def _flag(item: Item, name: str) -> bool:
+    return name in item and item[name]["BOOL"]
+
+
+def backing_key(fingerprint: str) -> Item:
+    """Return the key of the note that names the object version which backs a receipt."""
+    return {FINGERPRINT: {"S": f"{BACKED}{fingerprint}"}, ENTRY: {"S": BACKING}}
+
+
+def backing_note(fingerprint: str, version: ObjectVersion) -> Item:
+    """Write a note that an object version backs the receipt with a fingerprint."""
+    return {**backing_key(fingerprint), **{name: {"S": value} for name, value in vars(version).items()}}
+
+
+def if_noted(version: ObjectVersion) -> dict[str, Any]:
+    """Return the parameters with which PutItem replaces a note if that names this object version.
+
+    If it doesn't, the error has the note that is there.
+    """
+    return {
+        "ConditionExpression": "#key = :key AND #version_id = :version_id AND #bucket = :bucket",
+        "ExpressionAttributeNames": {f"#{name}": name for name in vars(version)},
+        "ExpressionAttributeValues": {f":{name}": {"S": value} for name, value in vars(version).items()},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
 def missing_note(version: ObjectVersion, noticed_at: datetime) -> Item:
     """Write a note that an object version is gone."""
     return {
@@ -208,9 +276,16 @@ def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
 
 
 def is_note(item: Mapping[str, AttributeValueTypeDef]) -> bool:
-    """Say whether an item is the note that an object version is gone, and not an entry.
+    """Say whether an item is a note of the processor, and not an entry.
 
-    A note has nothing but its key and its time, so nothing else in the ledger can pass for one.
+    A note has nothing but its key, and its time or an object version, so nothing else in the ledger can pass
+    for one.
     """
-    is_its_key = item[ENTRY]["S"] == MISSING and item[FINGERPRINT]["S"].startswith(UNREAD)
-    return is_its_key and item.keys() <= {FINGERPRINT, ENTRY, NOTICED_AT}
+    partition, sort = item[FINGERPRINT]["S"], item[ENTRY]["S"]
+    for begins, ends, names in (
+        (UNREAD, MISSING, {NOTICED_AT}),
+        (BACKED, BACKING, {"bucket", "key", "version_id"}),
+    ):
+        if partition.startswith(begins) and sort == ends:
+            return item.keys() <= {FINGERPRINT, ENTRY} | names
+    return False

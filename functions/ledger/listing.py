@@ -14,8 +14,8 @@ of writers differ a little. So an entry may appear behind a place that a walk ha
 shows it.
 
 A page has a budget of read units (`functions.contract.capacity`). Every read is small enough for what is
-left, even if all of its entries are as large as they can be. So if an outcome is rare or keys are long, a
-page has fewer entries, and doesn't cost more.
+left, even if all of its entries are as large as they can be. So if few entries pass the filters or keys are
+long, a page has fewer entries, and doesn't cost more.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from math import isqrt
 from typing import TYPE_CHECKING
 
 from functions.contract import capacity, schema
-from functions.contract.entry import CLOCK_SKEW, Entry, Outcome, format_time
+from functions.contract.entry import CLOCK_SKEW, Entry, format_time
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from functions.contract.entry import ContentFinding, Outcome
 
 SPENT = 1 / 6
 """A page begins no more reads when it has used this part of its budget. Few pages of usual entries need more.
@@ -38,9 +40,13 @@ The other part is for entries that turn out to be large."""
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which entries to list: those with an outcome, recorded at or after ``since`` and before ``until``."""
+    """Which entries to list: those with an outcome and a finding, recorded from ``since`` to ``until``.
+
+    ``since`` is inclusive, and ``until`` exclusive. What is ``None`` leaves out nothing.
+    """
 
     outcome: Outcome | None = None
+    finding: ContentFinding | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -50,7 +56,7 @@ class IndexRead:
     """One read in one partition of the time index, newest first.
 
     The sort key is between ``lower`` and ``upper``, inclusive. ``limit`` is how many items are examined,
-    before those without the ``outcome`` are left out.
+    before those without the ``outcome`` or the ``finding`` are left out.
     """
 
     partition: str
@@ -58,6 +64,7 @@ class IndexRead:
     upper: str
     limit: int
     outcome: Outcome | None
+    finding: ContentFinding | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +131,7 @@ def list_newest(
             partitions=[schema.month_shard(month, shard) for shard in range(shards)],
             lower=lower,
             upper=upper,
-            outcome=filters.outcome,
+            filters=filters,
             wanted=limit + 1 - len(entries),  # one more than the page, to know whether there is a next one
             budget=budget,
         )
@@ -171,7 +178,7 @@ def _scan_month(
     partitions: Sequence[str],
     lower: str,
     upper: str,
-    outcome: Outcome | None,
+    filters: Filters,
     wanted: int,
     budget: _Budget,
 ) -> _MonthScan:
@@ -194,7 +201,8 @@ def _scan_month(
                     lower=lower,
                     upper=_greatest_below(depths[partition]),
                     limit=read_size,
-                    outcome=outcome,
+                    outcome=filters.outcome,
+                    finding=filters.finding,
                 )
                 for partition in lagging
             ]
@@ -209,8 +217,8 @@ def _scan_month(
         entries.sort(key=_sort_key, reverse=True)
         frontier = max(depths.values(), default=None)
         certain = [entry for entry in entries if frontier is None or _sort_key(entry) >= frontier]
-        if outcome is not None:
-            growth *= 2  # If there is another round, the outcome is rare: make fewer but larger reads.
+        if filters.outcome is not None or filters.finding is not None:
+            growth *= 2  # If there is another round, few entries pass: make fewer but larger reads.
     return _MonthScan(entries=certain, frontier=frontier)
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from functions.contract import schema
 from functions.contract.entry import CLOCK_SKEW, Entry, ObjectVersion, Outcome, format_time, parse_time
+from functions.ledger.backing import Backing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
 
     from functions.contract.schema import Item
+
+MOST_DUPLICATES = 100
+"""How many duplicates the processor looks at before it says that an upload restores a receipt."""
 
 START_OF_TIME = datetime.min.replace(tzinfo=UTC)
 """The earliest time that can be computed with. A message may claim that an upload is as old."""
@@ -41,18 +45,28 @@ class LedgerStore:
     New entries are spread over ``shards`` partitions of a month in the time index. The number may be raised
     at any time, since entries stay where they are and every shard is searched. It must not be lowered,
     because nobody would search the shards above it.
+
+    ``is_live`` says whether S3 has an object version. Without it, all are taken to be there.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str, shards: int) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        shards: int,
+        is_live: Callable[[ObjectVersion], bool] = lambda _: True,
+    ) -> None:
         self._client = client
         self._table = table
         self._shards = shards
+        self._backing = Backing(client, table, is_live, MOST_DUPLICATES)
 
-    def record(self, entry: Entry) -> Recorded:
+    def record(self, entry: Entry, before_call: Callable[[], None] = lambda: None) -> Recorded:
         """Insert the entry of an object version unless it has one, and return the one in the ledger.
 
         An ACCEPTED entry becomes a DUPLICATE if another object version was accepted with the same bytes
-        before. A new receipt costs one ``PutItem``, and a duplicate two.
+        before. A new receipt costs one ``PutItem``. A duplicate costs two, and a question to S3, or more if
+        the receipt's own version is gone. ``before_call`` is called before those, and may raise to give up.
         """
         if entry.outcome is Outcome.DUPLICATE:
             raise ValueError("a duplicate is for the ledger to find: record the entry as ACCEPTED")
@@ -61,7 +75,13 @@ class LedgerStore:
             return Recorded(entry=entry, is_new=True)
         if standing.upload.version == entry.upload.version:
             return Recorded(entry=standing, is_new=False)
-        duplicate = replace(entry, outcome=Outcome.DUPLICATE, duplicate_of=standing.upload.version)
+        duplicate = replace(
+            entry,
+            outcome=Outcome.DUPLICATE,
+            duplicate_of=standing.upload.version,
+            restores=self._backing.passes_to(entry.upload.version, standing, before_call),
+        )
+        before_call()
         standing = self._insert(duplicate)
         return Recorded(entry=standing or duplicate, is_new=standing is None)
 

@@ -35,27 +35,27 @@ class TimeIndex:
         return list(self._threads.map(self._query, reads))
 
     def _query(self, read: IndexRead) -> IndexPage:
+        names = {"#partition": schema.MONTH_SHARD, "#recorded": schema.RECORDED}
+        values = {":partition": read.partition, ":lower": read.lower, ":upper": read.upper}
+        filters = []
+        if read.outcome is not None:
+            filters.append("#outcome = :outcome")
+            names["#outcome"], values[":outcome"] = "outcome", str(read.outcome)
+        if read.finding is not None:
+            filters.append("contains(#findings, :finding)")
+            names["#findings"], values[":finding"] = schema.FINDINGS, str(read.finding)
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": schema.TIME_INDEX,
             "KeyConditionExpression": "#partition = :partition AND #recorded BETWEEN :lower AND :upper",
-            "ExpressionAttributeNames": {"#partition": schema.MONTH_SHARD, "#recorded": schema.RECORDED},
-            "ExpressionAttributeValues": {
-                ":partition": {"S": read.partition},
-                ":lower": {"S": read.lower},
-                ":upper": {"S": read.upper},
-            },
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
             "ScanIndexForward": False,
             "Limit": read.limit,
             "ReturnConsumedCapacity": "TOTAL",
         }
-        if read.outcome is not None:
-            query["FilterExpression"] = "#outcome = :outcome"
-            query["ExpressionAttributeNames"] = {**query["ExpressionAttributeNames"], "#outcome": "outcome"}
-            query["ExpressionAttributeValues"] = {
-                **query["ExpressionAttributeValues"],
-                ":outcome": {"S": str(read.outcome)},
-            }
+        if filters:
+            query["FilterExpression"] = " AND ".join(filters)
         answer = self._client.query(**query)
         last = answer.get("LastEvaluatedKey")
         return IndexPage(

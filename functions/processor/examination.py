@@ -1,4 +1,4 @@
-"""Examines an uploaded object: takes its fingerprint, and decides whether it is accepted."""
+"""Examines an uploaded object: takes its fingerprint, reads its structure, and decides what becomes of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from functions.contract.entry import Reason
-from functions.processor.recognition import HEAD_BYTES, recognise
+from functions.processor.formats.inspector import Inspector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from functions.contract.entry import ContentFinding
+    from functions.processor.formats.inspector import Inspection
 
 
 class ReadableObject(Protocol):
@@ -49,13 +52,16 @@ class Examination:
     """What an object is. ``reason`` says why it is rejected, and is ``None`` if it is accepted.
 
     ``fingerprint`` is ``None`` if the object wasn't read. ``media_type`` is ``None`` then, too, and if its
-    type is unknown.
+    type is unknown. ``detail`` says how it is damaged, if that is the reason. ``findings`` are only given if
+    it is accepted.
     """
 
     fingerprint: str | None
     size_bytes: int
     media_type: str | None
     reason: Reason | None
+    detail: str | None = None
+    findings: tuple[ContentFinding, ...] = ()
 
 
 def examine(
@@ -70,13 +76,12 @@ def examine(
         return unread(stored, Reason.UNREADABLE)
     if stored.size_bytes > rules.max_bytes:
         return unread(stored, Reason.TOO_LARGE)
-    digest, head, size = hashlib.sha256(), b"", 0
+    digest, inspector, size = hashlib.sha256(), Inspector(), 0
     for chunk in stored.chunks():
         keep_going()
         digest.update(chunk)
+        inspector.feed(chunk)
         size += len(chunk)
-        if len(head) < HEAD_BYTES:
-            head += chunk[: HEAD_BYTES - len(head)]
         if size > stored.size_bytes:
             break
     fingerprint = digest.hexdigest()
@@ -86,12 +91,15 @@ def examine(
         raise DamagedReadError(
             f"read bytes with SHA-256 {fingerprint} of an object with SHA-256 {stored.sha256}"
         )
-    media_type = recognise(head)
+    inspection = inspector.finish()
+    reason = _why_rejected(size, inspection, rules)
     return Examination(
         fingerprint=fingerprint,
         size_bytes=size,
-        media_type=media_type,
-        reason=_why_rejected(size, media_type, rules),
+        media_type=inspection.media_type,
+        reason=reason,
+        detail=inspection.damage if reason is Reason.DAMAGED else None,
+        findings=inspection.findings if reason is None else (),
     )
 
 
@@ -100,9 +108,11 @@ def unread(stored: ReadableObject, reason: Reason) -> Examination:
     return Examination(fingerprint=None, size_bytes=stored.size_bytes, media_type=None, reason=reason)
 
 
-def _why_rejected(size: int, media_type: str | None, rules: Rules) -> Reason | None:
+def _why_rejected(size: int, inspection: Inspection, rules: Rules) -> Reason | None:
     if size == 0:
         return Reason.EMPTY
-    if media_type not in rules.accepted_types:
+    if inspection.media_type not in rules.accepted_types:
         return Reason.UNSUPPORTED_TYPE
+    if inspection.damage is not None:
+        return Reason.DAMAGED
     return None

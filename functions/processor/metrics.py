@@ -1,27 +1,22 @@
-"""The processor's metrics, as log lines from which CloudWatch reads them.
+"""The processor's metrics.
 
-CloudWatch User Guide, "Specification: Embedded metric format". Metrics are for monitoring, not for
-accounting. If a function is killed, the figures of its batch are lost, but the ledger has every entry.
+They are for monitoring, not for accounting. If a function is killed, the figures of its batch are lost, but
+the ledger has every entry.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from functions.contract.metric_names import BYTES, NAMESPACE, OUTCOMES, REASONS, SECONDS
+from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
+from functions.log import write_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functions.contract.entry import Entry
     from functions.ledger.store import Recorded
-
-UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds"}
-"""The units of the metrics that aren't counts."""
 
 MAX_VALUES: Final = 100
 """How many values of a metric CloudWatch reads from one line."""
@@ -45,8 +40,7 @@ class ReceiptMetrics:
     def write(self) -> None:
         """Write what was counted, in lines of up to `MAX_VALUES` entries each."""
         for start in range(0, len(self._new), MAX_VALUES):
-            line = _line(self._dimensions, _measure(self._new[start : start + MAX_VALUES]))
-            sys.stdout.write(f"{line}\n")
+            write_metrics(self._dimensions, _measure(self._new[start : start + MAX_VALUES]))
 
 
 def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
@@ -61,13 +55,3 @@ def _measure(entries: Sequence[Entry]) -> Mapping[str, int | Sequence[float]]:
         # S3's times are in milliseconds, and its clock may be ahead of ours.
         SECONDS: [round(max(taken, 0.0), 3) for taken in seconds],
     }
-
-
-def _line(dimensions: Mapping[str, str], values: Mapping[str, int | Sequence[float]]) -> str:
-    directive = {
-        "Namespace": NAMESPACE,
-        "Dimensions": [list(dimensions)],
-        "Metrics": [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values],
-    }
-    metadata = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": metadata, **dimensions, **values}, separators=(",", ":"))

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.contract import metric_names as names
 from functions.contract.s3_events import UnreadableMessageError, parse_body
+from functions.ledger.backing import LiveVersions
 from functions.ledger.store import LedgerStore, Recorded
 from functions.log import logger
 from functions.processor.examination import DamagedReadError, Rules
@@ -69,18 +70,16 @@ class Processor:
     @classmethod
     def connected(cls, environment: ProcessorEnvironment) -> Self:
         """Connect a processor to S3 and DynamoDB."""
+        s3 = boto3.client("s3", config=CLIENT_CONFIG)
         recorder = Recorder(
             location=environment.location,
             form_signer=environment.form_signer,
-            objects=S3Objects(
-                boto3.client("s3", config=CLIENT_CONFIG),
-                environment.account_id,
-                environment.readable_encryption,
-            ),
+            objects=S3Objects(s3, environment.account_id, environment.readable_encryption),
             ledger=LedgerStore(
                 boto3.client("dynamodb", config=CLIENT_CONFIG),
                 environment.ledger_table,
                 environment.ledger_shards,
+                LiveVersions(s3, environment.location).has,
             ),
             rules=Rules(accepted_types=environment.accepted_types, max_bytes=environment.max_receipt_bytes),
             now=lambda: datetime.now(UTC),
@@ -142,6 +141,7 @@ def log_entry(recorded: Recorded, *, duration_ms: float) -> None:
             "size_bytes": entry.size_bytes,
             "media_type": entry.media_type,
             "resent": entry.upload.resent or None,
+            "restores": entry.restores or None,
             "duration_ms": duration_ms,
         },
     )

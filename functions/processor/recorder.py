@@ -129,7 +129,7 @@ class Recorder:
         deadline.allow_call()
         if standing is not None:
             return Recorded(entry=standing, is_new=False)
-        return self._ledger.record(_entry(upload, examination, self._now()))
+        return self._ledger.record(_entry(upload, examination, self._now()), deadline.allow_call)
 
     def _standing(self, upload: Upload, fingerprint: str | None, deadline: Deadline) -> Entry | None:
         """Find the entry of an object version that was recorded before, when more or less of it was known.
@@ -180,6 +180,8 @@ def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> E
         size_bytes=examination.size_bytes,
         media_type=examination.media_type,
         reason=_reason(upload.version, examination),
+        detail=examination.detail,
+        findings=examination.findings,
     )
 
 

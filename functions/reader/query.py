@@ -9,9 +9,16 @@ from urllib.parse import parse_qsl
 
 from functions.api.body import read_members
 from functions.api.problems import FieldError, invalid_parameters, parsed, shown
-from functions.contract.entry import FINGERPRINT_DESCRIPTION, Outcome, parse_fingerprint, parse_time
+from functions.contract.entry import (
+    FINGERPRINT_DESCRIPTION,
+    ContentFinding,
+    Outcome,
+    parse_fingerprint,
+    parse_time,
+)
 from functions.contract.http_api import (
     CURSOR,
+    FINDING,
     FINGERPRINTS,
     FROM,
     LIMIT,
@@ -28,8 +35,10 @@ from functions.ledger.listing import Filters
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from enum import StrEnum
 
 T = TypeVar("T")
+E = TypeVar("E", bound="StrEnum")
 
 DEFAULT_LIMIT = 50
 
@@ -55,14 +64,15 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
 
     limit = optional(LIMIT, _limit)
     errors_before_filters = len(errors)
-    outcome = optional(OUTCOME, _outcome)
+    outcome = optional(OUTCOME, _one_of(Outcome))
+    finding = optional(FINDING, _one_of(ContentFinding))
     since = optional(FROM, _time)
     until = optional(TO, _time)
     if since is not None and until is not None and since >= until:
         errors.append(
             FieldError(field="from", value=shown(given["from"]), allowed=f"a time before to={given['to']}")
         )
-    filters = Filters(outcome=outcome, since=since, until=until)
+    filters = Filters(outcome=outcome, finding=finding, since=since, until=until)
     place = None
     if len(errors) == errors_before_filters:  # a cursor can't be checked against wrong filters
         place = optional(CURSOR, lambda text: _place(text, filters))
@@ -97,14 +107,17 @@ def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]
     return given, errors
 
 
-# Each of these raises a ValueError that says what is allowed.
+# Each of these parsers raises a ValueError that says what is allowed.
 
 
-def _outcome(text: str) -> Outcome:
-    try:
-        return Outcome(text)
-    except ValueError:
-        raise ValueError(f"one of {', '.join(Outcome)}") from None
+def _one_of(kind: type[E]) -> Callable[[str], E]:
+    def parse(text: str) -> E:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ValueError(f"one of {', '.join(kind)}") from None
+
+    return parse
 
 
 def _time(text: str) -> datetime:
@@ -135,4 +148,4 @@ def _place(text: str, filters: Filters) -> str:
     try:
         return decode_cursor(text, filters)
     except ValueError:
-        raise ValueError("a next_cursor of this API, with the same outcome, from and to") from None
+        raise ValueError("a next_cursor of this API, with the same outcome, finding, from and to") from None

@@ -13,20 +13,28 @@ from typing import Any
 import boto3
 
 from functions.api.responses import CLIENT_CONFIG, respond
+from functions.contract.capacity import DUPLICATES_UNITS, entries_within
 from functions.contract.environment import UploadFormsEnvironment, read_environment
+from functions.ledger.backing import Backing, LiveVersions
 from functions.ledger.lookup import LedgerLookup
 from functions.log import LambdaContext, begin_invocation
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.routes import upload_form_routes
 
 _environment = read_environment(UploadFormsEnvironment, os.environ)
+_dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+_s3 = boto3.client("s3", config=PRESIGNING_CONFIG.merge(CLIENT_CONFIG))
 _routes = upload_form_routes(
-    find_receipt=LedgerLookup(
-        boto3.client("dynamodb", config=CLIENT_CONFIG), _environment.ledger_table
-    ).receipt,
+    find_receipt=LedgerLookup(_dynamodb, _environment.ledger_table).receipt,
+    is_backed=Backing(
+        _dynamodb,
+        _environment.ledger_table,
+        LiveVersions(_s3, _environment.location).has,
+        entries_within(DUPLICATES_UNITS, consistent=True),
+    ).has,
     forms=UploadForms(
-        client=boto3.client("s3", config=PRESIGNING_CONFIG),
-        bucket=_environment.bucket,
+        client=_s3,
+        bucket=_environment.location.bucket,
         prefix=_environment.form_prefix,
         lifetime=timedelta(seconds=_environment.form_lifetime_seconds),
     ),

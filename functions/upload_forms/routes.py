@@ -23,19 +23,23 @@ if TYPE_CHECKING:
 
 
 def upload_form_routes(
-    *, find_receipt: Callable[[str], Entry | None], forms: UploadForms, max_bytes: int
+    *,
+    find_receipt: Callable[[str], Entry | None],
+    is_backed: Callable[[Entry], bool],
+    forms: UploadForms,
+    max_bytes: int,
 ) -> Routes:
     """Make the handler of ``POST /uploads``.
 
-    A receipt that was already accepted is refused, to save an upload, unless the caller wants to upload it
-    again. This isn't a lock: two callers may get a form for the same receipt at the same time. The ledger
-    then records the second upload as a duplicate.
+    A receipt that was already accepted is refused, to save an upload, unless no object version with its bytes
+    is left, or the caller wants to upload it again. This isn't a lock: two callers may get a form for the
+    same receipt at the same time. The ledger then records the second upload as a duplicate.
     """
 
     def request_form(request: Request) -> Response:
         upload = parse_upload_request(request, max_bytes)
         accepted = None if upload.again else find_receipt(upload.fingerprint)
-        if accepted is not None:
+        if accepted is not None and is_backed(accepted):
             raise _already_accepted(accepted)
         caller = caller_of(request)
         form = forms.form_for(upload, caller=caller, now=datetime.now(UTC), upload_id=uuid4())

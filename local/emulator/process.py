@@ -34,9 +34,10 @@ from local.emulator import HEALTH_PATH
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 SERVICES = (
-    *("apigateway", "dynamodb", "iam", "kms", "lambda", "logs", "monitoring", "s3", "sns", "sqs", "sts"),
+    *("apigateway", "dynamodb", "events", "iam", "kms", "lambda", "logs", "monitoring", "s3", "sns", "sqs"),
+    "sts",
 )
-"""The services that run, by the emulator's names; "monitoring" is CloudWatch."""
+"""The services that run, by the emulator's names; "monitoring" is CloudWatch, and "events" is EventBridge."""
 
 SERVER = "local.emulator.server"
 START_TIMEOUT_SECONDS = 30.0

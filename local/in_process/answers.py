@@ -16,13 +16,15 @@ from urllib3 import HTTPResponse
 class Answer:
     """A response as it goes over the wire, and the capacity units that the call consumed.
 
-    The content is ``body``, as many times as ``repeats`` says.
+    The content is ``body``, as many times as ``repeats`` says. Without a body, the answer ``to_head`` may
+    still say how long it would be.
     """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     repeats: int = 1
+    to_head: bool = False
     read_units: float = 0.0
     write_units: float = 0.0
 
@@ -34,6 +36,7 @@ class Answer:
             body=_Content(self.body, size if arrived is None else arrived),
             headers=headers,
             status=self.status,
+            request_method="HEAD" if self.to_head else None,
             preload_content=False,
             decode_content=False,
         )

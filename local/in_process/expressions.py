@@ -22,7 +22,9 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _TERM = re.compile(
-    r"(?P<call>attribute_(not_)?exists)\((?P<of>#?\w+)\)|(?P<name>#?\w+) (?P<sign>[=<>]+) (?P<value>:\w+)"
+    r"(?P<call>attribute_(not_)?exists)\((?P<of>#?\w+)\)"
+    r"|contains\((?P<set>#?\w+), (?P<member>:\w+)\)"
+    r"|(?P<name>#?\w+) (?P<sign>[=<>]+) (?P<value>:\w+)"
 )
 _KEYS = re.compile(
     r"\S+ = (\S+)(?: AND \S+ (?:BETWEEN (?P<lower>\S+) AND (?P<upper>\S+)|>= (?P<least>\S+)))?"
@@ -46,10 +48,13 @@ def _is_true(term: str, item: Item, request: Mapping[str, Any]) -> bool:
     match = _TERM.fullmatch(term)
     if match is None or match["sign"] not in {None, *_COMPARISONS}:
         raise NotImplementedError(f"expression {term!r}")
-    name = match["of"] or match["name"]
+    name = match["of"] or match["set"] or match["name"]
     attribute = item.get(names.get(name, name))
     if match["call"]:
         return (attribute is None) == (match["call"] == "attribute_not_exists")
+    if match["set"]:
+        member = request["ExpressionAttributeValues"][match["member"]]["S"]
+        return attribute is not None and member in attribute["SS"]
     value = _plain(request["ExpressionAttributeValues"][match["value"]])
     return attribute is not None and _COMPARISONS[match["sign"]](_plain(attribute), value)
 

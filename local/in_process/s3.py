@@ -41,7 +41,7 @@ def head_object(objects: dict[ObjectVersion, StoredObject], url: str) -> Answer:
     """Answer a ``HeadObject``: what a ``GetObject`` answers, without the body."""
     answer = get_object(objects, url)
     size = len(answer.body) * answer.repeats
-    return replace(answer, headers={**answer.headers, "Content-Length": str(size)}, body=b"")
+    return replace(answer, headers={**answer.headers, "Content-Length": str(size)}, body=b"", to_head=True)
 
 
 def get_object(objects: dict[ObjectVersion, StoredObject], url: str) -> Answer:

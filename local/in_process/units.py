@@ -28,6 +28,9 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
             return (digits + 1) // 2 + 1
         case {"BOOL": _}:
             return 1
+        case {"SS": texts}:
+            # The guide says nothing about sets, which can hardly be larger than lists.
+            return 3 + len(texts) + sum(len(text.encode()) for text in texts)
         case {"M": content}:
             return 3 + len(content) + item_bytes(content)
     raise NotImplementedError(f"the size of {value}")

@@ -24,6 +24,7 @@ from local.provider.services import (
     apigateway,
     cloudwatch,
     dynamodb,
+    events,
     iam,
     kms,
     lambda_,
@@ -34,7 +35,9 @@ from local.provider.services import (
     sqs,
 )
 
-_SERVICES = (apigateway, cloudwatch, dynamodb, iam, kms, lambda_, logs, s3, s3_configurations, sns, sqs)
+_SERVICES = (
+    *(apigateway, cloudwatch, dynamodb, events, iam, kms, lambda_, logs, s3, s3_configurations, sns, sqs),
+)
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     type_: row for service in _SERVICES for type_, row in service.RESOURCE_TYPES.items()

@@ -104,11 +104,11 @@ class FakeStack:
         first = next((entry for entry in self.entries if entry["fingerprint"] == fingerprint), None)
         outcome: dict[str, Any] = {"outcome": "ACCEPTED"}
         if not body:
-            outcome = {"outcome": "REJECTED", "reason": "empty"}
+            outcome = {"outcome": "REJECTED", "reason": "empty", "detail": None}
         elif len(body) > MAX_BYTES:
-            outcome = {"outcome": "REJECTED", "reason": "too_large"}
+            outcome = {"outcome": "REJECTED", "reason": "too_large", "detail": None}
         elif body.startswith(b"#!"):
-            outcome = {"outcome": "REJECTED", "reason": "unsupported_type"}
+            outcome = {"outcome": "REJECTED", "reason": "unsupported_type", "detail": None}
         elif first:
             outcome = {
                 "outcome": "DUPLICATE",
@@ -250,6 +250,7 @@ def entry(**members: Any) -> dict[str, Any]:
         "version_id": "v1",
         "size_bytes": 1234,
         "media_type": "image/png",
+        "findings": [],
         "uploaded_at": "2026-11-20T11:59:59.000000Z",
         "recorded_at": "2026-11-20T12:00:00.000000Z",
         "uploader": {

@@ -12,10 +12,11 @@ from cli.errors import BillEError
 from cli.operator.bucket_comparison import SLOWEST_BYTES_PER_SECOND, BucketComparison
 from cli.operator.consistency import read_entry
 from cli.operator.findings import State
-from cli.operator.inventory import StoredVersion, ledger_items, listed_versions
+from cli.operator.inventory import ledger_items, listed_versions
 from cli.operator.temporary_database import temporary_database
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, format_time
+from functions.reconciliation.inventory import StoredVersion
 from tests.cli.conftest import small_database
 from tests.cli.operated_stack import SHARDS, entry_of
 
@@ -99,6 +100,62 @@ def test_entry_without_version_is_unknown_unless_it_says_so_itself_or_is_too_you
     assert (comparison.findings.count(State.UNKNOWN, end=at(30)), comparison.count_gone()) == (2, 1)
 
 
+def duplicate_of(first: Entry, key: str, minute: int = 0, **changes: Any) -> Entry:
+    kind = {"outcome": Outcome.DUPLICATE, "duplicate_of": first.upload.version}
+    return entry(key, minute=minute, **{"fingerprint": first.fingerprint, **kind, **changes})
+
+
+LOST, LATER, NEWEST = (entry("in/lost", minute=1), "in/later", "in/newest")
+
+
+@pytest.mark.parametrize(
+    ("present", "more", "unbacked"),
+    [
+        ([], [], 1),
+        ([], [duplicate_of(LOST, LATER, minute=2)], 2),
+        (["in/lost"], [], 0),
+        ([LATER], [duplicate_of(LOST, LATER, minute=2)], 0),
+        ([NEWEST], [duplicate_of(LOST, LATER), duplicate_of(LOST, NEWEST, restores=True)], 0),
+        (["in/other"], [entry("in/other")], 1),
+        ([], [entry("in/gone", reason=Reason.OBJECT_MISSING)], 1),
+        ([], [entry("out/gone", reason=Reason.OBJECT_MISSING)], 1),
+        ([], [duplicate_of(LOST, LATER, minute=30)], 0),
+        ([], [duplicate_of(LOST, "out/later")], 0),
+        ([], [duplicate_of(LOST, LATER, bucket="former")], 0),
+    ],
+    ids=[
+        *("alone", "with a duplicate", "there", "with a duplicate that is there", "restored"),
+        *(
+            "beside another",
+            "beside an unread one",
+            "with one elsewhere",
+            "uploaded since",
+            "elsewhere",
+            "in another bucket",
+        ),
+    ],
+)
+def test_receipt_is_unbacked_if_no_version_with_its_bytes_is_there(
+    comparison: BucketComparison, present: list[str], more: list[Entry], unbacked: int
+) -> None:
+    comparison.add_versions([stored(key) for key in present])
+    comparison.add_entries([LOST, *more])
+    comparison.compare()
+
+    found = list(comparison.findings.all(State.UNBACKED, end=at(30)))
+    assert [(one.key, one.fingerprint) for one in found] == [("in/lost", LOST.fingerprint)] * min(unbacked, 1)
+    assert [one.uploaded_at for one in found] == [at(unbacked)] * min(unbacked, 1)
+    assert comparison.findings.count(State.UNBACKED, end=at(30)) == len(found)
+
+
+def test_what_is_elsewhere_or_no_receipt_is_never_unbacked(comparison: BucketComparison) -> None:
+    rejected = entry("in/b", reason=Reason.UNSUPPORTED_TYPE, fingerprint="0" * 64)
+    comparison.add_entries([entry("out/a"), entry("in/a", bucket="former"), rejected])
+    comparison.compare()
+
+    assert comparison.findings.count(State.UNBACKED) == 0
+
+
 @pytest.mark.parametrize(("minute", "differs"), [(0, 0), (15, 0), (16 + 33, 1), (15 + 33, 0), (-1, 1)])
 def test_event_comes_no_later_than_a_slow_upload_of_that_size_takes(
     comparison: BucketComparison, minute: int, differs: int
@@ -148,23 +205,25 @@ EVERY_HUNDREDTH = 100
 class ManyVersions:
     """S3 and DynamoDB with 100,000 object versions, of which every hundredth has no entry."""
 
-    def get_paginator(self, operation: str) -> ManyVersions:
-        assert operation == "list_object_versions"
-        return self
-
-    def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
-        for first in range(0, COUNT, PAGE):
-            versions = [
-                {
-                    "Key": key(number),
-                    "VersionId": version_id(number),
-                    "ETag": "0",
-                    "Size": 1,
-                    "LastModified": START,
-                }
-                for number in range(first, first + PAGE)
-            ]
-            yield {"Versions": versions, "ResponseMetadata": {}}
+    def list_object_versions(self, *, KeyMarker: str = "0", **_: str) -> dict[str, Any]:  # noqa: N803
+        first = int(KeyMarker)
+        versions = [
+            {
+                "Key": key(number),
+                "VersionId": version_id(number),
+                "ETag": "0",
+                "Size": 1,
+                "LastModified": START,
+            }
+            for number in range(first, first + PAGE)
+        ]
+        more = first + PAGE < COUNT
+        return {
+            "Versions": versions,
+            "ResponseMetadata": {},
+            "IsTruncated": more,
+            **({"NextKeyMarker": f"{first + PAGE}"} if more else {}),
+        }
 
     def scan(self, **query: Any) -> dict[str, Any]:
         start = query.get("ExclusiveStartKey", query["Segment"])

@@ -6,7 +6,7 @@ import pytest
 
 from cli.operator.consistency import NotAnEntryError, contradictions, read_entry
 from functions.contract import schema
-from functions.contract.entry import NULL_VERSION, ObjectVersion, Outcome, Reason
+from functions.contract.entry import NULL_VERSION, ContentFinding, ObjectVersion, Outcome, Reason
 from tests.cli.operated_stack import BUCKET, SHARDS, entry_of
 
 VERSION = ObjectVersion(bucket=BUCKET, key="a.png", version_id="v")
@@ -41,6 +41,8 @@ def test_item_that_is_not_in_the_time_index_is_not_an_entry(name: str) -> None:
         {"size_bytes": {"N": "1.5"}},
         {"size_bytes": {"N": "9" * 38}},
         {"duplicate_of": {"M": {}}},
+        {"findings": {"SS": ["virus"]}},
+        {"findings": {"S": "encrypted"}},
     ],
 )
 def test_item_with_a_value_that_no_entry_has_is_not_an_entry(damage: dict[str, Any]) -> None:
@@ -48,6 +50,13 @@ def test_item_with_a_value_that_no_entry_has_is_not_an_entry(damage: dict[str, A
         read_entry({**WHOLE, **damage})
 
 
+DAMAGED: dict[str, Any] = {
+    "reason": Reason.DAMAGED,
+    "size_bytes": 1,
+    "fingerprint": "0" * 64,
+    "media_type": "image/png",
+    "detail": "ends after 1 bytes, inside its header",
+}
 KEY = "its key is not that of its outcome and object version"
 TIME_INDEX = "its place in the time index is not that of its recorded time"
 
@@ -66,6 +75,7 @@ TIME_INDEX = "its place in the time index is not that of its recorded time"
         ({"uploaded_at": {"S": "2026-11-02T13:00:00+01:00"}}, "isn't written as the ledger writes times"),
         ({"reason": {"S": "empty"}}, "it is ACCEPTED with the reason empty"),
         ({"duplicate_of": WHOLE["bucket"]}, "it is ACCEPTED with duplicate_of"),
+        ({"restores": {"BOOL": True}}, "it is ACCEPTED with restores"),
         ({"media_type": {"S": "text/html"}}, "its media type is none that ACCEPTED allows"),
         ({"size_bytes": {"N": "0"}}, "its size is none that ACCEPTED allows"),
     ],
@@ -102,6 +112,16 @@ def test_each_contradiction_is_named(damage: dict[str, Any], contradiction: str)
         ),
         ({"reason": Reason.OBJECT_MISSING, "size_bytes": 1}, "its size is none that object_missing allows"),
         ({"reason": Reason.UNVERSIONED}, "it is unversioned, but has a version"),
+        ({**DAMAGED, "detail": None}, "its detail is none that damaged allows"),
+        ({**DAMAGED, "detail": ""}, "its detail is none that damaged allows"),
+        ({**DAMAGED, "detail": "x" * 201}, "its detail is none that damaged allows"),
+        ({**DAMAGED, "detail": "ends\n"}, "its detail is none that damaged allows"),
+        ({**DAMAGED, "media_type": None}, "its media type is none that damaged allows"),
+        ({**DAMAGED, "fingerprint": None}, "its fingerprint is none that damaged allows"),
+        ({**DAMAGED, "size_bytes": 0}, "its size is none that damaged allows"),
+        ({"reason": Reason.EMPTY, "detail": "ends"}, "its detail is none that empty allows"),
+        ({"detail": "ends"}, "its detail is none that ACCEPTED allows"),
+        ({**DAMAGED, "findings": (ContentFinding.ENCRYPTED,)}, "it is damaged, but has findings"),
     ],
 )
 def test_each_reason_has_its_own_rules(changes: dict[str, Any], contradiction: str) -> None:
@@ -114,13 +134,15 @@ def test_each_reason_has_its_own_rules(changes: dict[str, Any], contradiction: s
     "entry",
     [
         RECEIPT,
-        entry_of(VERSION, outcome=Outcome.DUPLICATE, duplicate_of=VERSION),
+        entry_of(VERSION, outcome=Outcome.DUPLICATE, duplicate_of=VERSION, restores=True),
         entry_of(VERSION, reason=Reason.EMPTY),
         entry_of(FOLDER, reason=Reason.FOLDER_MARKER),
         # Release 0.1 had no reason of its own for a folder marker.
         entry_of(FOLDER, reason=Reason.EMPTY),
         entry_of(VERSION, reason=Reason.TOO_LARGE, size_bytes=1),
         entry_of(VERSION, reason=Reason.UNSUPPORTED_TYPE, size_bytes=1, fingerprint="0" * 64),
+        entry_of(VERSION, **DAMAGED),
+        entry_of(VERSION, findings=(ContentFinding.ENCRYPTED, ContentFinding.TRAILING_DATA)),
         entry_of(VERSION, reason=Reason.OBJECT_MISSING),
         entry_of(VERSION, reason=Reason.UNREADABLE, size_bytes=0),
         entry_of(

@@ -38,6 +38,26 @@ def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(call
     assert "the first 50; there are more" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("members", "detail"),
+    [
+        ({}, ""),
+        ({"findings": ["active_content", "encrypted"]}, "active_content, encrypted"),
+        ({"outcome": "REJECTED", "reason": "empty", "detail": None}, "empty"),
+        ({"outcome": "REJECTED", "reason": "damaged", "detail": "ends"}, "damaged: ends"),
+        ({"duplicate_of": {"key": "a.png"}, "findings": ["encrypted"]}, "of a.png; encrypted"),
+    ],
+)
+def test_detail_says_what_else_is_known_of_an_entry(
+    caller: Run, stack: FakeStack, members: dict[str, Any], detail: str
+) -> None:
+    stack.entries = [entry(key="b.png", **members)]
+
+    line = caller("receipts").out.splitlines()[1]
+
+    assert line.partition("b.png")[2].strip() == detail
+
+
 @pytest.mark.usefixtures("many")
 def test_limit_beyond_a_page_follows_cursors(caller: Run, stack: FakeStack) -> None:
     ran = caller("receipts", "--limit", "201")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cli.operator.findings import State
-from cli.operator.inventory import StoredVersion
 from cli.operator.resend import event_maker, send_messages
 from functions.contract import schema
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, format_time
+from functions.contract.entry import ContentFinding, Entry, ObjectVersion, Outcome, Reason, format_time
 from functions.contract.s3_events import parse_body
+from functions.reconciliation.inventory import StoredVersion
 from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
 
@@ -89,6 +89,30 @@ def test_version_that_is_gone_is_unknown_unless_its_entry_says_so(
 
     assert (code, report["complete"], report["confirmed"]) == (1, True, False)
     assert [one["key"] for one in report["unknown"]] == ["deleted.png"]
+    assert [one["key"] for one in report["unbacked"]] == ["deleted.png"]
+
+
+def test_receipt_is_unbacked_until_a_duplicate_restores_it(operator: Run, operated: OperatedStack) -> None:
+    version = operated.upload("a.png")
+    receipt = operated.record(version, uploaded_at=LONG_AGO)
+    operated.s3.delete_object(Bucket=BUCKET, Key="a.png", VersionId=version.version_id)
+    operated.dynamodb.put_item(TableName=TABLE, Item=schema.backing_note(receipt.fingerprint or "", version))
+    ran = operator("reconcile")
+    assert ran.code == 1
+    assert "0 in flight; 1 unknown; 1 unbacked" in ran.out
+    assert "unbacked: no object version of a receipt is left" in ran.err
+
+    operated.record(
+        operated.upload("again.png"),
+        outcome=Outcome.DUPLICATE,
+        fingerprint=receipt.fingerprint,
+        duplicate_of=version,
+        restores=True,
+    )
+    code, report = reconciled(operator, *ALL)
+
+    assert (code, report["totals"]["unknown"], report["totals"]["unbacked"]) == (1, 1, 0)
+    assert report["totals"]["not_an_entry"] == 0
 
 
 def test_note_that_an_object_is_gone_is_no_entry(operator: Run, operated: OperatedStack) -> None:
@@ -428,11 +452,18 @@ def test_true_entry_of_every_kind_is_confirmed(operator: Run, operated: Operated
     kinds: dict[Reason, dict[str, Any]] = {
         Reason.TOO_LARGE: {"size_bytes": 7},
         Reason.UNSUPPORTED_TYPE: {"size_bytes": 7, "fingerprint": "0" * 64, "media_type": "text/plain"},
+        Reason.DAMAGED: {
+            "size_bytes": 7,
+            "fingerprint": "0" * 64,
+            "media_type": "image/png",
+            "detail": "ends after 7 bytes, before the chunk IEND",
+        },
         Reason.UNREADABLE: {"size_bytes": 7},
     }
     for reason, changes in kinds.items():
         operated.record(operated.upload(f"{reason}.png"), reason=reason, **changes)
     operated.record(operated.upload("resent.png"), resent=True)
+    operated.record(operated.upload("locked.pdf"), findings=(ContentFinding.ENCRYPTED,))
     late = operated.upload("late.png")
     operated.record(late, recorded_at=operated.uploaded_at[late] + timedelta(minutes=3))
     slow = operated.upload("slow.png")
@@ -524,8 +555,8 @@ def test_table_shows_what_needs_a_look_then_totals_and_queues(operator: Run, ope
     ran = operator("reconcile", *ALL)
 
     states = [line.split()[0] for line in ran.out.splitlines()]
-    assert states[:3] == ["STATE", "missing", "unknown"]
-    assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown" in ran.out
+    assert states[:4] == ["STATE", "missing", "unknown", "unbacked"]
+    assert "object versions: 1 = 0 recorded + 1 missing + 0 in flight; 1 unknown; 1 unbacked" in ran.out
     assert "about 0 messages waiting in the queue, 0 being processed, 1 dead letters" in ran.out
     assert "about 2 messages waiting in the resend queue, 0 being processed" in ran.out
     report = reconciled(operator, *ALL)[1]

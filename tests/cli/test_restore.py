@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cli.operator.pace import Pace
 from cli.operator.table_comparison import TableComparison
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason
+from functions.reconciliation.inventory import Pace
 from tests.cli.conftest import ChangeCall, Run, denied, small_database
 from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack, entry_of
 

@@ -52,10 +52,24 @@ def test_form_shows_who_asked_for_it(
     assert shown in duplicates
 
 
-def test_entry_of_the_last_release_is_shown_without_how_it_was_uploaded(
+def test_what_was_read_in_a_file_is_shown(caller: Run, stack: FakeStack, folder: Path) -> None:
+    receipt, _ = stack.entries[::-1][:2]
+    receipt["findings"] = ["encrypted", "trailing_data"]
+    damaged = {"reason": "damaged", "detail": "ends after 5 bytes, before startxref and %%EOF"}
+    stack.entries.append({**receipt, "outcome": "REJECTED", "findings": [], **damaged})
+
+    shown, _, rejections = caller("show", folder / "copy.png").out.split("\n\n")
+
+    fields = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert fields["findings"] == "encrypted, trailing_data"
+    assert "damaged: ends after 5 bytes, before startxref and %%EOF" in rejections
+
+
+def test_entry_of_the_last_release_is_shown_without_what_it_does_not_have(
     caller: Run, stack: FakeStack, folder: Path
 ) -> None:
     for recorded in stack.entries:
+        del recorded["findings"]
         recorded["uploader"] = {"principal": "AWS:AIDAEXAMPLE", "source_ip": "192.0.2.1"}
 
     fields = dict(
@@ -64,6 +78,15 @@ def test_entry_of_the_last_release_is_shown_without_how_it_was_uploaded(
     )
 
     assert (fields["uploader"], fields["via"]) == ("AWS:AIDAEXAMPLE", "-")
+    assert fields["findings"] == "-"
+
+
+def test_duplicate_that_restores_the_receipt_says_so(caller: Run, stack: FakeStack, folder: Path) -> None:
+    assert "restores it" not in caller("show", folder / "copy.png").out
+    next(each for each in stack.entries if each["outcome"] == "DUPLICATE")["restores"] = True
+
+    assert caller("show", folder / "copy.png").out.count("restores it") == 1
+    assert "of a.png; restores it" in caller("receipts").out
 
 
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:

@@ -270,6 +270,10 @@ _DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
         "name": name,
         "arn": at.arn("cloudwatch", f"alarm:{name}"),
     },
+    "aws:cloudwatch/eventRule:EventRule": lambda at, name: {
+        "name": name,
+        "arn": at.arn("events", f"rule/{name}"),
+    },
     "aws:cloudwatch/logGroup:LogGroup": lambda at, name: {
         "name": name,
         "arn": at.arn("logs", f"log-group:{name}"),
@@ -297,7 +301,7 @@ _DECIDED: dict[str, Callable[[Place, str], dict[str, Any]]] = {
 
 _UNDECIDED = {
     "apigatewayv2": ("Authorizer", "Integration", "Route"),
-    "cloudwatch": ("Dashboard",),
+    "cloudwatch": ("Dashboard", "EventTarget"),
     "iam": ("RolePolicy",),
     "kms": ("Alias",),
     "lambda": ("EventSourceMapping", "Permission"),

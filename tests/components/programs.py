@@ -15,6 +15,7 @@ from components.ingest_pipeline import IngestPipeline, IngestPipelineArgs
 from components.ledger import Ledger, LedgerArgs
 from components.ledger_api import LedgerApi, LedgerApiArgs
 from components.python_layer import PythonLayer
+from components.reconciler import Reconciler, ReconcilerArgs
 from components.stack_args import StackArgs
 from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
@@ -99,7 +100,10 @@ def two_of_each() -> None:
         ledger = new_ledger(f"ledger-{number}", stack=stack)
         ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, stack=stack, allowed_origins=origins))
         api = LedgerApi(f"api-{number}", api_args(ingest, **auth))
-        Dashboard(f"dashboard-{number}", DashboardArgs(ledger=ledger, ingest=ingest, api=api))
+        reconciler_args = ReconcilerArgs(stack=stack, ledger=ledger, ingest=ingest)
+        reconciler = Reconciler(f"reconciler-{number}", reconciler_args)
+        shown = DashboardArgs(ledger=ledger, ingest=ingest, api=api, reconciler=reconciler)
+        Dashboard(f"dashboard-{number}", shown)
 
 
 @functools.cache

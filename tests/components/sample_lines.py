@@ -17,12 +17,25 @@ from typing import Any, NoReturn
 
 from components.ledger_api import ACCESS_LOG_FORMAT
 from functions.api.responses import respond
-from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
+from functions.contract.entry import (
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Upload,
+    Uploader,
+    format_time,
+)
+from functions.contract.metric_names import MISSING
+from functions.contract.reconciliation import ConfigurationPart
 from functions.ledger.store import Recorded
-from functions.log import begin_invocation
+from functions.log import begin_invocation, write_metrics
 from functions.processor.invocation import Deadline
 from functions.processor.metrics import ReceiptMetrics
 from functions.processor.processor import Processor, log_entry
+from functions.reconciler.progress import Round
+from functions.reconciler.reconciliation import log_change, log_round
+from functions.reconciler.slice import log_missing, log_unbacked
 from local.in_process.events import QUEUE_ARN, s3_event
 
 FINGERPRINT = "FINGERPRINT"
@@ -36,7 +49,13 @@ NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
 def samples(group: str) -> dict[str, str]:
     """Return lines of a log group, by what they are about."""
-    return {"processor": processor_lines, "reader": reader_lines, "api": access_lines}[group]()
+    lines = {
+        "processor": processor_lines,
+        "reader": reader_lines,
+        "reconciler": reconciler_lines,
+        "api": access_lines,
+    }
+    return lines[group]()
 
 
 def processor_lines() -> dict[str, str]:
@@ -69,6 +88,20 @@ def reader_lines() -> dict[str, str]:
         "report": report("success"),
         "report of another invocation": report("success", invocation=OTHER_INVOCATION),
         "report of a cold start": report("success", invocation=OTHER_INVOCATION, initDurationMs=549.04),
+    }
+
+
+def reconciler_lines() -> dict[str, str]:
+    done = Round(began_at=format_time(NOW), age_seconds=3600, queue_was_empty=True, may_send=True)
+    return {
+        "round": written(lambda: log_round(done, unbacked=1)),
+        "missing upload": written(lambda: log_missing(recorded().entry.upload.version, format_time(NOW))),
+        "unbacked receipt": written(lambda: log_unbacked(bytes(16))),
+        "change": written(lambda: log_change(ConfigurationPart.POLICY, "no policy")),
+        "metrics": written(lambda: write_metrics({"stack": "prod"}, {MISSING: 1})),
+        "error that was raised": raised("ClientError"),
+        "start": platform("start", version="$LATEST"),
+        "report": report("success"),
     }
 
 

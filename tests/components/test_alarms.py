@@ -8,10 +8,24 @@ from typing import Any
 import pytest
 
 from components.alarm_topic import AlarmTopic, display_name
-from components.alarms import api_alarms, function_alarms, queue_alarms, table_alarms, versioning_alarm
+from components.alarms import (
+    api_alarms,
+    function_alarms,
+    queue_alarms,
+    reconciler_alarms,
+    table_alarms,
+    versioning_alarm,
+)
 from components.validation import InvalidInputError
 from functions.contract.entry import Outcome, Reason
-from functions.contract.metric_names import OUTCOMES, REASONS
+from functions.contract.metric_names import (
+    CHANGED_CONFIGURATION,
+    MISSING,
+    OUTCOMES,
+    REASONS,
+    ROUND_AGE,
+    UNBACKED,
+)
 from tests.components.mocks import ACCOUNT, REGION, Graph, Registered, run
 from tests.components.programs import deployed, graph_of, main_program, stack_args
 
@@ -24,6 +38,7 @@ ALL_ALARMS = ("prod", "customer key", "local", "jwt", "two of each")
 ALL = [
     *queue_alarms("queue", "resends", "dead-letters", STACK).values(),
     *versioning_alarm("prod", "processor").values(),
+    *reconciler_alarms("prod", "reconciler", 6).values(),
     *function_alarms("function", 60, STACK).values(),
     *api_alarms("api", "$default", STACK).values(),
     *table_alarms("table", "index", STACK).values(),
@@ -98,7 +113,12 @@ def test_every_alarm_tells_its_stacks_topic_that_it_began_and_that_it_is_over(gr
 def test_every_alarm_has_one_statistic_and_says_what_missing_data_means(graph: Graph) -> None:
     for alarm in alarms(graph):
         assert len({"statistic", "extendedStatistic"} & set(alarm.inputs)) == 1
-        assert alarm.inputs["treatMissingData"] in {"notBreaching", "ignore"}
+        assert alarm.inputs["treatMissingData"] in {"notBreaching", "ignore", "missing"}
+        # Otherwise nobody would hear that there is no data any more.
+        told = alarm.inputs.get("insufficientDataActions")
+        assert told == (
+            alarm.inputs["alarmActions"] if alarm.inputs["treatMissingData"] == "missing" else None
+        )
         assert alarm.inputs["datapointsToAlarm"] <= alarm.inputs["evaluationPeriods"]
 
 
@@ -127,15 +147,17 @@ def test_essential_alarms_tell_of_lost_or_stuck_uploads_and_of_a_failing_api() -
         graph.named(f"bill-e-ingest-{part}").outputs["name"]
         for part in ("queue", "resends", "dead-letters", "processor-function")
     )
-    assert len(alarms(graph)) == 6
+    assert len(alarms(graph)) == 10
     of_processor = graph.named("bill-e-ingest-processor-function").inputs["environment"]["variables"]
     named = {"stack": of_processor["STACK_NAME"], "service": of_processor["SERVICE_NAME"]}
+    of_reconciler = {**named, "service": "bill-e-reconciler-slices"}
     for metric, dimensions in (
         ("ApproximateNumberOfMessagesVisible", {"QueueName": dead_letters}),
         ("ApproximateAgeOfOldestMessage", {"QueueName": queue}),
         ("ApproximateAgeOfOldestMessage", {"QueueName": resends}),
         ("Errors", {"FunctionName": processor}),
         ("RejectedUnversioned", named),
+        *((metric, of_reconciler) for metric in (MISSING, UNBACKED, CHANGED_CONFIGURATION, ROUND_AGE)),
         ("5xx", {"ApiId": api, "Stage": "$default"}),
     ):
         assert len(watching(graph, metric, **dimensions)) == 1, metric
@@ -164,6 +186,7 @@ def test_thresholds_are_those_of_the_settings() -> None:
         alarmApiLatencyMilliseconds="5",
         alarmTableThrottles="6",
         functionTimeoutSeconds="80",
+        reconcileEveryHours="7",
     )
     thresholds: dict[str, set[float]] = {}
     for alarm in alarms(graph):
@@ -174,7 +197,9 @@ def test_thresholds_are_those_of_the_settings() -> None:
         "RejectedUnversioned": {1},
         "Errors": {2},
         "Throttles": {1},
-        "Duration": {64_000, 20_000},
+        "Duration": {64_000, 20_000, 720_000},
+        **{metric: {1} for metric in (MISSING, UNBACKED, CHANGED_CONFIGURATION)},
+        ROUND_AGE: {(7 + 24) * 60 * 60},
         "5xx": {4},
         "Latency": {5},
         "ReadThrottleEvents": {6},

@@ -32,7 +32,7 @@ def test_a_checkout_that_asks_for_crlf_gets_the_same_bytes(tmp_path: Path) -> No
         windows = ("-c", "core.autocrlf=true", "-c", "core.eol=crlf", "-c", "core.safecrlf=false")
         subprocess.run([str(GIT), *windows, *arguments], cwd=tmp_path, check=True, capture_output=True)
 
-    assert len(SAMPLES) == 11
+    assert len(SAMPLES) == 13
     names = [*SHIPPED, *SAMPLES, "__main__.py", "Pulumi.yaml"]
     contents = {name: (REPOSITORY / name).read_bytes() for name in names}
     contents["samples/bad/further.pdf"] = b"text, as far as git can tell\r\n"

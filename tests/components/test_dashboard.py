@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from components.dashboard import Watched, WatchedFunction, dashboard_body
-from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
+from functions.contract.metric_names import (
+    BYTES,
+    CHANGED_CONFIGURATION,
+    MISSING,
+    OUTCOMES,
+    REASONS,
+    ROUND_AGE,
+    SECONDS,
+    UNBACKED,
+)
 from tests.components.mocks import REGION, Graph
 from tests.components.programs import graph_of
 
@@ -21,6 +30,7 @@ MAX_METRICS = 500
 
 WATCHED = Watched(
     service="in-processor",
+    reconciler="reconciler",
     region="eu-central-1",
     stack="prod",
     queue="queue",
@@ -59,23 +69,22 @@ def bodies(graph: Graph) -> list[dict[str, Any]]:
     return [json.loads(resource.inputs["dashboardBody"]) for resource in graph.of_type(DASHBOARD)]
 
 
-def test_it_shows_the_processor_s_metrics_by_the_names_that_it_gives_them() -> None:
+def test_it_shows_the_functions_metrics_by_the_names_that_they_give_them() -> None:
     shown = {name for namespace, name, _, _ in lines(dashboard_body(WATCHED)) if namespace == "Bill-E"}
     assert shown == {
         *OUTCOMES.values(),
         *REASONS.values(),
-        BYTES,
-        SECONDS,
+        *(BYTES, SECONDS, MISSING, UNBACKED, CHANGED_CONFIGURATION, ROUND_AGE),
     }
 
 
-def test_the_processor_s_metrics_have_the_dimensions_that_it_gives_them(graph: Graph) -> None:
-    processors = [
+def test_the_functions_metrics_have_the_dimensions_that_they_give_them(graph: Graph) -> None:
+    functions = [
         function.inputs["environment"]["variables"]
         for function in graph.of_type("aws:lambda/function:Function")
-        if ".processor." in function.inputs["handler"]
+        if re.search(r"\.(processor|reconciler)\.", function.inputs["handler"])
     ]
-    given = [{"service": p["SERVICE_NAME"], "stack": p["STACK_NAME"]} for p in processors]
+    given = [{"service": each["SERVICE_NAME"], "stack": each["STACK_NAME"]} for each in functions]
     for body in bodies(graph):
         dimensions = [shown for namespace, _, shown, _ in lines(body) if namespace == "Bill-E"]
         assert dimensions

@@ -18,6 +18,7 @@ NAMED = {
         "cloudwatch:PutDashboard",
         "arn:aws:cloudwatch::{account}:dashboard/{name}",
     ),
+    "aws:cloudwatch/eventRule:EventRule": ("events:PutRule", "arn:aws:events:{here}:rule/{name}"),
     "aws:cloudwatch/logGroup:LogGroup": ("logs:CreateLogGroup", "arn:aws:logs:{here}:log-group:{name}"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": (
         "cloudwatch:PutMetricAlarm",
@@ -38,6 +39,7 @@ NAMED = {
 """Resource types with a name, the action that creates one, and its ARN."""
 
 PARTS = {
+    "aws:cloudwatch/eventTarget:EventTarget": "events:PutTargets",
     "aws:iam/rolePolicy:RolePolicy": "iam:PutRolePolicy",
     "aws:lambda/permission:Permission": "lambda:AddPermission",
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "s3:PutBucketCORS",

@@ -106,7 +106,7 @@ def test_processor_may_do_exactly_what_it_does(prefix: str) -> None:
         ("s3:GetObjectVersion", f"{bucket}/{prefix}*"),
         ("['s3:ListBucket', 's3:ListBucketVersions']", bucket),
         ("dynamodb:PutItem", table),
-        ("dynamodb:GetItem", table),
+        ("['dynamodb:GetItem', 'dynamodb:Query']", table),
         ("dynamodb:Query", f"{table}/index/by_recorded_time"),
         ("['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']", str([queue, resends])),
     }

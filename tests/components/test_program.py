@@ -21,7 +21,7 @@ CONTRACT = {
         "resend_queue_url",
         "dead_letter_queue_url",
     ),
-    *("ledger_table", "ledger_shards", "dashboard", "alarm_topic", "log_groups", "region"),
+    *("ledger_table", "ledger_shards", "reconciler", "dashboard", "alarm_topic", "log_groups", "region"),
     *("caller_policy", "operator_policy", "max_receipt_bytes", "accepted_types"),
 }
 

@@ -28,6 +28,7 @@ CAN_BE_MADE_AGAIN = {
     *(API, AUTHORIZER, ROUTE, STAGE, "aws:apigatewayv2/integration:Integration"),
     *(FUNCTION, PERMISSION, "aws:lambda/eventSourceMapping:EventSourceMapping"),
     *("aws:lambda/layerVersion:LayerVersion", ROLE, ROLE_POLICY),
+    *("aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"),
     *("aws:cloudwatch/dashboard:Dashboard", "aws:cloudwatch/metricAlarm:MetricAlarm"),
     *(TOPIC, TOPIC_POLICY, "aws:sns/topicSubscription:TopicSubscription"),
     # Who may upload from a web page: without it, only they can't.

@@ -24,7 +24,7 @@ PARTS = ("**What it means.**", "**How to look.**", "**What to do.**")
 
 TAIL_OPTIONS = {"since", "filter-pattern", "format", "follow"}
 """`aws logs tail` is the CLI's own: no service knows it."""
-GLOBAL_OPTIONS = {"query", "output"}
+GLOBAL_OPTIONS = {"query", "output", "cli-binary-format"}
 
 NO_SETTINGS = {"eventSource", "initDurationMs", "maxMemoryUsedMB", "memorySizeMB", "requestId"}
 """Words in camel case that are fields of S3's events and of log lines."""
@@ -156,4 +156,4 @@ def test_bill_e_command_is_one_that_the_command_line_takes(call: Call) -> None:
 
 def test_every_command_that_changes_something_by_itself_is_in_the_list_of_tools() -> None:
     listed = set(re.findall(r"^\| `bill-e ([a-z-]+)", sections()["tools"], re.MULTILINE))
-    assert listed == {"reconcile", "backfill", "dead-letters", "restore"}
+    assert listed == {"reconcile", "backfill", "dead-letters", "restore", "resubmit"}

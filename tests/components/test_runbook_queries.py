@@ -40,6 +40,13 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("reader", '{ $.type = "platform.report" && $.record.metrics.initDurationMs > 0 }'): {
         "report of a cold start",
     },
+    ("reconciler", '{ $.message = "round complete" || $.level = "ERROR" }'): {
+        *("round", "missing upload", "unbacked receipt", "change", "error that was raised"),
+    },
+    ("reconciler", '{ $.message = "a receipt has no object version" }'): {"unbacked receipt"},
+    ("reconciler", '{ $.level = "ERROR" }'): {
+        *("missing upload", "unbacked receipt", "change", "error that was raised"),
+    },
 }
 """Log group and pattern, and the samples that it has to find."""
 

@@ -10,11 +10,10 @@ import pytest
 from components.ingest_pipeline import IngestPipelineArgs
 from components.ledger import LedgerArgs
 from components.ledger_api import LedgerApiArgs
+from components.reconciler import ReconcilerArgs
 from components.settings import StackSettings
 from components.stack_args import StackArgs
 from components.validation import Checked, InvalidInputError, between, setting
-from functions.contract.processing import ACCEPTABLE_TYPES
-from functions.processor.recognition import RECOGNISED
 
 JWT = {"apiAuth": "jwt", "jwtIssuer": "https://login.example.com/", "jwtAudience": '["bill-e"]'}
 
@@ -265,7 +264,7 @@ def test_a_former_key_may_be_of_any_partition(partition: str, monkeypatch: pytes
 
 
 def test_every_setting_is_an_argument_of_a_component_or_decides_whether_there_is_a_key() -> None:
-    args = (StackArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs)
+    args = (StackArgs, LedgerArgs, IngestPipelineArgs, LedgerApiArgs, ReconcilerArgs)
     passed_on = {name for each in args for name in StackSettings().of(each)}
     assert set(StackSettings.names().values()) - passed_on == {"encryption"}
 
@@ -301,10 +300,6 @@ def test_settings_cannot_be_changed() -> None:
     settings: Any = StackSettings()
     with pytest.raises(AttributeError):
         settings.batch_size = 5
-
-
-def test_every_acceptable_type_is_one_that_the_processor_recognises() -> None:
-    assert set(ACCEPTABLE_TYPES) <= RECOGNISED
 
 
 class TestArguments:

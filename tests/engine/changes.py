@@ -94,6 +94,7 @@ CASES: Sequence[Case] = (
     Case(setting="ledgerShards", to=2),
     Case(setting="ledgerMaxReadUnits", to=8000),
     Case(setting="ledgerMaxWriteUnits", to=2000),
+    Case(setting="reconcileEveryHours", to=24),
     Case(setting="encryption", to="customer-key"),
     Case(setting="encryption", to="aws-owned", base="full"),
     Case(setting="formerKeyArns", to=[FORMER_KEY]),

@@ -45,7 +45,7 @@ ENVIRONMENT = {
     **write_environment(
         UploadFormsEnvironment,
         ledger_table=LEDGER["ledger_table"],
-        bucket=BUCKET,
+        location=SOURCE["location"],
         form_prefix="incoming/",
         form_lifetime_seconds=60,
         max_receipt_bytes=MAX_BYTES,

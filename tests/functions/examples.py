@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Reason, Upload, Uploader, Via
 from local.in_process.events import BUCKET, QUEUE_ARN, sqs_event
+from local.whole_files import jpeg, pdf, png
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from functions.log import LambdaContext
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"
-JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
-PDF = b"%PDF-1.7\n"
+PNG, JPEG, PDF = png(), jpeg(), pdf()
 MODIFIED = datetime(2026, 11, 22, 9, 59, 59, tzinfo=UTC)
 TEXT = b"Total: 12.00 EUR"
 

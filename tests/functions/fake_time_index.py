@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from functions.contract.entry import Entry
+    from functions.ledger.listing import Filters
 
 
 def sort_key(entry: Entry) -> str:
@@ -23,6 +24,11 @@ def sort_key(entry: Entry) -> str:
 
 def newest_first(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=sort_key, reverse=True)
+
+
+def passes(filters: Filters | IndexRead, entry: Entry) -> bool:
+    has_finding = filters.finding is None or filters.finding in entry.findings
+    return has_finding and filters.outcome in (None, entry.outcome)
 
 
 class FakeTimeIndex:
@@ -66,7 +72,7 @@ class FakeTimeIndex:
         inside = [row for row in self._partitions[read.partition] if read.lower <= row[0] <= read.upper]
         examined = inside[::-1][: read.limit]
         return IndexPage(
-            entries=[entry for _, entry, _ in examined if read.outcome in (None, entry.outcome)],
+            entries=[entry for _, entry, _ in examined if passes(read, entry)],
             # Like DynamoDB, it doesn't look for anything behind the last item that the limit allows.
             last_examined=examined[-1][0] if len(examined) == read.limit else None,
             units=read_units(sum(size for _, _, size in examined), consistent=False),

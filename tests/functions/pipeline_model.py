@@ -61,7 +61,7 @@ INDEX_LAG = timedelta(seconds=30)
 INDEX_PAGE = 3
 """How many items a page of a query examines: few, so that there are several pages."""
 
-BUCKET, TABLE, SHARDS, MAX_BYTES = "uploads", "ledger", 2, 100
+BUCKET, TABLE, SHARDS, MAX_BYTES = "uploads", "ledger", 2, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +82,10 @@ LUNCH = Content(data=PNG, media_type="image/png")
 TAXI = Content(data=PDF, media_type="application/pdf")
 PHOTO = Content(data=JPEG, media_type="image/jpeg", reason=Reason.UNSUPPORTED_TYPE)
 NOTE = Content(data=TEXT, reason=Reason.UNSUPPORTED_TYPE)
+CUT = Content(data=PNG[:-1], media_type="image/png", reason=Reason.DAMAGED)
 NOTHING = Content(data=b"", reason=Reason.EMPTY)
 SCAN = Content(data=PNG.ljust(MAX_BYTES + 1), reason=Reason.TOO_LARGE)
-CONTENTS = (LUNCH, TAXI, PHOTO, NOTE, NOTHING, SCAN)
+CONTENTS = (LUNCH, TAXI, PHOTO, NOTE, CUT, NOTHING, SCAN)
 
 
 class Fault(StrEnum):
@@ -447,7 +448,11 @@ def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, ...], schema.Item]) ->
     """
     found = list(pipeline.broken)
     now = pipeline.items()
-    found += [f"{key} has changed or is gone" for key, item in before.items() if now.get(key) != item]
+    found += [
+        f"{key} has changed or is gone"
+        for key, item in before.items()
+        if now.get(key) != item and not (key in now and key[1] == schema.BACKING)
+    ]
     entries = pipeline.entries()
     counts = Counter(entry.upload.version for entry in entries)
     found += [f"{version} has {count} entries" for version, count in counts.items() if count > 1]
@@ -464,7 +469,21 @@ def wrongs(pipeline: Pipeline, before: Mapping[tuple[str, ...], schema.Item]) ->
             first = receipts.get(entry.fingerprint)
             if first is None or entry.duplicate_of != first.upload.version:
                 found.append(f"{entry} is a duplicate of what isn't the receipt")
-    return found
+    return found + _wrong_restorations(pipeline)
+
+
+def _wrong_restorations(pipeline: Pipeline) -> list[str]:
+    """Say what was restored although it is there, or by two uploads that are there."""
+    restoring = [entry for entry in pipeline.entries() if entry.restores]
+    left = Counter(entry.fingerprint for entry in restoring if entry.upload.version not in pipeline.deleted)
+    return [
+        *(
+            f"{entry} restores what is there"
+            for entry in restoring
+            if entry.duplicate_of not in pipeline.deleted
+        ),
+        *(f"{fingerprint} is restored {count} times" for fingerprint, count in left.items() if count > 1),
+    ]
 
 
 def losses(pipeline: Pipeline) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.contract.entry import Outcome
+from functions.contract.entry import ContentFinding, Outcome
 from functions.ledger.cursor import decode_cursor, encode_cursor
 from functions.ledger.listing import Filters
 
@@ -24,7 +24,13 @@ PLACES = pytest.mark.parametrize("place", [ENTRY_PLACE, TIME_PLACE])
 
 @PLACES
 @pytest.mark.parametrize(
-    "filters", [ALL, Filters(outcome=Outcome.ACCEPTED), Filters(since=NOON, until=NOON + timedelta(hours=1))]
+    "filters",
+    [
+        ALL,
+        Filters(outcome=Outcome.ACCEPTED),
+        Filters(finding=ContentFinding.ENCRYPTED),
+        Filters(since=NOON, until=NOON + timedelta(hours=1)),
+    ],
 )
 def test_a_cursor_gives_its_place_back(place: str, filters: Filters) -> None:
     cursor = encode_cursor(place, filters)
@@ -70,6 +76,7 @@ def test_any_other_text_is_refused(text: str) -> None:
         Filters(outcome=Outcome.ACCEPTED, until=NOON),
         Filters(outcome=Outcome.ACCEPTED, since=NOON + timedelta(microseconds=1)),
         Filters(outcome=Outcome.ACCEPTED, since=NOON, until=NOON + timedelta(hours=1)),
+        Filters(outcome=Outcome.ACCEPTED, since=NOON, finding=ContentFinding.ENCRYPTED),
     ],
 )
 def test_cursor_of_other_filters_is_refused(others: Filters) -> None:

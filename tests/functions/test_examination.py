@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
-from functions.contract.entry import Reason
+from functions.contract.entry import ContentFinding, Reason
 from functions.processor.examination import DamagedReadError, Examination, Rules, examine
+from local.whole_files import png
 from tests.functions.examples import JPEG, PDF, PNG, TEXT, stored
 
 RULES = Rules(accepted_types=frozenset({"image/png", "application/pdf"}), max_bytes=1000)
@@ -18,14 +20,23 @@ def sha256(data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "media_type", "reason"),
     [
-        (PNG + bytes(500), "image/png", None),
+        (PNG, "image/png", None),
         (PNG.ljust(1000), "image/png", None),
         (PDF, "application/pdf", None),
         (JPEG, "image/jpeg", Reason.UNSUPPORTED_TYPE),
+        (JPEG[:-2], "image/jpeg", Reason.UNSUPPORTED_TYPE),
         (TEXT, None, Reason.UNSUPPORTED_TYPE),
         (b"", None, Reason.EMPTY),
     ],
-    ids=["image", "of the largest size", "PDF", "another type", "no known type", "empty"],
+    ids=[
+        "image",
+        "of the largest size",
+        "PDF",
+        "another type",
+        "cut, of another type",
+        "no known type",
+        "empty",
+    ],
 )
 def test_an_object_is_judged_by_its_bytes(data: bytes, media_type: str | None, reason: Reason | None) -> None:
     assert examine(stored(data), RULES) == Examination(
@@ -33,9 +44,31 @@ def test_an_object_is_judged_by_its_bytes(data: bytes, media_type: str | None, r
     )
 
 
+@pytest.mark.parametrize("piece", [7, 1000])
+def test_a_file_that_is_cut_is_damaged_and_the_detail_says_where_it_ends(piece: int) -> None:
+    examined = examine(stored(PNG[:60], piece), RULES)
+
+    assert (examined.media_type, examined.reason) == ("image/png", Reason.DAMAGED)
+    assert examined.detail == "ends after 60 bytes, before the chunk IEND"
+    assert (examined.size_bytes, examined.fingerprint) == (60, sha256(PNG[:60]))
+
+
+@pytest.mark.parametrize(
+    ("accepted_types", "findings"),
+    [({"image/png"}, (ContentFinding.TRAILING_DATA,)), ({"image/jpeg"}, ())],
+    ids=["accepted", "rejected"],
+)
+def test_findings_are_about_files_that_are_accepted(
+    accepted_types: set[str], findings: tuple[ContentFinding, ...]
+) -> None:
+    rules = replace(RULES, accepted_types=frozenset(accepted_types))
+
+    assert examine(stored(PNG + TEXT), rules).findings == findings
+
+
 @pytest.mark.parametrize("piece", [1, 3, 7, 1000])
 def test_the_size_of_the_pieces_makes_no_difference(piece: int) -> None:
-    data = PNG + bytes(range(200))
+    data = png(bytes(range(200))) + TEXT
 
     assert examine(stored(data, piece), RULES) == examine(stored(data), RULES)
 

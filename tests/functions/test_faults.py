@@ -72,6 +72,19 @@ def duplicate(pipeline: Pipeline) -> None:
     pipeline.upload(("second.png", LUNCH))
 
 
+def restoring(pipeline: Pipeline) -> None:
+    recorded(pipeline, ("first.png", LUNCH), ("second.png", LUNCH))
+    for version in pipeline.uploads:
+        pipeline.delete(version)
+    pipeline.upload(("third.png", LUNCH))
+
+
+def restored(pipeline: Pipeline) -> None:
+    restoring(pipeline)
+    pipeline.drain()
+    pipeline.upload(("fourth.png", LUNCH))
+
+
 def redelivered(pipeline: Pipeline) -> None:
     recorded(pipeline, ("first.png", LUNCH), ("second.png", LUNCH))
     pipeline.send(*(made for made, _ in pipeline.uploads.values()))
@@ -106,7 +119,11 @@ SCENARIOS: Final = {
         Scenario(
             name="new receipt", prepare=lambda world: world.upload(("a.png", LUNCH)), least=READ_AND_WRITE
         ),
-        Scenario(name="duplicate", prepare=duplicate, least=(*READ_AND_WRITE, "PutItem")),
+        Scenario(name="duplicate", prepare=duplicate, least=(*READ_AND_WRITE, "HeadObject", "PutItem")),
+        Scenario(
+            name="restoring", prepare=restoring, least=(*READ_AND_WRITE, "HeadObject", "Query", "PutItem")
+        ),
+        Scenario(name="restored", prepare=restored, least=(*READ_AND_WRITE, *("HeadObject",) * 2, "PutItem")),
         Scenario(name="redelivered", prepare=redelivered, least=(*READ_AND_WRITE, *READ_AND_WRITE)),
         *(
             Scenario(
@@ -203,6 +220,7 @@ def test_discovery_finds_the_calls_that_there_must_be(scenario: Scenario, line: 
     [
         ("new receipt", [Outcome.ACCEPTED]),
         ("duplicate", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
+        ("restoring", [Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.DUPLICATE]),
         ("redelivered", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
         ("same bytes twice in a message", [Outcome.ACCEPTED, Outcome.DUPLICATE]),
     ],

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from functions.contract import capacity, schema
 from functions.contract.entry import (
     CLOCK_SKEW,
+    MAX_DETAIL_CHARACTERS,
     Caller,
+    ContentFinding,
     Entry,
     ObjectVersion,
     Outcome,
+    Reason,
     Upload,
     Uploader,
     Via,
@@ -33,7 +36,7 @@ from local.in_process.aws import InProcessAws
 from local.in_process.dynamodb import ledger_table
 from local.in_process.units import item_bytes
 from tests.functions.examples import entry
-from tests.functions.fake_time_index import FakeTimeIndex, newest_first
+from tests.functions.fake_time_index import FakeTimeIndex, newest_first, passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 NOW = datetime(2027, 3, 15, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 ALL = Filters()
+RARE = (Filters(outcome=Outcome.REJECTED), Filters(finding=ContentFinding.ENCRYPTED))
 
 
 def listed(index: Any, **options: Any) -> Page:
@@ -74,7 +78,7 @@ def passing(entries: Sequence[Entry], filters: Filters) -> list[Entry]:
     return newest_first(
         each
         for each in entries
-        if filters.outcome in (None, each.outcome)
+        if passes(filters, each)
         and (filters.since is None or each.recorded_at >= filters.since)
         and (filters.until is None or each.recorded_at < filters.until)
     )
@@ -98,8 +102,12 @@ TIMES = st.sampled_from(MOMENTS) | st.datetimes(
 
 @st.composite
 def ledgers(draw: st.DrawFn) -> list[Entry]:
-    rows = draw(st.lists(st.tuples(TIMES, st.sampled_from(Outcome)), max_size=60))
-    return [entry(f"receipt-{number}", moment, outcome) for number, (moment, outcome) in enumerate(rows)]
+    findings = st.sets(st.sampled_from(ContentFinding), max_size=2).map(sorted).map(tuple)
+    rows = draw(st.lists(st.tuples(TIMES, st.sampled_from(Outcome), findings), max_size=60))
+    return [
+        entry(f"receipt-{number}", moment, outcome, findings=findings)
+        for number, (moment, outcome, findings) in enumerate(rows)
+    ]
 
 
 def in_turns(runs: Sequence[tuple[int, int, Outcome]], shards: int) -> list[Entry]:
@@ -118,6 +126,7 @@ def in_turns(runs: Sequence[tuple[int, int, Outcome]], shards: int) -> list[Entr
 FILTERS = st.builds(
     Filters,
     outcome=st.none() | st.sampled_from(Outcome),
+    finding=st.none() | st.sampled_from(ContentFinding),
     since=st.none() | TIMES,
     until=st.none() | TIMES,
 )
@@ -285,6 +294,7 @@ def largest_entry(number: int, key_bytes: int = 1_024, caller: Caller | None = N
         ),
         duplicate_of=first,
         size_bytes=5 * 2**40,
+        findings=tuple(ContentFinding),
     )
 
 
@@ -324,10 +334,13 @@ class TestCost:
         assert len(index.rounds[0]) == shards
         assert all([read.partition for read in made] == ["2027-03#2"] for made in index.rounds[1:])
 
-    def test_rare_outcome_is_searched_in_growing_steps_until_the_budget_is_spent(self) -> None:
+    @pytest.mark.parametrize("filters", RARE)
+    def test_what_is_rare_is_searched_in_growing_steps_until_the_budget_is_spent(
+        self, filters: Filters
+    ) -> None:
         index = FakeTimeIndex(4, spread(9_000))
 
-        page = listed(index, filters=Filters(outcome=Outcome.REJECTED), limit=10)
+        page = listed(index, filters=filters, limit=10)
 
         assert page.entries == []
         assert page.next_place is not None
@@ -335,35 +348,38 @@ class TestCost:
         assert later == [[first * 2**steps] * 4 for steps in range(1, len(later) + 1)] != []
         assert index.units >= capacity.page_units(4) / 6
 
+    @pytest.mark.parametrize("filters", RARE)
     @pytest.mark.parametrize("shards", [1, 4, 64])
-    def test_page_for_a_rare_outcome_costs_about_what_any_page_does(self, shards: int) -> None:
+    def test_page_for_what_is_rare_costs_about_what_any_page_does(
+        self, shards: int, filters: Filters
+    ) -> None:
         index = FakeTimeIndex(shards, spread(9_000))
         listed(index)
         usual = index.units
         index.forget_reads()
 
-        listed(index, filters=Filters(outcome=Outcome.REJECTED))
+        listed(index, filters=filters)
 
         assert index.units <= max(18, usual)
 
     @pytest.mark.parametrize("shards", [1, 4, 64])
     @pytest.mark.parametrize("limit", [1, 50, 200])
-    @pytest.mark.parametrize("outcome", [None, *Outcome])
+    @pytest.mark.parametrize("filters", [ALL, *(Filters(outcome=outcome) for outcome in Outcome), *RARE])
     @pytest.mark.claim(
         "a page takes a bounded number of read units, however rare the outcome is and however long keys are",
         section="Hostile input",
     )
     def test_page_of_the_longest_entries_stays_in_its_budget(
-        self, shards: int, limit: int, outcome: Outcome | None
+        self, shards: int, limit: int, filters: Filters
     ) -> None:
         longest = [largest_entry(number) for number in range(600)]
         index = FakeTimeIndex(shards, longest)
 
-        page = listed(index, filters=Filters(outcome=outcome), limit=limit)
+        page = listed(index, filters=filters, limit=limit)
 
         assert index.units <= capacity.page_units(shards)
         assert page.next_place is not None
-        if outcome in (None, Outcome.DUPLICATE):
+        if passes(filters, longest[0]):
             assert page.entries == newest_first(longest)[: len(page.entries)] != []
 
     def test_page_that_gets_to_long_keys_after_short_ones_stays_in_its_budget(self) -> None:
@@ -389,7 +405,15 @@ class TestCost:
             ]
         )
         caller = caller_named({"issuer": "i" * 2_000, "subject": "s" * 2_000})
-        for largest in (largest_entry(0), largest_entry(0, len(longest_form_key), caller)):
+        damaged = replace(
+            largest_entry(0),
+            outcome=Outcome.REJECTED,
+            reason=Reason.DAMAGED,
+            detail="ü" * MAX_DETAIL_CHARACTERS,
+            findings=(),
+            duplicate_of=None,
+        )
+        for largest in (largest_entry(0), largest_entry(0, len(longest_form_key), caller), damaged):
             assert item_bytes(schema.to_item(largest, 64)) <= capacity.LARGEST_ENTRY_BYTES
 
     def test_empty_months_are_skipped_within_the_budget(self) -> None:
@@ -414,6 +438,7 @@ class TestInDynamoDB:
             entry(f"receipt-{number}", NOW - number // 2 * every, outcomes[number % 3])
             for number in range(50)
         ]
+        made[::7] = [replace(each, findings=tuple(ContentFinding)) for each in made[::7]]
         store = LedgerStore(ledger_table.client, ledger_table.name, self.SHARDS)
         for each in made:
             store.record(each)
@@ -430,6 +455,8 @@ class TestInDynamoDB:
             ALL,
             Filters(outcome=Outcome.REJECTED),
             Filters(outcome=Outcome.DUPLICATE),
+            Filters(finding=ContentFinding.ENCRYPTED),
+            Filters(outcome=Outcome.ACCEPTED, finding=ContentFinding.TRAILING_DATA),
             Filters(since=NOW - timedelta(days=25), until=NOW - timedelta(days=5)),
         ],
     )
@@ -443,25 +470,27 @@ class TestInDynamoDB:
     def test_fake_index_does_what_dynamodb_does(self, index: Any, entries: list[Entry]) -> None:
         fake = FakeTimeIndex(self.SHARDS, entries)
         # No partition has exactly that many. If one did, DynamoDB would give a last key, and moto gives none.
-        for limit, outcome in itertools.product([1, 3, 250], [None, Outcome.REJECTED, Outcome.DUPLICATE]):
+        asked = [ALL, *RARE, Filters(outcome=Outcome.DUPLICATE)]
+        for limit, filters in itertools.product([1, 3, 250], asked):
             reads = [
                 IndexRead(
                     partition=schema.month_shard(month, shard),
                     lower=format_time(NOW - timedelta(days=25)),
                     upper=format_time(NOW - timedelta(days=5)),
                     limit=limit,
-                    outcome=outcome,
+                    outcome=filters.outcome,
+                    finding=filters.finding,
                 )
                 for month in ("2027-03", "2027-02", "2026-12")
                 for shard in range(self.SHARDS)
             ]
 
             pages = [replace(page, units=0) for page in index.read(reads)]  # moto makes up the units
-            assert pages == [replace(page, units=0) for page in fake.read(reads)], (limit, outcome)
+            assert pages == [replace(page, units=0) for page in fake.read(reads)], (limit, filters)
 
-    @pytest.mark.parametrize("outcome", [None, Outcome.REJECTED])
-    def test_page_counts_the_units_that_dynamodb_charges(self, outcome: Outcome | None) -> None:
-        fake, table, filters = FakeTimeIndex(4, spread(2_000)), ledger_table(), Filters(outcome=outcome)
+    @pytest.mark.parametrize("filters", [ALL, *RARE])
+    def test_page_counts_the_units_that_dynamodb_charges(self, filters: Filters) -> None:
+        fake, table = FakeTimeIndex(4, spread(2_000)), ledger_table()
         for each in spread(2_000):
             table.put(schema.to_item(each, 4))
         aws = InProcessAws({"ledger": table})

@@ -54,7 +54,7 @@ def fill(aws: InProcessAws, duplicates: int, key_bytes: int) -> list[Entry]:
     return entries[::-1]
 
 
-@pytest.mark.parametrize("duplicates", [0, 1, 20, 80])
+@pytest.mark.parametrize("duplicates", [0, 1, 20, 75])
 def test_usual_history_is_one_query(aws: InProcessAws, duplicates: int) -> None:
     *again, receipt = fill(aws, duplicates, key_bytes=40)
 

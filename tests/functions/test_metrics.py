@@ -16,6 +16,7 @@ from functions.processor import processor
 from functions.processor.invocation import process_batch
 from functions.processor.metrics import ReceiptMetrics
 from local.in_process.events import s3_event
+from local.whole_files import png
 from tests.functions import examples
 from tests.functions.examples import PNG, TEXT, upload
 
@@ -172,6 +173,6 @@ class TestBatches:
 
     def test_counts_of_one_batch_are_not_in_the_next(self, account: Account) -> None:
         for key in ("a.png", "b.png"):
-            account.process(s3_event(account.put(key, PNG + key.encode())))
+            account.process(s3_event(account.put(key, png(key.encode()))))
             (line,) = account.metrics()
             assert line["ReceiptsAccepted"] == 1

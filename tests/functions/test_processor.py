@@ -6,18 +6,19 @@ import hashlib
 import json
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from functions.contract.entry import Outcome, Reason, Upload
+from functions.contract.entry import ContentFinding, Outcome, Reason, Upload
 from functions.contract.environment import EnvironmentVariablesError
 from functions.processor.examination import DamagedReadError
 from functions.processor.invocation import MAX_WORKERS, Deadline, UnreadableBatchError
 from functions.processor.processor import Processor
 from local.in_process.events import BUCKET, QUEUE_ARN, s3_event, s3_record
+from local.whole_files import png
 from tests.functions.account import TOO_LARGE, Account
 from tests.functions.examples import (
     JPEG,
@@ -26,6 +27,7 @@ from tests.functions.examples import (
     S3_TEST_EVENT,
     TEXT,
     context,
+    entry,
     failed,
     sqs_batch,
     upload,
@@ -51,7 +53,7 @@ class SlowRecorder:
 
 def events(account: Account, count: int) -> list[str]:
     """Upload a number of receipts, and return a message about each."""
-    return [s3_event(account.put(f"{number}.png", PNG + bytes([number]))) for number in range(count)]
+    return [s3_event(account.put(f"{number}.png", png(bytes([number])))) for number in range(count)]
 
 
 class TestWhatArrives:
@@ -84,6 +86,8 @@ class TestWhatArrives:
             pytest.param(TOO_LARGE, Reason.TOO_LARGE, False, id="too large"),
             pytest.param(TEXT, Reason.UNSUPPORTED_TYPE, True, id="no known type"),
             pytest.param(JPEG, Reason.UNSUPPORTED_TYPE, True, id="another type"),
+            pytest.param(JPEG[:-2], Reason.UNSUPPORTED_TYPE, True, id="another type, and cut"),
+            pytest.param(PDF[:-9], Reason.DAMAGED, True, id="cut"),
         ],
     )
     def test_what_cannot_be_accepted_is_rejected_with_the_reason(
@@ -94,6 +98,26 @@ class TestWhatArrives:
         (entry,) = account.entries()
         assert (entry.outcome, entry.reason, entry.size_bytes) == (REJECTED, reason, len(data))
         assert entry.fingerprint == (hashlib.sha256(data).hexdigest() if is_read else None)
+
+    def test_a_cut_file_has_an_entry_that_says_where_it_ends(self, account: Account) -> None:
+        account.process(s3_event(account.put("bill.pdf", PDF[:200])))
+
+        (entry,) = account.entries()
+        assert (entry.reason, entry.media_type) == (Reason.DAMAGED, "application/pdf")
+        assert entry.detail == "ends after 200 bytes, before startxref and %%EOF"
+
+    def test_a_duplicate_has_the_findings_of_its_own_reading(self, account: Account) -> None:
+        """The last release looked for none, so the accepted upload may have no findings."""
+        data = PNG + TEXT
+        of_last_release = entry("a.png", datetime.now(UTC), fingerprint=hashlib.sha256(data).hexdigest())
+        account.store.record(of_last_release)
+
+        account.process(s3_event(account.put("b.png", data)))
+
+        assert {each.outcome: each.findings for each in account.entries()} == {
+            ACCEPTED: (),
+            DUPLICATE: (ContentFinding.TRAILING_DATA,),
+        }
 
     def test_the_bytes_decide_the_type_and_not_the_name(self, account: Account) -> None:
         account.process(s3_event(account.put("receipt.txt", PDF)), s3_event(account.put("photo.png", TEXT)))
@@ -159,7 +183,7 @@ class TestWhatArrives:
 
 class TestOneEntryPerObjectVersion:
     def test_every_record_of_a_message_is_recorded(self, account: Account) -> None:
-        many = [account.put(f"{number}.png", PNG + bytes([number])) for number in range(5)]
+        many = [account.put(f"{number}.png", png(bytes([number]))) for number in range(5)]
 
         assert account.process(s3_event(*many)) == []
         assert account.outcomes() == {f"{number}.png": ACCEPTED for number in range(5)}

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api.responses import respond
-from functions.contract.entry import Caller, Entry, Outcome, Uploader, Via, format_time
+from functions.contract.entry import Caller, ContentFinding, Entry, Outcome, Uploader, Via, format_time
 from functions.contract.http_api import MAX_FINGERPRINTS
 from functions.ledger.lookup import History, LedgerLookup
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
@@ -97,6 +97,23 @@ class TestListing:
         assert {each["outcome"] for each in entries} == {"REJECTED"}
         assert second["next_cursor"] is None
 
+    def test_a_finding_leaves_out_all_entries_without_it(self, index: FakeTimeIndex) -> None:
+        both, one = (ContentFinding.ACTIVE_CONTENT, ContentFinding.ENCRYPTED), (ContentFinding.ENCRYPTED,)
+        for key, findings in {"both.pdf": both, "one.pdf": one}.items():
+            index.add(entry(key, START, findings=findings))
+
+        found = {
+            finding: {each["key"] for each in getter(index)(finding=finding).body["entries"]}
+            for finding in ContentFinding
+        }
+
+        assert found == {
+            "active_content": {"both.pdf"},
+            "encrypted": {"both.pdf", "one.pdf"},
+            "multiple_images": set(),
+            "trailing_data": set(),
+        }
+
     def test_from_is_included_and_to_is_not(self, get: Callable[..., Answer]) -> None:
         since, until = (START + timedelta(seconds=number) for number in (10, 13))
 
@@ -118,8 +135,8 @@ VERSION = {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
     ("outcome", "more"),
     [
         (Outcome.ACCEPTED, {}),
-        (Outcome.DUPLICATE, {"duplicate_of": VERSION}),
-        (Outcome.REJECTED, {"reason": "unsupported_type"}),
+        (Outcome.DUPLICATE, {"duplicate_of": VERSION, "restores": False}),
+        (Outcome.REJECTED, {"reason": "unsupported_type", "detail": None}),
     ],
 )
 def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[str, Any]) -> None:
@@ -133,6 +150,7 @@ def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[st
         **VERSION,
         "size_bytes": 1024,
         "media_type": "image/png",
+        "findings": [],
         "uploaded_at": format_time(START),
         "recorded_at": format_time(START),
         "uploader": {
@@ -144,6 +162,23 @@ def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[st
         "resent": False,
         **more,
     }
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 60 bytes, before the chunk IEND"},
+        {"outcome": "ACCEPTED", "findings": ["active_content", "encrypted"]},
+        {"outcome": "DUPLICATE", "findings": ["trailing_data"]},
+    ],
+    ids=["damaged", "with findings", "duplicate with a finding"],
+)
+def test_an_entry_says_what_was_read_in_the_file(members: dict[str, Any]) -> None:
+    changes = {**members, "findings": tuple(members.get("findings", ()))}
+
+    (only,) = getter(FakeTimeIndex(1, [entry("a.png", START, **changes)]))().body["entries"]
+
+    assert {name: only[name] for name in members} == members
 
 
 def test_an_entry_names_the_caller_whose_form_it_was() -> None:
@@ -175,6 +210,8 @@ class TestBadQuery:
             ("outcome=accepted", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
             ("outcome=", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
             ("outcome=ACCEPTED,REJECTED", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
+            ("finding=virus", "finding", "active_content, encrypted, multiple_images, trailing_data"),
+            ("finding=", "finding", "active_content, encrypted, multiple_images, trailing_data"),
             ("from=2026-11-30", "from", "RFC 3339"),
             ("from=2026-11-30T12:00:00", "from", "RFC 3339"),
             ("from=2026-11-30+12:00:00Z", "from", "RFC 3339"),
@@ -187,8 +224,8 @@ class TestBadQuery:
             ("cursor=", "cursor", "next_cursor"),
             ("cursor=abc", "cursor", "next_cursor"),
             ("cursor=%C3%A9", "cursor", "next_cursor"),
-            ("page=2", "page", "outcome, from, to, limit, cursor"),
-            ("Limit=2", "Limit", "outcome, from, to, limit, cursor"),
+            ("page=2", "page", "outcome, finding, from, to, limit, cursor"),
+            ("Limit=2", "Limit", "outcome, finding, from, to, limit, cursor"),
             ("limit=5&limit=5", "limit", "limit once"),
             ("limit=5&limit=", "limit", "limit once"),
         ],
@@ -207,9 +244,9 @@ class TestBadQuery:
         assert index.reads == []
 
     def test_all_errors_come_at_once(self, get: Callable[..., Answer]) -> None:
-        answer = get(query="outcome=x&from=y&to=z&limit=0&page=1&limit=2")
+        answer = get(query="outcome=x&finding=w&from=y&to=z&limit=0&page=1&limit=2")
 
-        assert sorted(answer.refused_fields) == ["from", "limit", "limit", "outcome", "page", "to"]
+        assert sorted(answer.refused_fields) == ["finding", "from", "limit", "limit", "outcome", "page", "to"]
         assert {"field": "outcome", "value": "x", "allowed": "one of ACCEPTED, DUPLICATE, REJECTED"} in (
             answer.body["errors"]
         )
@@ -222,10 +259,11 @@ class TestBadQuery:
     def test_cursor_with_other_filters_is_refused(self, get: Callable[..., Answer]) -> None:
         cursor = get(limit=1).body["next_cursor"]
 
-        answer = get(limit=1, cursor=cursor, outcome="ACCEPTED")
+        for filters in {"outcome": "ACCEPTED"}, {"finding": "encrypted"}:
+            answer = get(limit=1, cursor=cursor, **filters)
 
-        assert answer.status == 400
-        assert answer.refused_fields == ["cursor"]
+            assert answer.status == 400
+            assert answer.refused_fields == ["cursor"]
 
     def test_flipping_any_character_of_a_cursor_is_refused(self, get: Callable[..., Answer]) -> None:
         cursor = get(limit=1).body["next_cursor"]

@@ -10,6 +10,7 @@ import pytest
 
 from functions.contract.entry import (
     Caller,
+    ContentFinding,
     Entry,
     ObjectVersion,
     Outcome,
@@ -59,7 +60,8 @@ class Memory:
             raise ObjectMissingError
         yield stored(self.held[version], metadata=self.metadata.get(version, {}))
 
-    def record(self, entry: Entry) -> Recorded:
+    def record(self, entry: Entry, before_call: Callable[[], None] = lambda: None) -> Recorded:
+        before_call()
         self.entries.append(entry)
         return Recorded(entry=entry, is_new=True)
 
@@ -108,18 +110,28 @@ def accepted(data: bytes, **changes: Any) -> Entry:
 
 
 def rejected(data: bytes, reason: Reason, **changes: Any) -> Entry:
-    return accepted(data, outcome=Outcome.REJECTED, reason=reason, media_type=None, **changes)
+    return accepted(data, outcome=Outcome.REJECTED, reason=reason, **{"media_type": None, **changes})
 
 
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
         (PNG, accepted(PNG)),
+        (PNG + TEXT, accepted(PNG + TEXT, findings=(ContentFinding.TRAILING_DATA,))),
         (TEXT, rejected(TEXT, Reason.UNSUPPORTED_TYPE)),
+        (
+            PNG[:50],
+            rejected(
+                PNG[:50],
+                Reason.DAMAGED,
+                media_type="image/png",
+                detail="ends after 50 bytes, inside the chunk IDAT that should have 10",
+            ),
+        ),
         (b"", rejected(b"", Reason.EMPTY)),
         (PNG.ljust(101), rejected(PNG.ljust(101), Reason.TOO_LARGE, fingerprint=None)),
     ],
-    ids=["accepted", "unsupported type", "empty", "too large"],
+    ids=["accepted", "with a finding", "unsupported type", "damaged", "empty", "too large"],
 )
 def test_an_object_gets_the_entry_that_its_bytes_call_for(
     data: bytes, expected: Entry, recorder: Recorder, memory: Memory

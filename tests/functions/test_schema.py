@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.contract import schema
-from functions.contract.entry import Caller, Entry, ObjectVersion, Outcome, Reason, Uploader, Via
+from functions.contract.entry import (
+    Caller,
+    ContentFinding,
+    Entry,
+    ObjectVersion,
+    Outcome,
+    Reason,
+    Uploader,
+    Via,
+)
 from tests.functions.examples import entry, upload
 
 RECORDED_AT = datetime(2026, 11, 30, 23, 59, 59, 123456, tzinfo=UTC)
@@ -32,8 +41,16 @@ FROM_FORM = replace(
         ),
     ),
 )
+ENCRYPTED = replace(ACCEPTED, findings=(ContentFinding.ENCRYPTED, ContentFinding.TRAILING_DATA))
 DUPLICATE = replace(ACCEPTED, outcome=Outcome.DUPLICATE, duplicate_of=FIRST)
+RESTORES = replace(DUPLICATE, restores=True)
 UNSUPPORTED = replace(ACCEPTED, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE, media_type=None)
+DAMAGED = replace(
+    ACCEPTED,
+    outcome=Outcome.REJECTED,
+    reason=Reason.DAMAGED,
+    detail="ends after 60 bytes, before its trailer",
+)
 MISSING = replace(
     UNSUPPORTED,
     upload=replace(ACCEPTED.upload, uploader=Uploader(principal=None, source_ip=None)),
@@ -43,9 +60,25 @@ MISSING = replace(
 )
 
 
-@pytest.mark.parametrize("entry", [ACCEPTED, FROM_FORM, DUPLICATE, UNSUPPORTED, MISSING])
+ENTRIES = [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, RESTORES, UNSUPPORTED, DAMAGED, MISSING]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
     assert schema.from_item(schema.to_item(entry, shards=4)) == entry
+
+
+def test_findings_are_sorted_whatever_order_the_table_has_them_in() -> None:
+    item = schema.to_item(ENCRYPTED, shards=4)
+
+    assert schema.from_item({**item, "findings": {"SS": ["trailing_data", "encrypted"]}}) == ENCRYPTED
+
+
+def test_operators_may_read_all_but_who_uploaded() -> None:
+    written = {name for entry in ENTRIES for name in schema.to_item(entry, shards=4)}
+
+    assert written - {*schema.OPERATOR_ATTRIBUTES} == {"principal", "source_ip", "caller"}
+    assert {*schema.OPERATOR_ATTRIBUTES} - written == {"resent"}
 
 
 def test_there_is_one_place_for_the_receipt_of_a_fingerprint_whoever_uploads_it() -> None:
@@ -93,13 +126,44 @@ def test_an_entry_of_the_last_release_reads_back_without_saying_how_it_was_uploa
     assert uploader == replace(ACCEPTED.upload.uploader, via=None)
 
 
-@pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM])
+def test_only_what_restores_says_so() -> None:
+    names = schema.to_item(RESTORES, shards=4).keys() - schema.to_item(DUPLICATE, shards=4).keys()
+
+    assert names == {"restores"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"outcome": {"S": "ACCEPTED"}}, False),
+        ({schema.NOTICED_AT: {"S": "2026-11-30T00:00:00.000000Z"}}, False),
+        ({schema.ENTRY: {"S": "RECEIPT"}}, False),
+        ({schema.FINGERPRINT: {"S": "a" * 64}}, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "note",
+    [
+        schema.backing_note("a" * 64, FIRST),
+        schema.missing_note(FIRST, RECORDED_AT),
+    ],
+)
+def test_nothing_else_passes_for_a_note(note: schema.Item, changes: schema.Item, expected: bool) -> None:
+    if schema.NOTICED_AT in note and schema.NOTICED_AT in changes:
+        changes = {"bucket": {"S": "b"}}
+
+    assert schema.is_note({**note, **changes}) is expected
+
+
+@pytest.mark.parametrize("uploaded", [ACCEPTED, FROM_FORM, ENCRYPTED])
 def test_an_entry_with_an_ordinary_key_costs_one_write_unit(uploaded: Entry) -> None:
     key = "uploads/2026/11/22/7d0f4f5e-8d52-4f7a-9c3e-0f6b8f3a2b1c/hotel receipt.pdf"
     version = ObjectVersion(
         bucket="bill-e-uploads-0123456", key=key, version_id="3HL4kqtJvjVBH40Nrjfkd0123456789a"
     )
-    duplicate = replace(DUPLICATE, upload=replace(uploaded.upload, version=version), duplicate_of=version)
+    upload = replace(uploaded.upload, version=version)
+    duplicate = replace(uploaded, outcome=Outcome.DUPLICATE, upload=upload, duplicate_of=version)
 
     item = schema.to_item(duplicate, shards=4)
 
@@ -117,6 +181,8 @@ def _size(value: object) -> int:
     assert isinstance(value, dict)
     if value.keys() == {"M"}:
         return 3 + _size(value["M"]) + len(value["M"])
+    if value.keys() == {"SS"}:
+        return 3 + sum(1 + _size(member) for member in value["SS"])
     if len(value) == 1 and value.keys() <= {"S", "N"}:
         return _size(next(iter(value.values())))
     return sum(len(name) + _size(member) for name, member in value.items())

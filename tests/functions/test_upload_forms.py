@@ -17,7 +17,7 @@ from functions.contract.form_metadata import caller_named, read_caller
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
 from functions.upload_forms.request import UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
-from tests.functions.examples import context, entry
+from tests.functions.examples import PNG, context, entry
 from tests.functions.http_events import JSON, REQUEST_ID, Answer, http_event, sent
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def post() -> Iterator[Callable[..., Answer]]:
 
 def poster(forms: UploadForms, accepted: Entry | None = None) -> Callable[..., Answer]:
     receipts = {accepted.fingerprint: accepted} if accepted else {}
-    routes = upload_form_routes(find_receipt=receipts.get, forms=forms, max_bytes=MAX_BYTES)
+    routes = upload_form_routes(
+        find_receipt=receipts.get, is_backed=lambda _: True, forms=forms, max_bytes=MAX_BYTES
+    )
 
     def post(body: object = None, *, headers: Mapping[str, str] = JSON, is_base64: bool = False) -> Answer:
         text = body if isinstance(body, str | None) else json.dumps(body)
@@ -207,7 +209,9 @@ def test_each_form_leaves_a_line_with_its_caller_and_nothing_that_could_be_used(
     event = http_event("POST", "/uploads", body=json.dumps(BODY), headers=JSON)
     event["requestContext"]["authorizer"] = authorizer
     with upload_forms() as forms:
-        routes = upload_form_routes(find_receipt=lambda _: None, forms=forms, max_bytes=MAX_BYTES)
+        routes = upload_form_routes(
+            find_receipt=lambda _: None, is_backed=lambda _: True, forms=forms, max_bytes=MAX_BYTES
+        )
         form = json.loads(respond(routes, event)["body"])
 
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
@@ -392,7 +396,8 @@ class TestHandler:
         assert (logged["requestId"], logged["api_request_id"]) == (context().aws_request_id, REQUEST_ID)
 
     def test_form_is_given_until_the_receipt_is_accepted(self, account: Account) -> None:
-        accepted = entry("first.png", NOW)
+        made = account.put("first.png", PNG)
+        accepted = entry("first.png", NOW, upload=made)
         body = json.dumps({**BODY, "fingerprint": accepted.fingerprint})
 
         before = account.post(body)

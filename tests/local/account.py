@@ -79,6 +79,9 @@ class Account:
     def topic(self) -> str:
         return self.make("aws:sns/topic:Topic", {}).id
 
+    def rule(self) -> str:
+        return self.make("aws:cloudwatch/eventRule:EventRule", {"scheduleExpression": "rate(1 day)"}).id
+
     def key(self) -> Existing:
         return self.make("aws:kms/key:Key", {})
 
@@ -176,6 +179,9 @@ _LISTS: Mapping[str, Callable[[Aws], Iterable[str]]] = {
     "aws:cloudwatch/dashboard:Dashboard": _all(
         "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"
     ),
+    "aws:cloudwatch/eventRule:EventRule": lambda aws: [
+        rule["Name"] for rule in aws.client("events").list_rules()["Rules"]
+    ],
     "aws:cloudwatch/logGroup:LogGroup": _all("logs", "describe_log_groups", "logGroups", "logGroupName"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _all(
         "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"

@@ -14,10 +14,13 @@ ASKED_WITHOUT_A_RESOURCE = (
     *("cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"),
     *("cloudwatch:ListTagsForResource", "cloudwatch:PutDashboard", "cloudwatch:TagResource"),
     *("dynamodb:ListTagsOfResource", "dynamodb:TagResource", "kms:CreateAlias", "kms:DeleteAlias"),
-    *("lambda:CreateEventSourceMapping", "lambda:CreateFunction", "sns:ListTagsForResource"),
-    "sns:TagResource",
+    *("events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+    *("events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource"),
+    *("events:UntagResource", "lambda:CreateEventSourceMapping", "lambda:CreateFunction"),
+    *("sns:ListTagsForResource", "sns:TagResource"),
 )
-"""Actions that the embedded AWS checks against ``*``: it finds no name or condition key in these calls."""
+"""Actions that the embedded AWS checks against ``*``, since it finds no name or condition key in these calls,
+or against ``rule/default/NAME``, which AWS calls ``rule/NAME``."""
 
 ASKED_UNDER_ANOTHER_NAME = {
     "lambda:ListEventSourceMappings": "lambda:GetEventSourceMapping",

@@ -18,6 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from local import whole_files
 from local.aws import AccessKey
 from local.embedded_stack import EmbeddedStack, running_stack
 from tests.local.eventually import eventually
@@ -173,8 +174,8 @@ def events_lost(stack: DeployedStack) -> Iterator[None]:
 
 
 def png(padding: int = 0) -> bytes:
-    """A picture, judged by its first bytes, that no other test has."""
-    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + uuid.uuid4().bytes + bytes(padding)
+    """A picture that no other test has."""
+    return whole_files.png(uuid.uuid4().bytes + bytes(padding))
 
 
 def declared(content: bytes, filename: str = "receipt.png") -> dict[str, Any]:

@@ -42,6 +42,7 @@ SHARDS = 2
         ({"a": {"N": "-12345.6"}}, 5),
         ({"a": {"N": "1000000"}}, 3),
         ({"a": {"M": {"b": {"S": "cd"}}}}, 1 + 3 + 1 + 3),
+        ({"a": {"SS": ["b", "cd"]}}, 1 + 3 + 2 + 3),
     ],
 )
 def test_an_item_is_as_large_as_its_names_and_values(item: dict[str, Any], size: int) -> None:

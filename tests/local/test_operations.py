@@ -86,10 +86,41 @@ def test_reconcile_finds_nothing_missing_after_uploads(
         "inconsistent": 0,
         "foreign": 0,
         "unknown": 0,
+        "unbacked": 0,
         "not_an_entry": 0,
         "gone": 0,
         "former": 0,
     }
+
+
+def test_rejected_upload_is_judged_again_as_a_copy_that_names_no_caller(
+    stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE], prefix: str
+) -> None:
+    """The rules are still the same here, so the copy is rejected again. An operator can't make one."""
+    key, s3 = f"{prefix}größe + 1%.txt", stack.administrator.client("s3")
+    put = s3.put_object(
+        Bucket=stack.bucket, Key=key, Body=uuid.uuid4().bytes, Metadata={"caller": "principal=erika"}
+    )
+    first = stack.entry_of(Object(key=key, version_id=put["VersionId"], fingerprint=""))
+
+    operators_key = stack.operator.key
+    only_an_operator = {
+        **stack.description(),
+        "administrator_access_key_id": operators_key.id,
+        "administrator_secret_access_key": operators_key.secret,
+    }
+    code, refused = bill_e_with(only_an_operator)("resubmit", key)
+    assert (code, refused["copied"], refused["failed"]) == (1, 0, 1)
+    assert "s3:GetObjectVersion" in refused["failures"][0]["detail"]
+
+    assert bill_e_with(stack.description())("resubmit", key)[1]["copied"] == 1
+
+    newest = s3.head_object(Bucket=stack.bucket, Key=key)
+    assert newest["Metadata"] == {"caller": "principal=erika"}
+    again = stack.entry_of(Object(key=key, version_id=newest["VersionId"], fingerprint=""))
+    assert (again["reason"], again["fingerprint"]) == (first["reason"], first["fingerprint"])
+    assert (again["uploader"]["via"], again["uploader"]["caller"]) == ("copy", None)
+    assert first in stack.entries(outcome="REJECTED")
 
 
 def test_upload_whose_event_was_lost_is_found_and_repaired(

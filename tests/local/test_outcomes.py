@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from local import REPOSITORY
 from local.queues import depth, processor_held, redelivery_after
 from tests.local.eventually import eventually
-from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, png
+from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, declared, png
 
+SAMPLES = REPOSITORY / "samples"
 UPLOADS = 200
 UPLOADERS = 16
 
@@ -64,6 +66,28 @@ def test_of_the_same_bytes_uploaded_at_once_one_is_accepted_and_the_others_are_i
     assert all(entry["duplicate_of"] == pointed_to for entry in entries if entry is not first)
 
 
+def test_receipt_that_was_deleted_for_good_is_restored_by_a_form(stack: DeployedStack) -> None:
+    content = png()
+    first = stack.upload("lost/first.png", content)
+    stack.entry_of(first)
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
+
+    delete = stack.administrator.client("s3").delete_object
+    delete(Bucket=stack.bucket, Key=first.key)
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
+    delete(Bucket=stack.bucket, Key=first.key, VersionId=first.version_id)
+    form = stack.call("POST", "/uploads", body=declared(content))
+    assert form.status == 201
+    assert stack.post_form(form.json, content).status == 204
+
+    restored = eventually(
+        "the duplicate", lambda: stack.get(f"/receipts/{first.fingerprint}").json["duplicates"]
+    )
+    assert [(entry["key"], entry["restores"]) for entry in restored] == [(form.json["key"], True)]
+    assert not stack.entry_of(stack.upload("lost/third.png", content))["restores"]
+    assert stack.call("POST", "/uploads", body=declared(content)).status == 409
+
+
 def test_overwritten_file_has_an_entry_for_each_version(stack: DeployedStack) -> None:
     before, after = stack.upload("overwritten.png", png()), stack.upload("overwritten.png", png())
 
@@ -112,6 +136,30 @@ def test_what_mounts_and_consoles_leave_beside_a_receipt_is_told_apart(stack: De
         "key": written.key,
         "version_id": written.version_id,
     }
+
+
+def test_file_that_is_cut_off_is_rejected_with_where_it_ends(stack: DeployedStack) -> None:
+    whole = png()
+
+    entry = stack.entry_of(stack.upload("bad/cut.png", whole[:-4]))
+
+    assert (entry["outcome"], entry["reason"]) == ("REJECTED", "damaged")
+    assert (entry["media_type"], entry["size_bytes"]) == ("image/png", len(whole) - 4)
+    assert entry["detail"] == f"ends after {len(whole) - 4} bytes, inside the chunk IEND that should have 0"
+
+
+def test_encrypted_file_is_accepted_and_found_by_its_finding(stack: DeployedStack) -> None:
+    # Zeros after the end make it another file, if the samples were uploaded before.
+    content = (SAMPLES / "good" / "phone bill.pdf").read_bytes() + bytes(7)
+
+    entry = stack.entry_of(stack.upload("locked.pdf", content))
+    stack.entry_of(stack.upload("open.png", png()))
+
+    assert (entry["outcome"], entry["findings"]) == ("ACCEPTED", ["encrypted"])
+    found = stack.entries(finding="encrypted")
+    assert entry in found
+    assert all("encrypted" in each["findings"] for each in found)
+    assert entry not in stack.entries(finding="trailing_data")
 
 
 def test_largest_allowed_receipt_is_accepted(stack: DeployedStack) -> None:

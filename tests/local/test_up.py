@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from local import REPOSITORY
+from local.whole_files import png
 from tests.local.eventually import eventually
 from tests.local.processes import processes_naming
 
@@ -200,7 +201,7 @@ def upload_something(described: Mapping[str, Any]) -> None:
     """Upload as a client that knows nothing but the file."""
     s3, bucket = client("s3", described), described["outputs"]["uploads_bucket"]
     try:
-        s3.put_object(Bucket=bucket, Key="receipt.png", Body=b"\x89PNG\r\n\x1a\n")
+        s3.put_object(Bucket=bucket, Key="receipt.png", Body=png())
     finally:
         s3.close()
 

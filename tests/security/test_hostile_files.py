@@ -11,6 +11,7 @@ import sys
 import threading
 import tracemalloc
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.contract.entry import ObjectVersion, Outcome, Reason
-from functions.contract.processing import S3_KEY
+from functions.contract.processing import ACCEPTABLE_TYPES, S3_KEY
 from functions.processor.examination import DamagedReadError, Rules, examine
+from functions.processor.formats.inspector import HEAD_BYTES
 from functions.processor.objects import CHUNK_BYTES, S3Objects
-from functions.processor.recognition import HEAD_BYTES, RECOGNISED, recognise
 from local.in_process.events import SOURCE, s3_event
-from tests.functions.examples import JPEG, PDF, PNG, Stored
+from tests.functions.examples import JPEG, PDF, PNG, Stored, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,20 +35,26 @@ if TYPE_CHECKING:
 
 MEBIBYTE = 1024 * 1024
 RULES = Rules(accepted_types=frozenset({"image/png", "application/pdf"}), max_bytes=100 * MEBIBYTE)
+EVERY_TYPE = replace(RULES, accepted_types=frozenset(ACCEPTABLE_TYPES))
 
 SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18" + bytes(4)
 """An empty one of Zstandard (RFC 8878, section 3.1.2). Another may follow it."""
 
 FTYP = b"\xff\xff\xff\xffftyp"
-SIGNATURES = [
-    *(PNG, JPEG, PDF, SKIPPABLE_FRAME, FTYP, FTYP + b"mif1", FTYP + b"heic", b"\x00\x00\x00\x00ftyp"),
-    *(b"\x50\x2a\x4d\x18\xff\xff\xff\xff", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"mimetype", b"word/"),
-    *(b"[Content_Types].xml", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"RIFF", b"WEBP", b"\x1a\x45\xdf\xa3"),
-    *(b"II*\x00", b"MM\x00*", b"\x1f\x8b\x08", b"BZh9", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MZ"),
-    *(b"\x7fELF", b"GIF89a", b"BM", b"OggS", b"ID3", b"%!PS", b"{\\rtf"),
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\x08acTL",
+READ = [
+    *(PNG, PNG[:16], JPEG, JPEG[:3], PDF, PDF[:9], b"%%EOF", b"<?xml", b"From: a\nDate: b\n\n"),
+    *(FTYP, FTYP + b"mif1", FTYP + b"heic", b"\x00\x00\x00\x00ftyp", b"RIFF", b"WEBP", b"II*\x00"),
+    *(b"MM\x00*", b"GIF89a", b"BM", b"\x89PNG\r\n\x1a\n\x00\x00\x00\x08acTL"),
 ]
-FILES = st.lists(st.sampled_from(SIGNATURES) | st.binary(max_size=16), max_size=12).map(b"".join)
+"""What begins a file of which the structure is read, and parts of one."""
+
+NOT_READ = [
+    *(SKIPPABLE_FRAME, b"\x50\x2a\x4d\x18\xff\xff\xff\xff", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"),
+    *(b"mimetype", b"word/", b"[Content_Types].xml", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+    *(b"\x1a\x45\xdf\xa3", b"\x1f\x8b\x08", b"BZh9", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MZ"),
+    *(b"\x7fELF", b"OggS", b"ID3", b"%!PS", b"{\\rtf"),
+]
+FILES = st.lists(st.sampled_from(READ + NOT_READ) | st.binary(max_size=16), max_size=12).map(b"".join)
 
 CONNECT = socket.socket.connect
 """As it was before the tests made it refuse every connection."""
@@ -56,28 +63,30 @@ CONNECT = socket.socket.connect
 @given(FILES, st.integers(0, 2 * HEAD_BYTES))
 @example(SKIPPABLE_FRAME, 2 * HEAD_BYTES)
 @pytest.mark.claim(
-    "only the leading bytes of a file decide its type, whatever follows", section="Hostile input"
+    "a file is judged whatever its bytes are, and in whatever pieces they arrive", section="Hostile input"
 )
-def test_only_the_leading_bytes_of_any_file_decide_its_type(start: bytes, size: int) -> None:
+def test_any_file_is_judged_in_whatever_pieces_it_arrives(start: bytes, size: int) -> None:
     repeated = (start * (size // max(len(start), 1) + 1))[:size]
     for data in (start, repeated, start + repeated):
-        media_type = recognise(data)
+        examined = examine(stored(data, CHUNK_BYTES), EVERY_TYPE)
 
-        assert media_type is None or media_type in RECOGNISED
-        assert media_type == recognise(data[:HEAD_BYTES])
+        assert examined == examine(stored(data, 100), EVERY_TYPE)
+        assert examined.media_type in EVERY_TYPE.accepted_types or examined.reason is not None
+        assert (examined.detail is None) == (examined.reason is not Reason.DAMAGED)
 
 
-@pytest.mark.parametrize("unit", SIGNATURES)
+@pytest.mark.parametrize("unit", NOT_READ)
 @pytest.mark.claim("recognising the type of a larger file takes no longer", section="Hostile input")
 def test_recognising_the_type_of_a_larger_file_takes_no_longer(unit: bytes) -> None:
+    """A file of no known type isn't read any further than to see that."""
     head = unit * (2 * HEAD_BYTES // len(unit))
-    recognise(head)  # does what is only done once
+    calls_to_examine(head)  # does what is only done once
 
-    assert calls_to_recognise(head * 100) == calls_to_recognise(head) < 20_000
+    assert calls_to_examine(head * 100) == calls_to_examine(head) < 20_000
 
 
-def calls_to_recognise(data: bytes) -> int:
-    """Count the calls of Python and C functions that it takes to recognise a type."""
+def calls_to_examine(data: bytes) -> int:
+    """Count the calls of Python and C functions that it takes to examine a file in one piece."""
     count = 0
 
     def profile(_frame: object, event: str, _argument: object) -> None:
@@ -87,7 +96,7 @@ def calls_to_recognise(data: bytes) -> int:
     gc.disable()  # or its calls would count
     sys.setprofile(profile)
     try:
-        recognise(data)
+        examine(stored(data, len(data)), EVERY_TYPE)
     finally:
         sys.setprofile(None)
         gc.enable()

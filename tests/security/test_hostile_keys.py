@@ -23,7 +23,7 @@ from functions.contract.entry import Outcome
 from functions.contract.s3_events import LONGEST_KEY_BYTES
 from functions.upload_forms.request import MAX_KEY_PART_BYTES
 from local.in_process.events import s3_event
-from tests.functions.examples import PNG
+from local.whole_files import png
 
 if TYPE_CHECKING:
     from tests.functions.account import Account
@@ -58,7 +58,7 @@ KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=400).filter(
 
 def upload_twice(account: Account, key: str, content: bytes) -> None:
     """Make a receipt and a duplicate of it, as two versions of one key."""
-    for event in [s3_event(account.put(key, PNG + content)) for _ in range(2)]:
+    for event in [s3_event(account.put(key, png(content))) for _ in range(2)]:
         assert account.process(event) == [], key
 
 
@@ -109,7 +109,7 @@ def test_keys_that_look_alike_stay_apart(account: Account) -> None:
         "%63afe",
     ]
     for number, key in enumerate(alike):
-        assert account.process(s3_event(account.put(key, PNG + bytes([number])))) == []
+        assert account.process(s3_event(account.put(key, png(bytes([number]))))) == []
 
     assert account.outcomes().keys() == set(alike)
 

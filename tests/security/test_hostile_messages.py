@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from functions.contract.entry import NULL_VERSION, Entry, ObjectVersion, Outcome, Reason, Upload, Uploader
 from functions.contract.s3_events import VIA, UnreadableMessageError, parse_body
 from local.in_process.events import s3_event, s3_record
+from local.whole_files import png
 from tests.functions.account import MAX_BYTES, TOO_LARGE
-from tests.functions.examples import JPEG, PDF, PNG, S3_TEST_EVENT, TEXT, upload
+from tests.functions.examples import JPEG, PDF, S3_TEST_EVENT, TEXT, upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,16 +81,16 @@ class Uploaded:
         self.contents: dict[ObjectVersion, tuple[bytes, str | None]] = {}
         self.made: list[Upload] = []
         for number in range(3):
-            self._put(f"photo-{number}.png", PNG + bytes(number // 2), "image/png")
+            self._put(f"photo-{number}.png", png(bytes(number // 2)), "image/png")
         self._put("bill.pdf", PDF, "application/pdf")
         self._put("bill.jpg", JPEG, "image/jpeg")
         self._put("note.txt", TEXT, None)
         self._put("empty.png", b"", None)
         self._put("video.png", TOO_LARGE, "image/png")
-        gone = self._put("gone.png", PNG + b"gone", "image/png")
+        gone = self._put("gone.png", png(b"gone"), "image/png")
         account.delete(gone)
         del self.contents[gone.version]
-        self.good = self._put("good.png", PNG + b"good", "image/png")
+        self.good = self._put("good.png", png(b"good"), "image/png")
 
     def _put(self, key: str, data: bytes, media_type: str | None) -> Upload:
         made = replace(self.account.put(key, data), uploaded_at=UPLOADED_AT)

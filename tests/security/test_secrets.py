@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.in_process.events import s3_record
+from local.whole_files import png
 from tests.components.mocks import REPOSITORY
 from tests.components.programs import graph_of
 from tests.functions.examples import PNG
@@ -148,15 +149,16 @@ class TestNothingSecretIsTold:
     )
     def test_processor_on_good_uploads(self, account: Account) -> None:
         bodies = [
-            self.message(account, PNG + CONTENT),
-            self.message(account, PNG + CONTENT, key=f"copy of {KEY}"),
+            self.message(account, png(CONTENT)),
+            self.message(account, png(CONTENT), key=f"copy of {KEY}"),
             self.message(account, CONTENT, key=f"{KEY}.txt"),
+            self.message(account, png(CONTENT)[:-1], key=f"cut {KEY}"),
         ]
 
         assert account.process(*bodies) == account.process(*bodies) == []
 
         output = account.output()
-        assert output.count("receipt recorded") == 3
+        assert output.count("receipt recorded") == 4
         assert self.told(output) == []
 
     def test_processor_on_messages_that_it_cannot_read(self, account: Account) -> None:
@@ -193,7 +195,7 @@ class TestNothingSecretIsTold:
     def test_processor_on_failing_storage(self, account: Account, error: Exception) -> None:
         account.calls.fail_before = lambda *_: error
 
-        assert account.process(self.message(account, PNG + CONTENT)) == ["m0"]
+        assert account.process(self.message(account, png(CONTENT))) == ["m0"]
 
         output = account.output()
         assert type(error).__name__ in output

@@ -101,7 +101,7 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
             assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
             assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
         listing, *of_table = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
-        units = (capacity.HISTORY_UNITS, capacity.LOOK_UP_UNITS, capacity.RECEIPT_UNITS)
+        units = (capacity.HISTORY_UNITS, capacity.LOOK_UP_UNITS, capacity.FORM_UNITS)
         assert listing * capacity.page_units(shards) < cap, "the index"
         assert sum(rate * most for rate, most in zip(of_table, units, strict=True)) < cap, "the table"
 

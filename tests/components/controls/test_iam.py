@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 
 import pytest
 
@@ -32,6 +33,18 @@ from tests.components.sabotage import (
     with_statement,
     without,
 )
+
+DESTROYING = {
+    f"s3:{action.lower()}"
+    for action in (
+        *("BypassGovernanceRetention", "DeleteBucket", "DeleteBucketPolicy", "DeleteObject"),
+        *("DeleteObjectVersion", "PutBucketObjectLockConfiguration"),
+        *("PutBucketPolicy", "PutBucketVersioning", "PutLifecycleConfiguration", "PutObjectLegalHold"),
+        *("PutObjectRetention", "PutReplicationConfiguration", "ReplicateDelete"),
+    )
+}
+"""What destroys or hides object versions, now or later, or what protects them (Service Authorization
+Reference, Amazon S3). IAM takes actions in any case, with the wildcards ``*`` and ``?``."""
 
 
 @pytest.mark.claim(
@@ -94,6 +107,46 @@ def test_nobody_may_tag_objects(graph: Graph) -> None:
             if action.startswith("s3:") and "Object" in action and action.endswith("Tagging")
         ]
         assert not writes, name
+
+
+@pytest.mark.claim(
+    "no role, no person's policy and no bucket's policy allows an action that deletes or hides object "
+    "versions, shortens or bypasses a lock, or changes what keeps versions",
+    control="Deletion of uploads",
+    requires="nobody may delete them",
+)
+@broken_by(
+    with_further_statement(
+        ROLE_POLICY, "deletes", Action=["s3:DeleteObjectVersion"], Resource="arn:aws:s3:::b/*"
+    ),
+    with_further_statement(ROLE_POLICY, "hides", Action="s3:deleteobject", Resource="arn:aws:s3:::b/*"),
+    with_further_statement(ROLE_POLICY, "deletes", Action="s3:Del?teObject*", Resource="arn:aws:s3:::b/*"),
+    with_further_statement(ROLE_POLICY, "allows all but", NotAction="s3:Get*", Resource="*"),
+    with_further_statement(
+        ROLE_POLICY, "bypasses", Action="s3:BypassGovernanceRetention", Resource="arn:aws:s3:::b/*"
+    ),
+    with_further_statement(
+        BUCKET_POLICY,
+        "unlocks",
+        Principal={"Service": "logging.s3.amazonaws.com"},
+        Action=["s3:PutObjectLegalHold"],
+        Resource="arn:aws:s3:::b/*",
+    ),
+    with_exported_statement("shortens", Action="s3:PutObjectRetention", Resource="arn:aws:s3:::b/*"),
+    with_exported_statement("lets expire", Action="s3:Put*Configuration", Resource="arn:aws:s3:::b"),
+    with_exported_statement("does all", Action="*", Resource="*"),
+)
+def test_nobody_may_delete_uploads_or_bypass_their_locks(graph: Graph) -> None:
+    of_buckets = [
+        (policy.name, statement)
+        for policy in some(graph, BUCKET_POLICY)
+        for statement in allowed(statements_of(policy.inputs))
+    ]
+    for name, statement in [*of_buckets, *granted(graph)]:
+        # What a statement with NotAction allows isn't listed anywhere.
+        assert "NotAction" not in statement, name
+        patterns = [action.lower() for action in as_list(statement["Action"])]
+        assert not {each for each in DESTROYING if any(fnmatchcase(each, one) for one in patterns)}, name
 
 
 @pytest.mark.claim(

@@ -24,7 +24,8 @@ from tests.components.sabotage import REMOVED, with_input, with_resource, withou
 
 
 @pytest.mark.claim(
-    "only API Gateway may invoke a function behind the API, for the routes (`source_arn`) that it serves",
+    "only API Gateway may invoke a function behind the API, for the routes (`source_arn`) that it serves, "
+    "and only its schedule the reconciler",
     control="Lambda.1",
     requires="no public invoke",
 )
@@ -44,9 +45,12 @@ def test_lambda_1_no_public_invoke(graph: Graph) -> None:
         for api in apis
         if api.endswith(route.inputs["apiId"])
     }
+    schedules = {rule.outputs["arn"] for rule in some(graph, "aws:cloudwatch/eventRule:EventRule")}
     permissions = some(graph, PERMISSION)
-    assert {permission.inputs.get("sourceArn") for permission in permissions} == routes
-    assert {permission.inputs["principal"] for permission in permissions} == {"apigateway.amazonaws.com"}
+    assert {(each.inputs["principal"], each.inputs.get("sourceArn")) for each in permissions} == {
+        *(("apigateway.amazonaws.com", route) for route in routes),
+        *(("events.amazonaws.com", schedule) for schedule in schedules),
+    }
     assert {permission.inputs["action"] for permission in permissions} == {"lambda:InvokeFunction"}
     assert graph.of_type("aws:lambda/functionUrl:FunctionUrl") == []
 

@@ -314,6 +314,33 @@ CASES = [
         drifted=("dashboardBody",),
     ),
     Case(
+        type="aws:cloudwatch/eventRule:EventRule",
+        inputs=lambda _: {
+            "description": "now and then",
+            "scheduleExpression": "rate(15 minutes)",
+            "state": "DISABLED",
+            "tags": TAGS,
+        },
+        changed=lambda _: {"scheduleExpression": "rate(1 hour)", "tags": OTHER_TAGS},
+        optional=("description", "state", "tags"),
+        drift=lambda aws, rule: aws.client("events").put_rule(
+            Name=rule.id, Description="by hand", ScheduleExpression="rate(2 days)", State="ENABLED"
+        ),
+        drifted=("description", "scheduleExpression", "state"),
+    ),
+    Case(
+        type="aws:cloudwatch/eventTarget:EventTarget",
+        inputs=lambda account: {
+            "arn": account.function().outputs["arn"],
+            "rule": account.rule(),
+            "targetId": "reconciler",
+        },
+        changed=lambda account: {"arn": account.function().outputs["arn"]},
+        drift=lambda aws, target: aws.client("events").remove_targets(
+            Rule=target.inputs["rule"], Ids=[target.outputs["targetId"]]
+        ),
+    ),
+    Case(
         type="aws:cloudwatch/logGroup:LogGroup",
         inputs=lambda account: {
             "kmsKeyId": account.key().outputs["arn"],

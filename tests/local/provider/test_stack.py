@@ -50,6 +50,7 @@ PARTS = GUARD_DATA | {
     "aws:apigatewayv2/integration:Integration",
     "aws:apigatewayv2/route:Route",
     "aws:apigatewayv2/stage:Stage",
+    "aws:cloudwatch/eventTarget:EventTarget",
     "aws:iam/rolePolicy:RolePolicy",
     "aws:lambda/permission:Permission",
     "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",

@@ -82,6 +82,8 @@ REPLACING = {
     "aws:apigatewayv2/route:Route": ["apiId"],
     "aws:apigatewayv2/stage:Stage": ["apiId", "name"],
     "aws:cloudwatch/dashboard:Dashboard": ["dashboardName"],
+    "aws:cloudwatch/eventRule:EventRule": ["name"],
+    "aws:cloudwatch/eventTarget:EventTarget": ["rule", "targetId"],
     "aws:cloudwatch/logGroup:LogGroup": ["logGroupClass", "name", "namePrefix"],
     "aws:cloudwatch/metricAlarm:MetricAlarm": ["name"],
     "aws:dynamodb/table:Table": ["hashKey", "name", "rangeKey"],

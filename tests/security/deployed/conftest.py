@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from local.aws import Aws
 from local.deployment import deploy
 from tests.local.stack import CONFIG, DeployedStack, deployed_stack
 from tests.security.deployed.issuer import Issuer, running_issuer
+from tests.security.deployed.roles import roles_of
 
 ORIGIN = "https://receipts.example.com"
 AUDIENCE = "bill-e"
@@ -32,6 +34,16 @@ def stack() -> Iterator[DeployedStack]:
     }
     with deployed_stack(options) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
+    """AWS as each function of the stack sees it."""
+    emulator = stack.emulator
+    opened = {name: emulator.seen_by(role.session()) for name, role in roles_of(stack).items()}
+    yield opened
+    for session in opened.values():
+        session.close()
 
 
 @pytest.fixture(scope="session")

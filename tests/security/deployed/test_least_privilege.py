@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.contract.schema import TIME_INDEX
+from functions.contract.entry import format_time
+from functions.contract.reconciliation import BEGIN_WITH_AGE, PROGRESS_FOLDER
+from functions.contract.schema import OPERATOR_VIEW, RECONCILER_VIEW, TIME_INDEX
+from functions.reconciler.progress import BACKED, ENTRIES, Progress, Round
 from local.aws import Aws
 from local.in_process.events import s3_event
+from local.queues import depth
 from tests.functions.examples import failed, sqs_batch, upload
+from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, Object, declared, events_lost, png
 from tests.local.test_access import new_user
 from tests.security.deployed.conftest import WATCHED
 from tests.security.deployed.roles import FUNCTIONS, Grant, Role, roles_of
 
+NOW = format_time(datetime.now(UTC))
+
+
+def progress_bucket(reconciler: Role) -> str:
+    return str(reconciler.configuration["Environment"]["Variables"]["PROGRESS_BUCKET"])
+
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """A stack with one receipt in its ledger that was then deleted from its bucket."""
+    """A stack with one receipt in its ledger, of these bytes, that was then deleted from its bucket."""
 
     stack: DeployedStack
     roles: dict[str, Role]
     deleted: Object
+    content: bytes
 
     def settled(self, uploaded: Object, queue: str = "queue_url") -> bool:
         """Deliver an event to the processor, as one of its queues does. Say whether the message is done."""
@@ -41,20 +54,52 @@ class Situation:
         )
         return failed(json.loads(answer["Payload"].read())) == []
 
-    def upload_unnoticed(self) -> Object:
+    @property
+    def reconciler(self) -> Role:
+        return self.roles["reconciler"]
+
+    def reconciled(self, *, begin: bool) -> dict[str, Any]:
+        """Invoke the reconciler, and return what it says; nothing, if it fails."""
+        queues = ("queue_url", "resend_queue_url")
+        eventually("queues are empty", lambda: not any(depth(self.stack, queue).total for queue in queues))
+        answer = self.stack.administrator.client("lambda").invoke(
+            FunctionName=self.reconciler.function,
+            Payload=json.dumps({BEGIN_WITH_AGE: 0} if begin else {}).encode(),
+        )
+        told: dict[str, Any] = json.loads(answer["Payload"].read())
+        return {} if "FunctionError" in answer else told
+
+    def set_progress(self, round_: Round | None) -> None:
+        """Let the reconciler go on with a round; whatever an invocation that failed had claimed is free."""
+        progress = Progress(complete_since=NOW, round=round_)
+        self.keep("progress.json", json.dumps(asdict(progress)).encode())
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Write to the reconciler's folder as it does, and return the version id."""
+        bucket, key = progress_bucket(self.reconciler), f"{PROGRESS_FOLDER}{name}"
+        s3 = self.stack.administrator.client("s3")
+        return s3.put_object(Bucket=bucket, Key=key, Body=content)["VersionId"]
+
+    def upload_unnoticed(self, content: bytes | None = None) -> Object:
         """Upload an object of which the processor gets no event."""
         with events_lost(self.stack):
-            return self.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", png())
+            return self.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", content or png())
+
+    def delete(self, uploaded: Object) -> None:
+        """Delete an object version for good."""
+        self.stack.administrator.client("s3").delete_object(
+            Bucket=self.stack.bucket, Key=uploaded.key, VersionId=uploaded.version_id
+        )
 
 
 @pytest.fixture(scope="module")
 def situation(stack: DeployedStack) -> Situation:
-    receipt = stack.upload(f"{WATCHED}deleted.png", png())
+    content = png()
+    receipt = stack.upload(f"{WATCHED}deleted.png", content)
     stack.entry_of(receipt)
-    stack.administrator.client("s3").delete_object(
-        Bucket=stack.bucket, Key=receipt.key, VersionId=receipt.version_id
-    )
-    return Situation(stack=stack, roles=roles_of(stack), deleted=receipt)
+    situation = Situation(stack=stack, roles=roles_of(stack), deleted=receipt, content=content)
+    situation.delete(receipt)
+    return situation
 
 
 # What users notice if a function can't do its work.
@@ -78,6 +123,16 @@ def event_of_a_recorded_and_deleted_upload_is_settled(situation: Situation) -> b
     return situation.settled(situation.deleted)
 
 
+def lost_receipt_is_restored(situation: Situation) -> bool:
+    uploaded = situation.upload_unnoticed(situation.content)
+    is_settled = situation.settled(uploaded)
+    situation.delete(uploaded)
+    return is_settled and any(
+        entry["version_id"] == uploaded.version_id and entry["restores"]
+        for entry in situation.stack.entries(outcome="DUPLICATE")
+    )
+
+
 def ledger_is_listed(situation: Situation) -> bool:
     return situation.stack.get("/receipts").status == 200
 
@@ -97,14 +152,33 @@ def form_is_made_and_taken(situation: Situation) -> bool:
     return form.status == 201 and situation.stack.post_form(form.json, content).status == 204
 
 
+def form_for_a_lost_receipt_is_made(situation: Situation) -> bool:
+    return situation.stack.call("POST", "/uploads", body=declared(situation.content)).status == 201
+
+
+def unnoticed_upload_is_sent_again(situation: Situation) -> bool:
+    situation.upload_unnoticed()
+    situation.set_progress(None)
+    return bool(situation.reconciled(begin=True).get("sent"))
+
+
+def round_is_continued(situation: Situation) -> bool:
+    runs = {ENTRIES: [situation.keep("entries-0", bytes(32))], BACKED: []}
+    begun = Round(began_at=NOW, age_seconds=0, queue_was_empty=True, may_send=False, ledger_key=None)
+    situation.set_progress(replace(begun, runs=runs))
+    return bool(situation.reconciled(begin=False).get("complete"))
+
+
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
     "processor": [
         new_upload_is_recorded,
         resent_upload_is_recorded,
         event_of_a_recorded_and_deleted_upload_is_settled,
+        lost_receipt_is_restored,
     ],
     "reader": [ledger_is_listed, receipt_is_shown, receipt_is_looked_up],
-    "upload_forms": [form_is_made_and_taken],
+    "reconciler": [unnoticed_upload_is_sent_again, round_is_continued],
+    "upload_forms": [form_is_made_and_taken, form_for_a_lost_receipt_is_made],
 }
 
 
@@ -132,23 +206,51 @@ def reads_from_the_queue(role: Role, grant: Grant) -> bool:
 
 def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
     """Without the permission to list, S3 answers 403 for what is gone, not 404 (API Reference, GetObject)."""
-    return Grant(action="s3:GetObjectVersion", resource=f"{grant.resource}/{WATCHED}*") in role.grants
+    folders = (f"{grant.resource}/{folder}*" for folder in (WATCHED, PROGRESS_FOLDER))
+    return any(Grant(action="s3:GetObjectVersion", resource=folder) in role.grants for folder in folders)
 
 
 def decrypts_what_it_uses(role: Role, grant: Grant) -> bool:
-    """Everything that a role reads needs `kms:Decrypt`, and so does a table that it writes to."""
-    reads = {action.partition(":")[0] for action in own_actions(role) if action != "s3:PutObject"}
-    return set(services_of(grant)) == reads
+    """Everything that a role reads needs `kms:Decrypt`, and so does a table or a queue that it writes to.
+
+    The upload-forms function only asks for the headers of object versions, which needs no key.
+    """
+    used = {
+        action.partition(":")[0]
+        for action in own_actions(role)
+        if action.startswith("dynamodb:") or action in {*READS_OBJECTS, *USES_MESSAGES}
+    }
+    return set(services_of(grant)) == used - ({"s3"} if "s3:PutObject" in own_actions(role) else set())
 
 
 def encrypts_what_it_uploads(role: Role, grant: Grant) -> bool:
-    return services_of(grant) == ["s3"] and "s3:PutObject" in own_actions(role)
+    writes = {"s3": "s3:PutObject", "sqs": "sqs:SendMessage"}
+    (service,) = services_of(grant)
+    return writes[service] in own_actions(role)
 
 
 def own_actions(role: Role) -> list[str]:
-    """The actions on the stack's bucket, ledger and queue."""
+    """The actions on what the customer's key encrypts: bucket, ledger and queues, but no access logs."""
     kept = ("dynamodb:", "s3:", "sqs:")
-    return [grant.action for grant in role.grants if grant.action.startswith(kept)]
+    return [
+        grant.action for grant in role.grants if grant.action.startswith(kept) and not is_about_logs(grant)
+    ]
+
+
+READS_OBJECTS = ("s3:GetObjectVersion",)
+USES_MESSAGES = ("sqs:ReceiveMessage", "sqs:SendMessage")
+
+
+def is_about_logs(grant: Grant) -> bool:
+    """Say whether a grant is about the bucket for access logs, where the reconciler keeps its progress."""
+    return "-access-logs-" in grant.resource
+
+
+def has_stand_in(name: str, grant: Grant) -> bool:
+    """Say whether the emulator doesn't ask IAM. The reconciler makes some of these calls by itself."""
+    if name == "reconciler" and grant.action in {"s3:ListBucketVersions", "sqs:GetQueueAttributes"}:
+        return is_about_logs(grant)
+    return grant.action in STAND_INS
 
 
 def services_of(grant: Grant) -> list[str]:
@@ -173,7 +275,8 @@ STAND_INS: dict[str, Callable[[Role, Grant], bool]] = {
 
 
 @pytest.mark.claim(
-    "every action of every function's role is needed: without it, an upload gets no entry, or the API fails",
+    "every action of every function's role is needed: without it, an upload gets no entry, the API fails, or "
+    "the bucket isn't compared with the ledger",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -188,7 +291,7 @@ def test_every_grant_is_needed(situation: Situation, name: str) -> None:
     assert works(situation, name)
 
     # A stand-in that isn't needed is as wrong as a grant that isn't.
-    assert unnoticed == [grant for grant in grants if grant.action in STAND_INS]
+    assert unnoticed == [grant for grant in grants if has_stand_in(name, grant)]
     assert [grant for grant in unnoticed if not STAND_INS[grant.action](role, grant)] == []
 
 
@@ -243,6 +346,10 @@ class Target:
         return {"logGroupName": self.outputs["log_groups"]["reader"]}
 
     @property
+    def logs_bucket(self) -> dict[str, str]:
+        return {"Bucket": progress_bucket(self.roles["reconciler"])}
+
+    @property
     def form_prefix(self) -> str:
         return f"{self.outputs['upload_prefix']}uploads/"
 
@@ -267,16 +374,6 @@ def own(stack: DeployedStack) -> Target:
 @pytest.fixture(scope="module")
 def foreign(neighbour: DeployedStack) -> Target:
     return target_of(neighbour)
-
-
-@pytest.fixture(scope="module")
-def sessions(stack: DeployedStack) -> Iterator[dict[str, Aws]]:
-    """AWS as each function of the stack sees it."""
-    emulator = stack.emulator
-    opened = {name: emulator.seen_by(role.session()) for name, role in roles_of(stack).items()}
-    yield opened
-    for session in opened.values():
-        session.close()
 
 
 FINGERPRINT = uuid.uuid4().hex * 2
@@ -308,7 +405,10 @@ class Call(NamedTuple):
 
 
 CALLS = {
-    "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor",)),
+    "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor", "upload_forms")),
+    "ask about an object version": Call(
+        "s3", "head_object", lambda at: at.version, ("processor", "upload_forms")
+    ),
     "read an object version outside the upload prefix": Call("s3", "get_object", lambda at: at.unwatched),
     "read whatever is the latest object": Call("s3", "get_object", lambda at: at.object),
     "put an object under the form prefix": Call(
@@ -323,10 +423,24 @@ CALLS = {
     ),
     "delete an object": Call("s3", "delete_object", lambda at: at.object),
     "delete an object version": Call("s3", "delete_object", lambda at: at.version),
-    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, ("processor",)),
+    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, ("processor", "upload_forms")),
     "list the versions in the bucket": Call(
-        "s3", "list_object_versions", lambda at: at.bucket, ("processor",)
+        "s3", "list_object_versions", lambda at: at.bucket, ("processor", "reconciler", "upload_forms")
     ),
+    "see the bucket's events": Call(
+        "s3", "get_bucket_notification_configuration", lambda at: at.bucket, ("reconciler",)
+    ),
+    "see the bucket's policy": Call("s3", "get_bucket_policy", lambda at: at.bucket, ("reconciler",)),
+    "keep progress": Call(
+        "s3",
+        "put_object",
+        lambda at: at.logs_bucket | {"Key": f"{PROGRESS_FOLDER}test", "Body": b"x"},
+        ("reconciler",),
+    ),
+    "invent an access log": Call(
+        "s3", "put_object", lambda at: at.logs_bucket | {"Key": "uploads/test", "Body": b"x"}
+    ),
+    "delete an access log": Call("s3", "delete_object", lambda at: at.logs_bucket | {"Key": "uploads/test"}),
     "open the bucket by a policy": Call("s3", "put_bucket_policy", lambda at: at.bucket | {"Policy": "{}"}),
     "stop the bucket's events": Call(
         "s3",
@@ -342,11 +456,18 @@ CALLS = {
         "dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("processor", "upload_forms")
     ),
     "query the ledger by fingerprint": Call(
-        "dynamodb", "query", lambda at: at.table | BY_FINGERPRINT, ("reader",)
+        "dynamodb",
+        "query",
+        lambda at: at.table | BY_FINGERPRINT,
+        ("processor", "reader", "upload_forms"),
     ),
     "query the ledger by time": Call(
         "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader")
     ),
+    "scan which uploads have entries": Call(
+        "dynamodb", "scan", lambda at: at.table | RECONCILER_VIEW, ("reconciler",)
+    ),
+    "scan as operators do": Call("dynamodb", "scan", lambda at: at.table | OPERATOR_VIEW),
     "scan the ledger": Call("dynamodb", "scan", lambda at: at.table),
     "scan the time index": Call("dynamodb", "scan", lambda at: at.table | {"IndexName": TIME_INDEX}),
     "get entries in a batch": Call(
@@ -380,6 +501,7 @@ CALLS = {
         "sqs",
         "send_message",
         lambda at: {"QueueUrl": at.outputs["resend_queue_url"], "MessageBody": "{}"},
+        ("reconciler",),
     ),
     "purge the queue": Call("sqs", "purge_queue", lambda at: at.queue),
     "take dead letters": Call(
@@ -413,7 +535,8 @@ def is_refused(call: Call, aws: Aws, target: Target) -> bool:
     try:
         getattr(client, call.operation)(**call.parameters(target))
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"AccessDenied", "AccessDeniedException"}:
+        # The answer to a HEAD has no code.
+        if error.response["Error"]["Code"] not in {"403", "AccessDenied", "AccessDeniedException"}:
             raise
         return True
     return False
@@ -422,7 +545,8 @@ def is_refused(call: Call, aws: Aws, target: Target) -> bool:
 @pytest.mark.claim(
     "under its role, a function can only make the calls that it needs: the reader can't write entries "
     "or read the bucket; the processor can't update, delete or scan entries; the upload-forms function can't "
-    "put objects outside its form prefix",
+    "put objects outside its form prefix; the reconciler can't read uploads or see who uploaded them, and "
+    "only writes to the resend queue and to its own folder",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)

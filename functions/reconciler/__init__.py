@@ -1,0 +1,1 @@
+"""The function that compares the bucket with the ledger by itself, and sends what is missing."""

@@ -1,0 +1,1 @@
+"""Comparing a bucket with its ledger: what the reconciler and the command line have in common."""
