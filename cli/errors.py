@@ -36,6 +36,10 @@ class UsageError(BillEError):
     exit_code = 2
 
 
+class SignInError(BillEError):
+    """The token or the AWS credentials are refused, or there are none: no other call will do better."""
+
+
 class UnavailableError(BillEError):
     """A service couldn't be reached or is unavailable; the same call may work later."""
 
@@ -50,6 +54,11 @@ _UNKNOWN_KEY = "AWS doesn't know this access key: use credentials of the stack's
 _EXPIRED = "the AWS credentials have expired: sign in again"
 _STILL_DEPLOYED = "are these the outputs of a stack that is still deployed?"
 _NO_QUEUE = f"the queue doesn't exist: {_STILL_DEPLOYED}"
+
+_REFUSED_SIGN_INS = {
+    *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"),
+    *("SignatureDoesNotMatch", "UnrecognizedClientException"),
+}
 
 _EXPLAINED_CODES = {
     "AccessDenied": _DENIED,
@@ -71,12 +80,16 @@ _EXPLAINED_CODES = {
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turn botocore's errors into BillEErrors; `doing` names the call, and the permission that it needs."""
+def explained(doing: str, *, granted_by: str | None = None) -> Iterator[None]:
+    """Turn botocore's errors into BillEErrors.
+
+    `doing` names the call, and the permission that it needs. The stack's output `granted_by` is a policy with
+    that permission. If there is none, it is an administrator's.
+    """
     try:
         yield
     except ClientError as error:
-        raise _from_service(error, doing) from error
+        raise _from_service(error, doing, granted_by) from error
     except BotoCoreError as error:
         raise _from_sdk(error, doing) from error
 
@@ -84,9 +97,9 @@ def explained(doing: str) -> Iterator[None]:
 def _from_sdk(error: BotoCoreError, doing: str) -> BillEError:
     match error:
         case NoCredentialsError() | PartialCredentialsError():
-            return BillEError(f"{doing}: {NO_CREDENTIALS}")
+            return SignInError(f"{doing}: {NO_CREDENTIALS}")
         case SSOTokenLoadError() | UnauthorizedSSOTokenError() | TokenRetrievalError():
-            return BillEError(f"{doing}: the AWS sign-in has expired: run `aws sso login`")
+            return SignInError(f"{doing}: the AWS sign-in has expired: run `aws sso login`")
         case ProfileNotFound():
             return BillEError(f"{doing}: {error}; `aws configure list-profiles` lists them")
         case SSLError():
@@ -111,9 +124,14 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-def _from_service(error: ClientError, doing: str) -> BillEError:
+def _from_service(error: ClientError, doing: str, granted_by: str | None) -> BillEError:
     said = error.response.get("Error", {})
     code = said.get("Code", "unknown")
-    sentence = f"{doing}: {_EXPLAINED_CODES.get(code) or said.get('Message', '')} ({code})"
+    explanation = _EXPLAINED_CODES.get(code) or said.get("Message", "")
+    if explanation == _DENIED and granted_by:
+        explanation += f", as the one in the stack's output {granted_by} does"
+    sentence = f"{doing}: {explanation} ({code})"
+    if code in _REFUSED_SIGN_INS:
+        return SignInError(sentence)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return UnavailableError(sentence) if status >= 500 else BillEError(sentence)

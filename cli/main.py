@@ -28,7 +28,8 @@ examples:
   bill-e show receipt.png --outputs outputs.json
   bill-e reconcile --stack dev
 
-exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 130 interrupted.
+exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 an upload got an outcome that
+--fail-on names, 130 interrupted.
 With BILL_E_DEBUG=1, an error also shows where in the code it was raised.
 """
 

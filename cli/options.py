@@ -33,7 +33,8 @@ def add_stack(parser: ArgumentParser) -> None:
     group.add_argument(
         "--token",
         help="the bearer token, for a stack with apiAuth jwt; BILL_E_TOKEN is safer, since other users of "
-        "this machine can't see it",
+        "this machine can't see it. BILL_E_TOKEN_COMMAND is a command that prints one, and another one when "
+        "that has expired",
     )
 
 

@@ -30,7 +30,8 @@ class StackKey:
 class StackAccess:
     """Everything that is needed to reach a stack.
 
-    `upload_prefix` is "" for a stack that takes receipts anywhere in its bucket. Only operators need the
+    `upload_prefix` is "" for a stack that takes receipts anywhere in its bucket. `max_receipt_bytes` and
+    `accepted_types` only explain rejections; older outputs don't have them. Only operators need the
     ledger and the queues. From `endpoint_url` on, members are None for a stack on AWS, where the SDK finds
     the endpoint and the credentials by its own rules; the file of an embedded AWS has them.
     """
@@ -40,6 +41,8 @@ class StackAccess:
     region: str
     api_auth: Literal["iam", "jwt"]
     upload_prefix: str
+    max_receipt_bytes: int | None
+    accepted_types: tuple[str, ...]
     ledger_table: str | None
     ledger_shards: int | None
     queue_url: str | None
@@ -132,6 +135,8 @@ def parse_access(document: object, source: str) -> StackAccess:
         uploads_bucket=outputs.required("uploads_bucket"),
         region=outputs.required("region"),
         upload_prefix=outputs.text("upload_prefix") or "",
+        max_receipt_bytes=outputs.whole_number("max_receipt_bytes"),
+        accepted_types=outputs.texts("accepted_types"),
         ledger_table=outputs.text("ledger_table"),
         ledger_shards=outputs.whole_number("ledger_shards"),
         queue_url=outputs.text("queue_url"),
@@ -160,6 +165,13 @@ class _Members:
         if value is not None and not isinstance(value, str):
             self.faults.append(f"has {name!r} as {value!r}, which is not text")
         return value if isinstance(value, str) and value else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self._members.get(name) or []
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            return tuple(value)
+        self.faults.append(f"has {name!r} as {value!r}, which is not a list of texts")
+        return ()
 
     def required(self, name: str) -> str:
         if self._members.get(name) is None or self._members[name] == "":

@@ -21,6 +21,7 @@ VERSION = "1.0.0"
 """The API's semantic version: a change that could break a caller needs a new major version."""
 
 JSON, PROBLEM = "application/json", "application/problem+json"
+WRONG_BODY = "The body is not a JSON object, or has wrong members; the response names all of them"
 PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 
 
@@ -119,8 +120,22 @@ def _show_receipt() -> Operation:
     }
 
 
+def _look_up_receipts() -> Operation:
+    return {
+        "operationId": "lookUpReceipts",
+        "summary": "Look up which of many fingerprints have been accepted",
+        "description": "It doesn't say whether their object versions are still in the bucket.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": ref("LookUpRequest")}}},
+        "responses": _responses(
+            (HTTPStatus.OK, "The receipts with these fingerprints, in no order", "Receipts"),
+            (HTTPStatus.BAD_REQUEST, WRONG_BODY, "InvalidParameters", "Problem"),
+            (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too long", "Problem"),
+            (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
+        ),
+    }
+
+
 def _prepare_upload() -> Operation:
-    body = "The body is not a JSON object, or has wrong members; the response names all of them"
     too_large = "The receipt is larger than the stack accepts, or the body is too long"
     return {
         "operationId": "prepareUpload",
@@ -128,7 +143,7 @@ def _prepare_upload() -> Operation:
         "requestBody": {"required": True, "content": {JSON: {"schema": ref("UploadRequest")}}},
         "responses": _responses(
             (HTTPStatus.CREATED, "A form with which S3 accepts exactly this file", "UploadForm"),
-            (HTTPStatus.BAD_REQUEST, body, "InvalidParameters", "Problem"),
+            (HTTPStatus.BAD_REQUEST, WRONG_BODY, "InvalidParameters", "Problem"),
             (HTTPStatus.CONFLICT, "These bytes were accepted before and are still there", "AlreadyAccepted"),
             (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large, "InvalidParameters", "Problem"),
             (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body's content type is not JSON", "Problem"),
@@ -139,6 +154,7 @@ def _prepare_upload() -> Operation:
 _OPERATIONS = {
     http_api.LIST_RECEIPTS: _list_receipts,
     http_api.SHOW_RECEIPT: _show_receipt,
+    http_api.LOOK_UP_RECEIPTS: _look_up_receipts,
     http_api.REQUEST_FORM: _prepare_upload,
 }
 

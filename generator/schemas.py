@@ -16,9 +16,9 @@ from functions.contract.entry import (
     Reason,
     Via,
 )
-from functions.contract.http_api import MAX_LIMIT
+from functions.contract.http_api import FINGERPRINTS, MAX_FINGERPRINTS, MAX_LIMIT
 from functions.reader.routes import HISTORY_LIMIT
-from functions.upload_forms.request import MAX_FILENAME_CHARACTERS, MEMBERS
+from functions.upload_forms.request import AGAIN, MAX_FILENAME_CHARACTERS, MEMBERS
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -87,6 +87,10 @@ def schemas() -> dict[str, Schema]:
             rejections={"type": "array", "items": ref("Rejection"), "maxItems": HISTORY_LIMIT},
             truncated={"type": "boolean", "description": "Whether the ledger may have more entries."},
         ),
+        "LookUpRequest": {**_object(**{FINGERPRINTS: _fingerprints()}), "additionalProperties": False},
+        "Receipts": _object(
+            receipts={"type": "array", "items": ref("AcceptedReceipt"), "maxItems": MAX_FINGERPRINTS}
+        ),
         "UploadRequest": _upload_request(),
         "UploadForm": _object(
             url=_text("The URL to POST the form to, as `multipart/form-data`."),
@@ -148,6 +152,10 @@ def _object_version() -> dict[str, Schema]:
     return {"bucket": _text(), "key": _text(), "version_id": _text()}
 
 
+def _fingerprints() -> Schema:
+    return {"type": "array", "minItems": 1, "maxItems": MAX_FINGERPRINTS, "items": ref("Fingerprint")}
+
+
 def _upload_request() -> Schema:
     members = {
         "filename": {
@@ -160,7 +168,14 @@ def _upload_request() -> Schema:
         "size_bytes": {**_size(), "minimum": 1},
         "fingerprint": ref("Fingerprint"),
     }
-    return {**_object(**{name: members[name] for name in MEMBERS}), "additionalProperties": False}
+    again = {
+        "type": "boolean",
+        "default": False,
+        "description": "Whether to return a form even if these bytes have already been accepted.",
+    }
+    declared = _object(**{name: members[name] for name in MEMBERS})
+    declared["properties"][AGAIN] = again
+    return {**declared, "additionalProperties": False}
 
 
 def _problem_members() -> dict[str, Schema]:

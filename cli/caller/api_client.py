@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 
@@ -13,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
-from cli.errors import BillEError, UnavailableError
+from cli.errors import BillEError, SignInError, UnavailableError
 from functions.contract import http_api
 from functions.contract.entry import format_time
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.credentials import Credentials
 
-    from cli.answers import ApiAccepted, ApiForm, ApiHistory, ApiPage
+    from cli.answers import ApiAccepted, ApiEntry, ApiForm, ApiHistory, ApiPage
 
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""
+
+Renew = Callable[[str], bool]
+"""Is given the `Authorization` that was refused. Says whether `Sign` adds another one from now on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +58,15 @@ def sigv4(credentials: Credentials, region: str) -> Sign:
     return sign
 
 
-def bearer(token: str) -> Sign:
-    """Send `token` as RFC 6750 says."""
-
-    def sign(request: AWSRequest) -> None:
-        request.headers["Authorization"] = f"Bearer {token}"
-
-    return sign
-
-
 class ApiClient:
     """Calls the routes of one stack's API."""
 
-    def __init__(self, base_url: str, http: HttpClient, sign: Sign) -> None:
+    def __init__(self, base_url: str, http: HttpClient, sign: Sign, renew: Renew = lambda _: False) -> None:
         """Call the API at `base_url`, which has no slash at its end; `sign` signs each request."""
         self._base_url = base_url
         self._http = http
         self._sign = sign
+        self._renew = renew
 
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:
         """List up to `limit` entries, newest recorded first."""
@@ -105,9 +101,21 @@ class ApiClient:
             return None
         return cast("ApiHistory", self._json(response, route, ("receipt", "duplicates", "rejections")))
 
-    def request_form(self, *, filename: str, size_bytes: int, fingerprint: str) -> ApiForm | ApiAccepted:
-        """Ask for a form for exactly these bytes, or learn when they were accepted before."""
+    def receipts(self, fingerprints: Sequence[str]) -> dict[str, ApiEntry]:
+        """Return the receipts with up to `http_api.MAX_FINGERPRINTS` fingerprints, by fingerprint."""
+        body = json.dumps({http_api.FINGERPRINTS: [*fingerprints]}).encode()
+        answer = self._json(
+            self._call(http_api.LOOK_UP_RECEIPTS, body=body), http_api.LOOK_UP_RECEIPTS, ("receipts",)
+        )
+        return {receipt["fingerprint"]: receipt for receipt in answer["receipts"]}
+
+    def request_form(
+        self, *, filename: str, size_bytes: int, fingerprint: str, again: bool
+    ) -> ApiForm | ApiAccepted:
+        """Ask for a form for exactly these bytes; unless `again`, learn when they were accepted before."""
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
+        # An API of the last release refuses a member that it doesn't know.
+        declared |= {"again": True} if again else {}
         response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
         problem = _problem(response) or {}
         if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED):
@@ -121,13 +129,19 @@ class ApiClient:
         # SigV4 signs a space as %20, so it must also be sent that way, never as "+".
         query = f"?{urlencode(parameters, quote_via=quote, safe='')}" if parameters else ""
         headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if body else {})
+        sent = ""
 
         def request() -> AWSRequest:
+            nonlocal sent
             made = AWSRequest(method=method, url=f"{self._base_url}{path}{query}", headers=headers, data=body)
             self._sign(made)
+            sent = made.headers["Authorization"]
             return made
 
-        return self._http.send(request, route)
+        response = self._http.send(request, route)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and self._renew(sent):
+            response = self._http.send(request, route)
+        return response
 
     def _json(self, response: AWSResponse, route: str, members: tuple[str, ...]) -> dict[str, Any]:
         """Read a successful answer, or raise what an unsuccessful one says."""
@@ -142,12 +156,19 @@ class ApiClient:
 
     def _error(self, response: AWSResponse, route: str) -> BillEError:
         status, problem = response.status_code, _problem(response)
+        if status == HTTPStatus.UNAUTHORIZED:
+            return SignInError(
+                f"{route} at {self._base_url}: the bearer token was refused: has it expired, or is it meant "
+                "for another API? BILL_E_TOKEN_COMMAND, a command that prints a token, is run when one has "
+                f"expired ({status})"
+            )
         if problem is not None:
             reason = _problem_sentence(problem)
-        elif status == 401:
-            reason = "the bearer token was refused: has it expired, or is it meant for another API?"
         elif status == 403:
-            reason = f"access denied: {_message(response)}"
+            reason = (
+                f"access denied: {_message(response)}; the stack's output caller_policy allows this route "
+                "(execute-api:Invoke), and with tokens it is the scope that does"
+            )
         elif status == 404:
             reason = "there is no such route: is the stack's api_url right?"
         else:

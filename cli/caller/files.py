@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
 from cli.errors import BillEError
 
 CHUNK_BYTES = 1024 * 1024
+
+LEFTOVERS = {
+    "left behind by Windows": ("thumbs.db", "ehthumbs.db", "desktop.ini"),
+    "left behind by macOS": ("._*", "__macosx", "icon\r"),
+    "left behind by a Synology NAS": ("@eadir",),
+    "the lock of a document that is open in Office": ("~$*",),
+    "an unfinished download": ("*.crdownload", "*.part", "*.filepart"),
+}
+"""Names, in lower case, of files and folders that nobody means to upload, by what they are."""
+
+ICLOUD_PLACEHOLDER = re.compile(r"\.(.+)\.icloud", re.DOTALL)
+"""The name of a file that macOS has moved to iCloud, with the file's own name in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,22 +55,24 @@ class Found:
     unreadable: tuple[NotTaken, ...]
 
     def size_bytes(self) -> int:
-        """Add up the files' sizes. A file that can't be read counts as 0; its upload will fail."""
-        return sum(map(_size_of, self.files))
+        """Add up the files' sizes."""
+        return sum(map(size_of, self.files))
 
 
 def find_files(paths: Sequence[Path]) -> Found:
     """Find the files that `paths` name, in that order, and all files in folders, sorted.
 
-    A file that is named itself is taken, even if it is hidden or a symbolic link. In a folder, hidden names
-    and symbolic links are skipped: hidden files are rarely receipts, and links can lead outside the folder or
-    in circles. A file that comes up again is skipped, too.
+    A path that doesn't exist may have wildcards, which shells on Windows leave to the program. A file that is
+    named itself is taken, even if it is hidden or a symbolic link. In a folder, hidden names and symbolic
+    links are skipped: hidden files are rarely receipts, and links can lead outside the folder or in circles.
+    `LEFTOVERS` are skipped in any case, since a shell's wildcards name them, and so is a file that comes up
+    again.
     """
     files: dict[str, LocalFile] = {}
     skipped: list[NotTaken] = []
     unreadable: list[NotTaken] = []
-    for path in paths:
-        for found in _below(path) if path.is_dir() else [_named(path)]:
+    for path in itertools.chain.from_iterable(map(_expanded, paths)):
+        for found in _at(path):
             match found:
                 case LocalFile():
                     place = os.path.realpath(found.path)
@@ -92,6 +110,29 @@ class _Unreadable(NotTaken):
     """A path that cannot be read, and isn't skipped by rule."""
 
 
+def _expanded(path: Path) -> Sequence[Path]:
+    # Path.glob takes no absolute patterns, and would match hidden files.
+    matches = [] if os.path.lexists(path) else glob.glob(str(path))  # noqa: PTH207
+    return [Path(match) for match in sorted(matches)] or [path]
+
+
+def _at(path: Path) -> Iterable[LocalFile | NotTaken]:
+    if ruled_out := _ruled_out(path):
+        return [ruled_out]
+    return _below(path) if path.is_dir() else [_named(path)]
+
+
+def _ruled_out(path: Path) -> NotTaken | None:
+    """Say why a path isn't uploaded, if its name says so."""
+    name = path.name
+    for what, patterns in LEFTOVERS.items():
+        if any(fnmatchcase(name.lower(), pattern) for pattern in patterns):
+            return NotTaken(path=path, reason=what)
+    if placeholder := ICLOUD_PLACEHOLDER.fullmatch(name):
+        return _Unreadable(path=path, reason=f"{placeholder[1]} is only in iCloud: download it first")
+    return None
+
+
 def _named(path: Path) -> LocalFile | NotTaken:
     try:
         if not path.exists():
@@ -120,7 +161,9 @@ def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
         return
     for child in children:
         path, name = folder / child.name, f"{above}{child.name}"
-        if child.name.startswith("."):
+        if ruled_out := _ruled_out(path):
+            yield ruled_out
+        elif child.name.startswith("."):
             yield NotTaken(path=path, reason="hidden")
         elif child.is_symlink():
             yield NotTaken(path=path, reason="a symbolic link")
@@ -132,7 +175,8 @@ def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
             yield NotTaken(path=path, reason="not a regular file")
 
 
-def _size_of(file: LocalFile) -> int:
+def size_of(file: LocalFile) -> int:
+    """Return a file's size, or 0 if it can't be read; its upload will fail."""
     try:
         return file.path.stat().st_size
     except OSError:

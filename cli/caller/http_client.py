@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
@@ -23,25 +25,21 @@ TIMEOUT_SECONDS = 60
 
 
 class HttpClient:
-    """botocore's connection pool, with retries on 429 and 503 after the time that Retry-After names."""
+    """botocore's connection pools, with retries on 429 and 503 after the time that Retry-After names."""
 
     def __init__(
         self,
-        url: str,
         *,
         ca_bundle: str | None,
         connections: int,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Open a pool that trusts `ca_bundle` (the system's if None), through the proxy for `url`."""
-        verify: Any = ca_bundle or True  # botocore takes both; its stubs know only the second.
-        self._session = URLLib3Session(
-            verify=verify,
-            proxies=get_environ_proxies(url),
-            timeout=TIMEOUT_SECONDS,
-            max_pool_connections=connections,
-        )
+        """Trust `ca_bundle` (the system's if None), and keep up to `connections` to a host."""
+        self._verify: Any = ca_bundle or True  # botocore takes both; its stubs know only the second.
+        self._connections = connections
         self._sleep = sleep
+        self._sessions: dict[str, URLLib3Session] = {}
+        self._lock = threading.Lock()
 
     def send(self, make_request: Callable[[], AWSRequest], doing: str) -> AWSResponse:
         """Send a request, repeat it while the answer is 429 or 503, and return the last answer.
@@ -56,15 +54,30 @@ class HttpClient:
         """
         for attempt in count(1):
             with explained(doing):
-                response = self._session.send(make_request().prepare())
+                request = make_request().prepare()
+                response = self._session_for(request.url).send(request)
             if response.status_code not in RETRIED_STATUSES or attempt == ATTEMPTS:
                 break
             self._sleep(pause_seconds(response.headers.get("Retry-After"), attempt))
         return response
 
     def close(self) -> None:
-        """Close the pool's connections."""
-        self._session.close()
+        """Close all connections."""
+        for session in self._sessions.values():
+            session.close()
+
+    def _session_for(self, url: str) -> URLLib3Session:
+        """Return the pool for a host, since each host may have a proxy or none."""
+        host = urlsplit(url).netloc
+        with self._lock:
+            if host not in self._sessions:
+                self._sessions[host] = URLLib3Session(
+                    verify=self._verify,
+                    proxies=get_environ_proxies(url),
+                    timeout=TIMEOUT_SECONDS,
+                    max_pool_connections=self._connections,
+                )
+            return self._sessions[host]
 
 
 def pause_seconds(retry_after: str | None, attempt: int) -> float:

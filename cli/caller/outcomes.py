@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from cli.answers import ApiEntry
 from cli.caller.api_client import ApiClient, EntryFilter
-from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
+from cli.caller.transfer import AlreadyAccepted, Failed, NotSent, Result, Uploaded
 from cli.errors import UnavailableError
 from functions.contract.entry import Outcome, parse_time
 
@@ -24,7 +24,8 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 class UploadTotals:
     """How many uploads had which outcome: `uploads` = `accepted` + `duplicate` + `rejected` + `pending`.
 
-    `already_accepted` and `failed` count files that were not uploaded, so `uploads` leaves them out.
+    `already_accepted`, `failed` and `not_sent` count files that were not uploaded, so `uploads` leaves them
+    out.
     """
 
     uploads: int
@@ -34,6 +35,7 @@ class UploadTotals:
     pending: int
     already_accepted: int
     failed: int
+    not_sent: int
 
     def sentence(self) -> str:
         """Such as ``12 uploads = 7 accepted + 1 duplicate + 4 rejected``."""
@@ -92,6 +94,7 @@ def summarise(results: Sequence[Result], outcomes: Mapping[Uploaded, ApiEntry]) 
         pending=kinds[Uploaded] - ended.total(),
         already_accepted=kinds[AlreadyAccepted],
         failed=kinds[Failed],
+        not_sent=kinds[NotSent],
     )
 
 

@@ -1,4 +1,4 @@
-"""Uploading files, several at a time, each with its SHA-256: by S3 PutObject or by an upload form."""
+"""Sending one file with its SHA-256, by S3 PutObject or by an upload form, and what can become of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import html
 import os
 import re
 import secrets
-import threading
 import unicodedata
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -20,7 +19,6 @@ from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 from botocore.awsrequest import AWSRequest
 
-from cli.caller.files import fingerprint_of
 from cli.errors import BillEError, UnavailableError, explained
 from functions.contract.s3_events import LONGEST_KEY_BYTES
 
@@ -32,8 +30,15 @@ if TYPE_CHECKING:
     from cli.caller.files import Found, LocalFile
     from cli.caller.http_client import HttpClient
 
-LARGEST_PUT_BYTES = 5 * 1024**3
-"""The most that S3 takes in one PutObject."""
+
+@dataclass(frozen=True, kw_only=True)
+class HashedFile:
+    """A file whose bytes have been read once. If they change before it is sent, S3 refuses it."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +56,16 @@ class Uploaded:
 
 @dataclass(frozen=True, kw_only=True)
 class AlreadyAccepted:
-    """A file that was not sent, because its bytes were accepted before. `recorded_at` is RFC 3339."""
+    """A file that was not sent, because its bytes were accepted before. `recorded_at` is RFC 3339.
+
+    `key` is that of the receipt; None if the API didn't say it.
+    """
 
     path: Path
     fingerprint: str
     size_bytes: int
     recorded_at: str
+    key: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,121 +76,92 @@ class Failed:
     reason: str
 
 
-Result = Uploaded | AlreadyAccepted | Failed
+@dataclass(frozen=True, kw_only=True)
+class NotSent:
+    """A file that the run didn't send, or not to its end, because it was stopped."""
+
+    path: Path
+
+
+Result = Uploaded | AlreadyAccepted | Failed | NotSent
 
 CountBytes = Callable[[int], None]
 """Counts bytes of a file that were handed to the network. It can raise to stop the transfer."""
 
-SendFile = Callable[["LocalFile", CountBytes], Uploaded | AlreadyAccepted]
-"""Sends one file. Raises BillEError, or OSError if the file can't be read."""
-
-
-def upload_files(
-    found: Found,
-    send_file: SendFile,
-    *,
-    concurrency: int,
-    on_bytes: CountBytes,
-    on_result: Callable[[Result], None],
-) -> list[Result]:
-    """Send the files that were found, up to `concurrency` at a time, and return all results in their order.
-
-    Files that are unreadable come last, as failed. A file that fails doesn't stop the others. `on_bytes` is
-    called from the threads that send, `on_result` from the calling thread, for each file that was sent.
-    """
-    stopped, files = threading.Event(), found.files
-
-    def count(sent: int) -> None:
-        if stopped.is_set():
-            raise CancelledError
-        on_bytes(sent)
-
-    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="upload") as pool:
-        pending = {
-            pool.submit(_result_of, file, send_file, count): place for place, file in enumerate(found.files)
-        }
-        try:
-            results: dict[int, Result] = {}
-            for future in as_completed(pending):
-                results[pending[future]] = future.result()
-                on_result(future.result())
-        except BaseException:
-            _stop(pool, stopped)
-            raise
-    sent = [results[place] for place in range(len(files))]
-    return sent + [Failed(path=missed.path, reason=missed.reason) for missed in found.unreadable]
+SendFile = Callable[[HashedFile, CountBytes], Uploaded | AlreadyAccepted]
+"""Sends one file. Raises BillEError, BecameShorterError, or OSError if the file can't be read."""
 
 
 def require_distinct_keys(found: Found) -> None:
-    """Raise BillEError if a key would stand for two names that differ only in how Unicode writes them.
-
-    Files of exactly the same name, from two folders, become two object versions of one key on purpose.
-    """
+    """Raise BillEError if two files would get one key: the later one would hide the other."""
     files: dict[str, LocalFile] = {}
     for file in found.files:
-        other = files.setdefault(_normal(file.name), file)
-        if other.name != file.name:
+        key = _normal(file.name)
+        other = files.setdefault(key, file)
+        if other is not file:
+            spelt = "" if other.name == file.name else ", which is in Unicode normal form C"
             raise BillEError(
-                f"{str(other.path)!a} and {str(file.path)!a} would get the same key, which is in "
-                "Unicode normal form C: rename one of them, or upload them one after the other"
+                f"{str(other.path)!a} and {str(file.path)!a} would get the same key{spelt}: rename one of "
+                "them, upload the folder that both are in, or give each run its own --prefix"
             )
 
 
 def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
     """Send by S3 PutObject, to the key `prefix` + the file's name. S3 verifies the SHA-256 computed here."""
 
-    def send(file: LocalFile, count: CountBytes) -> Uploaded:
+    def send(file: HashedFile, count: CountBytes) -> Uploaded:
         key = _key_of(prefix + file.name)
-        with file.path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size > LARGEST_PUT_BYTES:
-                raise BillEError(
-                    f"{size} bytes are too many for one upload: {LARGEST_PUT_BYTES} (5 GiB) at most"
-                )
-            fingerprint = fingerprint_of(stream)
-            stream.seek(0)
-            with explained(f"upload to bucket {bucket}"):
-                answer = s3.put_object(
-                    Bucket=bucket,
-                    Key=key,
-                    Body=cast("IO[bytes]", _CountedFile(stream, size, count)),
-                    ContentLength=size,
-                    ChecksumAlgorithm="SHA256",
-                    ChecksumSHA256=base64.b64encode(bytes.fromhex(fingerprint)).decode(),
-                )
+        doing = f"upload to bucket {bucket} (s3:PutObject)"
+        with file.path.open("rb") as stream, explained(doing, granted_by="caller_policy"):
+            answer = s3.put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=cast("IO[bytes]", _CountedFile(stream, file.size_bytes, count)),
+                ContentLength=file.size_bytes,
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(file.fingerprint)).decode(),
+            )
         return Uploaded(
             path=file.path,
             bucket=bucket,
             key=key,
             version_id=answer.get("VersionId"),
-            fingerprint=fingerprint,
-            size_bytes=size,
+            fingerprint=file.fingerprint,
+            size_bytes=file.size_bytes,
             stored_at=_http_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date")),
         )
 
     return send
 
 
-def form_sender(api: ApiClient, http: HttpClient, bucket: str) -> SendFile:
-    """Send with a form that the API signs for exactly these bytes, unless they were accepted before."""
+def form_sender(api: ApiClient, http: HttpClient, bucket: str, *, again: bool) -> SendFile:
+    """Send with a form that the API signs for exactly these bytes.
 
-    def send(file: LocalFile, count: CountBytes) -> Uploaded | AlreadyAccepted:
-        with file.path.open("rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            fingerprint = fingerprint_of(stream)
-            answer = api.request_form(
-                filename=_key_of(Path(file.name).name), size_bytes=size, fingerprint=fingerprint
+    Unless `again`, what was accepted before isn't sent.
+    """
+
+    def send(file: HashedFile, count: CountBytes) -> Uploaded | AlreadyAccepted:
+        answer = api.request_form(
+            filename=_key_of(Path(file.name).name),
+            size_bytes=file.size_bytes,
+            fingerprint=file.fingerprint,
+            again=again,
+        )
+        if "recorded_at" in answer:
+            return AlreadyAccepted(
+                path=file.path,
+                fingerprint=file.fingerprint,
+                size_bytes=file.size_bytes,
+                recorded_at=answer["recorded_at"],
+                key=None,
             )
-            if "recorded_at" in answer:
-                return AlreadyAccepted(
-                    path=file.path,
-                    fingerprint=fingerprint,
-                    size_bytes=size,
-                    recorded_at=answer["recorded_at"],
-                )
-            url, fields = answer["url"], answer["fields"]
+        url, fields = answer["url"], answer["fields"]
+        with file.path.open("rb") as stream:
             response = http.send(
-                lambda: form_request(url, fields, _CountedFile(stream, size, count), size), f"upload to {url}"
+                lambda: form_request(
+                    url, fields, _CountedFile(stream, file.size_bytes, count), file.size_bytes
+                ),
+                f"upload to {url}",
             )
         if not 200 <= response.status_code < 300:
             raise _form_error(response)
@@ -190,8 +170,8 @@ def form_sender(api: ApiClient, http: HttpClient, bucket: str) -> SendFile:
             bucket=bucket,
             key=answer["key"],
             version_id=response.headers.get("x-amz-version-id"),
-            fingerprint=fingerprint,
-            size_bytes=size,
+            fingerprint=file.fingerprint,
+            size_bytes=file.size_bytes,
             stored_at=_http_date(response.headers.get("Date")),
         )
 
@@ -223,7 +203,7 @@ def form_request(url: str, fields: dict[str, str], file: _CountedFile, size_byte
     )
 
 
-class _BecameShorterError(CancelledError):
+class BecameShorterError(CancelledError):
     """A file ends before its announced size. botocore retries every failure except a cancellation."""
 
 
@@ -244,10 +224,12 @@ class _CountedFile:
         left = self._size_bytes - self._stream.tell()
         chunk = self._stream.read(left if size < 0 else min(size, left))
         if left and size and not chunk:
-            raise _BecameShorterError
-        new = self._stream.tell() - self._counted
-        self._counted += max(new, 0)
-        self._count(max(new, 0))
+            raise BecameShorterError
+        if chunk:
+            # Not at the end: a transfer whose last byte is on its way must not be stopped, since it arrives.
+            new = max(self._stream.tell() - self._counted, 0)
+            self._counted += new
+            self._count(new)
         return chunk
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -267,23 +249,6 @@ class _Joined:
         if size < 0:
             return b"".join(stream.read() for stream in self._streams)
         return next((chunk for stream in self._streams if (chunk := stream.read(size))), b"")
-
-
-def _result_of(file: LocalFile, send_file: SendFile, count: CountBytes) -> Result:
-    try:
-        return send_file(file, count)
-    except BillEError as error:
-        return Failed(path=file.path, reason=str(error))
-    except _BecameShorterError:
-        return Failed(path=file.path, reason="the file got shorter while it was being read")
-    except OSError as error:
-        return Failed(path=file.path, reason=error.strerror or str(error))
-
-
-def _stop(pool: ThreadPoolExecutor, stopped: threading.Event) -> None:
-    """End running transfers at their next chunk, and start no others."""
-    stopped.set()
-    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _key_of(name: str) -> str:

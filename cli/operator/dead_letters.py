@@ -76,7 +76,9 @@ def looked_at(sqs: SQSClient, queue_url: str) -> Iterator[Iterator[DeadLetter]]:
 def _letters(sqs: SQSClient, queue_url: str, handles: list[str]) -> Iterator[DeadLetter]:
     seen: set[str] = set()
     while True:
-        with explained(f"reading queue {queue_name(queue_url)} (sqs:ReceiveMessage)"):
+        with explained(
+            f"reading queue {queue_name(queue_url)} (sqs:ReceiveMessage)", granted_by="operator_policy"
+        ):
             answer = sqs.receive_message(
                 QueueUrl=queue_url,
                 MaxNumberOfMessages=LETTERS_AT_ONCE,
@@ -129,7 +131,9 @@ def diagnose(letter: DeadLetter, resources: StackResources) -> Diagnosis:
         unknown = [LetterUpload(upload=upload, entry=None) for upload in uploads]
         return Diagnosis(state="event", reason="the stack has no output 'ledger_shards'", uploads=unknown)
     ledger = LedgerStore(resources.dynamodb, resources.ledger_table, resources.ledger_shards)
-    with explained(f"reading the ledger table {resources.ledger_table} (dynamodb:Query)"):
+    with explained(
+        f"reading the ledger table {resources.ledger_table} (dynamodb:Query)", granted_by="operator_policy"
+    ):
         found = [
             LetterUpload(
                 upload=upload,

@@ -32,7 +32,7 @@ def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPa
     """Read all object versions below a prefix, in one page or more. Delete markers are left out."""
     place: Place | None = BEGINNING
     while place is not None:
-        with explained(f"listing bucket {bucket} (s3:ListBucketVersions)"):
+        with explained(f"listing bucket {bucket} (s3:ListBucketVersions)", granted_by="operator_policy"):
             page = list_page(s3, bucket, prefix, place)
         yield page
         place = page.next_place
@@ -56,6 +56,8 @@ def scanned_pages(
     `what` names the table in errors. `selection` has the parameters of Scan that choose attributes.
     """
     pace = Pace(READ_UNITS_PER_SECOND)
+    # Operators may only read the ledger's table, and not all attributes.
+    granted_by = "operator_policy" if selection else None
     with ThreadPoolExecutor(SCAN_SEGMENTS) as pool:
 
         def read(segment: int, start: dict[str, Any]) -> Future[ScanOutputTypeDef]:
@@ -75,7 +77,7 @@ def scanned_pages(
             done, _ = wait(reading, return_when=FIRST_COMPLETED)
             for future in done:
                 segment = reading.pop(future)
-                with explained(f"reading {what} (dynamodb:Scan)"):
+                with explained(f"reading {what} (dynamodb:Scan)", granted_by=granted_by):
                     page = future.result()
                 pace.spend(page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
                 if last := page.get("LastEvaluatedKey"):

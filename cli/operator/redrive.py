@@ -38,7 +38,7 @@ class Move:
 
 def latest_move(sqs: SQSClient, dead_letters: Queue) -> Move | None:
     """Return the newest move task of a dead-letter queue, which may have ended; None if there was none."""
-    with explained("looking for redrives (sqs:ListMessageMoveTasks)"):
+    with explained("looking for redrives (sqs:ListMessageMoveTasks)", granted_by="operator_policy"):
         answer = sqs.list_message_move_tasks(SourceArn=dead_letters.arn, MaxResults=1)
     for task in answer.get("Results", ()):
         started = datetime.fromtimestamp(task.get("StartedTimestamp", 0) / 1000, UTC)
@@ -68,7 +68,7 @@ def start_move(sqs: SQSClient, dead_letters: Queue, resends: Queue) -> None:
     one of those.
     """
     try:
-        with explained("starting the redrive (sqs:StartMessageMoveTask)"):
+        with explained("starting the redrive (sqs:StartMessageMoveTask)", granted_by="operator_policy"):
             sqs.start_message_move_task(SourceArn=dead_letters.arn, DestinationArn=resends.arn)
     except BillEError:
         # Somebody else may have been faster.

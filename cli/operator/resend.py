@@ -75,7 +75,7 @@ def _batches(bodies: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _send_batch(sqs: SQSClient, queue_url: str, bodies: Sequence[str]) -> int:
-    with explained("sending to the queue (sqs:SendMessage)"):
+    with explained("sending to the queue (sqs:SendMessage)", granted_by="operator_policy"):
         try:
             send_batch(sqs, queue_url, bodies)
         except NotTakenError as error:

@@ -96,7 +96,9 @@ class StackResources:
             return self.sts.get_caller_identity()["UserId"]
 
     def _queue(self, url: str) -> Queue:
-        with explained(f"looking at queue {queue_name(url)} (sqs:GetQueueAttributes)"):
+        with explained(
+            f"looking at queue {queue_name(url)} (sqs:GetQueueAttributes)", granted_by="operator_policy"
+        ):
             answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(QUEUE_ATTRIBUTES))
         attributes = answer["Attributes"]
         return Queue(

@@ -28,22 +28,19 @@ FIRST_STEP = 10_000
 
 
 @contextmanager
-def upload_bar(
-    console: Console, files: int, total_bytes: int
-) -> Iterator[tuple[Advance, Callable[[object], None]]]:
-    """Show the progress of uploads; yields a function that counts bytes, and one to call with each result."""
+def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple[Advance, Advance]]:
+    """Show the progress of uploads; yields a function that counts bytes, and one that counts files."""
     if not console.is_terminal:
-        advance = _lines(console, "uploaded", files)
-        yield (lambda _: None), (lambda _: advance(1))
+        yield (lambda _: None), _lines(console, "uploaded", files)
         return
     count = TextColumn("uploading {task.fields[done]}/{task.fields[files]}")
     with _bar(console, count, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as bar:
         task = bar.add_task("", total=total_bytes, done=0, files=files)
 
-        def on_result(_: object) -> None:
-            bar.update(task, done=bar.tasks[0].fields["done"] + 1)
+        def count_files(count: int) -> None:
+            bar.update(task, done=bar.tasks[0].fields["done"] + count)
 
-        yield (lambda count: bar.advance(task, count)), on_result
+        yield (lambda count: bar.advance(task, count)), count_files
 
 
 @contextmanager

@@ -56,8 +56,11 @@ def processor_statements(
 
 
 def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
-    """Allow the reader to query the ledger, by fingerprint and by time."""
-    return [allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn])]
+    """Allow the reader to query the ledger, by fingerprint and by time, and to look up many fingerprints."""
+    return [
+        allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn]),
+        allow("LookUpReceipts", "dynamodb:BatchGetItem", table_arn),
+    ]
 
 
 def upload_forms_statements(

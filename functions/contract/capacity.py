@@ -30,7 +30,16 @@ DUPLICATES_UNITS: Final = 6
 FORM_UNITS: Final = 2 + DUPLICATES_UNITS
 """The most that `REQUEST_FORM` reads of the table: a receipt, a note and duplicates, strongly consistent."""
 
-_SHARES: Final = {http_api.LIST_RECEIPTS: 0.8, http_api.SHOW_RECEIPT: 0.6, http_api.REQUEST_FORM: 0.1}
+LOOK_UP_UNITS: Final = http_api.MAX_FINGERPRINTS
+"""The most that `LOOK_UP_RECEIPTS` reads of the table: an entry each, strongly consistent. A fingerprint
+without a receipt costs as much."""
+
+_SHARES: Final = {
+    http_api.LIST_RECEIPTS: 0.8,
+    http_api.SHOW_RECEIPT: 0.4,
+    http_api.LOOK_UP_RECEIPTS: 0.2,
+    http_api.REQUEST_FORM: 0.1,
+}
 """How much of a cap each route may use up. The first is about the index, and the others are about the table.
 The rest is for the processor and for operators' commands, which read up to 1,000 units a second."""
 
@@ -56,6 +65,7 @@ def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
     most_units = {
         http_api.LIST_RECEIPTS: page_units(shards),
         http_api.SHOW_RECEIPT: HISTORY_UNITS,
+        http_api.LOOK_UP_RECEIPTS: LOOK_UP_UNITS,
         http_api.REQUEST_FORM: FORM_UNITS,
     }
     return max(1, int(_SHARES[route_key] * max_read_units / most_units[route_key]))

@@ -6,9 +6,10 @@ from typing import Final
 
 LIST_RECEIPTS: Final = "GET /receipts"
 SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
+LOOK_UP_RECEIPTS: Final = "POST /receipts/lookup"
 REQUEST_FORM: Final = "POST /uploads"
 
-READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT)
+READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
 ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
 
@@ -24,6 +25,12 @@ OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
 
 MAX_LIMIT: Final = 200
 """The largest page. It stays below the 6 MB of a Lambda response."""
+
+FINGERPRINTS: Final = "fingerprints"
+"""The member in the body of `LOOK_UP_RECEIPTS`."""
+
+MAX_FINGERPRINTS: Final = 100
+"""The most in one look-up. DynamoDB's BatchGetItem takes no more keys."""
 
 RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 """RFC 3339, section 5.6, which allows far less than ``datetime.fromisoformat`` does. For ``re.ASCII``."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from functions.contract import capacity, schema
 from functions.contract.entry import Entry, Outcome
@@ -44,10 +46,31 @@ class LedgerLookup:
         """Return the entry that accepted a fingerprint, if there is one. Strongly consistent."""
         answer = self._client.get_item(
             TableName=self._table,
-            Key={schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}},
+            Key=_receipt_key(fingerprint),
             ConsistentRead=True,
         )
         return schema.from_item(answer["Item"]) if "Item" in answer else None
+
+    def receipts(self, fingerprints: Sequence[str]) -> list[Entry]:
+        """Return the entries that accepted these fingerprints, in no order. Strongly consistent.
+
+        There may be `MAX_FINGERPRINTS`, and each only once. If DynamoDB leaves keys out, which it does when
+        it throttles, this raises the error that it has for a single key.
+        """
+        keys = [_receipt_key(fingerprint) for fingerprint in fingerprints]
+        answer = self._client.batch_get_item(
+            RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+        )
+        if answer.get("UnprocessedKeys"):
+            throttled: Any = {
+                "Error": {
+                    "Code": "ProvisionedThroughputExceededException",
+                    "Message": "keys were left out",
+                },
+                "ResponseMetadata": answer["ResponseMetadata"],
+            }
+            raise ClientError(throttled, "BatchGetItem")
+        return readable_entries(answer["Responses"].get(self._table, []))
 
     def history(self, fingerprint: str, limit: int) -> History:
         """Return what is known about a fingerprint: at most ``limit`` entries, and what `HISTORY_UNITS` read.
@@ -95,3 +118,7 @@ class LedgerLookup:
             if is_whole or len(items) == limit or units_left <= capacity.HISTORY_UNITS / 4:
                 return items, is_whole
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _receipt_key(fingerprint: str) -> Item:
+    return {schema.FINGERPRINT: {"S": fingerprint}, schema.ENTRY: {"S": schema.RECEIPT}}

@@ -1,1 +1,1 @@
-"""The reader answers GET /receipts and GET /receipts/{fingerprint}."""
+"""The reader answers GET /receipts, GET /receipts/{fingerprint} and POST /receipts/lookup."""

@@ -20,9 +20,11 @@ from functions.reader.routes import reader_routes
 
 _environment = read_environment(ReaderEnvironment, os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+_lookup = LedgerLookup(_dynamodb, _environment.ledger_table)
 _routes = reader_routes(
     read_index=TimeIndex(_dynamodb, _environment.ledger_table).read,
-    read_history=LedgerLookup(_dynamodb, _environment.ledger_table).history,
+    read_history=_lookup.history,
+    read_receipts=_lookup.receipts,
     shards=_environment.ledger_shards,
 )
 

@@ -1,19 +1,28 @@
-"""Reads the query of ``GET /receipts``, and reports everything that is wrong with it at once."""
+"""Reads what a request asks of the ledger, and reports everything that is wrong with it at once."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
+from functions.api.body import read_members
 from functions.api.problems import FieldError, invalid_parameters, parsed, shown
-from functions.contract.entry import ContentFinding, Outcome, parse_time
+from functions.contract.entry import (
+    FINGERPRINT_DESCRIPTION,
+    ContentFinding,
+    Outcome,
+    parse_fingerprint,
+    parse_time,
+)
 from functions.contract.http_api import (
     CURSOR,
     FINDING,
+    FINGERPRINTS,
     FROM,
     LIMIT,
+    MAX_FINGERPRINTS,
     MAX_LIMIT,
     OUTCOME,
     PARAMETERS,
@@ -24,7 +33,7 @@ from functions.ledger.cursor import decode_cursor
 from functions.ledger.listing import Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from enum import StrEnum
 
@@ -73,6 +82,15 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
     return ListingQuery(filters=filters, limit=limit or DEFAULT_LIMIT, place=place)
 
 
+def parse_look_up(request: Mapping[str, Any]) -> list[str]:
+    """Return the fingerprints that a look-up is about, each once, or raise a `ProblemError`."""
+    members, errors = read_members(request, [FINGERPRINTS])
+    fingerprints = parsed(FINGERPRINTS, members, _fingerprints, errors)
+    if fingerprints is None or errors:
+        raise invalid_parameters(errors)
+    return fingerprints
+
+
 def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]:
     """Return the parameters by name, and an error for each parameter that is unknown or repeated."""
     given: dict[str, str] = {}
@@ -115,6 +133,15 @@ def _limit(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,3}", text) and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise ValueError(f"a whole number from 1 to {MAX_LIMIT}")
+
+
+def _fingerprints(value: object) -> list[str]:
+    try:
+        if isinstance(value, list) and 1 <= len(value) <= MAX_FINGERPRINTS:
+            return list(dict.fromkeys(map(parse_fingerprint, value)))
+    except ValueError:
+        pass
+    raise ValueError(f"an array of 1 to {MAX_FINGERPRINTS} fingerprints, each {FINGERPRINT_DESCRIPTION}")
 
 
 def _place(text: str, filters: Filters) -> str:

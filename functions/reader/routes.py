@@ -12,14 +12,16 @@ from functions.contract import http_api
 from functions.contract.entry import parse_fingerprint
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
-from functions.reader.query import parse_listing_query
+from functions.reader.query import parse_listing_query, parse_look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from functions.contract.entry import Entry
     from functions.ledger.lookup import History
 
     ReadHistory = Callable[[str, int], History]
+    ReadReceipts = Callable[[Sequence[str]], Sequence[Entry]]
 
 HISTORY_LIMIT = 300
 """The most entries of one fingerprint in a response.
@@ -29,8 +31,10 @@ escaped in JSON twice. A duplicate has two keys, so 300 of the longest entries t
 """
 
 
-def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: int) -> Routes:
-    """Make the handlers of ``GET /receipts`` and ``GET /receipts/{fingerprint}``."""
+def reader_routes(
+    *, read_index: ReadIndex, read_history: ReadHistory, read_receipts: ReadReceipts, shards: int
+) -> Routes:
+    """Make the handlers of the routes that read the ledger."""
 
     def list_receipts(request: Request) -> Response:
         query = parse_listing_query(request["rawQueryString"])
@@ -66,7 +70,15 @@ def reader_routes(*, read_index: ReadIndex, read_history: ReadHistory, shards: i
             }
         )
 
-    return {http_api.LIST_RECEIPTS: list_receipts, http_api.SHOW_RECEIPT: show_receipt}
+    def look_up_receipts(request: Request) -> Response:
+        receipts = read_receipts(parse_look_up(request))
+        return json_response({"receipts": [entry_to_json(entry) for entry in receipts]})
+
+    return {
+        http_api.LIST_RECEIPTS: list_receipts,
+        http_api.SHOW_RECEIPT: show_receipt,
+        http_api.LOOK_UP_RECEIPTS: look_up_receipts,
+    }
 
 
 def _receipt_not_found(fingerprint: str) -> ProblemError:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import unicodedata
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from functions.api.body import read_members
 from functions.api.problems import (
     FieldError,
     ProblemError,
@@ -20,17 +19,11 @@ from functions.api.problems import (
 from functions.contract.entry import parse_fingerprint
 
 if TYPE_CHECKING:
-    pass
-
-T = TypeVar("T")
+    from collections.abc import Mapping
 
 MEMBERS = ("filename", "size_bytes", "fingerprint")
-
-MAX_BODY_CHARACTERS = 16_384
-"""The longest body that is read: four times the longest valid one, whose file name is all escapes.
-
-The limit also keeps an answer, which names every wrong member, below the 6 MB of a Lambda response.
-"""
+AGAIN = "again"
+"""A member that may be absent: whether to give a form even if the receipt has already been accepted."""
 
 MAX_FILENAME_CHARACTERS = 255
 MAX_KEY_PART_BYTES = 255
@@ -39,44 +32,33 @@ MAX_KEY_PART_BYTES = 255
 
 @dataclass(frozen=True, kw_only=True)
 class UploadRequest:
-    """A receipt that a caller wants to upload. ``key_part`` is its file name, made safe."""
+    """A receipt that a caller wants to upload, even ``again``. ``key_part`` is its file name, made safe."""
 
     key_part: str
     size_bytes: int
     fingerprint: str
+    again: bool = False
 
 
-def parse_upload_request(
-    *, content_type: str | None, body: str | None, is_base64: bool, max_bytes: int
-) -> UploadRequest:
+def parse_upload_request(request: Mapping[str, Any], max_bytes: int) -> UploadRequest:
     """Read the body of a request, or raise a `ProblemError` that names every wrong member.
 
-    The status is 415 unless the content type is JSON. It is 400 if the body isn't a JSON object or has wrong
-    members. It is 413 if the body is too long, or if the only thing wrong is a size over ``max_bytes``.
+    The status is 400 if there are any. It is 413 if the only thing wrong is a size over ``max_bytes``.
     """
-    _require_json(content_type)
-    _require_brevity(body)
-    members = _json_object(body, is_base64=is_base64)
-    errors = [
-        FieldError(
-            field=shown(name), value=shown(members[name]), allowed=f"only the members {', '.join(MEMBERS)}"
-        )
-        for name in members
-        if name not in MEMBERS
-    ]
-
+    members, errors = read_members(request, (*MEMBERS, AGAIN))
     key_part = parsed("filename", members, _key_part, errors)
     size_bytes = parsed("size_bytes", members, _size, errors)
     fingerprint = parsed("fingerprint", members, parse_fingerprint, errors)
+    again = parsed(AGAIN, {AGAIN: False} | members, _truth, errors)
 
     if size_bytes is not None and size_bytes > max_bytes:
         error = FieldError(field="size_bytes", value=shown(size_bytes), allowed=f"at most {max_bytes}")
         if not errors:
             raise _too_large(error)
         errors.append(error)
-    if key_part is None or size_bytes is None or fingerprint is None or errors:
+    if key_part is None or size_bytes is None or fingerprint is None or again is None or errors:
         raise invalid_parameters(errors)
-    return UploadRequest(key_part=key_part, size_bytes=size_bytes, fingerprint=fingerprint)
+    return UploadRequest(key_part=key_part, size_bytes=size_bytes, fingerprint=fingerprint, again=again)
 
 
 def safe_key_part(filename: str) -> str:
@@ -91,61 +73,6 @@ def safe_key_part(filename: str) -> str:
     name = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2]).strip(". ")
     safe = "".join(char if char in "-_." or unicodedata.category(char)[0] in "LMN" else "_" for char in name)
     return safe.encode()[-MAX_KEY_PART_BYTES:].decode(errors="ignore")
-
-
-def _require_json(content_type: str | None) -> None:
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type == "application/json" or (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    ):
-        return
-    raise ProblemError(
-        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        kind="unsupported-media-type",
-        title="Unsupported media type",
-        detail=f"The content type is {shown(content_type or 'absent')}: send application/json.",
-        headers={"accept": "application/json"},
-    )
-
-
-def _require_brevity(body: str | None) -> None:
-    if len(body or "") > MAX_BODY_CHARACTERS:
-        raise ProblemError(
-            status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            kind="body-too-long",
-            title="Body too long",
-            detail=f"The body must have at most {MAX_BODY_CHARACTERS} characters. It only "
-            "declares a receipt: send the receipt itself to S3, with the form in the response.",
-        )
-
-
-def _json_object(body: str | None, *, is_base64: bool) -> dict[str, object]:
-    """Return the members of the body, which has to be a JSON object (RFC 8259) with each member once."""
-    try:
-        # An HTTP API encodes a body in base64 unless the content type says that it is text.
-        text = base64.b64decode(body or "", validate=True).decode() if is_base64 else body or ""
-        members = json.loads(text, object_pairs_hook=_members_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        members = None
-    if not isinstance(members, dict):
-        raise ProblemError(
-            status=HTTPStatus.BAD_REQUEST,
-            kind="malformed-body",
-            title="Malformed body",
-            detail=f"The body must be one JSON object with the members {', '.join(MEMBERS)}, each once.",
-        )
-    return members
-
-
-def _members_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        raise ValueError("a member is repeated")
-    return members
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 # Each of these raises a ValueError that says what is allowed.
@@ -169,6 +96,12 @@ def _size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise ValueError("the size of the file in bytes: a whole number, 1 or more")
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false")
 
 
 def _too_large(error: FieldError) -> ProblemError:

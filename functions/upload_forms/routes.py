@@ -32,18 +32,13 @@ def upload_form_routes(
     """Make the handler of ``POST /uploads``.
 
     A receipt that was already accepted is refused, to save an upload, unless no object version with its bytes
-    is left. This isn't a lock: two callers may get a form for the same receipt at the same time. The ledger
-    then records the second upload as a duplicate.
+    is left, or the caller wants to upload it again. This isn't a lock: two callers may get a form for the
+    same receipt at the same time. The ledger then records the second upload as a duplicate.
     """
 
     def request_form(request: Request) -> Response:
-        upload = parse_upload_request(
-            content_type=request["headers"].get("content-type"),
-            body=request.get("body"),
-            is_base64=request["isBase64Encoded"],
-            max_bytes=max_bytes,
-        )
-        accepted = find_receipt(upload.fingerprint)
+        upload = parse_upload_request(request, max_bytes)
+        accepted = None if upload.again else find_receipt(upload.fingerprint)
         if accepted is not None and is_backed(accepted):
             raise _already_accepted(accepted)
         caller = caller_of(request)

@@ -12,7 +12,8 @@ from cli.caller.api_client import EntryFilter
 from cli.caller.connection import connect
 from cli.caller.files import find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
-from cli.caller.transfer import Failed, Result, Uploaded, upload_files
+from cli.caller.transfer import Failed, Result, Uploaded
+from cli.caller.upload_run import upload_files
 from cli.errors import BillEError
 from cli.screen.entries import entry_row
 from cli.screen.progress import upload_bar
@@ -66,20 +67,26 @@ def _run(
     access = parse_access(stack.description(), "the embedded AWS")
     with connect(access, concurrency=CONCURRENCY) as connected:
         found = find_files(SAMPLE_FOLDERS)
-        with upload_bar(terminal.err, len(found.files), found.size_bytes()) as (on_bytes, on_result):
-            results = upload_files(
-                found, connected.send_file, concurrency=CONCURRENCY, on_bytes=on_bytes, on_result=on_result
+        with upload_bar(terminal.err, len(found.files), found.size_bytes()) as (on_bytes, on_files):
+            run = upload_files(
+                found,
+                connected.send_file,
+                look_up=connected.look_up,
+                concurrency=CONCURRENCY,
+                on_bytes=on_bytes,
+                on_result=lambda _: on_files(1),
             )
-        uploads = [result for result in results if isinstance(result, Uploaded)]
+        if run.stopped_by:
+            raise run.stopped_by
         outcomes: dict[Uploaded, ApiEntry] = {}
-        with terminal.counting("outcomes", len(uploads)) as advance:
+        with terminal.counting("outcomes", len(run.uploads)) as advance:
             for upload, entry in wait_for_outcomes(
-                connected.api, uploads, timeout_seconds=OUTCOME_TIMEOUT_SECONDS
+                connected.api, run.uploads, timeout_seconds=OUTCOME_TIMEOUT_SECONDS
             ):
                 outcomes[upload] = entry
                 advance(1)
         ledger = [entry for page in connected.api.pages(EntryFilter()) for entry in page["entries"]]
-        return results, outcomes, ledger
+        return run.results, outcomes, ledger
 
 
 def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:

@@ -17,6 +17,9 @@ from local.in_process.units import item_bytes, read_units, write_units
 PAGE_BYTES = 1024 * 1024
 """How much a query or a scan examines at most."""
 
+BATCH_KEYS = 100
+"""The most keys of one BatchGetItem, none of them twice."""
+
 Key = tuple[str, ...]
 Request = Mapping[str, Any]
 
@@ -78,6 +81,8 @@ def ledger_table(**more: Any) -> Table:
 
 def call(tables: Mapping[str, Table], operation: str, request: Request) -> Answer:
     """Answer an operation, given as its request's JSON."""
+    if operation == "BatchGetItem":
+        return _batch_get_item(tables, request)
     return _OPERATIONS[operation](tables[request["TableName"]], request)
 
 
@@ -102,6 +107,19 @@ def _get_item(table: Table, request: Request) -> Answer:
     item = table.items.get(table.key_of(request["Key"]), {})
     units = read_units(item_bytes(item), consistent=bool(request.get("ConsistentRead")))
     return dynamodb_answer({"Item": item} if item else {}, read_units=units)
+
+
+def _batch_get_item(tables: Mapping[str, Table], request: Request) -> Answer:
+    found, units = dict[str, list[Item]](), 0.0
+    for name, wanted in request["RequestItems"].items():
+        keys = [tables[name].key_of(key) for key in wanted["Keys"]]
+        if not 1 <= len(keys) <= BATCH_KEYS or len(set(keys)) < len(keys):
+            return dynamodb_error(400, "ValidationException")
+        items = [tables[name].items.get(key, {}) for key in keys]
+        consistent = bool(wanted.get("ConsistentRead"))
+        units += sum(read_units(item_bytes(item), consistent=consistent) for item in items)
+        found[name] = [item for item in items if item]
+    return dynamodb_answer({"Responses": found, "UnprocessedKeys": {}}, read_units=units)
 
 
 def _query(table: Table, request: Request) -> Answer:

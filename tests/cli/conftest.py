@@ -47,7 +47,7 @@ Run = Callable[..., Ran]
 def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep this machine's stacks, credentials and proxies out of the tests."""
     for name in (
-        *("BILL_E_STACK", "BILL_E_OUTPUTS", "BILL_E_TOKEN", "BILL_E_DEBUG"),
+        *("BILL_E_STACK", "BILL_E_OUTPUTS", "BILL_E_TOKEN", "BILL_E_TOKEN_COMMAND", "BILL_E_DEBUG"),
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CA_BUNDLE"),
         *("FORCE_COLOR", "TTY_COMPATIBLE"),
     ):
@@ -73,7 +73,7 @@ def api_of(
     sign: Sign = SIGNED,
     sleep: Callable[[float], None] = lambda _: None,
 ) -> Iterator[ApiClient]:
-    with closing(HttpClient(stack.url, ca_bundle=None, connections=1, sleep=sleep)) as http:
+    with closing(HttpClient(ca_bundle=None, connections=1, sleep=sleep)) as http:
         yield ApiClient(f"{stack.url}{API_PATH}", http, sign)
 
 

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,7 @@ from tests.cli.signatures import is_signed
 
 BUCKET, REGION = "uploads", "eu-central-1"
 KEY_ID, SECRET, TOKEN = "AKIDEXAMPLE", "secret-for-tests", "header.payload.signature"
+MAX_BYTES = 5_000
 API_PATH = "/_aws/execute-api/abc123/$default"
 """As the embedded AWS has it: the dollar sign is what a signature easily gets wrong."""
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -55,10 +56,15 @@ class FakeStack:
     """Answers to give once, each to the first request that starts so (`GET /receipts`)."""
     records: bool = True
     """Whether uploads get ledger entries."""
+    when_stored: Callable[[int], None] = lambda _: None
+    """Called after each object was stored, with the number of objects."""
     url: str = ""
+    form_origin: str = ""
+    """Where forms are sent, if it isn't `url`."""
+    token: str = TOKEN
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, Any]:
         """The stack's outputs."""
         return {
             "uploads_bucket": BUCKET,
@@ -66,6 +72,8 @@ class FakeStack:
             "api_url": f"{self.url}{API_PATH}",
             "region": REGION,
             "api_auth": self.auth,
+            "max_receipt_bytes": MAX_BYTES,
+            "accepted_types": ["image/png", "application/pdf"],
         }
 
     def write_outputs(self, folder: Path) -> Path:
@@ -88,6 +96,7 @@ class FakeStack:
             self.objects[key, version] = body
             if self.records:
                 self.entries.insert(0, self._entry(key, version, body))
+        self.when_stored(len(self.objects))
         return version
 
     def _entry(self, key: str, version: str, body: bytes) -> dict[str, Any]:
@@ -96,6 +105,10 @@ class FakeStack:
         outcome: dict[str, Any] = {"outcome": "ACCEPTED"}
         if not body:
             outcome = {"outcome": "REJECTED", "reason": "empty", "detail": None}
+        elif len(body) > MAX_BYTES:
+            outcome = {"outcome": "REJECTED", "reason": "too_large", "detail": None}
+        elif body.startswith(b"#!"):
+            outcome = {"outcome": "REJECTED", "reason": "unsupported_type", "detail": None}
         elif first:
             outcome = {
                 "outcome": "DUPLICATE",
@@ -164,7 +177,7 @@ class FakeStack:
             method, target, dict(headers.items()), body, SECRET, "execute-api"
         ):
             return Answer(403, {"message": "Forbidden"})
-        if self.auth == "jwt" and headers["Authorization"] != f"Bearer {TOKEN}":
+        if self.auth == "jwt" and headers["Authorization"] != f"Bearer {self.token}":
             return Answer(401, {"message": "Unauthorized"})
         parts = urlsplit(target.removeprefix(API_PATH))
         match method, parts.path.split("/")[1:]:
@@ -172,6 +185,11 @@ class FakeStack:
                 return self._list(parse_qs(parts.query))
             case "GET", ["receipts", fingerprint]:
                 return self._history(fingerprint)
+            case "POST", ["receipts", "lookup"]:
+                wanted = json.loads(body)["fingerprints"]
+                return Answer(
+                    200, {"receipts": [item for item in self._accepted() if item["fingerprint"] in wanted]}
+                )
             case "POST", ["uploads"]:
                 return self._new_upload(json.loads(body))
             case _:
@@ -201,15 +219,24 @@ class FakeStack:
         history = {"receipt": next(iter(receipts), None), "duplicates": duplicates, "rejections": rejections}
         return Answer(200, {**history, "truncated": False})
 
+    def _accepted(self) -> list[dict[str, Any]]:
+        with self.lock:
+            return [item for item in self.entries if item["outcome"] == Outcome.ACCEPTED]
+
     def _new_upload(self, declared: dict[str, Any]) -> Answer:
-        for item in self.entries:
-            if (item["fingerprint"], item["outcome"]) == (declared["fingerprint"], "ACCEPTED"):
+        for item in self._accepted():
+            if item["fingerprint"] == declared["fingerprint"] and not declared.get("again"):
                 known = {name: item[name] for name in ("fingerprint", "recorded_at")}
                 return problem(409, "already-accepted", "It was accepted before", **known)
         key = f"uploads/2026/11/20/{len(self.objects)}/{declared['filename']}"
         checksum = base64.b64encode(bytes.fromhex(declared["fingerprint"])).decode()
         fields = {"key": key, "x-amz-checksum-sha256": checksum}
-        form = {"url": f"{self.url}/form", "fields": fields, "key": key, "expires_at": "2026-11-20T12:15:00Z"}
+        form = {
+            "url": f"{self.form_origin or self.url}/form",
+            "fields": fields,
+            "key": key,
+            "expires_at": "2026-11-20T12:15:00Z",
+        }
         return Answer(201, form)
 
 

@@ -14,12 +14,15 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from cli.caller.api_client import ApiClient, EntryFilter, bearer, sigv4
+from cli.caller.api_client import ApiClient, EntryFilter, sigv4
+from cli.caller.bearer_token import BearerToken
 from cli.caller.http_client import LONGEST_PAUSE_SECONDS, HttpClient, pause_seconds
 from cli.errors import BillEError, UnavailableError
 from tests.cli.conftest import api_of
 from tests.cli.fake_stack import KEY_ID, REGION, Answer, FakeStack, entry, problem
 from tests.cli.signatures import is_signed
+
+SIGNED_BY_TOKEN = BearerToken("t", None).sign
 
 
 def test_verifier_of_these_tests_takes_awss_own_example() -> None:
@@ -127,7 +130,7 @@ def test_problem_is_told_with_each_faulty_parameter(stack: FakeStack) -> None:
 def test_refused_bearer_token_is_told(stack: FakeStack) -> None:
     stack.auth = "jwt"
     with (
-        api_of(stack, bearer("expired")) as api,
+        api_of(stack, BearerToken("expired", None).sign) as api,
         pytest.raises(BillEError, match="the bearer token was refused"),
     ):
         api.history("0" * 64)
@@ -198,10 +201,10 @@ def test_own_ca_is_trusted_and_an_unknown_one_refused_with_a_sentence(tmp_path: 
     authority, ca_bundle = trustme.CA(), tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(ca_bundle)
     with _tls_server(authority) as url:
-        with closing(HttpClient(url, ca_bundle=str(ca_bundle), connections=1)) as http:
-            assert ApiClient(url, http, bearer("t")).page(EntryFilter(), limit=1)["entries"] == []
+        with closing(HttpClient(ca_bundle=str(ca_bundle), connections=1)) as http:
+            assert ApiClient(url, http, SIGNED_BY_TOKEN).page(EntryFilter(), limit=1)["entries"] == []
         with (
-            closing(HttpClient(url, ca_bundle=None, connections=1)) as http,
+            closing(HttpClient(ca_bundle=None, connections=1)) as http,
             pytest.raises(BillEError, match="the certificate is not trusted"),
         ):
-            ApiClient(url, http, bearer("t")).page(EntryFilter(), limit=1)
+            ApiClient(url, http, SIGNED_BY_TOKEN).page(EntryFilter(), limit=1)

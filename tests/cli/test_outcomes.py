@@ -8,7 +8,7 @@ import pytest
 from cli.answers import ApiEntry
 from cli.caller.api_client import EntryFilter
 from cli.caller.outcomes import summarise, wait_for_outcomes
-from cli.caller.transfer import AlreadyAccepted, Failed, Result, Uploaded
+from cli.caller.transfer import AlreadyAccepted, Failed, NotSent, Result, Uploaded
 from cli.errors import BillEError, UnavailableError
 from functions.contract.entry import format_time
 from tests.cli.conftest import api_of
@@ -135,16 +135,21 @@ def test_totals_add_up_and_leave_out_what_was_not_uploaded() -> None:
     first, second, third = (_upload(key, "1") for key in "abc")
     receipt: ApiEntry = entry()  # type: ignore[assignment]
     before = AlreadyAccepted(
-        path=Path("d"), fingerprint="0" * 64, size_bytes=1, recorded_at="2026-11-20T12:00:00.000000Z"
+        path=Path("d"),
+        fingerprint="0" * 64,
+        size_bytes=1,
+        recorded_at="2026-11-20T12:00:00.000000Z",
+        key=None,
     )
-    results: list[Result] = [first, before, second, Failed(path=Path("e"), reason="gone"), third]
+    failed, left = Failed(path=Path("e"), reason="gone"), NotSent(path=Path("f"))
+    results: list[Result] = [first, before, second, failed, third, left]
 
     totals = summarise(results, {first: receipt, second: {**receipt, "outcome": "REJECTED"}})
 
     assert totals.sentence() == (
         "3 uploads = 1 accepted + 0 duplicate + 1 rejected + 1 without an outcome yet"
     )
-    assert (totals.already_accepted, totals.failed) == (1, 1)
+    assert (totals.already_accepted, totals.failed, totals.not_sent) == (1, 1, 1)
 
 
 def test_query_is_empty_without_filters() -> None:

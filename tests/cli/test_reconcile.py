@@ -642,6 +642,7 @@ def test_missing_permission_is_named(
     said = operator("reconcile", *ALL, "--fix", "--checksums").refusal()
     assert f"({permission}" in said
     assert "access denied" in said
+    assert ("the stack's output operator_policy" in said) == (permission != "s3:GetObjectVersion")
 
 
 @pytest.mark.parametrize("command", ["reconcile", "backfill", "dead-letters"])

@@ -88,6 +88,7 @@ def test_command_uses_the_key_of_its_kind_of_user(
         ({**OUTPUTS, "api_auth": "none"}, "has 'none' as 'api_auth', allowed: iam or jwt"),
         ({**OUTPUTS, "api_url": "abc"}, "has 'abc' as 'api_url', allowed: an http or https address"),
         ({**OUTPUTS, "region": 5}, "has 'region' as 5, which is not text"),
+        ({**OUTPUTS, "accepted_types": "image/png"}, "which is not a list of texts"),
         (
             {"outputs": OUTPUTS, "ca_bundle": "/nowhere/ca.pem"},
             "names the ca_bundle /nowhere/ca.pem, which doesn't",

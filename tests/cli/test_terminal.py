@@ -80,10 +80,10 @@ def test_markup_in_a_key_is_shown_as_it_is() -> None:
 
 def test_bars_draw_on_a_terminal_and_reach_their_end() -> None:
     console, stream = _console(width=80, terminal=True)
-    with upload_bar(console, files=2, total_bytes=10) as (add_bytes, on_result):
+    with upload_bar(console, files=2, total_bytes=10) as (add_bytes, add_files):
         add_bytes(10)
-        on_result(None)
-        on_result(None)
+        add_files(1)
+        add_files(1)
     with count_bar(console, "outcomes", 3) as advance:
         advance(3)
     with count_bar(console, "entries read") as advance:
@@ -97,10 +97,10 @@ def test_bars_draw_on_a_terminal_and_reach_their_end() -> None:
 
 def test_progress_without_a_terminal_is_ten_lines_at_most() -> None:
     console, stream = _console(width=80, terminal=False)
-    with upload_bar(console, files=1234, total_bytes=1234) as (add_bytes, on_result):
+    with upload_bar(console, files=1234, total_bytes=1234) as (add_bytes, add_files):
         for _ in range(1234):
             add_bytes(1)
-            on_result(None)
+            add_files(1)
 
     lines = stream.getvalue().splitlines()
     assert len(lines) == 10

@@ -2,17 +2,33 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
+from cli.answers import ApiEntry
 from cli.caller.files import Found, LocalFile, fingerprint_of
-from cli.caller.transfer import CountBytes, Failed, Result, Uploaded, upload_files
+from cli.caller.transfer import CountBytes, Failed, HashedFile, NotSent, Result, SendFile, Uploaded
+from cli.caller.upload_run import LookUp, UploadRun, upload_files
 from tests.cli.conftest import Run
-from tests.cli.fake_stack import BUCKET, TOKEN, Answer, FakeStack, problem, s3_error
+from tests.cli.fake_stack import (
+    API_PATH,
+    BUCKET,
+    MAX_BYTES,
+    NOW,
+    TOKEN,
+    Answer,
+    FakeStack,
+    problem,
+    running,
+    s3_error,
+)
 
 
 def test_upload_with_wait_prints_the_outcome_of_each_file_and_the_totals(
@@ -20,7 +36,7 @@ def test_upload_with_wait_prints_the_outcome_of_each_file_and_the_totals(
 ) -> None:
     ran = caller("upload", folder, "--wait", "--concurrency", "1")
 
-    assert ran.code == 0
+    assert ran.code == 3, "one was rejected"
     assert "4 uploads = 2 accepted + 1 duplicate + 1 rejected" in ran.out
     lines = {line.split()[0]: line for line in ran.out.splitlines()}
     assert "of a receipt.png" in lines["DUPLICATE"]
@@ -42,6 +58,151 @@ def test_upload_without_wait_doesnt_ask_the_ledger(stack: FakeStack, caller: Run
     assert not [request for request in stack.requests if request.startswith("GET")]
 
 
+def test_what_is_accepted_already_is_not_sent_again_unless_asked_for(
+    stack: FakeStack, caller: Run, folder: Path
+) -> None:
+    assert caller("upload", folder / "a receipt.png").code == 0
+
+    ran = caller("upload", folder, "--json")
+
+    assert ran.code == 0
+    report = json.loads(ran.out)
+    assert {Path(item["path"]).name: item["key"] for item in report["already_accepted"]} == {
+        "a receipt.png": "a receipt.png",
+        "copy.png": "a receipt.png",
+    }
+    assert report["totals"]["uploads"] == 2
+    assert len(stack.objects) == 3
+    listed = caller("upload", folder / "copy.png", "--wait")
+    assert "ACCEPTED BEFORE" in listed.out
+    assert "on 2026-11-20T12:00:00Z, as a receipt.png" in listed.out
+    assert "1 accepted before, not uploaded" in listed.out
+    assert "1 uploaded\n" in caller("upload", folder / "copy.png", "--again").out
+    assert len(stack.objects) == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(403, {"message": "Forbidden"}), "access denied: Forbidden"),
+        (Answer(404, {"message": "Not Found"}), "there is no such route"),
+    ],
+)
+def test_files_are_sent_and_that_is_said_if_nothing_can_be_looked_up(
+    stack: FakeStack, caller: Run, folder: Path, answer: Answer, reason: str
+) -> None:
+    stack.planned.append(("POST /receipts/lookup", answer))
+    ran = caller("upload", folder)
+
+    assert ran.code == 0
+    assert "4 uploaded" in ran.out
+    assert "it couldn't be looked up: POST /receipts/lookup" in ran.err
+    assert reason in ran.err
+
+
+def _many(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number:03}.png").write_bytes(f"{number}".encode())
+    return folder
+
+
+def _interrupt_at(wanted: int) -> Callable[[int], None]:
+    return lambda count: signal.raise_signal(signal.SIGINT) if count == wanted else None
+
+
+def test_interrupted_run_says_what_was_sent_and_the_same_command_sends_the_rest_once(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    scans = _many(tmp_path / "many", 150)
+    stack.when_stored = _interrupt_at(40)
+
+    ran = caller("upload", scans, "--json")
+
+    assert ran.code == 130
+    assert "bill-e: interrupted" in ran.err
+    report = json.loads(ran.out)
+    assert report["stopped"] == "interrupted"
+    sent, left = ([Path(item["path"]).name for item in report[kind]] for kind in ("uploads", "not_sent"))
+    assert sorted(sent) == sorted(key for key, _ in stack.objects)
+    assert sorted(sent + left) == [file.name for file in sorted(scans.iterdir())]
+    assert {item["entry"]["outcome"] for item in report["uploads"]} == {"ACCEPTED"}
+
+    again = caller("upload", scans)
+
+    assert again.code == 0
+    assert f"{len(left)} uploaded; {len(sent)} accepted before, not uploaded\n" in again.out
+    assert len(stack.objects) == 150
+
+
+def test_interrupted_run_warns_of_what_has_no_entry_yet(
+    stack: FakeStack, caller: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.commands.upload.SETTLING_SECONDS", 0.01)
+    stack.records, stack.when_stored = False, _interrupt_at(2)
+
+    ran = caller("upload", _many(tmp_path / "many", 30), "--concurrency", "1")
+
+    assert ran.code == 130
+    sent = len(stack.objects)
+    assert ran.out.count("NONE YET") == sent
+    assert ran.out.count("NOT SENT") == 30 - sent
+    assert f"{sent} without an outcome yet; {30 - sent} not sent: the same command sends the rest" in ran.out
+    assert f"{sent} of the uploads have no entry yet" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"x" * (MAX_BYTES + 1), "too_large: accepted are up to 5,000 bytes"),
+        (b"#!/bin/sh", "unsupported_type: accepted are image/png, application/pdf"),
+        (b"", "empty"),
+    ],
+)
+def test_line_of_a_rejected_file_says_what_would_be_accepted(
+    caller: Run, tmp_path: Path, content: bytes, detail: str
+) -> None:
+    (tmp_path / "receipt").write_bytes(content)
+
+    (line,) = [
+        line
+        for line in caller("upload", tmp_path / "receipt", "--wait").out.splitlines()
+        if line.startswith("REJECTED")
+    ]
+
+    assert line.endswith(f"  {detail}")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code"), [("rejected", 3), ("duplicate", 3), ("rejected,duplicate", 3), ("none", 0)]
+)
+def test_exit_code_tells_the_outcomes_that_were_named(
+    caller: Run, folder: Path, chosen: str, code: int
+) -> None:
+    assert caller("upload", folder, "--wait", "--fail-on", chosen).code == code
+    assert caller("upload", folder / "copy.png", "--again", "--wait", "--fail-on", chosen).code == (
+        3 if "duplicate" in chosen else 0
+    )
+    assert caller("upload", folder / "copy.png", "--wait", "--fail-on", chosen).code == (
+        3 if "duplicate" in chosen else 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--timeout", "5"), "--timeout needs --wait"),
+        (("--fail-on", "none"), "--fail-on needs --wait"),
+        (("--wait", "--fail-on", "accepted"), "'accepted' is not allowed: give rejected, duplicate, both"),
+    ],
+)
+def test_options_about_outcomes_that_dont_fit_are_wrong_usage(
+    stack: FakeStack, caller: Run, folder: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in caller("upload", folder, *options).error(2)
+    assert not stack.requests
+
+
 def test_upload_puts_the_prefix_of_the_stack_and_then_the_given_one_before_keys(
     stack: FakeStack, caller: Run, folder: Path
 ) -> None:
@@ -60,6 +221,17 @@ def test_one_missing_file_is_listed_and_fails_while_the_others_are_uploaded(
     assert ran.code == 1
     assert f"not uploaded: {missing}: there is no such file or folder" in ran.err
     assert "1 uploaded; 1 not uploaded" in ran.out
+
+
+def test_progress_counts_what_is_up_and_not_what_was_tried(
+    stack: FakeStack, caller: Run, folder: Path
+) -> None:
+    stack.planned.append((f"PUT /{BUCKET}/", s3_error(403, "AccessDenied", "Access Denied")))
+
+    ran = caller("upload", folder)
+
+    assert "uploaded: 3 of 4\n" in ran.err
+    assert "uploaded: 4 of 4" not in ran.err
 
 
 def test_what_is_skipped_is_printed_with_its_reason_and_counted(caller: Run, folder: Path) -> None:
@@ -100,6 +272,7 @@ def test_json_report_names_every_file_once_with_its_entry(caller: Run, folder: P
         "pending": 0,
         "already_accepted": 0,
         "failed": 1,
+        "not_sent": 0,
         "skipped": 1,
     }
 
@@ -123,7 +296,7 @@ def test_uploads_are_reported_also_when_the_ledger_refuses_to_answer(
 
     assert ran.code == 1
     assert "copy.png" in ran.out
-    assert "access denied: Forbidden (403)" in ran.err
+    assert "access denied: Forbidden; the stack's output caller_policy allows this route" in ran.err
 
 
 def test_denied_upload_is_explained_in_one_sentence(stack: FakeStack, caller: Run, folder: Path) -> None:
@@ -132,7 +305,8 @@ def test_denied_upload_is_explained_in_one_sentence(stack: FakeStack, caller: Ru
 
     assert ran.code == 1
     assert (
-        "upload to bucket uploads: access denied: your IAM policy has to allow it (AccessDenied)" in ran.err
+        "upload to bucket uploads (s3:PutObject): access denied: your IAM policy has to allow it, as the one "
+        "in the stack's output caller_policy does (AccessDenied)" in ran.err
     )
     assert "Traceback" not in ran.err
 
@@ -140,7 +314,7 @@ def test_denied_upload_is_explained_in_one_sentence(stack: FakeStack, caller: Ru
 def test_file_that_changes_between_fingerprint_and_upload_is_refused(
     stack: FakeStack, caller: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.caller.transfer.fingerprint_of", lambda _: "0" * 64)
+    monkeypatch.setattr("cli.caller.upload_run.fingerprint_of", lambda _: "0" * 64)
     assert "the file has changed (BadDigest)" in caller("upload", folder / "copy.png").error()
     assert not stack.objects
 
@@ -153,7 +327,7 @@ def test_file_that_becomes_shorter_while_it_is_sent_fails_at_once(
         os.truncate(folder / "copy.png", 2)
         return digest
 
-    monkeypatch.setattr("cli.caller.transfer.fingerprint_of", truncate_after)
+    monkeypatch.setattr("cli.caller.upload_run.fingerprint_of", truncate_after)
     assert "the file got shorter while it was being read" in caller("upload", folder / "copy.png").error()
 
 
@@ -222,14 +396,19 @@ def test_with_jwt_two_spellings_of_one_name_get_a_key_each(
     assert len(stack.objects) == 2
 
 
-def test_files_of_the_same_name_become_versions_of_one_key(
+def test_files_that_would_get_one_key_are_refused_before_anything_is_sent(
     stack: FakeStack, caller: Run, tmp_path: Path
 ) -> None:
     for folder in ("jan", "feb"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "taxi.png").write_bytes(folder.encode())
 
-    assert caller("upload", tmp_path / "jan", tmp_path / "feb").code == 0
+    error = caller("upload", tmp_path / "jan", tmp_path / "feb").error()
+
+    assert all(str(tmp_path / folder / "taxi.png") in error for folder in ("jan", "feb"))
+    assert "would get the same key: rename one of them" in error
+    assert not stack.requests
+    assert caller("upload", tmp_path / "jan").code == caller("upload", tmp_path / "feb").code == 0
     assert [key for key, _ in stack.objects] == ["taxi.png", "taxi.png"]
 
 
@@ -276,6 +455,95 @@ def test_with_jwt_bytes_that_were_accepted_before_are_not_sent_again(
     assert "on 2026-11-20" in ran.out
     assert "0 uploads = 0 accepted + 0 duplicate + 0 rejected; 1 accepted before, not uploaded" in ran.out
     assert len(stack.objects) == 1
+    assert "1 uploaded\n" in caller("upload", folder / "copy.png", "--again", "--token", TOKEN).out
+    assert len(stack.objects) == 2
+
+
+def _expire_at(stack: FakeStack, wanted: int) -> Callable[[int], None]:
+    def expire(count: int) -> None:
+        if count == wanted:
+            stack.token = "another.token"
+
+    return expire
+
+
+def test_token_that_expires_ends_the_run_at_once_with_what_is_left(
+    stack: FakeStack, caller: Run, tmp_path: Path
+) -> None:
+    stack.auth, stack.when_stored = "jwt", _expire_at(stack, 5)
+
+    ran = caller("upload", _many(tmp_path / "many", 30), "--token", TOKEN, "--concurrency", "2", "--json")
+
+    assert "the bearer token was refused: has it expired" in ran.error()
+    report = json.loads(ran.out)
+    assert "the bearer token was refused" in report["stopped"]
+    assert len(report["uploads"]) == len(stack.objects)
+    assert (report["failed"], len(report["not_sent"])) == ([], 30 - len(stack.objects))
+    assert len([route for route in stack.requests if route == "POST /uploads"]) <= len(stack.objects) + 2
+
+
+@pytest.mark.parametrize("given", [[], ["--token", TOKEN]])
+def test_token_command_gets_the_first_token_and_another_when_that_has_expired(
+    stack: FakeStack, caller: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str]
+) -> None:
+    stack.auth, stack.when_stored = "jwt", _expire_at(stack, 5)
+    runs = tmp_path / "runs"
+    first = TOKEN if not given else "another.token"
+    script = tmp_path / "print token.py"
+    script.write_text(
+        f"import pathlib\nruns = pathlib.Path({str(runs)!r})\n"
+        f"print({first!r} if not runs.exists() else 'another.token')\n"
+        "with runs.open('a') as stream: stream.write('x')\n"
+    )
+    monkeypatch.setenv("BILL_E_TOKEN_COMMAND", shlex.join([sys.executable, str(script)]))
+
+    ran = caller("upload", _many(tmp_path / "many", 30), *given)
+
+    assert ran.code == 0, ran.err
+    assert len(stack.objects) == 30
+    assert len(runs.read_text()) == (1 if given else 2), "one for each token, whatever the threads do"
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("/nowhere/token", "BILL_E_TOKEN_COMMAND cannot be run"),
+        ("false", "BILL_E_TOKEN_COMMAND ended with exit code 1"),
+        ("echo two words", "BILL_E_TOKEN_COMMAND printed something other than one token"),
+        (f"echo {TOKEN}", "the bearer token was refused"),
+    ],
+)
+def test_token_command_that_gives_none_ends_the_run_with_one_sentence(
+    stack: FakeStack,
+    caller: Run,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    sentence: str,
+) -> None:
+    stack.auth, stack.token = "jwt", "another.token"
+    monkeypatch.setenv("BILL_E_TOKEN_COMMAND", command)
+
+    ran = caller("upload", folder)
+
+    assert ran.error().count(sentence) == 1
+    assert "4 not sent: the same command sends the rest" in ran.out
+
+
+@pytest.mark.parametrize("direct", ["api", "storage"])
+def test_each_address_has_its_proxy_or_none(
+    stack: FakeStack, caller: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, direct: str
+) -> None:
+    stack.auth, stack.form_origin = "jwt", stack.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("no_proxy", {"api": "127.0.0.1", "storage": "localhost"}[direct])
+    with running(FakeStack()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        ran = caller("upload", folder / "copy.png", "--token", TOKEN)
+
+    assert ran.code == 1, "this proxy answers everything with an error"
+    form, api = f"POST {stack.form_origin}/form", f"POST {stack.url}{API_PATH}/uploads"
+    assert proxy.requests == [{"api": form, "storage": api}[direct]]
+    assert stack.requests == {"api": ["POST /uploads"], "storage": []}[direct]
 
 
 BAD_SIZE = {"field": "size_bytes", "value": "0", "allowed": "a whole number from 1"}
@@ -319,7 +587,10 @@ def test_with_jwt_a_busy_storage_gets_the_whole_form_again(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ((), "the stack's API takes a bearer token: give --token TOKEN or set BILL_E_TOKEN"),
+        (
+            (),
+            "the stack's API takes a bearer token: give --token TOKEN, or set BILL_E_TOKEN or BILL_E_TOKEN_",
+        ),
         (("--token", "two words"), "the bearer token has characters that a token can't have"),
         (("--token", TOKEN, "--prefix", "x/"), "with 'jwt' the API chooses the keys"),
     ],
@@ -331,12 +602,55 @@ def test_with_jwt_options_that_dont_fit_are_wrong_usage(
     assert sentence in caller("upload", folder, *options).error(2)
 
 
+def _found(count: int) -> Found:
+    """That many files, which are all the same."""
+    return Found(
+        files=tuple(LocalFile(path=Path(__file__), name=str(number)) for number in range(count)),
+        skipped=(),
+        unreadable=(),
+    )
+
+
+def _upload(
+    found: Found,
+    send_file: SendFile,
+    *,
+    look_up: LookUp | None = None,
+    concurrency: int = 1,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> UploadRun:
+    return upload_files(
+        found,
+        send_file,
+        look_up=look_up,
+        concurrency=concurrency,
+        on_bytes=lambda _: None,
+        on_result=on_result,
+    )
+
+
+def _sent(file: HashedFile) -> Uploaded:
+    return Uploaded(
+        path=file.path,
+        bucket=BUCKET,
+        key=file.name,
+        version_id="v1",
+        fingerprint=file.fingerprint,
+        size_bytes=file.size_bytes,
+        stored_at=NOW,
+    )
+
+
+def _kinds(run: UploadRun) -> list[type[Result]]:
+    return [type(result) for result in run.results]
+
+
 def test_interrupt_stops_transfers_that_run_and_begins_no_others() -> None:
     running_now = threading.Event()
-    begun: list[Path] = []
+    begun: list[str] = []
 
-    def send(file: LocalFile, count: CountBytes) -> Uploaded:
-        begun.append(file.path)
+    def send(file: HashedFile, count: CountBytes) -> Uploaded:
+        begun.append(file.name)
         if len(begun) == 1:
             raise OSError(5, "Input/output error")
         running_now.set()
@@ -344,14 +658,51 @@ def test_interrupt_stops_transfers_that_run_and_begins_no_others() -> None:
             count(1)
 
     def interrupt_while_second_runs(result: Result) -> None:
-        assert result == Failed(path=Path("a"), reason="Input/output error")
+        assert result == Failed(path=Path(__file__), reason="Input/output error")
         assert running_now.wait(timeout=10)
         raise KeyboardInterrupt
 
-    files = tuple(LocalFile(path=Path(name), name=name) for name in "abc")
-    found = Found(files=files, skipped=(), unreadable=())
-    with pytest.raises(KeyboardInterrupt):
-        upload_files(
-            found, send, concurrency=1, on_bytes=lambda _: None, on_result=interrupt_while_second_runs
-        )
-    assert begun == [Path("a"), Path("b")]
+    run = _upload(_found(3), send, on_result=interrupt_while_second_runs)
+
+    assert isinstance(run.stopped_by, KeyboardInterrupt)
+    assert begun == ["0", "1"]
+    assert _kinds(run) == [Failed, NotSent, NotSent]
+
+
+def test_a_file_that_arrives_during_the_interrupt_counts_as_sent() -> None:
+    second_runs, interrupted = threading.Event(), threading.Event()
+
+    def send(file: HashedFile, _: CountBytes) -> Uploaded:
+        if file.name == "1":
+            second_runs.set()
+            assert interrupted.wait(timeout=10)
+        return _sent(file)
+
+    def interrupt(_: Result) -> None:
+        assert second_runs.wait(timeout=10)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    run = _upload(_found(2), send, on_result=interrupt)
+
+    assert _kinds(run) == [Uploaded, Uploaded]
+
+
+def test_files_are_looked_up_by_the_hundred_while_others_are_sent() -> None:
+    asked: list[int] = []
+    second_batch = threading.Event()
+
+    def look_up(fingerprints: Sequence[str]) -> dict[str, ApiEntry]:
+        asked.append(len(fingerprints))
+        if len(asked) == 2:
+            second_batch.set()
+        return {}
+
+    def send(file: HashedFile, _: CountBytes) -> Uploaded:
+        assert second_batch.wait(timeout=10), "nobody looks up the next files"
+        return _sent(file)
+
+    run = _upload(_found(250), send, look_up=look_up, concurrency=4)
+
+    assert sorted(asked) == [50, 100, 100]
+    assert _kinds(run) == [Uploaded] * 250

@@ -10,7 +10,7 @@ from components.validation import InvalidInputError
 from tests.components.mocks import Graph, run
 from tests.components.programs import JWT, api_args, api_graph, ingest_args, new_ledger
 
-ROUTES = {"GET /receipts", "GET /receipts/{fingerprint}", "POST /uploads"}
+ROUTES = {"GET /receipts", "GET /receipts/{fingerprint}", "POST /receipts/lookup", "POST /uploads"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Grap
     assert {key: route["authorizationScopes"] for key, route in routes(jwt).items()} == {
         "GET /receipts": ["receipts:read"],
         "GET /receipts/{fingerprint}": ["receipts:read"],
+        "POST /receipts/lookup": ["receipts:read"],
         "POST /uploads": ["receipts:write"],
     }
 
@@ -66,6 +67,7 @@ def test_reading_and_uploading_are_two_functions(graph: Graph) -> None:
     assert behind == {
         "GET /receipts": "api-reader-function-0a1b2c3",
         "GET /receipts/{fingerprint}": "api-reader-function-0a1b2c3",
+        "POST /receipts/lookup": "api-reader-function-0a1b2c3",
         "POST /uploads": "api-uploads-function-0a1b2c3",
     }
 
@@ -76,16 +78,19 @@ def test_each_function_may_be_called_from_its_own_routes_only(graph: Graph) -> N
     assert {(p.inputs["function"], p.inputs["sourceArn"]) for p in permissions} == {
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts"),
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}"),
+        ("api-reader-function-0a1b2c3", f"{api}/*/POST/receipts/lookup"),
         ("api-uploads-function-0a1b2c3", f"{api}/*/POST/uploads"),
     }
 
 
-def test_reader_may_only_query_the_ledger(graph: Graph) -> None:
+def test_reader_may_only_read_the_ledger(graph: Graph) -> None:
     table = graph.named("ledger-table").outputs["arn"]
     statements = graph.statements("api-reader-policy")
-    assert set(statements) == {"WriteOwnLogs", "WriteTraces", "ReadLedger"}
+    assert set(statements) == {"WriteOwnLogs", "WriteTraces", "ReadLedger", "LookUpReceipts"}
     assert statements["ReadLedger"]["Action"] == "dynamodb:Query"
     assert statements["ReadLedger"]["Resource"] == [table, f"{table}/index/by_recorded_time"]
+    assert statements["LookUpReceipts"]["Action"] == "dynamodb:BatchGetItem"
+    assert statements["LookUpReceipts"]["Resource"] == table
 
 
 def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: Graph) -> None:
@@ -143,17 +148,19 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
 @pytest.mark.parametrize(
     ("throttle", "ledger", "limits"),
     [
-        pytest.param({}, {}, [(50, 50), (37, 37), (50, 50)], id="defaults"),
-        pytest.param({"throttle_rate": 7, "throttle_burst": 9}, {}, [(7, 9)] * 3, id="the stack's own"),
+        pytest.param({}, {}, [(50, 50), (25, 25), (8, 8), (50, 50)], id="defaults"),
+        pytest.param({"throttle_rate": 5, "throttle_burst": 8}, {}, [(5, 8)] * 4, id="the stack's own"),
         pytest.param(
             {"throttle_rate": 10_000, "throttle_burst": 5_000},
             {"ledger_max_read_units": 40_000},
-            [(500, 500), (375, 375), (500, 500)],
+            [(500, 500), (250, 250), (80, 80), (500, 500)],
             id="the ledger's",
         ),
-        pytest.param({}, {"ledger_max_read_units": 1_000}, [(12, 12), (9, 9), (12, 12)], id="a small cap"),
-        pytest.param({}, {"ledger_shards": 64}, [(32, 32), (37, 37), (50, 50)], id="many shards"),
-        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 3, id="one a second at least"),
+        pytest.param(
+            {}, {"ledger_max_read_units": 1_000}, [(12, 12), (6, 6), (2, 2), (12, 12)], id="a small cap"
+        ),
+        pytest.param({}, {"ledger_shards": 64}, [(32, 32), (25, 25), (8, 8), (50, 50)], id="many shards"),
+        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 4, id="one a second at least"),
     ],
 )
 def test_each_route_is_limited_to_what_the_ledger_can_take(

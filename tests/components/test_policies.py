@@ -19,7 +19,12 @@ def test_caller_may_call_the_three_routes_and_upload() -> None:
     assert [(s["Action"], s["Resource"]) for s in policy["Statement"]] == [
         (
             "execute-api:Invoke",
-            [f"{api}/*/GET/receipts", f"{api}/*/GET/receipts/*", f"{api}/*/POST/uploads"],
+            [
+                f"{api}/*/GET/receipts",
+                f"{api}/*/GET/receipts/*",
+                f"{api}/*/POST/receipts/lookup",
+                f"{api}/*/POST/uploads",
+            ],
         ),
         ("s3:PutObject", f"{BUCKET}/receipts/*"),
     ]

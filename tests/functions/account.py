@@ -163,6 +163,9 @@ class Account:
     def get(self, path: str, query: str = "", **parameters: object) -> Answer:
         return self.ask("reader", http_event("GET", path, query or urlencode(parameters)))
 
+    def look_up(self, body: str) -> Answer:
+        return self.ask("reader", http_event("POST", "/receipts/lookup", body=body, headers=JSON))
+
     def post(self, body: str | None, **event: Any) -> Answer:
         event = {"headers": JSON, **event}
         return self.ask("upload_forms", http_event("POST", "/uploads", body=body, **event))

@@ -42,9 +42,10 @@ def http_event(
 ) -> dict[str, Any]:
     """Make the event of a request. ``path`` and ``query`` are as in the URL.
 
-    API Gateway chooses the route. ``/receipts/`` with another part is the route with a parameter.
+    API Gateway chooses the route. To GET ``/receipts/`` with another part is the route with a parameter.
     """
-    resource, _, fingerprint = unquote(path).removeprefix("/").partition("/")
+    resource, _, part = unquote(path).removeprefix("/").partition("/")
+    fingerprint = part if method == "GET" else ""
     route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
     decoded = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
     return {

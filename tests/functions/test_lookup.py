@@ -10,8 +10,9 @@ import boto3
 import pytest
 
 from functions.contract import schema
-from functions.contract.capacity import HISTORY_UNITS
+from functions.contract.capacity import HISTORY_UNITS, LOOK_UP_UNITS
 from functions.contract.entry import Entry, ObjectVersion, Outcome
+from functions.contract.http_api import MAX_FINGERPRINTS
 from functions.ledger.lookup import History, LedgerLookup
 from functions.reader.routes import HISTORY_LIMIT
 from local.in_process.aws import InProcessAws, Usage
@@ -87,3 +88,29 @@ def test_history_of_usual_keys_is_as_long_as_it_may_be(aws: InProcessAws) -> Non
     history, _ = history_of(aws)
 
     assert (history.receipt, history.duplicates, history.truncated) == (receipt, again, False)
+
+
+@pytest.mark.claim(
+    "a look-up of many fingerprints takes a bounded number of read units, whatever is in the ledger",
+    section="Hostile input",
+)
+@pytest.mark.parametrize("key_bytes", [40, 1_024])
+def test_look_up_finds_what_was_accepted_in_one_call_within_its_budget(
+    aws: InProcessAws, key_bytes: int
+) -> None:
+    fingerprints = [f"{number:064x}" for number in range(MAX_FINGERPRINTS)]
+    key = "k" * key_bytes
+    accepted = [
+        entry(key, AT, upload=upload(key, str(number), uploaded_at=AT), fingerprint=fingerprint)
+        for number, fingerprint in enumerate(fingerprints[::2])
+    ]
+    refused = entry("another", AT, Outcome.REJECTED, fingerprint=fingerprints[1])
+    for each in (*accepted, refused):
+        aws.tables["ledger"].put(schema.to_item(each, 4))
+
+    with aws.metered() as usage:
+        found = LedgerLookup(boto3.Session().client("dynamodb"), "ledger").receipts(fingerprints)
+
+    assert sorted(found, key=lambda each: each.fingerprint or "") == accepted
+    assert usage.calls == {"BatchGetItem": 1}
+    assert usage.read_units == LOOK_UP_UNITS

@@ -11,12 +11,13 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api.responses import respond
 from functions.contract.entry import Caller, ContentFinding, Entry, Outcome, Uploader, Via, format_time
-from functions.ledger.lookup import History
+from functions.contract.http_api import MAX_FINGERPRINTS
+from functions.ledger.lookup import History, LedgerLookup
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
 from tests.functions.account import LAMBDA_RESPONSE_BYTES
 from tests.functions.examples import context, entry, upload
 from tests.functions.fake_time_index import FakeTimeIndex, newest_first
-from tests.functions.http_events import REQUEST_ID, Answer, http_event, sent
+from tests.functions.http_events import JSON, REQUEST_ID, Answer, http_event, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,12 @@ def get(index: FakeTimeIndex) -> Callable[..., Answer]:
 
 def getter(index: FakeTimeIndex) -> Callable[..., Answer]:
     nothing = History(receipt=None, duplicates=[], rejections=[], truncated=False)
-    routes = reader_routes(read_index=index.read, read_history=lambda *_: nothing, shards=index.shards)
+    routes = reader_routes(
+        read_index=index.read,
+        read_history=lambda *_: nothing,
+        read_receipts=lambda _: [],
+        shards=index.shards,
+    )
 
     def get(path: str = "/receipts", query: str = "", method: str = "GET", **parameters: object) -> Answer:
         return sent(respond(routes, http_event(method, path, query or urlencode(parameters))))
@@ -293,13 +299,70 @@ class TestReceipt:
             receipt = entry("first", START)
             return History(receipt=receipt, duplicates=duplicates, rejections=[], truncated=True)
 
-        routes = reader_routes(read_index=index.read, read_history=longest, shards=SHARDS)
+        routes = reader_routes(
+            read_index=index.read, read_history=longest, read_receipts=lambda _: [], shards=SHARDS
+        )
 
         response = respond(routes, http_event("GET", f"/receipts/{'ab' * 32}"))
 
         body = json.loads(response["body"])
         assert (len(body["duplicates"]), body["truncated"]) == (HISTORY_LIMIT, True)
         assert len(json.dumps(response).encode()) < LAMBDA_RESPONSE_BYTES
+
+
+class TestLookUp:
+    def test_receipts_of_accepted_fingerprints_are_returned_and_nothing_of_others(
+        self, account: Account
+    ) -> None:
+        accepted = entry("first.png", START, fingerprint="ab" * 32)
+        account.store.record(accepted)
+        account.store.record(entry("again.png", START, fingerprint="ab" * 32))
+        account.store.record(entry("refused", START, Outcome.REJECTED, fingerprint="cd" * 32))
+        wanted = ["ab" * 32, "cd" * 32, "ef" * 32, "ab" * 32]
+
+        answer = account.look_up(json.dumps({"fingerprints": wanted}))
+
+        assert answer.status == 200
+        (found,) = answer.body["receipts"]
+        assert (found["outcome"], found["fingerprint"], found["key"]) == (
+            "ACCEPTED",
+            "ab" * 32,
+            "first.png",
+        )
+        assert found["recorded_at"] == format_time(accepted.recorded_at)
+
+    @pytest.mark.parametrize(
+        "fingerprints",
+        [[], ["ab" * 32] * (MAX_FINGERPRINTS + 1), ["AB" * 32], ["ab" * 32, 1], "ab" * 32, None, {}],
+    )
+    def test_anything_but_one_to_a_hundred_fingerprints_is_refused(
+        self, account: Account, fingerprints: object
+    ) -> None:
+        answer = account.look_up(json.dumps({"fingerprints": fingerprints, "more": 1}))
+
+        assert answer.status == 400
+        assert answer.refused_fields == ["more", "fingerprints"]
+        assert account.calls.made == []
+
+    def test_keys_that_the_ledger_leaves_out_make_the_request_one_to_repeat(self) -> None:
+        class Throttled:
+            def batch_get_item(self, **request: Any) -> dict[str, Any]:
+                metadata = {"HTTPStatusCode": 200}
+                return {
+                    "Responses": {},
+                    "UnprocessedKeys": request["RequestItems"],
+                    "ResponseMetadata": metadata,
+                }
+
+        unused: Any = None
+        client: Any = Throttled()
+        receipts = LedgerLookup(client, "ledger").receipts
+        routes = reader_routes(read_index=unused, read_history=unused, read_receipts=receipts, shards=1)
+        body = json.dumps({"fingerprints": ["ab" * 32]})
+
+        answer = sent(respond(routes, http_event("POST", "/receipts/lookup", body=body, headers=JSON)))
+
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/uploads"), ("POST", "/receipts")])
@@ -322,7 +385,12 @@ class TestFailures:
         def fail(_: Sequence[IndexRead]) -> Sequence[IndexPage]:
             raise error
 
-        routes = reader_routes(read_index=fail, read_history=lambda *_: pytest.fail("nobody asked"), shards=1)
+        routes = reader_routes(
+            read_index=fail,
+            read_history=lambda *_: pytest.fail("nobody asked"),
+            read_receipts=lambda _: [],
+            shards=1,
+        )
         return sent(respond(routes, http_event("GET", "/receipts")))
 
     @pytest.mark.parametrize(

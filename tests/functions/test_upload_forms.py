@@ -10,11 +10,12 @@ from uuid import UUID
 import boto3
 import pytest
 
+from functions.api.body import MAX_BODY_CHARACTERS
 from functions.api.responses import respond
 from functions.contract.entry import Caller, Entry, format_time, parse_time
 from functions.contract.form_metadata import caller_named, read_caller
 from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
-from functions.upload_forms.request import MAX_BODY_CHARACTERS, UploadRequest, safe_key_part
+from functions.upload_forms.request import UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
 from tests.functions.examples import PNG, context, entry
 from tests.functions.http_events import JSON, REQUEST_ID, Answer, http_event, sent
@@ -164,7 +165,8 @@ class TestAlreadyAccepted:
         accepted = entry("first.png", NOW)
         with upload_forms() as forms:
             post = poster(forms, accepted)
-            conflict = post({**BODY, "fingerprint": accepted.fingerprint})
+            conflict = post({**BODY, "fingerprint": accepted.fingerprint, "again": False})
+            again = post({**BODY, "fingerprint": accepted.fingerprint, "again": True})
             another = post(BODY)
 
         assert conflict.status == 409
@@ -173,7 +175,13 @@ class TestAlreadyAccepted:
         assert told == {"fingerprint", "recorded_at"}
         assert conflict.body["recorded_at"] == format_time(accepted.recorded_at)
         assert "first.png" not in json.dumps(conflict.body)
-        assert another.status == 201
+        assert again.status == another.status == 201
+
+    @pytest.mark.parametrize("again", [None, 1, "true"])
+    def test_again_is_true_or_false(self, post: Callable[..., Answer], again: object) -> None:
+        answer = post({**BODY, "again": again})
+
+        assert (answer.status, answer.refused_fields) == (400, ["again"])
 
 
 AUTHORIZERS = [

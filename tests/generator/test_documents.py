@@ -43,12 +43,11 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     unused: Any = None
     forms = UploadForms(client=unused, bucket="uploads", prefix="uploads/", lifetime=timedelta(minutes=1))
 
-    assert sorted(reader_routes(read_index=unused, read_history=unused, shards=1)) == sorted(
-        http_api.READ_ROUTES
-    )
-    assert sorted(
-        upload_form_routes(find_receipt=unused, is_backed=unused, forms=forms, max_bytes=1)
-    ) == sorted(http_api.UPLOAD_ROUTES)
+    reading = reader_routes(read_index=unused, read_history=unused, read_receipts=unused, shards=1)
+    uploading = upload_form_routes(find_receipt=unused, is_backed=unused, forms=forms, max_bytes=1)
+
+    assert sorted(reading) == sorted(http_api.READ_ROUTES)
+    assert sorted(uploading) == sorted(http_api.UPLOAD_ROUTES)
 
 
 def test_every_route_is_a_documented_operation_and_no_other() -> None:

@@ -16,6 +16,7 @@ TOTALS: dict[str, Any] = {
     "pending": 0,
     "already_accepted": 0,
     "failed": 0,
+    "not_sent": 0,
 }
 LEDGER = [
     cast("ApiEntry", {"outcome": outcome}) for outcome in ("ACCEPTED", "ACCEPTED", "DUPLICATE", "REJECTED")

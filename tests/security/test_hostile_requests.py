@@ -34,6 +34,7 @@ MOST_QUERIES = {
     # Each takes half a unit at least, and there may be a round just before the budget is spent.
     "GET /receipts": int(2 * SPENT * page_units(SHARDS)) + SHARDS,
     "GET /receipts/{fingerprint}": 2,
+    "POST /receipts/lookup": 1,
     "POST /uploads": 1,
 }
 FINGERPRINT = "ab" * 32
@@ -163,7 +164,7 @@ def ask_bounded(account: Account, function: str, event: dict[str, Any]) -> None:
 
     assert 200 <= response.status < 500
     assert len(account.calls.made) <= MOST_QUERIES[event["routeKey"]]
-    assert set(account.calls.made) <= {"Query", "GetItem"}
+    assert set(account.calls.made) <= {"Query", "GetItem", "BatchGetItem"}
     if response.status == 400:
         assert account.calls.made == [], "a request was worked on before it was checked"
     logged = [json.loads(line)["message"] for line in account.output().splitlines()]
@@ -218,19 +219,23 @@ def test_an_invented_cursor_is_refused_even_with_the_right_checksum(account: Acc
 @any_settings
 @example(JSON, json.dumps(BODY), False, False)
 @example(JSON, json.dumps(BODY), True, True)
+@example(JSON, json.dumps({"fingerprints": [FINGERPRINT, FINGERPRINT]}), False, False)
 @given(
     headers=st.just(JSON) | HEADERS,
-    body=request_bodies(),
+    body=request_bodies() | st.lists(FINGERPRINTS).map(lambda found: json.dumps({"fingerprints": found})),
     is_base64=st.booleans(),
     is_really_base64=st.booleans(),
 )
+@pytest.mark.parametrize(("function", "path"), [("upload_forms", "/uploads"), ("reader", "/receipts/lookup")])
 @pytest.mark.claim(
-    "the upload-forms function answers any request with less than 6 MB, never with a 5xx, and errors as "
-    "problem documents",
+    "a route with a body answers any request with less than 6 MB, never with a 5xx, and errors as problem "
+    "documents",
     section="Hostile input",
 )
-def test_upload_forms_answers_any_request(
+def test_route_with_a_body_answers_any_request(
     filled: Account,
+    function: str,
+    path: str,
     headers: dict[str, str],
     body: str | None,
     is_base64: bool,
@@ -238,9 +243,9 @@ def test_upload_forms_answers_any_request(
 ) -> None:
     if body is not None and is_really_base64:
         body = base64.b64encode(body.encode(errors="surrogatepass")).decode()
-    event = http_event("POST", "/uploads", headers=headers, body=body, is_base64=is_base64)
+    event = http_event("POST", path, headers=headers, body=body, is_base64=is_base64)
 
-    ask_bounded(filled, "upload_forms", event)
+    ask_bounded(filled, function, event)
 
 
 @pytest.mark.parametrize(
@@ -253,14 +258,14 @@ def test_upload_forms_answers_any_request(
             json.dumps(dict.fromkeys(map(chr, range(0x4E00, 0x4E00 + 1_700)), 1)), id="all in escapes"
         ),
         pytest.param(json.dumps(dict.fromkeys(map(chr, range(1, 1_200)), "\x01")), id="control characters"),
+        pytest.param(json.dumps({"fingerprints": ["\x01" * 900] * 2}), id="long fingerprints"),
     ],
 )
 @pytest.mark.claim("a body of any size gets a small answer", section="Hostile input")
 def test_answer_to_a_body_of_any_size_is_small(account: Account, body: str) -> None:
-    response = account.post(body)
-
-    assert response.status in {400, 413}
-    assert len(response.text) < 1_000_000
+    for response in (account.post(body), account.look_up(body)):
+        assert response.status in {400, 413}
+        assert len(response.text) < 1_000_000
     assert account.calls.made == []
 
 

@@ -86,8 +86,9 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
     with_input(STAGE, "routeSettings", REMOVED),
     with_input(STAGE, "routeSettings.0.throttlingRateLimit", 10_000),
     with_input(STAGE, "routeSettings.1.throttlingRateLimit", 10_000),
-    with_input(STAGE, "routeSettings.2.throttlingRateLimit", REMOVED),
-    with_input(STAGE, "routeSettings.2.throttlingBurstLimit", 0),
+    with_input(STAGE, "routeSettings.2.throttlingRateLimit", 10_000),
+    with_input(STAGE, "routeSettings.3.throttlingRateLimit", REMOVED),
+    with_input(STAGE, "routeSettings.3.throttlingBurstLimit", 0),
 )
 def test_nag_serverless_throttling(graph: Graph) -> None:
     tables = [table.inputs for table in some(graph, TABLE)]
@@ -99,9 +100,10 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
         for limits in (stage.inputs.get("defaultRouteSettings", {}), *routes.values()):
             assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
             assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
-        listing, showing, asking = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
+        listing, *of_table = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
+        units = (capacity.HISTORY_UNITS, capacity.LOOK_UP_UNITS, capacity.FORM_UNITS)
         assert listing * capacity.page_units(shards) < cap, "the index"
-        assert showing * capacity.HISTORY_UNITS + asking * capacity.FORM_UNITS < cap, "the table"
+        assert sum(rate * most for rate, most in zip(of_table, units, strict=True)) < cap, "the table"
 
 
 @pytest.mark.claim(

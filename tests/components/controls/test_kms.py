@@ -34,6 +34,7 @@ from tests.components.sabotage import (
 )
 
 KMS_USES = {
+    "dynamodb:BatchGetItem": {("kms:Decrypt", "dynamodb")},
     "dynamodb:GetItem": {("kms:Decrypt", "dynamodb")},
     "dynamodb:PutItem": {("kms:Decrypt", "dynamodb")},
     "dynamodb:Query": {("kms:Decrypt", "dynamodb")},

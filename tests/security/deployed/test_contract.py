@@ -109,7 +109,8 @@ def ledger(stack: DeployedStack) -> Ledger:
     return Ledger(stack=stack, receipt=receipt, rejection=rejection)
 
 
-LIST, SHOW, UPLOAD = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}"), ("POST", "/uploads")
+LIST, SHOW = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}")
+LOOK_UP, UPLOAD = ("POST", "/receipts/lookup"), ("POST", "/uploads")
 Request = Callable[[Ledger], dict[str, Any]]
 
 
@@ -121,6 +122,10 @@ def fingerprint(text: str) -> Request:
     return lambda _: {"path_parameters": {"fingerprint": text}}
 
 
+def look_up(*fingerprints: str) -> Request:
+    return lambda _: {"body": {"fingerprints": [*fingerprints]}, "media_type": "application/json"}
+
+
 SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
     (LIST, 200, lambda _: {}),
     (LIST, 200, lambda _: {"query": {"limit": 1}}),
@@ -129,10 +134,16 @@ SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
     (SHOW, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.rejection.fingerprint}}),
     (SHOW, 400, fingerprint("x")),
     (SHOW, 404, fingerprint("0" * 64)),
+    (LOOK_UP, 200, look_up("0" * 64)),
+    (LOOK_UP, 200, lambda ledger: look_up(str(ledger.receipt.fingerprint))(ledger)),
+    (LOOK_UP, 400, look_up("x")),
+    (LOOK_UP, 413, look_up("x" * 20_000)),
+    (LOOK_UP, 415, lambda _: {"body": "{}", "media_type": "text/plain"}),
     (UPLOAD, 201, body()),
     (UPLOAD, 400, body(filename="", size_bytes=0, fingerprint="x")),
     (UPLOAD, 400, lambda _: {"body": [], "media_type": "application/json"}),
     (UPLOAD, 409, lambda ledger: body(fingerprint=ledger.receipt.fingerprint)(ledger)),
+    (UPLOAD, 201, lambda ledger: body(fingerprint=ledger.receipt.fingerprint, again=True)(ledger)),
     (UPLOAD, 413, body(size_bytes=MAX_RECEIPT_BYTES + 1)),
     (UPLOAD, 413, body(filename="x" * 20_000)),
     (UPLOAD, 415, lambda _: {"body": "{}", "media_type": "text/plain"}),
@@ -160,6 +171,7 @@ def test_situation_is_answered_as_documented(
 REFUSALS: dict[tuple[str, str], Request] = {
     LIST: lambda _: {},
     SHOW: fingerprint("0" * 64),
+    LOOK_UP: look_up("0" * 64),
     UPLOAD: body(),
 }
 

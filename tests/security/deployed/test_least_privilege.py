@@ -141,6 +141,11 @@ def receipt_is_shown(situation: Situation) -> bool:
     return situation.stack.get(f"/receipts/{situation.deleted.fingerprint}").status == 200
 
 
+def receipt_is_looked_up(situation: Situation) -> bool:
+    wanted = {"fingerprints": [situation.deleted.fingerprint]}
+    return situation.stack.call("POST", "/receipts/lookup", body=wanted).status == 200
+
+
 def form_is_made_and_taken(situation: Situation) -> bool:
     content = png()
     form = situation.stack.call("POST", "/uploads", body=declared(content))
@@ -171,7 +176,7 @@ NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
         event_of_a_recorded_and_deleted_upload_is_settled,
         lost_receipt_is_restored,
     ],
-    "reader": [ledger_is_listed, receipt_is_shown],
+    "reader": [ledger_is_listed, receipt_is_shown, receipt_is_looked_up],
     "reconciler": [unnoticed_upload_is_sent_again, round_is_continued],
     "upload_forms": [form_is_made_and_taken, form_for_a_lost_receipt_is_made],
 }
@@ -469,6 +474,7 @@ CALLS = {
         "dynamodb",
         "batch_get_item",
         lambda at: {"RequestItems": {at.table["TableName"]: {"Keys": [KEY]}}},
+        ("reader",),
     ),
     "insert an entry": Call(
         "dynamodb",
