@@ -242,7 +242,7 @@ def _write_next_step(done: Reconciled, options: argparse.Namespace, terminal: Te
         )
     if totals.unbacked:
         terminal.complain(
-            "unbacked: no object version of a receipt is left: if somebody has the file, upload it with --again"
+            "unbacked: no object version of a receipt is left: if you have the file, upload it with --again"
         )
     if not totals.confirmed:
         terminal.complain("S3 doesn't confirm every entry: docs/operations.md says what to do", style="red")
