@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from local import STOPPING, LocalError, interrupted_by_signals
+from local import STOPPING, LocalError
 from local.deployment import deploy
 from tests.local.account import NOTHING
 from tests.local.stack import DeployedStack
@@ -214,7 +216,7 @@ def test_interrupt_is_raised_when_nothing_of_the_program_runs_any_more(
 
     before = set(threading.enumerate())
 
-    with interrupted_by_signals(), pytest.raises(KeyboardInterrupt):
+    with interrupted_by(number), pytest.raises(KeyboardInterrupt):
         deploy(NOTHING, project)
 
     assert (project / "said").read_text().splitlines() == ["cancelled"] * 3
@@ -250,7 +252,17 @@ def test_what_serves_pulumis_hooks_is_stopped_before_tasks_are_cancelled(
         """,
     )
 
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_by(signal.SIGINT), pytest.raises(KeyboardInterrupt):
         deploy(NOTHING, project)
 
     assert capsys.readouterr().out == "cancelled; still served: False\n"
+
+
+@contextmanager
+def interrupted_by(number: signal.Signals) -> Iterator[None]:
+    """Let a signal interrupt this process, even if it is ignored, as SIGHUP is under `nohup`."""
+    usual = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, usual)
