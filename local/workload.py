@@ -16,8 +16,7 @@ ODD_NAMES = (
     *("tab\there", "\u2028\u2029", "\u202egnp.exe", "cafe\u0301", "שלום.png", "領収書 (1).png"),
     *("é" * 500, "🧾" * 200),
 )
-"""Names that S3 accepts, except those with a line feed, which the emulator's policies refuse, or with a
-control character that XML can't hold, which no listing could show."""
+"""Names that S3 accepts, except those with a line feed, which the emulator's policies refuse."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,8 +41,8 @@ def listed_versions(s3: S3Client, bucket: str, prefix: str) -> Iterator[ListedPa
 def ledger_items(dynamodb: DynamoDBClient, table: str) -> Iterator[list[Item]]:
     """Read the whole ledger once, in no order, page by page, as much of each item as operators may read.
 
-    The functions never scan the table. Here every entry is wanted, and an index could lag behind the table or
-    lack an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
+    The API never scans the table. Here every entry is wanted, and an index could lag behind the table or lack
+    an entry. A Scan costs one read unit for 4 KB; paging through the API would cost a request for each
     200 entries, and a query for each shard.
     """
     return scanned_pages(dynamodb, table, f"the ledger table {table}", schema.OPERATOR_VIEW)

@@ -125,10 +125,15 @@ def allowed(statements: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     return (statement for statement in statements if statement["Effect"] == "Allow")
 
 
+def allowed_by(graph: Graph, type_: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the policies of one type of resource allow: by name of the policy."""
+    for policy in some(graph, type_):
+        yield from ((policy.name, statement) for statement in allowed(statements_of(policy.inputs)))
+
+
 def granted(graph: Graph) -> Iterator[tuple[str, dict[str, Any]]]:
     """What roles are allowed, and people by the policies that the stack exports: by name of the policy."""
-    for policy in some(graph, ROLE_POLICY):
-        yield from ((policy.name, statement) for statement in allowed(statements_of(policy.inputs)))
+    yield from allowed_by(graph, ROLE_POLICY)
     for name, value in graph.exports.items():
         if name.endswith("_policy"):
             yield from ((name, statement) for statement in allowed(json.loads(value)["Statement"]))

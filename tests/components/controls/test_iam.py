@@ -18,6 +18,7 @@ from tests.components.controls.rules import (
     STRANGER,
     XRAY_WRITES,
     allowed,
+    allowed_by,
     as_list,
     broken_by,
     granted,
@@ -95,12 +96,7 @@ def test_iam_1_iam_21_no_wildcard_actions(graph: Graph) -> None:
     ),
 )
 def test_nobody_may_tag_objects(graph: Graph) -> None:
-    of_buckets = [
-        (policy.name, statement)
-        for policy in some(graph, BUCKET_POLICY)
-        for statement in allowed(statements_of(policy.inputs))
-    ]
-    for name, statement in [*of_buckets, *granted(graph)]:
+    for name, statement in [*allowed_by(graph, BUCKET_POLICY), *granted(graph)]:
         writes = [
             action
             for action in as_list(statement["Action"])
@@ -137,12 +133,7 @@ def test_nobody_may_tag_objects(graph: Graph) -> None:
     with_exported_statement("does all", Action="*", Resource="*"),
 )
 def test_nobody_may_delete_uploads_or_bypass_their_locks(graph: Graph) -> None:
-    of_buckets = [
-        (policy.name, statement)
-        for policy in some(graph, BUCKET_POLICY)
-        for statement in allowed(statements_of(policy.inputs))
-    ]
-    for name, statement in [*of_buckets, *granted(graph)]:
+    for name, statement in [*allowed_by(graph, BUCKET_POLICY), *granted(graph)]:
         # What a statement with NotAction allows isn't listed anywhere.
         assert "NotAction" not in statement, name
         patterns = [action.lower() for action in as_list(statement["Action"])]
