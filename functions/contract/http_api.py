@@ -7,11 +7,15 @@ from typing import Final
 LIST_RECEIPTS: Final = "GET /receipts"
 SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
 LOOK_UP_RECEIPTS: Final = "POST /receipts/lookup"
+REQUEST_FILE: Final = "GET /receipts/{fingerprint}/file"
 REQUEST_FORM: Final = "POST /uploads"
 
 READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
+FILE_ROUTES: Final = (REQUEST_FILE,)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
-ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
+ROUTES: Final = (*READ_ROUTES, *FILE_ROUTES, *UPLOAD_ROUTES)
+"""Those that read the ledger, those that lead to the documents themselves, and those to upload with. Each
+kind is a right of its own."""
 
 OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
     "outcome",
@@ -22,6 +26,12 @@ OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
     "cursor",
 )
 """The query of `LIST_RECEIPTS`."""
+
+VERSION: Final = "version"
+"""The query of `REQUEST_FILE`: which of a fingerprint's object versions."""
+
+MAX_VERSION_BYTES: Final = 1_024
+"""The longest version id of S3."""
 
 MAX_LIMIT: Final = 200
 """The largest page. It stays below the 6 MB of a Lambda response."""
@@ -37,6 +47,9 @@ RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d
 
 RECEIPT_NOT_FOUND: Final = "receipt-not-found"
 ALREADY_ACCEPTED: Final = "already-accepted"
+VERSION_NOT_FOUND: Final = "version-not-found"
+FILE_GONE: Final = "file-gone"
+FILE_OUT_OF_REACH: Final = "file-out-of-reach"
 """Kinds of problems that callers distinguish: the last part of a problem's ``type``."""
 
 
