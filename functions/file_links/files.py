@@ -68,7 +68,7 @@ class Files:
     def _in_reach(self, version: ObjectVersion, entry: Entry) -> File:
         """Return a file unless it is where the stack had its receipts before, which it may not read."""
         if not self.location.holds(version):
-            raise _file_out_of_reach(version)
+            raise _file_out_of_reach()
         return File(version=version, entry=entry)
 
 
@@ -92,12 +92,11 @@ def _file_gone(detail: str) -> ProblemError:
     return ProblemError(status=HTTPStatus.GONE, kind=http_api.FILE_GONE, title="File gone", detail=detail)
 
 
-def _file_out_of_reach(version: ObjectVersion) -> ProblemError:
+def _file_out_of_reach() -> ProblemError:
     return ProblemError(
         status=HTTPStatus.CONFLICT,
         kind=http_api.FILE_OUT_OF_REACH,
         title="File out of reach",
         detail="The object version is outside of the folder that the stack takes receipts from now, so the "
         "API can't look at it. An administrator can.",
-        members=vars(version),
     )

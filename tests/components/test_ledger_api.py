@@ -174,7 +174,7 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
     ("throttle", "ledger", "limits"),
     [
         pytest.param({}, {}, [(50, 50), (18, 18), (8, 8), (6, 6), (50, 50)], id="defaults"),
-        pytest.param({"throttle_rate": 5, "throttle_burst": 8}, {}, [(5, 8)] * 5, id="the stack's own"),
+        pytest.param({"throttle_rate": 5, "throttle_burst": 6}, {}, [(5, 6)] * 5, id="the stack's own"),
         pytest.param(
             {"throttle_rate": 10_000, "throttle_burst": 5_000},
             {"ledger_max_read_units": 40_000},
