@@ -47,10 +47,12 @@ def auditor_policy(
     of the bucket show whether something can get lost. With the attributes of the queues, `bill-e reconcile`
     knows whether entries are still to come. `log_group_arns` are those that say who asked for files and for
     upload forms. With a customer's key, the table has to be decrypted, and nothing else: S3 decrypts for the
-    function that signs a link, and CloudWatch Logs by itself.
+    function that signs a link, and CloudWatch Logs by itself. A log group has
+    two ARNs, and IAM may ask for either.
     """
     key_use = key_use_statements(key_arn, ["dynamodb"], [], dns_suffix) if key_arn else []
     routes = (*http_api.READ_ROUTES, *http_api.FILE_ROUTES)
+    log_groups = [spelt for arn in log_group_arns for spelt in (arn, f"{arn}:*")]
     return document(
         allow("CallTheApi", "execute-api:Invoke", _route_arns(api_execution_arn, routes)),
         allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
@@ -66,7 +68,11 @@ def auditor_policy(
         allow("ReadLedger", ["dynamodb:Query", "dynamodb:Scan"], table_arn),
         allow("ReadLedgerByTime", "dynamodb:Query", index_arn),
         allow("SeeQueues", "sqs:GetQueueAttributes", list(queue_arns)),
-        allow("ReadWhoAskedForWhat", "logs:FilterLogEvents", [f"{arn}:*" for arn in log_group_arns]),
+        allow(
+            "ReadWhoAskedForWhat",
+            "logs:FilterLogEvents",
+            log_groups,
+        ),
         *key_use,
     )
 

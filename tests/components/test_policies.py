@@ -83,6 +83,7 @@ def test_auditor_reads_everything_and_changes_nothing() -> None:
         ("dynamodb:Query", f"{TABLE}/index/i"),
         ("dynamodb:Scan", TABLE),
         ("sqs:GetQueueAttributes", "arn:aws:sqs:r:1:queue"),
+        ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api"),
         ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api:*"),
     }
 
