@@ -11,13 +11,24 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cli.commands import backfill, dead_letters, receipts, reconcile, restore, resubmit, show, upload
+from cli.commands import (
+    backfill,
+    dead_letters,
+    get,
+    open_file,
+    receipts,
+    reconcile,
+    restore,
+    resubmit,
+    show,
+    upload,
+)
 from cli.errors import BillEError
 from cli.options import add_stack
 from cli.screen.terminal import Terminal
 
 COMMANDS = (
-    *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
+    *(upload.COMMAND, receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
 )
 
@@ -26,6 +37,7 @@ examples:
   bill-e upload receipt.png scans/ --wait --stack dev
   bill-e receipts --outcome rejected --stack dev
   bill-e show receipt.png --outputs outputs.json
+  bill-e get FINGERPRINT -o receipt.png --stack dev
   bill-e reconcile --stack dev
 
 exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 an upload got an outcome that

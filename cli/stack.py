@@ -50,6 +50,7 @@ class StackAccess:
     dead_letter_queue_url: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
+    auditor_key: StackKey | None
     operator_key: StackKey | None
     administrator_key: StackKey | None
     ca_bundle: Path | None
@@ -144,6 +145,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
+        auditor_key=beside.key("auditor"),
         operator_key=beside.key("operator"),
         administrator_key=beside.key("administrator"),
         ca_bundle=beside.file("ca_bundle"),
