@@ -81,7 +81,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             named = {name: value for name, value in link.items() if name not in {"url", "expires_at"}}
             saved.append({"path": str(path), **named})
             if not options.json:
-                terminal.write(f"saved {path} ({size_text(path.stat().st_size)}): the bytes in the ledger")
+                terminal.write(
+                    f"saved {path} ({size_text(path.stat().st_size)}), with the fingerprint in the ledger"
+                )
     if options.json:
         terminal.json({"saved": saved, "failed": failed})
     return 1 if failed else 0

@@ -90,12 +90,12 @@ def name_to_open(link: ApiFileLink) -> str:
 
 
 def entry_of(history: ApiHistory | None, version_id: str) -> ApiEntry | None:
-    """Return the entry of an object version, if it is among the ones that the API returned."""
+    """Return the entry of an object version, or the receipt with the same bytes if the history lacks it."""
     if history is None:
         return None
-    receipt = [history["receipt"]] if history["receipt"] else []
-    entries = (*receipt, *history["duplicates"], *history["rejections"])
-    return next((entry for entry in entries if entry["version_id"] == version_id), None)
+    receipt = history["receipt"]
+    others = (*history["duplicates"], *history["rejections"])
+    return next((entry for entry in others if entry["version_id"] == version_id), receipt)
 
 
 def warnings_of(entry: ApiEntry | None) -> list[str]:

@@ -65,8 +65,8 @@ class FileLinks:
 def content_disposition(name: str) -> str:
     """Write the header that has a browser save a file under a name (RFC 6266), which is a safe one.
 
-    Browsers from this century read ``filename*``. The other name is for those that don't. It has no ``%``,
-    which some would decode.
+    Browsers prefer ``filename*``. The other name is for programs that don't know it. It has no ``%``, which
+    some of them would decode.
     """
     plain = name.encode("ascii", errors="replace").decode().replace("?", "_").replace("%", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe=ATTRIBUTE_CHARACTERS)}"

@@ -35,7 +35,7 @@ def test_file_is_saved_under_the_last_part_of_its_key(caller: Run, stack: FakeSt
 
     assert (ran.code, ran.err) == (0, "")
     assert here() == {"Größe 1.png": FIRST}
-    assert ran.out == "saved Größe 1.png (5.0 kB): the bytes in the ledger\n"
+    assert ran.out == "saved Größe 1.png (5.0 kB), with the fingerprint in the ledger\n"
     assert "secret" not in ran.out
     assert stack.requests[-2:] == [f"GET /receipts/{FINGERPRINT}/file", "GET /file/v1?signature=secret"]
 
