@@ -83,6 +83,15 @@ class TestWhichVersion:
 
         assert problem(account.file(FINGERPRINT)) == (410, "file-gone")
 
+    def test_receipt_that_was_restored_leads_to_the_version_that_restored_it(self, account: Account) -> None:
+        (first,) = recorded(account, "first.png")
+        account.delete(first)
+        (restoring,) = recorded(account, "restores.png")
+        account.calls.made.clear()
+
+        assert named(account.file(FINGERPRINT)) == ("restores.png", restoring.version.version_id)
+        assert "Query" not in account.calls.made, "the ledger has a note of it"
+
     def test_version_of_a_receipt_or_a_duplicate_leads_to_exactly_that(self, account: Account) -> None:
         uploads = recorded(account, "first.png", "again.png")
 
