@@ -17,13 +17,9 @@ ROUTES: Final = (*READ_ROUTES, *FILE_ROUTES, *UPLOAD_ROUTES)
 """Those that read the ledger, those that lead to the documents themselves, and those to upload with. Each
 kind is a right of its own."""
 
-OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
-    "outcome",
-    "finding",
-    "from",
-    "to",
-    "limit",
-    "cursor",
+OUTCOME, REASON, FINDING, KEY, UPLOADER, TEXT, FINGERPRINT, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
+    *("outcome", "reason", "finding", "key", "uploader", "q", "fingerprint"),
+    *("from", "to", "limit", "cursor"),
 )
 """The query of `LIST_RECEIPTS`."""
 
@@ -32,6 +28,12 @@ VERSION: Final = "version"
 
 MAX_VERSION_BYTES: Final = 1_024
 """The longest version id of S3."""
+
+MAX_SEARCH_BYTES: Final = 1_024
+"""The longest text to search for, in UTF-8. S3's keys are no longer."""
+
+LEAST_DIGITS: Final = 8
+"""The fewest first digits of a fingerprint that can be searched for."""
 
 MAX_LIMIT: Final = 200
 """The largest page. It stays below the 6 MB of a Lambda response."""
