@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def downloaded(http: HttpClient, link: ApiFileLink, fingerprint: str, folder: Path) -> Iterator[Path]:
+def downloaded(http: HttpClient, link: ApiFileLink, folder: Path) -> Iterator[Path]:
     """Download a file into `folder` under a temporary name, which is removed at the end.
 
-    Raise BillEError if the file can't be had or written, or if its SHA-256 isn't the `fingerprint`.
+    Raise BillEError if the file can't be had or written, or if its SHA-256 isn't the link's fingerprint.
     """
     temporary = folder / f".bill-e-{secrets.token_hex(8)}.part"
     try:
         with _written(folder), temporary.open("xb") as stream:
-            _fetch(http, link, fingerprint, stream)
+            _fetch(http, link, stream)
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def _written(path: Path) -> Iterator[None]:
         raise BillEError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _fetch(http: HttpClient, link: ApiFileLink, fingerprint: str, stream: BinaryIO) -> None:
+def _fetch(http: HttpClient, link: ApiFileLink, stream: BinaryIO) -> None:
     response = http.send(
         lambda: AWSRequest(method="GET", url=link["url"], headers={}, stream_output=True),
         f"download of {link['key']}",
@@ -90,9 +90,9 @@ def _fetch(http: HttpClient, link: ApiFileLink, fingerprint: str, stream: Binary
         received += len(chunk)
         if expected is not None and received > expected:
             break
-    if digest.hexdigest() != fingerprint:
+    if digest.hexdigest() != link["fingerprint"]:
         raise BillEError(
             f"{link['key']} (version {link['version_id']}) is NOT what the ledger recorded: the bytes that "
-            f"arrived don't have the fingerprint {fingerprint}, so nothing was saved; tell an administrator, "
-            "since they were changed on their way or in the bucket"
+            f"arrived don't have the fingerprint {link['fingerprint']}, so nothing was saved; tell an "
+            "administrator, since they were changed on their way or in the bucket"
         )

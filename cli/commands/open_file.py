@@ -21,9 +21,10 @@ from pathlib import Path, PurePath
 from cli.answers import ApiEntry, ApiFileLink, ApiHistory
 from cli.caller.connection import connect
 from cli.caller.download import downloaded, give_name
+from cli.caller.subjects import SubjectSearch
 from cli.commands import Command
-from cli.commands.get import add_version
-from cli.commands.show import fingerprint_from
+from cli.commands.get import add_version, link_to
+from cli.commands.show import find_subject
 from cli.errors import BillEError
 from cli.options import stack_of, token_of
 from cli.screen.terminal import Terminal
@@ -52,25 +53,29 @@ WARNINGS = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("subject", metavar="FINGERPRINT|FILE", help="64 hexadecimal digits, or a file")
+    parser.add_argument(
+        "subject",
+        metavar="FINGERPRINT|FILE|KEY",
+        help="64 hexadecimal digits or the first 8 or more, a file, or a key",
+    )
     add_version(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Download the file, warn about what was found in it, and open it."""
-    fingerprint = fingerprint_from(options.subject, terminal)
-    with connect(stack_of(options), token=token_of(options), as_auditor=True) as stack:
-        link = stack.api.file_link(fingerprint, options.version_id)
+    access = stack_of(options)
+    with connect(access, token=token_of(options), as_auditor=True) as stack:
+        subject = find_subject(SubjectSearch(api=stack.api, access=access), options.subject, terminal)
+        link = link_to(stack, subject, options.version_id)
         name = name_to_open(link)
-        entry = entry_of(stack.api.history(fingerprint), link["version_id"])
         folder = Path(tempfile.mkdtemp(prefix="bill-e-"))
         try:
-            with downloaded(stack.http, link, fingerprint, folder) as temporary:
+            with downloaded(stack.http, link, folder) as temporary:
                 give_name(temporary, folder / name, overwrite=False)
         except BaseException:
             folder.rmdir()
             raise
-    for warning in warnings_of(entry):
+    for warning in warnings_of(entry_of(subject.history, link["version_id"])):
         terminal.complain(f"warning: {link['key']}: {warning}", style="yellow")
     terminal.write(f"opening {folder / name}")
     open_with_system(folder / name)

@@ -48,10 +48,37 @@ def test_version_chooses_among_the_uploads_of_a_fingerprint(caller: Run, version
     assert here() == {name: FIRST}
 
 
-def test_rejected_upload_is_saved_by_its_version_alone(caller: Run) -> None:
-    assert "There is no such file" in caller("get", OTHER).refusal()
-    assert caller("get", OTHER, "--version", "v3").code == 0
+@pytest.mark.parametrize("arguments", [(OTHER,), (OTHER, "--version", "v3"), ("notes.txt",)])
+def test_rejected_upload_is_saved_as_well(caller: Run, arguments: tuple[str, ...]) -> None:
+    assert caller("get", *arguments).code == 0
     assert here() == {"notes.txt": b"#! other"}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [(FINGERPRINT[:8], "Größe 1.png"), ("2026/Größe 1.png", "Größe 1.png"), ("again.png", "again.png")],
+)
+def test_receipt_is_named_by_digits_or_a_key(caller: Run, text: str, name: str) -> None:
+    assert caller("get", text).code == 0
+    assert here() == {name: FIRST}
+
+
+def test_upload_that_was_not_read_cannot_be_checked(caller: Run, stack: FakeStack) -> None:
+    stack.store("large.png", b"x" * 6000)
+    stack.entries[0]["fingerprint"] = None
+
+    assert "has no fingerprint to check it against" in caller("get", "large.png").error()
+    assert here() == {}
+
+
+def test_file_is_compared_with_what_was_asked_for_and_not_with_the_answer(
+    caller: Run, stack: FakeStack
+) -> None:
+    link = {**stack.entries[0], "url": f"{stack.url}/file/v3"}
+    stack.planned.append((f"GET /receipts/{FINGERPRINT}/file", Answer(200, link)))
+
+    assert FINGERPRINT in caller("get", FINGERPRINT).refusal()
+    assert here() == {}
 
 
 @pytest.mark.parametrize(("output", "path"), [("x.png", "x.png"), ("folder", "folder/Größe 1.png")])
@@ -73,7 +100,7 @@ def test_several_files_are_saved_and_a_failure_does_not_stop_the_others(caller: 
     ran = caller("get", "0" * 64, FINGERPRINT, "--json")
 
     assert ran.code == 1
-    assert f"{'0' * 64}: GET /receipts/{'0' * 64}/file" in ran.err
+    assert f"{'0' * 64}: the ledger at" in ran.err
     assert here() == {"Größe 1.png": FIRST}
     answer = json.loads(ran.out)
     assert answer["failed"] == 1
