@@ -135,7 +135,7 @@ class FakeStack:
         if target.startswith(API_PATH):
             return self._api(method, target, headers, body)
         if method == "GET" and target.startswith("/file/"):
-            return self._file(target)
+            return self._file(target, headers)
         if method == "POST" and target == "/form":
             return self._form(headers, body)
         return self._put_object(method, target, headers, body)
@@ -151,7 +151,9 @@ class FakeStack:
             return s3_error(400, "BadDigest", "The SHA256 you specified did not match")
         return self._stored(200, unquote(key), body)
 
-    def _file(self, target: str) -> Answer:
+    def _file(self, target: str, headers: Message) -> Answer:
+        if headers["Authorization"]:
+            return s3_error(400, "InvalidArgument", "Only one auth mechanism allowed")
         version = unquote(urlsplit(target).path.removeprefix("/file/"))
         (body,) = (body for (_, id_), body in self.objects.items() if id_ == version)
         return Answer(200, body, content_type="application/octet-stream")

@@ -40,6 +40,15 @@ def test_file_is_saved_under_the_last_part_of_its_key(caller: Run, stack: FakeSt
     assert stack.requests[-2:] == [f"GET /receipts/{FINGERPRINT}/file", "GET /file/v1?signature=secret"]
 
 
+def test_holder_of_a_token_gets_a_file_and_sends_the_token_to_the_api_alone(
+    caller: Run, stack: FakeStack
+) -> None:
+    stack.auth = "jwt"
+
+    assert caller("get", FINGERPRINT, "--token", stack.token).code == 0
+    assert here() == {"Größe 1.png": FIRST}
+
+
 @pytest.mark.parametrize(
     ("version", "name"), [("v2", "again.png"), ("v1", "Größe 1.png")], ids=["duplicate", "receipt"]
 )
