@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from components.settings import StackSettings
 from functions.contract import http_api
-from functions.contract.entry import ContentFinding, Outcome
-from functions.contract.http_api import MAX_LIMIT, PARAMETERS
+from functions.contract.entry import ContentFinding, Outcome, Reason
+from functions.contract.http_api import LEAST_DIGITS, MAX_LIMIT, MAX_SEARCH_BYTES, PARAMETERS
 from functions.reader.query import DEFAULT_LIMIT
 from generator.schemas import Schema, ref, schemas
 
@@ -76,17 +76,30 @@ def _security_schemes() -> dict[str, dict[str, str]]:
 
 def _list_receipts() -> Operation:
     time = {"type": "string", "format": "date-time"}
+    # JSON Schema counts characters, of which the shortest are a byte.
+    text = {"type": "string", "minLength": 1, "maxLength": MAX_SEARCH_BYTES}
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     parameters = {
         "outcome": ({"type": "string", "enum": list(Outcome)}, "Only entries with this outcome."),
+        "reason": ({"type": "string", "enum": list(Reason)}, "Only entries rejected for this reason."),
         "finding": ({"type": "string", "enum": list(ContentFinding)}, "Only entries with this finding."),
+        "key": (text, "Only entries whose key contains this, in the same upper and lower case."),
+        "uploader": (
+            text,
+            "Only entries whose uploader contains this, in the same upper and lower case: the principal or "
+            "the subject of the caller that a form proves, or else S3's principal.",
+        ),
+        "q": (text, "Only entries whose key or uploader contains this."),
+        "fingerprint": (
+            {"type": "string", "pattern": f"^[0-9a-f]{{{LEAST_DIGITS},64}}$"},
+            "Only entries whose fingerprint begins with this.",
+        ),
         "from": (time, "Only entries that were recorded at this time or later."),
         "to": (time, "Only entries that were recorded before this time."),
         "limit": (limit, "The maximum number of entries in a page."),
         "cursor": (
             {"type": "string"},
-            "The `next_cursor` of a page with the same `outcome`, `finding`, `from` and `to`. `limit` may "
-            "differ.",
+            "The `next_cursor` of a page with the same parameters. Only `limit` may differ.",
         ),
     }
     return {

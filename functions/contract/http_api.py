@@ -13,15 +13,17 @@ READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
 ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
 
-OUTCOME, FINDING, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
-    "outcome",
-    "finding",
-    "from",
-    "to",
-    "limit",
-    "cursor",
+OUTCOME, REASON, FINDING, KEY, UPLOADER, TEXT, FINGERPRINT, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
+    *("outcome", "reason", "finding", "key", "uploader", "q", "fingerprint"),
+    *("from", "to", "limit", "cursor"),
 )
 """The query of `LIST_RECEIPTS`."""
+
+MAX_SEARCH_BYTES: Final = 1_024
+"""The longest text to search for, in UTF-8. S3's keys are no longer."""
+
+LEAST_DIGITS: Final = 8
+"""The fewest first digits of a fingerprint that can be searched for."""
 
 MAX_LIMIT: Final = 200
 """The largest page. It stays below the 6 MB of a Lambda response."""

@@ -59,7 +59,9 @@ def _checked(place: str) -> str:
 def _checksum(body: bytes, filters: Filters) -> bytes:
     """Return a checksum of a cursor's body and its filters. Equal times with different offsets are equal."""
     times = [format_time(moment) if moment else None for moment in (filters.since, filters.until)]
-    # Without a finding, a cursor of the last release stays one.
-    finding = [filters.finding] if filters.finding else []
-    canonical = json.dumps([filters.outcome, *times, *finding]).encode("ascii")
+    contents = filters.contents
+    outcome, finding = contents.pop("outcome", None), contents.pop("finding", None)
+    # Without the filters that came later, a cursor of an earlier release stays one.
+    later = [*([finding] if finding else []), *([contents] if contents else [])]
+    canonical = json.dumps([outcome, *times, *later], sort_keys=True).encode("ascii")
     return hashlib.sha256(canonical + b"\0" + body).digest()[:CHECKSUM_BYTES]

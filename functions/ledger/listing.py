@@ -20,8 +20,8 @@ long, a page has fewer entries, and doesn't cost more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import isqrt
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from functions.contract.entry import CLOCK_SKEW, Entry, format_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from functions.contract.entry import ContentFinding, Outcome
+    from functions.contract.entry import ContentFinding, Outcome, Reason
 
 SPENT = 1 / 6
 """A page begins no more reads when it has used this part of its budget. Few pages of usual entries need more.
@@ -40,15 +40,31 @@ The other part is for entries that turn out to be large."""
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which entries to list: those with an outcome and a finding, recorded from ``since`` to ``until``.
+    """Which entries to list: those with all of this, recorded from ``since`` to ``until``.
 
-    ``since`` is inclusive, and ``until`` exclusive. What is ``None`` leaves out nothing.
+    ``key`` and ``uploader`` are parts of those, and ``text`` is a part of either. The uploader is the caller
+    that a form proves, or else S3's principal. ``fingerprint`` is how a fingerprint begins. ``since`` is
+    inclusive, and ``until`` exclusive. What is ``None`` leaves out nothing.
     """
 
     outcome: Outcome | None = None
+    reason: Reason | None = None
     finding: ContentFinding | None = None
+    key: str | None = None
+    uploader: str | None = None
+    text: str | None = None
+    fingerprint: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """What an entry must have or contain, by the name of the field, without the times."""
+        return {
+            each.name: str(value)
+            for each in fields(self)
+            if each.name not in {"since", "until"} and (value := getattr(self, each.name)) is not None
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +72,14 @@ class IndexRead:
     """One read in one partition of the time index, newest first.
 
     The sort key is between ``lower`` and ``upper``, inclusive. ``limit`` is how many items are examined,
-    before those without the ``outcome`` or the ``finding`` are left out.
+    before those without the ``contents`` are left out (`Filters.contents`).
     """
 
     partition: str
     lower: str
     upper: str
     limit: int
-    outcome: Outcome | None
-    finding: ContentFinding | None
+    contents: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +216,7 @@ def _scan_month(
                     lower=lower,
                     upper=_greatest_below(depths[partition]),
                     limit=read_size,
-                    outcome=filters.outcome,
-                    finding=filters.finding,
+                    contents=filters.contents,
                 )
                 for partition in lagging
             ]
@@ -217,7 +231,7 @@ def _scan_month(
         entries.sort(key=_sort_key, reverse=True)
         frontier = max(depths.values(), default=None)
         certain = [entry for entry in entries if frontier is None or _sort_key(entry) >= frontier]
-        if filters.outcome is not None or filters.finding is not None:
+        if filters.contents:
             growth *= 2  # If there is another round, few entries pass: make fewer but larger reads.
     return _MonthScan(entries=certain, frontier=frontier)
 

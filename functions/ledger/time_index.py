@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+_UPLOADER_HAS = (
+    "(contains(#caller.#principal, {text}) OR contains(#caller.#subject, {text})"
+    " OR (attribute_not_exists(#caller) AND contains(#principal, {text})))"
+)
+
+CONDITIONS = {
+    "outcome": "#outcome = :outcome",
+    "reason": "#reason = :reason",
+    "finding": "contains(#findings, :finding)",
+    "key": "contains(#key, :key)",
+    "uploader": _UPLOADER_HAS.format(text=":uploader"),
+    "text": f"(contains(#key, :text) OR {_UPLOADER_HAS.format(text=':text')})",
+    "fingerprint": "begins_with(#fingerprint, :fingerprint)",
+}
+"""How DynamoDB filters, by the names of `Filters.contents`. Its comparisons of text are case-sensitive."""
 
 THREADS = 8
 """How many queries run at once. The client needs as many connections; its pool has 10 by default."""
@@ -37,13 +54,10 @@ class TimeIndex:
     def _query(self, read: IndexRead) -> IndexPage:
         names = {"#partition": schema.MONTH_SHARD, "#recorded": schema.RECORDED}
         values = {":partition": read.partition, ":lower": read.lower, ":upper": read.upper}
-        filters = []
-        if read.outcome is not None:
-            filters.append("#outcome = :outcome")
-            names["#outcome"], values[":outcome"] = "outcome", str(read.outcome)
-        if read.finding is not None:
-            filters.append("contains(#findings, :finding)")
-            names["#findings"], values[":finding"] = schema.FINDINGS, str(read.finding)
+        filters = [CONDITIONS[name] for name in read.contents]
+        used = re.findall(r"#([a-z_]+)", " ".join(filters))
+        names |= {f"#{attribute}": attribute for attribute in used}
+        values |= {f":{name}": value for name, value in read.contents.items()}
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": schema.TIME_INDEX,

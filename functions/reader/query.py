@@ -13,21 +13,29 @@ from functions.contract.entry import (
     FINGERPRINT_DESCRIPTION,
     ContentFinding,
     Outcome,
+    Reason,
     parse_fingerprint,
     parse_time,
 )
 from functions.contract.http_api import (
     CURSOR,
     FINDING,
+    FINGERPRINT,
     FINGERPRINTS,
     FROM,
+    KEY,
+    LEAST_DIGITS,
     LIMIT,
     MAX_FINGERPRINTS,
     MAX_LIMIT,
+    MAX_SEARCH_BYTES,
     OUTCOME,
     PARAMETERS,
+    REASON,
     RFC_3339,
+    TEXT,
     TO,
+    UPLOADER,
 )
 from functions.ledger.cursor import decode_cursor
 from functions.ledger.listing import Filters
@@ -64,15 +72,21 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
 
     limit = optional(LIMIT, _limit)
     errors_before_filters = len(errors)
-    outcome = optional(OUTCOME, _one_of(Outcome))
-    finding = optional(FINDING, _one_of(ContentFinding))
-    since = optional(FROM, _time)
-    until = optional(TO, _time)
-    if since is not None and until is not None and since >= until:
+    filters = Filters(
+        outcome=optional(OUTCOME, _one_of(Outcome)),
+        reason=optional(REASON, _one_of(Reason)),
+        finding=optional(FINDING, _one_of(ContentFinding)),
+        key=optional(KEY, _search_text),
+        uploader=optional(UPLOADER, _search_text),
+        text=optional(TEXT, _search_text),
+        fingerprint=optional(FINGERPRINT, _first_digits),
+        since=optional(FROM, _time),
+        until=optional(TO, _time),
+    )
+    if filters.since is not None and filters.until is not None and filters.since >= filters.until:
         errors.append(
             FieldError(field="from", value=shown(given["from"]), allowed=f"a time before to={given['to']}")
         )
-    filters = Filters(outcome=outcome, finding=finding, since=since, until=until)
     place = None
     if len(errors) == errors_before_filters:  # a cursor can't be checked against wrong filters
         place = optional(CURSOR, lambda text: _place(text, filters))
@@ -120,6 +134,18 @@ def _one_of(kind: type[E]) -> Callable[[str], E]:
     return parse
 
 
+def _search_text(text: str) -> str:
+    if 1 <= len(text.encode(errors="surrogatepass")) <= MAX_SEARCH_BYTES:
+        return text
+    raise ValueError(f"1 to {MAX_SEARCH_BYTES:,} bytes of text, in UTF-8")
+
+
+def _first_digits(text: str) -> str:
+    if re.fullmatch(f"[0-9a-f]{{{LEAST_DIGITS},64}}", text):
+        return text
+    raise ValueError(f"the first {LEAST_DIGITS} to 64 hexadecimal digits of a fingerprint, lower-case")
+
+
 def _time(text: str) -> datetime:
     try:
         if re.fullmatch(RFC_3339, text, re.ASCII):
@@ -148,4 +174,4 @@ def _place(text: str, filters: Filters) -> str:
     try:
         return decode_cursor(text, filters)
     except ValueError:
-        raise ValueError("a next_cursor of this API, with the same outcome, finding, from and to") from None
+        raise ValueError("a next_cursor of this API, with the same filters") from None

@@ -54,7 +54,7 @@ def _is_true(term: str, item: Item, request: Mapping[str, Any]) -> bool:
         return (attribute is None) == (match["call"] == "attribute_not_exists")
     if match["set"]:
         member = request["ExpressionAttributeValues"][match["member"]]["S"]
-        return attribute is not None and member in attribute["SS"]
+        return attribute is not None and member in (attribute.get("SS") or attribute["S"])
     value = _plain(request["ExpressionAttributeValues"][match["value"]])
     return attribute is not None and _COMPARISONS[match["sign"]](_plain(attribute), value)
 

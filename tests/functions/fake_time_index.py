@@ -27,8 +27,23 @@ def newest_first(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def passes(filters: Filters | IndexRead, entry: Entry) -> bool:
-    has_finding = filters.finding is None or filters.finding in entry.findings
-    return has_finding and filters.outcome in (None, entry.outcome)
+    return all(_has(entry, name, value) for name, value in filters.contents.items())
+
+
+def _has(entry: Entry, name: str, value: str) -> bool:
+    uploader, key = entry.upload.uploader, entry.upload.version.key
+    caller = uploader.caller
+    names = (caller.principal, caller.subject) if caller else (uploader.principal,)
+    by_uploader = any(value in each for each in names if each is not None)
+    return {
+        "outcome": value == entry.outcome,
+        "reason": value == entry.reason,
+        "finding": value in entry.findings,
+        "key": value in key,
+        "uploader": by_uploader,
+        "text": by_uploader or value in key,
+        "fingerprint": (entry.fingerprint or "").startswith(value),
+    }[name]
 
 
 class FakeTimeIndex:

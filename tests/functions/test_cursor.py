@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.contract.entry import ContentFinding, Outcome
+from functions.contract.entry import ContentFinding, Outcome, Reason
 from functions.ledger.cursor import decode_cursor, encode_cursor
 from functions.ledger.listing import Filters
 
@@ -30,6 +30,7 @@ PLACES = pytest.mark.parametrize("place", [ENTRY_PLACE, TIME_PLACE])
         Filters(outcome=Outcome.ACCEPTED),
         Filters(finding=ContentFinding.ENCRYPTED),
         Filters(since=NOON, until=NOON + timedelta(hours=1)),
+        Filters(key="Bäckerei", uploader="erika", text="x", fingerprint="0" * 8, reason=Reason.DAMAGED),
     ],
 )
 def test_a_cursor_gives_its_place_back(place: str, filters: Filters) -> None:
@@ -77,6 +78,7 @@ def test_any_other_text_is_refused(text: str) -> None:
         Filters(outcome=Outcome.ACCEPTED, since=NOON + timedelta(microseconds=1)),
         Filters(outcome=Outcome.ACCEPTED, since=NOON, until=NOON + timedelta(hours=1)),
         Filters(outcome=Outcome.ACCEPTED, since=NOON, finding=ContentFinding.ENCRYPTED),
+        Filters(outcome=Outcome.ACCEPTED, since=NOON, key="a"),
     ],
 )
 def test_cursor_of_other_filters_is_refused(others: Filters) -> None:
@@ -84,6 +86,28 @@ def test_cursor_of_other_filters_is_refused(others: Filters) -> None:
 
     with pytest.raises(ValueError, match="not a cursor of this listing"):
         decode_cursor(cursor, others)
+
+
+def test_a_text_to_search_for_means_something_else_in_another_field() -> None:
+    cursor = encode_cursor(ENTRY_PLACE, Filters(key="a"))
+
+    for others in (Filters(uploader="a"), Filters(text="a"), Filters(key="b")):
+        with pytest.raises(ValueError, match="not a cursor of this listing"):
+            decode_cursor(cursor, others)
+
+
+@pytest.mark.parametrize(
+    ("filters", "canonical"),
+    [
+        (Filters(outcome=Outcome.ACCEPTED), b'["ACCEPTED", null, null]'),
+        (Filters(finding=ContentFinding.ENCRYPTED), b'[null, null, null, "encrypted"]'),
+    ],
+)
+def test_a_cursor_of_an_earlier_release_stays_one(filters: Filters, canonical: bytes) -> None:
+    body = b"1" + TIME_PLACE.encode()
+    raw = body + hashlib.sha256(canonical + b"\0" + body).digest()[:8]
+
+    assert decode_cursor(base64.urlsafe_b64encode(raw).decode().rstrip("="), filters) == TIME_PLACE
 
 
 def test_same_time_in_another_offset_is_the_same_filter() -> None:

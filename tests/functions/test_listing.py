@@ -46,7 +46,11 @@ if TYPE_CHECKING:
 NOW = datetime(2027, 3, 15, 12, 0, tzinfo=UTC)
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 ALL = Filters()
-RARE = (Filters(outcome=Outcome.REJECTED), Filters(finding=ContentFinding.ENCRYPTED))
+RARE = (
+    Filters(outcome=Outcome.REJECTED),
+    Filters(finding=ContentFinding.ENCRYPTED),
+    Filters(key="no such key"),
+)
 
 
 def listed(index: Any, **options: Any) -> Page:
@@ -127,6 +131,7 @@ FILTERS = st.builds(
     Filters,
     outcome=st.none() | st.sampled_from(Outcome),
     finding=st.none() | st.sampled_from(ContentFinding),
+    key=st.none() | st.sampled_from(["receipt-1", "7"]),
     since=st.none() | TIMES,
     until=st.none() | TIMES,
 )
@@ -429,6 +434,12 @@ class TestCost:
 
 class TestInDynamoDB:
     SHARDS = 3
+    UPLOADERS = (
+        Uploader(principal="AWS:AROAFORMS:uploads", source_ip=None, caller=Caller(principal="arn:erika")),
+        Uploader(principal="AWS:AROAFORMS:uploads", source_ip=None, caller=Caller(issuer="i", subject="max")),
+        Uploader(principal="AWS:AIDAERIKA", source_ip=None),
+        Uploader(principal=None, source_ip=None),
+    )
 
     @pytest.fixture
     def entries(self, ledger_table: LedgerTable) -> list[Entry]:
@@ -439,6 +450,10 @@ class TestInDynamoDB:
             for number in range(50)
         ]
         made[::7] = [replace(each, findings=tuple(ContentFinding)) for each in made[::7]]
+        made[::5] = [
+            replace(each, upload=replace(each.upload, uploader=uploader))
+            for each, uploader in zip(made[::5], itertools.cycle(self.UPLOADERS), strict=False)
+        ]
         store = LedgerStore(ledger_table.client, ledger_table.name, self.SHARDS)
         for each in made:
             store.record(each)
@@ -457,6 +472,17 @@ class TestInDynamoDB:
             Filters(outcome=Outcome.DUPLICATE),
             Filters(finding=ContentFinding.ENCRYPTED),
             Filters(outcome=Outcome.ACCEPTED, finding=ContentFinding.TRAILING_DATA),
+            Filters(reason=Reason.UNSUPPORTED_TYPE),
+            Filters(reason=Reason.DAMAGED),
+            Filters(key="receipt-4"),
+            Filters(key="RECEIPT"),
+            Filters(uploader="erika"),
+            Filters(uploader="max"),
+            Filters(uploader="ERIKA"),
+            Filters(uploader="AROAFORMS"),
+            Filters(text="t-1"),
+            Filters(text="max", outcome=Outcome.ACCEPTED),
+            Filters(fingerprint=entry("receipt-4", NOW).fingerprint[:8]),  # type: ignore[index]
             Filters(since=NOW - timedelta(days=25), until=NOW - timedelta(days=5)),
         ],
     )
@@ -478,8 +504,7 @@ class TestInDynamoDB:
                     lower=format_time(NOW - timedelta(days=25)),
                     upper=format_time(NOW - timedelta(days=5)),
                     limit=limit,
-                    outcome=filters.outcome,
-                    finding=filters.finding,
+                    contents=filters.contents,
                 )
                 for month in ("2027-03", "2027-02", "2026-12")
                 for shard in range(self.SHARDS)

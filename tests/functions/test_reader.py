@@ -10,7 +10,16 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.api.responses import respond
-from functions.contract.entry import Caller, ContentFinding, Entry, Outcome, Uploader, Via, format_time
+from functions.contract.entry import (
+    Caller,
+    ContentFinding,
+    Entry,
+    Outcome,
+    Reason,
+    Uploader,
+    Via,
+    format_time,
+)
 from functions.contract.http_api import MAX_FINGERPRINTS
 from functions.ledger.lookup import History, LedgerLookup
 from functions.reader.routes import HISTORY_LIMIT, reader_routes
@@ -96,6 +105,26 @@ class TestListing:
         assert len(entries) == 40
         assert {each["outcome"] for each in entries} == {"REJECTED"}
         assert second["next_cursor"] is None
+
+    @pytest.mark.parametrize(
+        ("query", "keys"),
+        [
+            ({"key": "ä b"}, ["ä b+c.png"]),
+            ({"key": "b+c"}, ["ä b+c.png"]),
+            ({"q": "taxi"}, ["taxi.png"]),
+            ({"fingerprint": "0123456789abcdef"}, ["taxi.png"]),
+            ({"reason": "damaged"}, ["cut.png"]),
+            ({"reason": "damaged", "key": "taxi"}, []),
+        ],
+    )
+    def test_each_filter_leaves_out_all_else(
+        self, index: FakeTimeIndex, query: dict[str, str], keys: list[str]
+    ) -> None:
+        index.add(entry("taxi.png", START, fingerprint="0123456789abcdef" * 4))
+        index.add(entry("ä b+c.png", START))
+        index.add(entry("cut.png", START, Outcome.REJECTED, reason=Reason.DAMAGED))
+
+        assert [each["key"] for each in getter(index)(**query).body["entries"]] == keys
 
     def test_a_finding_leaves_out_all_entries_without_it(self, index: FakeTimeIndex) -> None:
         both, one = (ContentFinding.ACTIVE_CONTENT, ContentFinding.ENCRYPTED), (ContentFinding.ENCRYPTED,)
@@ -212,6 +241,14 @@ class TestBadQuery:
             ("outcome=ACCEPTED,REJECTED", "outcome", "ACCEPTED, DUPLICATE, REJECTED"),
             ("finding=virus", "finding", "active_content, encrypted, multiple_images, trailing_data"),
             ("finding=", "finding", "active_content, encrypted, multiple_images, trailing_data"),
+            ("reason=broken", "reason", "damaged, object_missing"),
+            ("key=", "key", "1 to 1,024 bytes"),
+            ("key=" + "%C3%A4" * 513, "key", "1 to 1,024 bytes"),
+            ("uploader=", "uploader", "1 to 1,024 bytes"),
+            ("q=", "q", "1 to 1,024 bytes"),
+            ("fingerprint=0123456", "fingerprint", "the first 8 to 64 hexadecimal digits"),
+            ("fingerprint=ABCDEF01", "fingerprint", "lower-case"),
+            ("fingerprint=" + "0" * 65, "fingerprint", "the first 8 to 64 hexadecimal digits"),
             ("from=2026-11-30", "from", "RFC 3339"),
             ("from=2026-11-30T12:00:00", "from", "RFC 3339"),
             ("from=2026-11-30+12:00:00Z", "from", "RFC 3339"),
@@ -224,8 +261,8 @@ class TestBadQuery:
             ("cursor=", "cursor", "next_cursor"),
             ("cursor=abc", "cursor", "next_cursor"),
             ("cursor=%C3%A9", "cursor", "next_cursor"),
-            ("page=2", "page", "outcome, finding, from, to, limit, cursor"),
-            ("Limit=2", "Limit", "outcome, finding, from, to, limit, cursor"),
+            ("page=2", "page", "outcome, reason, finding, key, uploader, q, fingerprint, from, to, limit"),
+            ("Limit=2", "Limit", "outcome, reason, finding, key, uploader, q, fingerprint, from, to, limit"),
             ("limit=5&limit=5", "limit", "limit once"),
             ("limit=5&limit=", "limit", "limit once"),
         ],
