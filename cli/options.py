@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def token_of(options: Namespace) -> str | None:
     return token
 
 
-def add_json(parser: ArgumentParser, help_text: str = "write one JSON document to stdout") -> None:
+def add_json(parser: _ActionsContainer, help_text: str = "write one JSON document to stdout") -> None:
     """Add the option for output that programs can read."""
     parser.add_argument("--json", action="store_true", help=help_text)
 

@@ -33,9 +33,17 @@ Renew = Callable[[str], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class EntryFilter:
-    """Which entries to list: recorded from `start` on, and before `end`."""
+    """Which entries to list: recorded from `start` on, and before `end`.
+
+    `key` and `uploader` are parts of those, and `fingerprint` is how one begins.
+    """
 
     outcome: str | None = None
+    reason: str | None = None
+    finding: str | None = None
+    key: str | None = None
+    uploader: str | None = None
+    fingerprint: str | None = None
     start: datetime | None = None
     end: datetime | None = None
 
@@ -43,6 +51,11 @@ class EntryFilter:
         """Return the API's query parameters for this filter."""
         values = {
             http_api.OUTCOME: self.outcome,
+            http_api.REASON: self.reason,
+            http_api.FINDING: self.finding,
+            http_api.KEY: self.key,
+            http_api.UPLOADER: self.uploader,
+            http_api.FINGERPRINT: self.fingerprint,
             http_api.FROM: format_time(self.start) if self.start else None,
             http_api.TO: format_time(self.end) if self.end else None,
         }

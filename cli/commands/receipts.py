@@ -1,24 +1,37 @@
 """List the ledger's entries, newest recorded first: one for each upload.
 
---from is inclusive, --to is exclusive; both select by the time when an entry was recorded. If the table shows
-only the start of each fingerprint, use --json to see all of it.
+--from is inclusive, --to is exclusive; both select by the time when an entry was recorded, in UTC. --key and
+--uploader are parts of what they search for, in the same upper and lower case. All filters that are given
+have to fit. The last line has the number of the entries listed, and their bytes, by outcome.
+
+--csv writes every field of every entry (RFC 4180). A cell that a spreadsheet could take for a formula, since
+it begins with = + - @ or a tab, has an apostrophe before it, and so has one that begins with an apostrophe.
+
+If the table shows only the start of each fingerprint, `bill-e show` takes that, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
 from cli.commands import Command
+from cli.errors import UsageError
 from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
-from cli.screen.entries import entry_row
-from cli.screen.terminal import Row, Terminal
-from functions.contract.entry import Outcome
+from cli.screen.entries import CSV_COLUMNS, csv_row, entry_row
+from cli.screen.terminal import Row, Terminal, printable
+from functions.contract.entry import ContentFinding, Outcome, Reason
+from functions.contract.http_api import MAX_SEARCH_BYTES
 
 NARROWEST_FULL = 170
 """In a table with fewer columns than this, a fingerprint is cut to its first 12 digits."""
@@ -32,41 +45,123 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=[*map(str, Outcome)],
         help="list only entries with this outcome",
     )
+    parser.add_argument(
+        "--reason", choices=[*map(str, Reason)], help="list only what was rejected for this reason"
+    )
+    parser.add_argument(
+        "--finding", choices=[*map(str, ContentFinding)], help="list only entries with this finding"
+    )
+    parser.add_argument("--key", metavar="TEXT", type=_text, help="list only keys that contain this")
+    parser.add_argument(
+        "--uploader", metavar="TEXT", type=_text, help="list only entries whose uploader contains this"
+    )
     add_time_range(parser)
+    parser.add_argument(
+        "--month", type=_month, metavar="YYYY-MM", help="in place of --from and --to: a month in UTC"
+    )
     count = parser.add_mutually_exclusive_group()
     count.add_argument(
         "--limit", type=positive_integer, default=50, metavar="N", help="list at most this many (default: 50)"
     )
     count.add_argument("--all", action="store_true", help="list all of them")
-    add_json(parser, 'write {"entries": […], "next_cursor": …} to stdout, like the API')
+    form = parser.add_mutually_exclusive_group()
+    add_json(
+        form, 'write {"entries": […], "next_cursor": …, "totals": …} to stdout, the first two as in the API'
+    )
+    form.add_argument("--csv", action="store_true", help="write CSV to stdout, and the totals to stderr")
+
+
+def _text(text: str) -> str:
+    if 1 <= len(text.encode(errors="surrogateescape")) <= MAX_SEARCH_BYTES:
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give 1 to {MAX_SEARCH_BYTES:,} bytes of text")
+
+
+def _month(text: str) -> tuple[datetime, datetime]:
+    """Read a month as its first moment, and that of the month after it."""
+    with suppress(ValueError, OverflowError):
+        if re.fullmatch(r"\d{4}-\d{2}", text, re.ASCII):
+            start = datetime.fromisoformat(f"{text}-01").replace(tzinfo=UTC)
+            return start, (start + timedelta(days=31)).replace(day=1)
+    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a month such as 2026-10")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """List entries page by page as they come, so that any number fits into memory."""
+    if options.month and (options.start or options.end):
+        raise UsageError("--month takes the place of --from and --to: give one or the other")
     refuse_empty_range(options)
-    chosen = EntryFilter(outcome=options.outcome, start=options.start, end=options.end)
+    start, end = options.month or (options.start, options.end)
+    chosen = EntryFilter(
+        outcome=options.outcome,
+        reason=options.reason,
+        finding=options.finding,
+        key=options.key,
+        uploader=options.uploader,
+        start=start,
+        end=end,
+    )
     with connect(stack_of(options), token=token_of(options)) as stack:
         listing = Listing(stack.api, chosen, None if options.all else options.limit)
         if options.json:
             write_json(listing, terminal)
+        elif options.csv:
+            write_csv(listing, terminal)
         else:
             write_table(listing, terminal)
     return 0
 
 
 class Listing:
-    """The pages of a listing, remembering where they ended."""
+    """The pages of a listing, remembering where they ended, and what they had in them."""
 
     def __init__(self, api: ApiClient, chosen: EntryFilter, limit: int | None) -> None:
         self._pages = api.pages(chosen, limit=limit)
-        self.count = 0
         self.next_cursor: str | None = None
+        self.totals = {str(outcome): Total() for outcome in Outcome}
+
+    @property
+    def count(self) -> int:
+        """How many entries there were so far."""
+        return sum(total.entries for total in self.totals.values())
 
     def __iter__(self) -> Iterator[ApiPage]:
         for page in self._pages:
-            self.count += len(page["entries"])
+            for entry in page["entries"]:
+                self.totals[entry["outcome"]].add(entry["size_bytes"])
             self.next_cursor = page["next_cursor"]
             yield page
+
+
+@dataclass
+class Total:
+    """The entries of an outcome, and their bytes, without those of unknown size."""
+
+    entries: int = 0
+    bytes: int = 0
+    of_unknown_size: int = 0
+
+    def add(self, size_bytes: int | None) -> None:
+        """Count one entry."""
+        self.entries += 1
+        self.bytes += size_bytes or 0
+        self.of_unknown_size += size_bytes is None
+
+    def __str__(self) -> str:
+        unknown = f", {self.of_unknown_size:,} of unknown size" if self.of_unknown_size else ""
+        return f"{self.bytes:,} bytes{unknown}"
+
+
+def totals_line(listing: Listing) -> str:
+    """Such as ``3 entries (300 bytes) = 2 accepted (200 bytes) + 1 duplicate (100 bytes) + 0 rejected …``."""
+    parts = [f"{total.entries:,} {name.lower()} ({total})" for name, total in listing.totals.items()]
+    whole = Total(
+        entries=listing.count,
+        bytes=sum(total.bytes for total in listing.totals.values()),
+        of_unknown_size=sum(total.of_unknown_size for total in listing.totals.values()),
+    )
+    noun = "entry" if listing.count == 1 else "entries"
+    return f"{whole.entries:,} {noun} ({whole}) = {' + '.join(parts)}"
 
 
 def write_table(listing: Listing, terminal: Terminal) -> None:
@@ -81,7 +176,24 @@ def write_table(listing: Listing, terminal: Terminal) -> None:
     terminal.table(rows)
     if listing.count == 0:
         terminal.complain("no entries")
-    elif listing.next_cursor is not None:
+    else:
+        terminal.write(totals_line(listing))
+    _say_if_more(listing, terminal)
+
+
+def write_csv(listing: Listing, terminal: Terminal) -> None:
+    """Write entries as CSV, and the totals to stderr."""
+    writer = csv.writer(terminal.out.file, lineterminator="\r\n")
+    shown = printable if terminal.out.is_terminal else str
+    writer.writerow(CSV_COLUMNS)
+    for page in _without_empty_ones(listing, terminal):
+        writer.writerows([*map(shown, csv_row(entry))] for entry in page["entries"])
+    terminal.complain(totals_line(listing))
+    _say_if_more(listing, terminal)
+
+
+def _say_if_more(listing: Listing, terminal: Terminal) -> None:
+    if listing.count and listing.next_cursor is not None:
         terminal.complain(
             f"these are the first {listing.count}; there are more: use --all, or a larger --limit"
         )
@@ -106,7 +218,10 @@ def write_json(listing: Listing, terminal: Terminal) -> None:
             terminal.out.file.write(f"{separator}{json.dumps(entry)}")
             separator = ",\n"
     opening = separator if listing.count == 0 else ""
-    terminal.out.file.write(f'{opening}\n], "next_cursor": {json.dumps(listing.next_cursor)}}}\n')
+    totals = {name: asdict(total) for name, total in listing.totals.items()}
+    terminal.out.file.write(
+        f'{opening}\n], "next_cursor": {json.dumps(listing.next_cursor)}, "totals": {json.dumps(totals)}}}\n'
+    )
 
 
 COMMAND = Command(
@@ -116,6 +231,8 @@ COMMAND = Command(
     examples=(
         "bill-e receipts --stack dev",
         "bill-e receipts --outcome rejected --from 2026-11-01 --to 2026-12-01 --stack dev",
+        "bill-e receipts --month 2026-11 --csv --all --stack dev > november.csv",
+        "bill-e receipts --uploader erika --key taxi --stack dev",
         "bill-e receipts --all --json --outputs outputs.json",
     ),
     add_options=add_options,

@@ -1,59 +1,60 @@
-"""Show the receipt with a fingerprint, and its duplicates and rejections.
+"""Show what the ledger has on a receipt: its entry, and its duplicates and rejections.
 
-A fingerprint is the SHA-256 of the bytes, as 64 hexadecimal digits; for a file, the command computes it. An
-argument that is both a fingerprint and the name of a file is taken to be the file.
+Name it by its fingerprint (the SHA-256 of its bytes), by the first 8 or more digits of that, such as the 12
+that tables show, by a file, or by a key. If an argument could be several of these, a file is taken before a
+fingerprint, and a fingerprint before a key. With less than a whole fingerprint, the command goes through the
+ledger from the newest entry on.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
-from pathlib import Path
+from dataclasses import replace
 
 from cli.answers import ApiHistory
 from cli.caller.connection import connect
-from cli.caller.files import fingerprint_of_file
+from cli.caller.subjects import Subject, SubjectSearch
 from cli.commands import Command
-from cli.errors import BillEError
 from cli.options import add_json, stack_of, token_of
 from cli.screen.entries import entry_fields, history_row
 from cli.screen.terminal import Terminal
 
-FINGERPRINT = re.compile(r"[0-9a-fA-F]{64}")
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("subject", metavar="FINGERPRINT|FILE", help="64 hexadecimal digits, or a file")
-    add_json(parser, "write the API's answer to stdout")
+    parser.add_argument(
+        "subject",
+        metavar="FINGERPRINT|FILE|KEY",
+        help="64 hexadecimal digits or the first 8 or more",
+    )
+    add_json(
+        parser, 'write the API\'s answer to stdout, or {"entry": …} for an upload that was rejected unread'
+    )
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Show the entries of a fingerprint; fail if the ledger has none."""
     access = stack_of(options)
-    fingerprint = fingerprint_from(options.subject, terminal)
     with connect(access, token=token_of(options)) as stack:
-        history = stack.api.history(fingerprint)
-    if history is None:
-        named = "" if options.subject.lower() == fingerprint else f" ({options.subject})"
-        raise BillEError(f"the ledger at {access.api_url} has no entry for {fingerprint}{named}")
+        subject = find_subject(SubjectSearch(api=stack.api, access=access), options.subject, terminal)
     if options.json:
-        terminal.json(history)
-    else:
-        write_history(fingerprint, history, terminal)
+        terminal.json(subject.history or {"entry": subject.entry})
+    elif subject.history:
+        write_history(str(subject.fingerprint), subject.history, terminal)
+    elif subject.entry:
+        terminal.fields(entry_fields(subject.entry))
+        terminal.write("")
+        terminal.write("it was rejected without being read, so it has no fingerprint")
     return 0
 
 
-def fingerprint_from(subject: str, terminal: Terminal) -> str:
-    """Return the fingerprint of the file that an argument names, or else the argument as a fingerprint."""
-    path, is_fingerprint = Path(subject), FINGERPRINT.fullmatch(subject) is not None
-    if path.is_file():
-        if is_fingerprint:
-            terminal.complain(f"note: {subject} is a fingerprint and the name of a file; showing the file")
-        return fingerprint_of_file(path)
-    if is_fingerprint:
-        return subject.lower()
-    raise BillEError(f"{subject!r} is neither a file nor a fingerprint (64 hexadecimal digits)")
+def find_subject(search: SubjectSearch, text: str, terminal: Terminal) -> Subject:
+    """Find what an argument names, showing how much of the ledger has been searched."""
+    with terminal.counting("pages of the ledger searched") as advance:
+        subject = replace(search, on_page=lambda: advance(1)).find(text)
+    if subject.note:
+        terminal.complain(f"note: {subject.note}")
+    return subject
 
 
 def write_history(fingerprint: str, history: ApiHistory, terminal: Terminal) -> None:
@@ -77,6 +78,8 @@ COMMAND = Command(
     description=__doc__,
     examples=(
         "bill-e show receipt.png --stack dev",
+        "bill-e show 9f86d081884c --stack dev",
+        "bill-e show '2026/taxi.pdf' --stack dev",
         "bill-e show 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --stack dev",
     ),
     add_options=add_options,

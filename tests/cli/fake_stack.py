@@ -198,12 +198,15 @@ class FakeStack:
     def _list(self, query: dict[str, list[str]]) -> Answer:
         cursor, limit = query.get("cursor", ["0"])[0], int(query["limit"][0])
         start = int(cursor) if cursor.isdecimal() else 0
-        outcome = query.get("outcome", [""])[0]
+        given = {name: values[0] for name, values in query.items()}
         chosen = [
             item
             for item in self.entries
-            if outcome in {"", item["outcome"]}
-            and query.get("from", [""])[0] <= item["recorded_at"] < query.get("to", ["9"])[0]
+            if given.get("outcome", item["outcome"]) == item["outcome"]
+            and given.get("reason", item.get("reason")) == item.get("reason")
+            and given.get("key", "") in item["key"]
+            and (item["fingerprint"] or "-").startswith(given.get("fingerprint", ""))
+            and given.get("from", "") <= item["recorded_at"] < given.get("to", "9")
         ]
         page = chosen[start : start + limit]
         more = start + limit < len(chosen)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -32,8 +33,10 @@ def test_fifty_newest_entries_are_listed_and_it_is_said_that_there_are_more(call
     ran = caller("receipts")
 
     lines = ran.out.splitlines()
-    assert lines[0].split() == ["RECORDED", "OUTCOME", "FINGERPRINT", "SIZE", "TYPE", "KEY", "DETAIL"]
-    assert len(lines) == 51
+    columns = ["RECORDED", "OUTCOME", "FINGERPRINT", "SIZE", "TYPE", "UPLOADER", "KEY", "DETAIL"]
+    assert lines[0].split() == columns
+    assert len(lines) == 52
+    assert lines[-1].startswith("50 entries (61,700 bytes) = 50 accepted (61,700 bytes) + 0 duplicate (0 ")
     assert lines[1].split()[:4] == ["2026-11-20T00:00:00Z", "ACCEPTED", "0" * 64, "1.2"]
     assert "the first 50; there are more" in ran.err
 
@@ -62,14 +65,96 @@ def test_detail_says_what_else_is_known_of_an_entry(
 def test_limit_beyond_a_page_follows_cursors(caller: Run, stack: FakeStack) -> None:
     ran = caller("receipts", "--limit", "201")
 
-    assert len(ran.out.splitlines()) == 202
+    assert len(ran.out.splitlines()) == 203
     assert [request.partition("?")[2] for request in stack.requests] == ["limit=200", "limit=1&cursor=200"]
 
 
 def test_all_entries_as_one_json_document(caller: Run, many: list[dict[str, Any]]) -> None:
     ran = caller("receipts", "--all", "--json")
 
-    assert json.loads(ran.out) == {"entries": many, "next_cursor": None}
+    document = json.loads(ran.out)
+    assert {name: document[name] for name in ("entries", "next_cursor")} == {
+        "entries": many,
+        "next_cursor": None,
+    }
+
+
+def test_totals_tell_entries_bytes_and_unknown_sizes_by_outcome(caller: Run, stack: FakeStack) -> None:
+    stack.entries = [
+        entry(size_bytes=1_000_000),
+        entry(size_bytes=24),
+        entry(outcome="DUPLICATE", size_bytes=24),
+        entry(outcome="REJECTED", size_bytes=None, fingerprint=None),
+    ]
+
+    assert caller("receipts").out.splitlines()[-1] == (
+        "4 entries (1,000,048 bytes, 1 of unknown size) = 2 accepted (1,000,024 bytes) "
+        "+ 1 duplicate (24 bytes) + 1 rejected (0 bytes, 1 of unknown size)"
+    )
+    assert json.loads(caller("receipts", "--json").out)["totals"] == {
+        "ACCEPTED": {"entries": 2, "bytes": 1_000_024, "of_unknown_size": 0},
+        "DUPLICATE": {"entries": 1, "bytes": 24, "of_unknown_size": 0},
+        "REJECTED": {"entries": 1, "bytes": 0, "of_unknown_size": 1},
+    }
+
+
+def test_csv_has_every_member_and_each_line_ends_as_rfc_4180_says(caller: Run, stack: FakeStack) -> None:
+    caller_names = {"principal": None, "issuer": "https://login.example/", "subject": "erika"}
+    uploader = {"principal": "AWS:AROA:f", "source_ip": "192.0.2.1", "via": "form", "caller": caller_names}
+    first = {"bucket": "uploads", "key": 'a "b", c\nd.png', "version_id": "v1"}
+    members = {"outcome": "DUPLICATE", "duplicate_of": first, "restores": True, "uploader": uploader}
+    stack.entries = [entry(findings=["encrypted", "trailing_data"], **members)]
+
+    ran = caller("receipts", "--csv")
+
+    assert ran.out.count("\r\n") == 2
+    (row,) = csv.DictReader(io.StringIO(ran.out, newline=""))
+    expected = {**stack.entries[0], "findings": "encrypted trailing_data"}
+    assert row == {column: text_of(expected, column) for column in row}
+    assert set(row) >= {
+        "uploader.caller.subject",
+        "duplicate_of.key",
+        "restores",
+        "size_bytes",
+        "recorded_at",
+    }
+    assert ran.err.startswith("1 entry (1,234 bytes)")
+
+
+def text_of(document: Any, column: str) -> str:
+    for name in column.split("."):
+        document = (document or {}).get(name)
+    return "" if document is None else json.dumps(document) if isinstance(document, bool) else str(document)
+
+
+@pytest.mark.parametrize("key", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'quoted", "plain", "a=1"])
+def test_no_cell_is_a_formula_and_each_can_be_read_back(caller: Run, stack: FakeStack, key: str) -> None:
+    stack.entries = [entry(key=key)]
+
+    (row,) = csv.DictReader(io.StringIO(caller("receipts", "--csv").out, newline=""))
+
+    assert row["key"][0] not in "=+-@\t\r"
+    assert row["key"].removeprefix("'") == key
+
+
+@pytest.mark.parametrize(
+    ("uploader", "shown"),
+    [
+        ({"principal": "AWS:AIDAEXAMPLE"}, "AIDAEXAMPLE"),
+        ({"principal": "AWS:AROAEXAMPLE:erika"}, "erika"),
+        ({"principal": "A1B2C3"}, "A1B2C3"),
+        ({"principal": None}, "-"),
+        ({"caller": {"principal": "arn:aws:iam::1:user/team/erika"}}, "team/erika"),
+        ({"caller": {"principal": "arn:aws:sts::1:assumed-role/Clerk/erika"}}, "Clerk/erika"),
+        ({"caller": {"principal": None, "issuer": "https://i/", "subject": "e@x"}}, "e@x of https://i/"),
+    ],
+)
+def test_an_uploader_is_shown_by_the_part_that_people_know(
+    caller: Run, stack: FakeStack, uploader: dict[str, Any], shown: str
+) -> None:
+    stack.entries = [entry(uploader={"principal": None, "source_ip": None, "caller": None, **uploader})]
+
+    assert re.findall(r"image/png  (.+?) +receipt.png", caller("receipts").out) == [shown]
 
 
 @pytest.mark.usefixtures("many")
@@ -83,7 +168,8 @@ def test_json_of_a_part_has_the_cursor_of_the_rest(caller: Run) -> None:
 def test_empty_ledger_is_said_and_is_no_error(caller: Run) -> None:
     assert caller("receipts").err == "no entries\n"
     ran = caller("receipts", "--json")
-    assert (ran.code, json.loads(ran.out)) == (0, {"entries": [], "next_cursor": None})
+    document = json.loads(ran.out)
+    assert (ran.code, document["entries"], document["next_cursor"]) == (0, [], None)
 
 
 def test_filters_reach_the_api(caller: Run, stack: FakeStack) -> None:
@@ -95,6 +181,24 @@ def test_filters_reach_the_api(caller: Run, stack: FakeStack) -> None:
         "GET /receipts?outcome=REJECTED&from=2026-11-01T00%3A00%3A00.000000Z"
         "&to=2026-11-18T00%3A00%3A00.000000Z&limit=50"
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        (("--key", "ä b"), "key=%C3%A4%20b"),
+        (("--uploader", "erika"), "uploader=erika"),
+        (("--finding", "encrypted"), "finding=encrypted"),
+        (("--reason", "damaged"), "reason=damaged"),
+        (("--month", "2026-12"), "from=2026-12-01T00%3A00%3A00.000000Z&to=2027-01-01T00%3A00%3A00.000000Z"),
+        (("--from", "0001-01-01"), "from=0001-01-01T00%3A00%3A00.000000Z"),
+    ],
+)
+def test_each_filter_is_sent_as_the_api_names_it(
+    caller: Run, stack: FakeStack, options: tuple[str, str], query: str
+) -> None:
+    assert caller("receipts", *options).code == 0
+    assert stack.requests == [f"GET /receipts?{query}&limit=50"]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +215,14 @@ def test_filters_reach_the_api(caller: Run, stack: FakeStack) -> None:
         ("--limit", "5", "--all"),
         ("--outcome", "LOST"),
         ("--from", "2026-11-02", "--to", "2026-11-02"),
+        ("--month", "2026-13"),
+        ("--month", "2026-1"),
+        ("--month", "9999-12"),
+        ("--month", "2026-10", "--from", "2026-10-02"),
+        ("--key", ""),
+        ("--uploader", "x" * 1_025),
+        ("--reason", "virus"),
+        ("--csv", "--json"),
     ],
 )
 def test_malformed_option_is_wrong_usage_and_asks_nothing(
@@ -128,7 +240,7 @@ def test_duplicate_names_its_receipt_and_whether_it_is_a_copy(
     uploader = {"principal": None, "source_ip": None, "via": via, "caller": None}
     stack.entries = [entry(outcome="DUPLICATE", duplicate_of=first, uploader=uploader)]
 
-    assert caller("receipts").out.splitlines()[-1].endswith(f" {detail}")
+    assert caller("receipts").out.splitlines()[1].endswith(f" {detail}")
 
 
 def test_key_that_would_steer_a_terminal_is_shown_escaped(caller: Run, stack: FakeStack) -> None:

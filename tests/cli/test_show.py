@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.fake_stack import FakeStack
+from tests.cli.fake_stack import FakeStack, entry
 
 FIRST = hashlib.sha256(b"first").hexdigest()
 
@@ -127,7 +127,67 @@ def test_file_called_like_a_fingerprint_is_taken_as_the_file_and_that_is_said(
     assert FIRST in ran.out
 
 
-@pytest.mark.parametrize("subject", ["nowhere.png", "abc123", "g" * 64, "."])
-def test_what_is_neither_file_nor_fingerprint_is_refused(caller: Run, subject: str) -> None:
+@pytest.mark.parametrize("subject", ["nowhere.png", "abc123", "abcdef12", "g" * 64, "."])
+def test_what_is_neither_file_nor_fingerprint_nor_key_is_refused(caller: Run, subject: str) -> None:
     error = caller("show", subject).error()
-    assert f"'{subject}' is neither a file nor a fingerprint (64 hexadecimal digits)" in error
+    assert f"'{subject}' is not a file, and the ledger at http://" in error
+    assert "neither as a key nor as a fingerprint (64 hexadecimal digits, or the first 8 or more)" in error
+
+
+@pytest.mark.parametrize("digits", [8, 12, 63])
+def test_first_digits_of_a_fingerprint_are_enough(caller: Run, stack: FakeStack, digits: int) -> None:
+    ran = caller("show", FIRST[:digits].upper(), "--json")
+
+    assert json.loads(ran.out)["receipt"]["key"] == "a.png"
+    assert stack.requests[-1] == f"GET /receipts/{FIRST}"
+
+
+def test_digits_that_several_fingerprints_begin_with_are_refused_with_all_of_them(
+    caller: Run, stack: FakeStack
+) -> None:
+    twin = FIRST[:11] + "f" * 53
+    stack.entries.append(entry(fingerprint=twin, key="other.pdf"))
+
+    error = caller("show", FIRST[:8]).error()
+    assert "give more digits" in error
+    assert f"{FIRST} (b.png)" in error
+    assert f"{twin} (other.pdf)" in error
+
+
+def test_the_newest_upload_with_a_key_is_shown_and_it_is_said_that_there_may_be_others(
+    caller: Run, stack: FakeStack
+) -> None:
+    stack.store("2026/a.png", b"longer key")
+    stack.store("a.png", b"second version")
+
+    ran = caller("show", "a.png")
+
+    assert hashlib.sha256(b"second version").hexdigest() in ran.out
+    assert "note: the newest upload with the key a.png; `bill-e receipts --key` lists all" in ran.err
+
+
+def test_a_key_may_lack_the_upload_prefix(caller: Run, stack: FakeStack) -> None:
+    stack.upload_prefix = "in/"
+    stack.store("in/taxi.png", b"taxi")
+
+    assert "in/taxi.png" in caller("show", "taxi.png").out
+
+
+def test_a_file_that_was_rejected_unread_is_found_by_name_and_size(
+    caller: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.pdf"
+    large.write_bytes(b"x" * 9_000)
+    unread = {"fingerprint": None, "outcome": "REJECTED", "reason": "too_large", "media_type": None}
+    stack.entries = [
+        entry(key="old/large.pdf", size_bytes=9_001, version_id="other size", **unread),
+        entry(key="in/enlarge.pdf", size_bytes=9_000, version_id="other name", **unread),
+        entry(key="in/large.pdf", size_bytes=9_000, version_id="this one", **unread),
+    ]
+
+    for subject in (large, "in/large.pdf"):
+        fields = dict(
+            line.split(maxsplit=1) for line in caller("show", subject).out.split("\n\n")[0].splitlines()
+        )
+        assert (fields["reason"], fields["version"]) == ("too_large", "this one"), subject
+    assert json.loads(caller("show", large, "--json").out)["entry"]["version_id"] == "this one"

@@ -1,0 +1,125 @@
+"""Finds what a person names: a fingerprint or its first digits, a file, or a key."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.caller.api_client import EntryFilter
+from cli.caller.files import fingerprint_of_file
+from cli.errors import BillEError
+from functions.contract.http_api import LEAST_DIGITS
+
+if TYPE_CHECKING:
+    from cli.answers import ApiEntry, ApiHistory
+    from cli.caller.api_client import ApiClient
+    from cli.stack import StackAccess
+
+DIGITS = re.compile(f"[0-9a-fA-F]{{{LEAST_DIGITS},64}}")
+
+ENOUGH_DIGITS = 12
+"""With as many digits, which is what a table shows, the first fingerprint that is found is taken to be the
+only one. Among ten million others, one begins with the same digits in one case of 28 million."""
+
+MOST_CANDIDATES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What the ledger has on something: the history of a fingerprint, or an entry that has none.
+
+    ``entry`` is the newest one with the key, if a key was given. ``note`` says what was taken for what.
+    """
+
+    fingerprint: str | None
+    history: ApiHistory | None
+    entry: ApiEntry | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubjectSearch:
+    """Searches one ledger. ``on_page`` is called for each page of the ledger that a search goes through."""
+
+    api: ApiClient
+    access: StackAccess
+    on_page: Callable[[], None] = lambda: None
+
+    def find(self, text: str) -> Subject:
+        """Return what ``text`` names, or raise a BillEError that says where it was searched for.
+
+        A file goes before a fingerprint, and a fingerprint before a key.
+        """
+        is_digits = DIGITS.fullmatch(text) is not None
+        if Path(text).is_file():
+            taken = f"{text} is a fingerprint and the name of a file; showing the file" if is_digits else None
+            return replace(self._of_file(Path(text)), note=taken)
+        if is_digits and len(text) == 64:
+            return self._of_fingerprint(text.lower(), named=text)
+        found = (self._beginning_with(text.lower()) if is_digits else None) or self._with_key(text)
+        if found is None:
+            raise BillEError(
+                f"{text!r} is not a file, and the ledger at {self.access.api_url} has it neither as a key "
+                f"nor as a fingerprint (64 hexadecimal digits, or the first {LEAST_DIGITS} or more)"
+            )
+        return found
+
+    def _of_fingerprint(self, fingerprint: str, *, named: str) -> Subject:
+        history = self.api.history(fingerprint)
+        if history is None:
+            besides = "" if named.lower() == fingerprint else f" ({named})"
+            raise BillEError(f"the ledger at {self.access.api_url} has no entry for {fingerprint}{besides}")
+        return Subject(fingerprint=fingerprint, history=history)
+
+    def _of_file(self, path: Path) -> Subject:
+        fingerprint = fingerprint_of_file(path)
+        if history := self.api.history(fingerprint):
+            return Subject(fingerprint=fingerprint, history=history)
+        unread = next(self._unread(path), None)
+        if unread is None:
+            return self._of_fingerprint(fingerprint, named=str(path))
+        return Subject(fingerprint=None, history=None, entry=unread)
+
+    def _unread(self, path: Path) -> Iterator[ApiEntry]:
+        """Yield the uploads of this name and size that were rejected without being read."""
+        name, size = unicodedata.normalize("NFC", path.name), path.stat().st_size
+        for entry in self._entries(EntryFilter(outcome="REJECTED", key=name)):
+            of_this_name = entry["key"].rpartition("/")[2] == name
+            if entry["fingerprint"] is None and of_this_name and entry["size_bytes"] in (size, None):
+                yield entry
+
+    def _beginning_with(self, digits: str) -> Subject | None:
+        found: dict[str, ApiEntry] = {}
+        for entry in self._entries(EntryFilter(fingerprint=digits)):
+            found.setdefault(entry["fingerprint"] or "", entry)
+            if len(digits) >= ENOUGH_DIGITS or len(found) > MOST_CANDIDATES:
+                break
+        if len(found) > 1:
+            which = "; ".join(f"{fingerprint} ({each['key']})" for fingerprint, each in found.items())
+            raise BillEError(f"several fingerprints begin with {digits}, give more digits: {which}")
+        return self._of_fingerprint(next(iter(found)), named=digits) if found else None
+
+    def _with_key(self, text: str) -> Subject | None:
+        """Return the newest upload with a key, which may lack the stack's upload prefix."""
+        spellings = dict.fromkeys((unicodedata.normalize("NFC", text), text))
+        keys = {f"{prefix}{text}" for prefix in ("", self.access.upload_prefix) for text in spellings}
+        for entry in chain.from_iterable(self._entries(EntryFilter(key=each)) for each in spellings):
+            if entry["key"] in keys:
+                fingerprint = entry["fingerprint"]
+                return Subject(
+                    fingerprint=fingerprint,
+                    history=self.api.history(fingerprint) if fingerprint else None,
+                    entry=entry,
+                    note=f"the newest upload with the key {entry['key']}; `bill-e receipts --key` lists all",
+                )
+        return None
+
+    def _entries(self, chosen: EntryFilter) -> Iterator[ApiEntry]:
+        for page in self.api.pages(chosen):
+            yield from page["entries"]
+            self.on_page()
