@@ -23,7 +23,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import BillEError, UsageError
 from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
 from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
@@ -255,7 +255,8 @@ def _cut(text: str, characters: int) -> str:
 
 COMMAND = Command(
     name="dead-letters",
-    summary="look at the messages that the processor gave up on, and redrive them",
+    audience=Audience.OPERATORS,
+    summary="look at messages that failed, and redrive them",
     description=__doc__,
     examples=(
         "bill-e dead-letters --stack prod",

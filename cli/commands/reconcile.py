@@ -40,7 +40,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import UsageError
 from cli.operator.bucket_comparison import Repeated
 from cli.operator.checksums import ChecksumTotals, compare_checksums
@@ -267,7 +267,8 @@ def _row(state: str, key: str, version_id: str, uploaded_at: str, detail: str) -
 
 COMMAND = Command(
     name="reconcile",
-    summary="compare the bucket with the ledger, and repair what is missing",
+    audience=Audience.OPERATORS,
+    summary="compare the bucket with the ledger, and repair",
     description=__doc__,
     examples=(
         "bill-e reconcile --stack prod",

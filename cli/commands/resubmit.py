@@ -23,7 +23,7 @@ import argparse
 from dataclasses import asdict
 from functools import partial
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import UsageError
 from cli.operator.resources import open_resources
 from cli.operator.resubmission import (
@@ -105,7 +105,8 @@ def _failure_row(failure: CopyFailure) -> Row:
 
 COMMAND = Command(
     name="resubmit",
-    summary="have rejected uploads judged again, after the rules have changed",
+    audience=Audience.ADMINISTRATORS,
+    summary="have rejected uploads judged again",
     description=__doc__,
     examples=(
         "bill-e resubmit --reason unsupported_type --dry-run --stack prod",
