@@ -24,7 +24,7 @@ from local.emulator import (
     ministack_attributes,
     ministack_batching,
     ministack_events,
-    ministack_listing,
+    ministack_keys,
     ministack_sqs,
     ministack_updates,
     ministack_uploads,
@@ -44,7 +44,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_uploads.install()
     ministack_attributes.install()
     ministack_events.install()
-    ministack_listing.install()
+    ministack_keys.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

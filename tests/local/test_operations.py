@@ -150,6 +150,20 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
 
 
+def test_key_with_any_control_character_is_backfilled_and_reconciled(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    controls = [chr(code) for code in (*range(0x01, 0x20), *range(0x7F, 0xA0))]
+    with events_lost(stack):
+        lost = [stack.upload(f"{prefix}{one}a{one}", png()) for one in controls]
+
+    assert bill_e("backfill", "--prefix", prefix)[1]["sent"] == len(lost)
+
+    assert [entry["key"] for entry in stack.entries_of(*lost)] == [one.key for one in lost]
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+    assert (code, report["totals"]["recorded"]) == (0, len(lost))
+
+
 def test_lost_ledger_entry_is_found_and_comes_back(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
     uploaded = stack.upload(f"{prefix}receipt.png", png())
     before = stack.entry_of(uploaded)
