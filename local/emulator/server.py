@@ -24,7 +24,8 @@ from local.emulator import (
     ministack_attributes,
     ministack_batching,
     ministack_events,
-    ministack_keys,
+    ministack_listing,
+    ministack_policies,
     ministack_sqs,
     ministack_updates,
     ministack_uploads,
@@ -44,7 +45,8 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_uploads.install()
     ministack_attributes.install()
     ministack_events.install()
-    ministack_keys.install()
+    ministack_listing.install()
+    ministack_policies.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

@@ -1,20 +1,16 @@
-"""Lets keys hold any character in ministack, control characters and line breaks as well.
+"""Adds to ministack's S3: names in a listing of versions that are encoded, if the request asks for it.
 
-- Names in a listing of versions are encoded if the request asks for it. XML can't hold all characters, so
-  boto3 always asks (S3 API Reference, "ListObjectVersions", ``encoding-type``).
-- A wildcard in a policy stands for a line break, too. In ministack, whoever may write to all keys was refused
-  one that has a line break.
+A key may hold characters that XML can't, so boto3 always asks for it (S3 API Reference, "ListObjectVersions",
+``encoding-type``).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
-from ministack.core import iam_evaluator
 from ministack.services import s3
 
 ENCODED = ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker", "Key")
@@ -23,12 +19,7 @@ Response = tuple[Any, ...]
 
 
 def install() -> None:
-    """Wrap ministack's functions that list versions, write XML, and read the wildcards of policies."""
-    _encode_listings()
-    _match_line_breaks()
-
-
-def _encode_listings() -> None:
+    """Wrap ministack's functions that list versions and write XML."""
     list_versions, write = s3._list_object_versions, s3._xml_body
     encoding: ContextVar[str] = ContextVar("encoding", default="")
 
@@ -50,14 +41,3 @@ def _encode_listings() -> None:
         return body
 
     s3._list_object_versions, s3._xml_body = list_encoded, write_encoded
-
-
-def _match_line_breaks() -> None:
-    compile_wildcards = iam_evaluator._fnmatch_compile
-
-    def compile_for_any_character(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-        made: re.Pattern[str] = compile_wildcards(pattern, ignore_case)
-        # `$` would leave out a line break at the end.
-        return re.compile(f"{made.pattern.removesuffix('$')}\\Z", made.flags | re.DOTALL)
-
-    iam_evaluator._fnmatch_compile = compile_for_any_character
