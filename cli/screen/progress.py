@@ -44,13 +44,17 @@ def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple
 
 
 @contextmanager
-def count_bar(console: Console, doing: str, total: int | None = None) -> Iterator[Advance]:
-    """Show how many things are done, out of `total` if that is known."""
+def count_bar(
+    console: Console, doing: str, total: int | None = None, *, in_bytes: bool = False
+) -> Iterator[Advance]:
+    """Show how many things are done, out of `total` if that is known; bytes have larger units and a speed."""
     if not console.is_terminal:
         yield _lines(console, doing, total)
         return
     columns: tuple[ProgressColumn, ...] = (TextColumn("{task.description}: {task.completed:,.0f}"),)
-    if total is not None:
+    if in_bytes:
+        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    elif total is not None:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with _bar(console, *columns, TimeElapsedColumn()) as bar:
         task = bar.add_task(doing, total=total)

@@ -51,6 +51,10 @@ class Terminal:
         """Show on `err` how many things have been done, out of `total` if it is known."""
         return count_bar(self.err, doing, total)
 
+    def counting_bytes(self, doing: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """Show the same of bytes."""
+        return count_bar(self.err, doing, total, in_bytes=True)
+
     def json(self, document: object) -> None:
         """Write a JSON document, in ASCII, so that nothing in it can control a terminal."""
         self.out.file.write(f"{json.dumps(document, indent=2)}\n")
