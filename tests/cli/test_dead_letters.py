@@ -286,6 +286,11 @@ def test_dry_run_only_shows_the_letters(
     assert ([one["id"] for one in listed(operator)], operated.logged()) == ([name], [])
 
 
+@pytest.mark.claim(
+    "`bill-e dead-letters` neither deletes nor redrives a message by its id unless the log of operations has "
+    "taken a line about it",
+    section="Least privilege",
+)
 @pytest.mark.parametrize("action", [("delete", "--reason", "r"), ("redrive",)])
 @pytest.mark.parametrize("call", ["create_log_stream", "put_log_events"])
 def test_nothing_is_changed_without_a_line_in_the_log(

@@ -67,6 +67,10 @@ def test_whole_bucket_is_read_and_the_cost_is_told_before(operator: Run, gets: l
     assert sorted(gets) == sorted(f"{size}.png" for size in range(1, 21))
 
 
+@pytest.mark.claim(
+    "`bill-e reconcile --read` names an entry with another fingerprint than the bytes in the bucket have",
+    section="Hostile input",
+)
 def test_file_with_other_bytes_is_named_and_exit_code_1(operator: Run, operated: OperatedStack) -> None:
     recorded(operated, "true.png", b"true")
     false = recorded(operated, "false.png", b"other", fingerprint="0" * 64)
