@@ -86,8 +86,8 @@ def _list_receipts() -> Operation:
         "key": (text, "Only entries whose key contains this, in the same upper and lower case."),
         "uploader": (
             text,
-            "Only entries whose uploader contains this, in the same upper and lower case: the principal or "
-            "the subject of the caller that a form proves, or else S3's principal.",
+            "Only entries whose uploader contains this, in the same upper and lower case: the principal, "
+            "issuer or subject of the caller that a form proves, or else S3's principal.",
         ),
         "q": (text, "Only entries whose key or uploader contains this."),
         "fingerprint": (
