@@ -57,7 +57,8 @@ class SubjectSearch:
         is_digits = DIGITS.fullmatch(text) is not None
         if _is_file(text):
             taken = f"{text} is a fingerprint and the name of a file; showing the file" if is_digits else None
-            return replace(self._of_file(Path(text)), note=taken)
+            of_file = self._of_file(Path(text))
+            return replace(of_file, note="; ".join(filter(None, (taken, of_file.note))) or None)
         if is_digits and len(text) == 64:
             return self._of_fingerprint(text.lower(), named=text)
         found = (self._beginning_with(text.lower()) if is_digits else None) or self._with_key(text)
@@ -82,7 +83,8 @@ class SubjectSearch:
         unread = next(self._unread(path), None)
         if unread is None:
             return self._of_fingerprint(fingerprint, named=str(path))
-        return Subject(fingerprint=None, history=None, entry=unread)
+        note = "found by the file's name and size: it was rejected without being read"
+        return Subject(fingerprint=None, history=None, entry=unread, note=note)
 
     def _unread(self, path: Path) -> Iterator[ApiEntry]:
         """Yield the uploads of this name and size that were rejected without being read."""
@@ -124,7 +126,7 @@ class SubjectSearch:
         named = ", ".join(
             f"{each['version_id']} of {each['uploaded_at'][:19]}Z" for each in older[:MOST_NAMED]
         )
-        others = f", before which there were versions {named}" if named else ""
+        others = f"; older ones: {named}" if named else ""
         return Subject(
             fingerprint=fingerprint,
             history=self.api.history(fingerprint) if fingerprint else None,

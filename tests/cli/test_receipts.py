@@ -323,7 +323,9 @@ class Pages(ApiClient):
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:  # noqa: ARG002
         number = int(cursor or 0)
         more = str(number + 1) if number + 1 < len(self._sizes) else None
-        return cast("ApiPage", {"entries": [entry() for _ in range(self._sizes[number])], "next_cursor": more})
+        return cast(
+            "ApiPage", {"entries": [entry() for _ in range(self._sizes[number])], "next_cursor": more}
+        )
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_the_newest_upload_with_a_key_is_shown_and_it_is_said_that_there_may_be_
     assert hashlib.sha256(b"second version").hexdigest() in ran.out
     older = next(each for each in stack.entries if each["key"] == "a.png" and each["fingerprint"] == FIRST)
     assert (
-        f"note: the newest upload with the key a.png, before which there were versions {older['version_id']} "
+        f"note: the newest upload with the key a.png; older ones: {older['version_id']} "
         f"of {older['uploaded_at'][:19]}Z; `bill-e receipts --key` lists all"
     ) in ran.err
 
@@ -205,4 +205,7 @@ def test_a_file_that_was_rejected_unread_is_found_by_name_and_size(
             line.split(maxsplit=1) for line in caller("show", subject).out.split("\n\n")[0].splitlines()
         )
         assert (fields["reason"], fields["version"]) == ("too_large", "this one"), subject
+    assert caller("show", large).err.endswith(
+        "note: found by the file's name and size: it was rejected without being read\n"
+    )
     assert json.loads(caller("show", large, "--json").out)["entry"]["version_id"] == "this one"
