@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
+from typing import NoReturn
 
 from cli.commands import (
+    Audience,
     backfill,
+    completion,
     dead_letters,
     get,
     open_file,
@@ -30,19 +35,18 @@ from cli.screen.terminal import Terminal
 COMMANDS = (
     *(upload.COMMAND, receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
+    completion.COMMAND,
 )
 
-EPILOG = """\
-examples:
-  bill-e upload receipt.png scans/ --wait --stack dev
-  bill-e receipts --outcome rejected --stack dev
-  bill-e show receipt.png --outputs outputs.json
-  bill-e get FINGERPRINT -o receipt.png --stack dev
-  bill-e reconcile --stack dev
+USAGE = "bill-e [--help] [--version] COMMAND …"
 
-exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 an upload got an outcome that
---fail-on names, 130 interrupted.
-With BILL_E_DEBUG=1, an error also shows where in the code it was raised.
+DESCRIPTION = "Upload receipts to a Bill-E stack, read its ledger, and keep it complete."
+
+EPILOG = """\
+bill-e COMMAND --help shows a command's options and examples.
+Exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 a
+file got an outcome that --fail-on names, 130 interrupted.
+BILL_E_DEBUG=1 shows where in the code an error was raised.
 """
 
 
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Characters that the terminal's encoding lacks are shown escaped.
             stream.reconfigure(errors="backslashreplace")
-    options = build_parser().parse_args(arguments)
+    options = parsed(arguments)
     terminal = Terminal.over(sys.stdout, sys.stderr)
     try:
         code: int = options.run(options, terminal)
@@ -73,17 +77,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that names the nearest of the words that it knows when one is mistyped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Write the usage and the message, and end with exit code 2."""
+        refused = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if refused:
+            message += _nearest(refused[1], re.findall(r"[\w-]+", refused[2]))
+        super().error(message)
+
+
+class WholeParser(Parser):
+    """The parser for all commands, whose help lists them by who uses them."""
+
+    def format_help(self) -> str:
+        """Return a help that fits a screen."""
+        return "\n\n".join((f"usage: {USAGE}", DESCRIPTION, _list_of_commands(), EPILOG))
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse a command line. What a command doesn't know is refused with the usage of that command."""
+    whole = build_parser()
+    options, unknown = whole.parse_known_args(arguments)
+    if unknown:
+        known = list(options.parser._option_string_actions)  # noqa: SLF001 - there is no other list of them
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}{_nearest(unknown[0], known)}")
+    options.whole_parser = whole
+    return options
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word.partition("=")[0], known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def build_parser() -> Parser:
     """Build the parser for all commands."""
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="bill-e",
-        description="Upload receipts to a Bill-E stack, read its ledger, and keep the ledger complete.",
-        epilog=EPILOG,
-        formatter_class=formatter,
-    )
+    parser = WholeParser(prog="bill-e", usage=USAGE)
     parser.add_argument("--version", action="version", version=f"bill-e {version('bill-e')}")
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(prog="bill-e", metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:
         subparser = subparsers.add_parser(
             command.name,
@@ -92,10 +126,22 @@ def build_parser() -> argparse.ArgumentParser:
             epilog="\n  ".join(("examples:", *command.examples)),
             formatter_class=formatter,
         )
-        add_stack(subparser)
+        if command.needs_stack:
+            add_stack(subparser)
         command.add_options(subparser)
-        subparser.set_defaults(run=command.run)
+        subparser.set_defaults(run=command.run, parser=subparser)
     return parser
+
+
+def _list_of_commands() -> str:
+    """List the commands by who uses them, one in a line."""
+    lines = []
+    for audience in Audience:
+        of_audience = [command for command in COMMANDS if command.audience is audience]
+        for place, command in enumerate(of_audience):
+            label = "" if place else audience
+            lines.append(f"  {label:<15} {command.name:<13} {command.summary}")
+    return "\n".join(lines)
 
 
 def _explain(terminal: Terminal, sentence: str) -> None:

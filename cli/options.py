@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import shtab
 
 from cli.errors import UsageError
 from cli.stack import StackAccess, find_stack
@@ -23,19 +25,25 @@ def add_stack(parser: ArgumentParser) -> None:
     one.add_argument(
         "--stack", metavar="NAME", help="a Pulumi stack of the project in this folder (or set BILL_E_STACK)"
     )
-    one.add_argument(
+    outputs = one.add_argument(
         "--outputs",
         type=Path,
         metavar="FILE",
         help="a file with the output of `pulumi stack output --json`, or the one that `python -m local up` "
         "wrote (or set BILL_E_OUTPUTS)",
     )
+    completed_as_file(outputs)
     group.add_argument(
         "--token",
         help="the bearer token, for a stack with apiAuth jwt; BILL_E_TOKEN is safer, since other users of "
         "this machine can't see it. BILL_E_TOKEN_COMMAND is a command that prints one, and another one when "
         "that has expired",
     )
+
+
+def completed_as_file(action: Action) -> None:
+    """Have shells complete the names of files for an argument (`bill-e completion`)."""
+    action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def stack_of(options: Namespace) -> StackAccess:

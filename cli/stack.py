@@ -48,6 +48,7 @@ class StackAccess:
     queue_url: str | None
     resend_queue_url: str | None
     dead_letter_queue_url: str | None
+    operations_log: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
     auditor_key: StackKey | None
@@ -143,6 +144,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         queue_url=outputs.text("queue_url"),
         resend_queue_url=outputs.text("resend_queue_url"),
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
+        operations_log=outputs.members("log_groups").get("operations"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
         auditor_key=beside.key("auditor"),
@@ -174,6 +176,13 @@ class _Members:
             return tuple(value)
         self.faults.append(f"has {name!r} as {value!r}, which is not a list of texts")
         return ()
+
+    def members(self, name: str) -> Mapping[str, str]:
+        value = self._members.get(name) or {}
+        if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+            return value
+        self.faults.append(f"has {name!r} as {value!r}, which is not an object of texts")
+        return {}
 
     def required(self, name: str) -> str:
         if self._members.get(name) is None or self._members[name] == "":

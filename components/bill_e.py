@@ -139,6 +139,7 @@ class BillE(pulumi.ComponentResource):
                 queue_arn=self.ingest.queue.arn,
                 resend_queue_arn=self.ingest.resends.arn,
                 dead_letter_queue_arn=self.ingest.dead_letters.arn,
+                operations_log_arn=self.ingest.operations_log.arn,
                 former_key_arns=stack.former_key_arns,
             ),
         }

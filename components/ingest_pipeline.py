@@ -175,8 +175,8 @@ class IngestPipeline(pulumi.ComponentResource):
 
     Outputs: name and arn of the bucket; url, arn and name of the queues, such as `queue_url` and
     `dead_letter_queue_arn`. It also has its `args`, what it is made of (`bucket`, `access_logs`, `queue`,
-    `resends`, `dead_letters`, `processor`), its `location` as in environment variables, `alarm_arns`, and
-    `log_groups` by what they log.
+    `resends`, `dead_letters`, `processor`, `operations_log`), its `location` as in environment variables,
+    `alarm_arns`, and `log_groups` by what they log.
     """
 
     def __init__(
@@ -193,6 +193,13 @@ class IngestPipeline(pulumi.ComponentResource):
         self.processor = self._processor(name, args, bucket, queue, resends)
         self._take_messages(f"{name}-processor-source", args, queue, args.max_concurrency)
         self._take_messages(f"{name}-resends-source", args, resends, RESEND_CONCURRENCY)
+        self.operations_log = aws.cloudwatch.LogGroup(
+            f"{name}-operations-logs",
+            retention_in_days=args.stack.log_retention_days,
+            kms_key_id=args.stack.key_arn,
+            tags=args.stack.tags,
+            opts=protected(args.stack, self),
+        )
         alarms = {
             **queue_alarms(queue.name, resends.name, dead_letters.name, args.stack),
             **versioning_alarm(args.stack.instance, self.processor.service),
@@ -202,7 +209,10 @@ class IngestPipeline(pulumi.ComponentResource):
         self.args = args
         self.bucket, self.queue, self.resends, self.dead_letters = bucket, queue, resends, dead_letters
         self.alarm_arns = [*own_alarms, *self.processor.alarm_arns]
-        self.log_groups = {"processor": self.processor.log_group_name}
+        self.log_groups = {
+            "processor": self.processor.log_group_name,
+            "operations": self.operations_log.name,
+        }
         self.register_outputs(
             {
                 "bucket_name": bucket.name,

@@ -5,8 +5,19 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cli.screen.terminal import Terminal
+
+
+class Audience(StrEnum):
+    """Who a command is for, in the order in which `bill-e --help` lists them."""
+
+    CALLERS = "callers"
+    AUDITORS = "auditors"
+    OPERATORS = "operators"
+    ADMINISTRATORS = "administrators"
+    EVERYBODY = "everybody"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +28,10 @@ class Command:
     """
 
     name: str
+    audience: Audience
     summary: str
     description: str | None
     examples: Sequence[str]
     add_options: Callable[[ArgumentParser], None]
     run: Callable[[Namespace, Terminal], int]
+    needs_stack: bool = True

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.operator.reconciliation import compare_stack
 from cli.operator.resend import event_maker, send_events
 from cli.operator.resources import open_resources
@@ -85,7 +85,8 @@ def _row(version: StoredVersion) -> dict[str, str]:
 
 COMMAND = Command(
     name="backfill",
-    summary="record receipts that were in the bucket before the pipeline existed",
+    audience=Audience.OPERATORS,
+    summary="record what was in the bucket before the stack",
     description=__doc__,
     examples=(
         "bill-e backfill --dry-run --stack prod",

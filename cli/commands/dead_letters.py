@@ -1,11 +1,20 @@
-"""Look at the messages that the processor gave up on after five deliveries, or send them back.
+"""Look at the messages that the processor gave up on after five deliveries, send them back, or delete some.
 
-  list     (default) list them, each with its reason, as far as that is known, and the object versions that it
-           is about, at most three for each
-  show ID  show one of them, with the beginning of its body; with --json, all of it
-  redrive  move all of them to the resend queue, once their cause is fixed; those that fail again come back
-           here. SQS moves them, and continues even if this command is interrupted. Their entries will say
-           that they were resent, and won't say who uploaded
+  list            (default) list them, each with its reason, as far as that is known, and the object versions
+                  that it is about, at most three for each
+  show ID         show one of them, with the beginning of its body; with --json, all of it
+  redrive         move all of them to the resend queue, once their cause is fixed; those that fail again come
+                  back here. SQS moves them, and continues even if this command is interrupted. Their entries
+                  will say that they were resent, and won't say who uploaded
+  redrive ID...   move only these, one by one. If this command is interrupted, the rest stay here
+  delete ID... --reason TEXT
+                  delete these, one by one. A message about an upload without an entry is refused unless
+                  you add --without-entry: the upload stays in the bucket, where `bill-e reconcile` reports
+                  it as missing. Nothing is deleted if any of the messages is refused, or isn't there
+
+redrive and delete leave lines in the stack's log of operations (the member operations of the output
+log_groups), with your ARN, the time, the message and the reason. A line is written before a message is
+touched, and if it can't be written, nothing is changed. Operators can't change or delete lines.
 
 list and show take nothing out of the queue. While they read (for a minute at most), a message is hidden from
 others, which shows in the queue's metrics for a moment. Its receive count rises by one, which has no effect
@@ -23,9 +32,11 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import BillEError, UsageError
+from cli.operator.chosen_letters import ChosenLetter, choose_letters, delete_letters, redrive_letters
 from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
+from cli.operator.operations_log import open_operations_log
 from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
 from cli.operator.resources import Queue, StackResources, open_resources, queue_name
 from cli.options import add_json, positive_integer, stack_of
@@ -37,6 +48,8 @@ from functions.contract.s3_events import LONGEST_KEY_BYTES
 LISTED_UPLOADS = 3
 LISTED_CHARACTERS = 100
 """How many characters of a key and of a version id a row of the list has."""
+LONGEST_REASON = 1000
+"""In characters."""
 SHOWN_BODY = 4000
 """How many characters of a body `show` writes, except as JSON."""
 
@@ -44,9 +57,17 @@ SHOWN_BODY = 4000
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument(
-        "action", nargs="?", choices=("list", "show", "redrive"), default="list", help="see above"
+        "action", nargs="?", choices=("list", "show", "redrive", "delete"), default="list", help="see above"
     )
-    parser.add_argument("id", metavar="ID", nargs="?", help="with show: the id of a message, from the list")
+    parser.add_argument("ids", metavar="ID", nargs="*", help="the id of a message, from the list")
+    parser.add_argument(
+        "--reason", type=reason, metavar="TEXT", help="with delete: why, for the log of operations"
+    )
+    parser.add_argument(
+        "--without-entry",
+        action="store_true",
+        help="with delete: also delete messages about uploads that have no entry",
+    )
     parser.add_argument(
         "--limit",
         type=positive_integer,
@@ -54,24 +75,47 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="with list: at most this many (default: 100)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="with redrive: only say what would be moved")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="with redrive or delete: only say what would be done"
+    )
     add_json(parser)
 
 
+def reason(text: str) -> str:
+    """Read why a message is deleted."""
+    if not text.strip() or len(text) > LONGEST_REASON:
+        raise argparse.ArgumentTypeError(f"give a reason of 1 to {LONGEST_REASON:,} characters")
+    return text.strip()
+
+
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """List, show or redrive; 1 if the message isn't there, or the redrive failed."""
-    if (options.action == "show") != (options.id is not None):
-        raise UsageError("show needs the ID of a message, and only show takes one")
-    if options.dry_run and options.action != "redrive":
-        raise UsageError("--dry-run goes with redrive: list and show change nothing anyway")
+    """Do what the action says; 1 if a message isn't there, or the redrive failed."""
+    _refuse_wrong_use(options)
     with open_resources(stack_of(options)) as resources:
-        if options.action == "show":
-            show(options.id, resources, options.json, terminal)
-            return 0
-        if options.action == "redrive":
-            return redrive(resources, options.dry_run, options.json, terminal)
-        list_letters(resources, options.limit, options.json, terminal)
-        return 0
+        match options.action:
+            case "show":
+                show(options.ids[0], resources, options.json, terminal)
+            case "redrive" if not options.ids:
+                return redrive_all(resources, options.dry_run, options.json, terminal)
+            case "redrive" | "delete":
+                change(options, resources, terminal)
+            case _:
+                list_letters(resources, options.limit, options.json, terminal)
+    return 0
+
+
+def _refuse_wrong_use(options: argparse.Namespace) -> None:
+    action, ids = options.action, options.ids
+    if action == "show" and len(ids) != 1:
+        raise UsageError("show needs the ID of one message")
+    if action == "list" and ids:
+        raise UsageError("list takes no ID: show, redrive and delete do")
+    if action == "delete" and not (ids and options.reason):
+        raise UsageError("delete needs the ID of each message, and --reason")
+    if action != "delete" and (options.reason or options.without_entry):
+        raise UsageError("--reason and --without-entry go with delete")
+    if options.dry_run and action not in {"redrive", "delete"}:
+        raise UsageError("--dry-run goes with redrive and delete: list and show change nothing anyway")
 
 
 def list_letters(resources: StackResources, limit: int, as_json: bool, terminal: Terminal) -> None:
@@ -131,7 +175,64 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
         terminal.complain(f"{SHOWN_BODY:,} of {len(letter.body):,} characters: --json writes the whole body")
 
 
-def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
+def change(options: argparse.Namespace, resources: StackResources, terminal: Terminal) -> None:
+    """Delete or redrive the letters that are named, and write which they are before."""
+    with choose_letters(resources, options.ids) as chosen:
+        if options.action == "delete" and not options.without_entry:
+            _refuse_without_entry(chosen)
+        if not options.json:
+            terminal.table(_row(one.letter, one.diagnosis) for one in chosen)
+        if not options.dry_run:
+            _change(options, resources, chosen, terminal)
+    done = "deleted" if options.action == "delete" else "redriven"
+    if options.json:
+        terminal.json(
+            {
+                "status": "DRY_RUN" if options.dry_run else done.upper(),
+                "reason": options.reason,
+                "dead_letters": [_listed_json(one.letter, one.diagnosis) for one in chosen],
+            }
+        )
+    elif options.dry_run:
+        terminal.write(f"dry run: {len(chosen):,} would be {done}; nothing was changed")
+    else:
+        terminal.write(f"{len(chosen):,} {done}")
+
+
+def _refuse_without_entry(chosen: Sequence[ChosenLetter]) -> None:
+    lacking = [one.letter.id for one in chosen if one.lacks_entry]
+    if lacking:
+        raise BillEError(
+            f"nothing was deleted, because an upload has no entry that this is about: {', '.join(lacking)}. "
+            "Redrive it instead. Or add --without-entry to delete it all the same: if the upload is in the "
+            "bucket, `bill-e reconcile` reports it as missing, and --fix sends it again"
+        )
+
+
+def _change(
+    options: argparse.Namespace,
+    resources: StackResources,
+    chosen: Sequence[ChosenLetter],
+    terminal: Terminal,
+) -> None:
+    log, done = open_operations_log(resources, f"dead-letters-{options.action}"), 0
+    changed = (
+        delete_letters(resources, log, chosen, options.reason)
+        if options.action == "delete"
+        else redrive_letters(resources, log, chosen)
+    )
+    try:
+        for _ in changed:
+            done += 1
+    except (BillEError, KeyboardInterrupt):
+        terminal.complain(
+            f"{done:,} of {len(chosen):,} done; the last line in the log of operations says how far the next "
+            "one got: `bill-e dead-letters` lists what is left"
+        )
+        raise
+
+
+def redrive_all(resources: StackResources, dry_run: bool, as_json: bool, terminal: Terminal) -> int:
     """Move all letters to the resend queue, and wait until SQS has done so."""
     dead_letters, queue = resources.dead_letter_queue(), resources.resend_queue()
     refuse_second(latest_move(resources.sqs, dead_letters))
@@ -143,9 +244,12 @@ def redrive(resources: StackResources, dry_run: bool, as_json: bool, terminal: T
     if dead_letters.waiting and dry_run:
         status = "DRY_RUN"
     elif dead_letters.waiting:
+        log = open_operations_log(resources, "dead-letters-redrive")
+        log.write("all dead letters will be redriven", {"about": dead_letters.messages})
         start_move(resources.sqs, dead_letters, queue)
         end = _follow(resources, dead_letters, terminal)
         status, moved = end.status, end.moved
+        log.write("redrive ended", {"status": status, "moved": moved})
         if end.failure:
             terminal.complain(f"SQS says: {end.failure}", style="red")
     if as_json:
@@ -199,7 +303,7 @@ def _listed_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
 
 def _letter_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
     members = asdict(letter)
-    del members["body"]
+    del members["body"], members["handle"]
     return {**members, "state": diagnosis.state, "reason": diagnosis.reason}
 
 
@@ -255,12 +359,15 @@ def _cut(text: str, characters: int) -> str:
 
 COMMAND = Command(
     name="dead-letters",
-    summary="look at the messages that the processor gave up on, and redrive them",
+    audience=Audience.OPERATORS,
+    summary="look at failed messages, redrive or delete them",
     description=__doc__,
     examples=(
         "bill-e dead-letters --stack prod",
         "bill-e dead-letters show 8f14e45f-ceea-467f-a0e6-4a2d3e1b6c11 --stack prod",
         "bill-e dead-letters redrive --dry-run --stack prod",
+        "bill-e dead-letters redrive 8f14e45f-ceea-467f-a0e6-4a2d3e1b6c11 --stack prod",
+        "bill-e dead-letters delete 8f14e45f-ceea-467f-a0e6-4a2d3e1b6c11 --reason 'not from S3' --stack prod",
     ),
     add_options=add_options,
     run=run,

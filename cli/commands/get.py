@@ -22,7 +22,7 @@ from cli.answers import ApiFileLink
 from cli.caller.connection import StackConnection, connect
 from cli.caller.download import already_there, downloaded, give_name
 from cli.caller.subjects import Subject, SubjectSearch
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.commands.show import find_subject
 from cli.errors import BillEError, SignInError, UsageError
 from cli.options import add_json, stack_of, token_of
@@ -154,6 +154,7 @@ def save(stack: StackConnection, link: ApiFileLink, options: argparse.Namespace)
 
 COMMAND = Command(
     name="get",
+    audience=Audience.AUDITORS,
     summary="save the files of receipts",
     description=__doc__,
     examples=(

@@ -22,7 +22,7 @@ from cli.answers import ApiEntry, ApiFileLink, ApiHistory
 from cli.caller.connection import connect
 from cli.caller.download import downloaded, give_name
 from cli.caller.subjects import SubjectSearch
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.commands.get import add_version, link_to
 from cli.commands.show import find_subject
 from cli.errors import BillEError
@@ -134,6 +134,7 @@ def open_with_system(path: Path) -> None:
 
 COMMAND = Command(
     name="open",
+    audience=Audience.AUDITORS,
     summary="show the file of a receipt",
     description=__doc__,
     examples=("bill-e open FINGERPRINT --stack dev", "bill-e open FINGERPRINT --version ID --stack dev"),

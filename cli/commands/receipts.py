@@ -29,7 +29,7 @@ from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
 from cli.caller.subjects import can_be_searched_for
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import UsageError
 from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
 from cli.screen.entries import CSV_COLUMNS, csv_row, entry_row
@@ -47,13 +47,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--outcome",
         type=str.upper,
         choices=[*map(str, Outcome)],
-        help="list only entries with this outcome",
+        metavar="OUTCOME",
+        help="list only entries with this outcome: accepted, duplicate or rejected",
     )
     parser.add_argument(
-        "--reason", choices=[*map(str, Reason)], help="list only what was rejected for this reason"
+        "--reason",
+        choices=[*map(str, Reason)],
+        metavar="REASON",
+        help=f"list only what was rejected for this reason: {', '.join(Reason)}",
     )
     parser.add_argument(
-        "--finding", choices=[*map(str, ContentFinding)], help="list only entries with this finding"
+        "--finding",
+        choices=[*map(str, ContentFinding)],
+        metavar="FINDING",
+        help=f"list only entries with this finding: {', '.join(ContentFinding)}",
     )
     parser.add_argument("--key", metavar="TEXT", type=_text, help="list only keys that contain this")
     parser.add_argument(
@@ -176,8 +183,7 @@ def totals_line(listing: Listing) -> str:
 
 def write_table(listing: Listing, terminal: Terminal) -> None:
     """Write entries as rows, and whether there are more."""
-    fits = terminal.stacks_rows or terminal.out.width >= NARROWEST_FULL
-    wide = fits or not terminal.out.is_terminal
+    wide = terminal.out.width >= NARROWEST_FULL or not terminal.out.is_terminal
     rows: Iterator[Row] = (
         entry_row(entry, full_fingerprint=wide)
         for page in _without_empty_ones(listing, terminal)
@@ -239,6 +245,7 @@ def write_json(listing: Listing, terminal: Terminal) -> None:
 
 COMMAND = Command(
     name="receipts",
+    audience=Audience.AUDITORS,
     summary="list the ledger's entries",
     description=__doc__,
     examples=(

@@ -17,9 +17,19 @@ entry. Each of these makes it 1, except for versions in flight:
   unbacked      a receipt that can't be shown any more: neither its object version nor any other with these
                 bytes is in the bucket
   not an entry  an item of the ledger that isn't an entry, nor a note of the processor
+  file differs  with --read: the bytes in the bucket don't have the fingerprint that the entry says
+  unreadable    with --read: S3 doesn't return the bytes, because they are in an archive, or their key is gone
 
-S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are compared with --checksums only,
-if S3 has the SHA-256 of the bytes. With --prefix, entries of the stack about other keys aren't judged.
+S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are only compared with --checksums,
+if S3 has the SHA-256 of the bytes, and with --read. With --prefix, entries of the stack about other keys
+aren't judged.
+
+--checksums asks S3 for the SHA-256 that it stored when the bytes arrived. --read has S3 return the bytes of
+each object version in the bucket that an entry has a fingerprint of, and computes it anew. So --read also
+covers uploads that came without a SHA-256, and proves that the bytes can still be read. It costs one GET
+request for each object version, and the transfer of all bytes out of the region, unless you run it there; the
+command says how many that is before it begins. The order is random. With --state, it goes on after an
+interruption where it was, and later runs only read what is new; delete the file to read everything again.
 
 The comparison uses a temporary file, which is deleted at the end. The file takes less than 1 kB for each
 version with a key of usual length, in SQLITE_TMPDIR or else in the usual folder for temporary files.
@@ -28,7 +38,7 @@ version with a key of usual length, in SQLITE_TMPDIR or else in the usual folder
 to be unnecessary do no harm. What was just sent has no entry yet, so the exit code is still 1: run the
 command again later, without --fix. No entry is ever changed or deleted.
 
-It needs an operator's permissions: the stack's output operator_policy. --checksums also needs
+It needs an operator's permissions: the stack's output operator_policy. --checksums and --read also need
 s3:GetObjectVersion, which operators don't have, since it lets them read receipts.
 """
 
@@ -40,16 +50,26 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import UsageError
-from cli.operator.bucket_comparison import Repeated
+from cli.operator.bucket_comparison import BucketComparison, Repeated
 from cli.operator.checksums import ChecksumTotals, compare_checksums
 from cli.operator.findings import Finding, State
+from cli.operator.object_reading import ReadTotals, Sample, read_objects
+from cli.operator.read_state import read_state
 from cli.operator.reconciliation import FormerPlaces, ReconcileReport, compare_stack, judge
 from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
 from cli.operator.temporary_database import NO_END
-from cli.options import add_json, add_key_prefix, minutes, stack_of
+from cli.options import (
+    add_json,
+    add_key_prefix,
+    minutes,
+    named_path,
+    positive_integer,
+    positive_number,
+    stack_of,
+)
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
 from functions.contract.entry import format_time
 from functions.reconciliation.inventory import StoredVersion
@@ -74,6 +94,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also compare fingerprints with the SHA-256 that S3 stored: one request for each object version",
     )
     parser.add_argument(
+        "--read",
+        action="store_true",
+        help="also read the objects, and compare their SHA-256 with the fingerprints",
+    )
+    parser.add_argument(
+        "--sample",
+        type=sample,
+        metavar="N|P%",
+        help="with --read: only N object versions, or P percent of them, by chance (default: all)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="TEXT",
+        help="with --read: repeat the choice of the run that wrote this seed (default: a new one)",
+    )
+    parser.add_argument(
+        "--state",
+        type=named_path,
+        metavar="FILE",
+        help="with --read: keep in FILE what has been read, and leave that out the next time",
+    )
+    parser.add_argument(
         "--former-bucket",
         action="append",
         default=[],
@@ -96,9 +138,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare, fix if asked to, and report; 0 only if the ledger is complete and nothing in it is wrong."""
     if options.dry_run and not options.fix:
         raise UsageError("--dry-run goes with --fix: without --fix, nothing is changed anyway")
+    if (options.sample or options.seed or options.state) and not options.read:
+        raise UsageError("--sample, --seed and --state go with --read")
     former = FormerPlaces(buckets=frozenset(options.former_bucket), prefixes=tuple(options.former_prefix))
     with (
-        open_resources(stack_of(options), as_administrator=options.checksums) as resources,
+        open_resources(stack_of(options), as_administrator=options.checksums or options.read) as resources,
         compare_stack(resources, options.prefix, terminal.counting, former) as compared,
     ):
         checksums = (
@@ -106,6 +150,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             if options.checksums
             else None
         )
+        reading = _read(options, compared.comparison, resources, terminal) if options.read else None
         report = judge(compared, options.age)
         event_of = event_maker(resources, SOURCE) if options.fix else None
         sent = 0
@@ -116,6 +161,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         done = Reconciled(
             report=report,
             checksums=checksums,
+            reading=reading,
             sent=sent,
             resends=resources.resend_queue(),
             dead_letters=resources.dead_letter_queue(),
@@ -128,12 +174,44 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0 if report.totals.complete and report.totals.confirmed else 1
 
 
+def sample(text: str) -> Sample:
+    """Read a number of object versions, or a percentage of them."""
+    if not text.endswith("%"):
+        return Sample(most=positive_integer(text))
+    percent = positive_number(text[:-1])
+    if percent > 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give at most 100%")
+    return Sample(share=percent / 100)
+
+
+def _read(
+    options: argparse.Namespace, comparison: BucketComparison, resources: StackResources, terminal: Terminal
+) -> ReadTotals:
+    def announce(objects: int, size_bytes: int) -> None:
+        terminal.complain(
+            f"reading {objects:,} object versions: {objects:,} GET requests, {size_text(size_bytes)}; "
+            f"seed {state.seed}"
+        )
+
+    stack = resources.bucket, resources.ledger_table
+    with read_state(options.state, *stack, options.seed) as state:
+        return read_objects(
+            comparison,
+            resources,
+            options.sample or Sample(),
+            state,
+            announce,
+            terminal.counting_bytes,
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reconciled:
-    """What a run found and did. Without `checksums`, no fingerprints were compared."""
+    """What a run found and did. `checksums` and `reading` are None unless they were asked for."""
 
     report: ReconcileReport
     checksums: ChecksumTotals | None
+    reading: ReadTotals | None
     sent: int
     resends: Queue
     dead_letters: Queue
@@ -168,8 +246,14 @@ def write_report(done: Reconciled, terminal: Terminal) -> None:
             f"fingerprints: {done.checksums.compared:,} compared with S3's, "
             f"{done.checksums.without:,} of which S3 has no SHA-256"
         )
-    else:
-        terminal.write("fingerprints were not compared with S3's: --checksums does that")
+    if done.reading:
+        read = done.reading
+        terminal.write(
+            f"object versions read: {read.read:,}, {size_text(read.bytes)}; left out, as read by earlier "
+            f"runs: {read.read_before:,}; seed {read.seed}"
+        )
+    if not (done.checksums or done.reading):
+        terminal.write("fingerprints were not compared: --checksums and --read do that")
     queue = report.compared.queue
     terminal.write(
         f"about {queue.waiting:,} messages waiting in the queue, {queue.in_work:,} being processed, "
@@ -196,6 +280,7 @@ def write_json(
         "judged_before": None if end == NO_END else end,
         "totals": asdict(report.totals),
         "checksums": done.checksums and asdict(done.checksums),
+        "read": done.reading and asdict(done.reading),
         "sent": done.sent,
         "queue": _messages(compared.queue),
         "resend_queue": _messages(done.resends),
@@ -267,11 +352,14 @@ def _row(state: str, key: str, version_id: str, uploaded_at: str, detail: str) -
 
 COMMAND = Command(
     name="reconcile",
-    summary="compare the bucket with the ledger, and repair what is missing",
+    audience=Audience.OPERATORS,
+    summary="compare the bucket with the ledger, and repair",
     description=__doc__,
     examples=(
         "bill-e reconcile --stack prod",
         "bill-e reconcile --checksums --former-prefix scans/ --stack prod",
+        "bill-e reconcile --read --sample 1% --stack prod",
+        "bill-e reconcile --read --state read.state --stack prod",
         "bill-e reconcile --fix --dry-run --stack prod",
         "bill-e reconcile --fix --stack prod",
         "bill-e reconcile --prefix 2026/11/ --age 60 --json --stack prod",

@@ -26,7 +26,7 @@ import argparse
 import re
 from dataclasses import asdict, dataclass
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.operator.resources import StackResources, open_resources
 from cli.operator.restoration import compare_tables, copy_entries
 from cli.operator.table_comparison import LostEntry, TableComparison
@@ -156,7 +156,8 @@ def _row(lost: LostEntry) -> Row:
 
 COMMAND = Command(
     name="restore",
-    summary="copy back entries that the ledger lost, from a table that AWS restored",
+    audience=Audience.ADMINISTRATORS,
+    summary="copy back entries that the ledger lost",
     description=__doc__,
     examples=(
         "bill-e restore --from-table ledger-restored --dry-run --stack prod",

@@ -14,7 +14,8 @@ as the uploader, and the way is `copy`.
 
 The command reads the whole ledger, as reconcile does. Operators may neither read nor write uploads, so this
 needs an administrator's credentials: dynamodb:Scan on the ledger, s3:GetObjectVersion and s3:PutObject on the
-bucket, and with a customer's key also kms:Decrypt and kms:GenerateDataKey.
+bucket, logs:CreateLogStream and logs:PutLogEvents on the log of operations, where it leaves two lines, and
+with a customer's key also kms:Decrypt and kms:GenerateDataKey.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import argparse
 from dataclasses import asdict
 from functools import partial
 
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import UsageError
+from cli.operator.operations_log import open_operations_log
 from cli.operator.resources import open_resources
 from cli.operator.resubmission import (
     ChosenVersion,
@@ -64,7 +66,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         rejected, chosen = resubmission.count_rejected(), resubmission.count_chosen()
         done = CopyTotals()
         if chosen and not options.dry_run:
+            log, subject = open_operations_log(resources, "resubmit"), options.subject or options.reason
+            log.write("rejected uploads will be copied", {"subject": subject, "chosen": chosen})
             done = copy_chosen(resubmission, resources, terminal.counting)
+            log.write("rejected uploads copied", {"subject": subject, **asdict(done)})
         if options.json:
             members = {
                 "bucket": resources.bucket,
@@ -105,7 +110,8 @@ def _failure_row(failure: CopyFailure) -> Row:
 
 COMMAND = Command(
     name="resubmit",
-    summary="have rejected uploads judged again, after the rules have changed",
+    audience=Audience.ADMINISTRATORS,
+    summary="have rejected uploads judged again",
     description=__doc__,
     examples=(
         "bill-e resubmit --reason unsupported_type --dry-run --stack prod",

@@ -14,19 +14,20 @@ from dataclasses import replace
 from cli.answers import ApiHistory
 from cli.caller.connection import connect
 from cli.caller.subjects import Subject, SubjectSearch
-from cli.commands import Command
-from cli.options import add_json, stack_of, token_of
+from cli.commands import Audience, Command
+from cli.options import add_json, completed_as_file, stack_of, token_of
 from cli.screen.entries import entry_fields, history_row
 from cli.screen.terminal import Terminal
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
+    subject = parser.add_argument(
         "subject",
         metavar="FINGERPRINT|FILE|KEY",
         help="64 hexadecimal digits or the first 8 or more",
     )
+    completed_as_file(subject)
     add_json(
         parser, 'write the API\'s answer to stdout, or {"entry": …} for an upload that was rejected unread'
     )
@@ -74,6 +75,7 @@ def write_history(fingerprint: str, history: ApiHistory, terminal: Terminal) -> 
 
 COMMAND = Command(
     name="show",
+    audience=Audience.AUDITORS,
     summary="show one receipt and its history",
     description=__doc__,
     examples=(

@@ -25,9 +25,17 @@ from cli.caller.files import Found, find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, NotSent, Result, Uploaded, require_distinct_keys
 from cli.caller.upload_run import UploadRun, upload_files
-from cli.commands import Command
+from cli.commands import Audience, Command
 from cli.errors import BillEError, UsageError
-from cli.options import add_json, named_path, positive_integer, positive_number, stack_of, token_of
+from cli.options import (
+    add_json,
+    completed_as_file,
+    named_path,
+    positive_integer,
+    positive_number,
+    stack_of,
+    token_of,
+)
 from cli.screen.entries import detail_of
 from cli.screen.progress import upload_bar
 from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
@@ -76,12 +84,14 @@ class UploadReport:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument(
-        "paths",
-        metavar="FILE",
-        nargs="+",
-        type=named_path,
-        help="a file, a folder, or a pattern: *.pdf",
+    completed_as_file(
+        parser.add_argument(
+            "paths",
+            metavar="FILE",
+            nargs="+",
+            type=named_path,
+            help="a file, a folder, or a pattern: *.pdf",
+        )
     )
     parser.add_argument(
         "--prefix",
@@ -301,6 +311,7 @@ def _what_is_accepted(reason: str | None, access: StackAccess) -> str:
 
 COMMAND = Command(
     name="upload",
+    audience=Audience.CALLERS,
     summary="upload files and folders",
     description=__doc__,
     examples=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import starmap
@@ -195,6 +195,36 @@ class BucketComparison:
             f"entry WHERE fingerprint IS NOT NULL AND version_id <> '{NULL_VERSION}' AND EXISTS ("  # noqa: S608
             "SELECT 1 FROM stored WHERE stored.key = entry.key AND stored.version_id = entry.version_id)"
         )
+
+    def choose_to_read(self, rank: Callable[[str, str], float], below: float, most: int | None) -> None:
+        """Choose among those that `with_fingerprint` yields, by the rank of a key and a version id."""
+        self._database.create_function("rank", 2, rank, deterministic=True)
+        self._database.execute(
+            f"CREATE TABLE chosen AS SELECT {_ABOUT}, size_bytes FROM ("  # noqa: S608
+            f"  SELECT {_ABOUT}, stored.size_bytes, rank(key, version_id) AS ranked"
+            "  FROM entry JOIN stored USING (key, version_id)"
+            f"  WHERE fingerprint IS NOT NULL AND version_id <> '{NULL_VERSION}'"
+            ") WHERE ranked < ? ORDER BY ranked LIMIT ?",
+            (below, -1 if most is None else most),
+        )
+
+    def leave_out(self, is_done: Callable[[str, str, str], bool]) -> int:
+        """Leave out what `is_done`, by key, version id and fingerprint; return how many those are."""
+        self._database.create_function("is_done", 3, is_done)
+        return self._database.execute(
+            "DELETE FROM chosen WHERE is_done(key, version_id, fingerprint)"
+        ).rowcount
+
+    def count_to_read(self) -> tuple[int, int]:
+        """Count the chosen object versions, and their bytes."""
+        count, size_bytes = self._database.execute(
+            "SELECT COUNT(*), COALESCE(SUM(size_bytes), 0) FROM chosen"
+        ).fetchone()
+        return count, size_bytes
+
+    def to_read(self) -> Iterator[RecordedVersion]:
+        """Yield the chosen object versions, by rank."""
+        return self._about("chosen ORDER BY rowid")
 
     def _about(self, source: str) -> Iterator[RecordedVersion]:
         return starmap(RecordedVersion, self._database.execute(f"SELECT {_ABOUT} FROM {source}"))  # noqa: S608

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -34,12 +34,16 @@ State = Literal["unreadable", "test event", "not recorded", "recorded", "event"]
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """A message that the processor gave up on. `first_sent_at` is when it was first sent, or redriven."""
+    """A message that the processor gave up on. `first_sent_at` is when it was first sent, or redriven.
+
+    The `handle` is for calls about the message while it is hidden from others.
+    """
 
     id: str
     first_sent_at: str
     receive_count: int
     body: str
+    handle: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +106,7 @@ def _letter(message: MessageTypeDef) -> DeadLetter:
         first_sent_at=format_time(sent),
         receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
         body=message["Body"],
+        handle=message["ReceiptHandle"],
     )
 
 

@@ -20,6 +20,8 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     UNBACKED = "unbacked"
     NOT_AN_ENTRY = "not an entry"
+    FILE_DIFFERS = "file differs"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,8 @@ class ReconcileTotals:
     unknown: int
     unbacked: int
     not_an_entry: int
+    file_differs: int
+    unreadable: int
     gone: int
     former: int
 
@@ -163,6 +165,8 @@ def judge(compared: StackComparison, age: timedelta) -> ReconcileReport:
         unknown=count(State.UNKNOWN, end=known_before),
         unbacked=count(State.UNBACKED, end=known_before),
         not_an_entry=count(State.NOT_AN_ENTRY),
+        file_differs=count(State.FILE_DIFFERS),
+        unreadable=count(State.UNREADABLE),
         gone=comparison.count_gone(),
         former=compared.in_former,
     )

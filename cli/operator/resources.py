@@ -18,6 +18,7 @@ from cli.stack import StackAccess
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.literals import QueueAttributeNameType
@@ -57,7 +58,10 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class StackResources:
-    """An open connection to a stack's resources. The stack takes receipts below `upload_prefix`."""
+    """An open connection to a stack's resources. The stack takes receipts below `upload_prefix`.
+
+    `operations_log` is a log group. A stack that was deployed before there was one has None.
+    """
 
     bucket: str
     upload_prefix: str
@@ -67,10 +71,12 @@ class StackResources:
     queue_url: str
     resend_queue_url: str
     dead_letter_queue_url: str
+    operations_log: str | None
     s3: S3Client
     dynamodb: DynamoDBClient
     sqs: SQSClient
     sts: STSClient
+    logs: CloudWatchLogsClient
 
     def queue(self) -> Queue:
         """Ask SQS about the queue that S3 sends its events to."""
@@ -94,6 +100,11 @@ class StackResources:
         """Ask AWS who is calling: ``AIDA…`` is a user, ``AROA…:session`` a role."""
         with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
             return self.sts.get_caller_identity()["UserId"]
+
+    def caller_arn(self) -> str:
+        """Ask AWS who is calling: the ARN of a user, or of a role's session."""
+        with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
+            return self.sts.get_caller_identity()["Arn"]
 
     def _queue(self, url: str) -> Queue:
         with explained(
@@ -123,7 +134,7 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
     session = aws.session_for(access, key or access.caller_key)
     with ExitStack() as opened:
 
-        def client(service: Literal["s3", "dynamodb", "sqs", "sts"]) -> Any:
+        def client(service: Literal["s3", "dynamodb", "sqs", "sts", "logs"]) -> Any:
             return opened.enter_context(closing(aws.client(session, service, access)))
 
         yield StackResources(
@@ -135,10 +146,12 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
             queue_url=access.queue_url or "",
             resend_queue_url=access.resend_queue_url or "",
             dead_letter_queue_url=access.dead_letter_queue_url or "",
+            operations_log=access.operations_log,
             s3=client("s3"),
             dynamodb=client("dynamodb"),
             sqs=client("sqs"),
             sts=client("sts"),
+            logs=client("logs"),
         )
 
 

@@ -1,7 +1,8 @@
-"""The progress of long work, on the error stream: a bar on a terminal, elsewhere a line now and then."""
+"""The progress of long work, on the error stream: a bar on a terminal, elsewhere a line each minute."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,11 +21,10 @@ from rich.progress import (
 Advance = Callable[[int], None]
 """Adds to what is done. Any thread may call it."""
 
-STEPS = 10
-"""The most lines that report progress where there is no terminal and the total is known."""
+SECONDS_BETWEEN_LINES = 60.0
+"""Where there is no terminal, progress is a line in a log, which is read later."""
 
-FIRST_STEP = 10_000
-"""Where the total is unknown, a line appears here and at each doubling."""
+now = time.monotonic
 
 
 @contextmanager
@@ -44,13 +44,17 @@ def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple
 
 
 @contextmanager
-def count_bar(console: Console, doing: str, total: int | None = None) -> Iterator[Advance]:
-    """Show how many things are done, out of `total` if that is known."""
+def count_bar(
+    console: Console, doing: str, total: int | None = None, *, in_bytes: bool = False
+) -> Iterator[Advance]:
+    """Show how many things are done, out of `total` if that is known; bytes have larger units and a speed."""
     if not console.is_terminal:
         yield _lines(console, doing, total)
         return
     columns: tuple[ProgressColumn, ...] = (TextColumn("{task.description}: {task.completed:,.0f}"),)
-    if total is not None:
+    if in_bytes:
+        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    elif total is not None:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with _bar(console, *columns, TimeElapsedColumn()) as bar:
         task = bar.add_task(doing, total=total)
@@ -62,18 +66,14 @@ def _bar(console: Console, *columns: ProgressColumn) -> Progress:
 
 
 def _lines(console: Console, doing: str, total: int | None) -> Advance:
-    done, lines = 0, 0
+    done, last = 0, now()
 
     def advance(count: int) -> None:
-        nonlocal done, lines
+        nonlocal done, last
         done += count
-        # How many lines are due by now.
-        due = (done // FIRST_STEP).bit_length() if total is None else done * STEPS // max(total, 1)
-        if due > lines:
-            console.file.write(
-                f"{doing}: {done:,} so far\n" if total is None else f"{doing}: {done} of {total}\n"
-            )
+        if now() - last >= SECONDS_BETWEEN_LINES:
+            last = now()
+            console.file.write(f"{doing}: {done:,} {'so far' if total is None else f'of {total:,}'}\n")
             console.file.flush()
-        lines = due
 
     return advance

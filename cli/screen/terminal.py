@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from cli.screen.layout import GAP, fitted_widths, fitting_columns, natural_widths, physical_lines
 from cli.screen.progress import Advance, count_bar
 from functions.contract.entry import Outcome
 
@@ -23,9 +22,6 @@ ABSENT = "-"
 ROWS_AT_ONCE = 200
 SHOWN = 100
 """How many rows of a kind `excerpt` shows."""
-NARROWEST_TABLE = 100
-"""Below this many columns, a row is written as several lines, one for each cell."""
-
 Row = Mapping[str, str]
 """Column name to cell, in the order of the columns."""
 
@@ -43,11 +39,6 @@ class Terminal:
         plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
         return cls(out=Console(file=out, **plain), err=Console(file=err, **plain))
 
-    @property
-    def stacks_rows(self) -> bool:
-        """Whether `table` writes a row as several lines, because the terminal is narrow."""
-        return self.out.is_terminal and self.out.width < NARROWEST_TABLE
-
     def write(self, line: str, style: str = "") -> None:
         """Write one line of the result."""
         _write(self.out, line, style)
@@ -59,6 +50,10 @@ class Terminal:
     def counting(self, doing: str, total: int | None = None) -> AbstractContextManager[Advance]:
         """Show on `err` how many things have been done, out of `total` if it is known."""
         return count_bar(self.err, doing, total)
+
+    def counting_bytes(self, doing: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        """Show the same of bytes."""
+        return count_bar(self.err, doing, total, in_bytes=True)
 
     def json(self, document: object) -> None:
         """Write a JSON document, in ASCII, so that nothing in it can control a terminal."""
@@ -80,17 +75,23 @@ class Terminal:
         write("\n}\n")
 
     def table(self, rows: Iterable[Row]) -> None:
-        """Write rows as they come, aligned in blocks, without holding all of them in memory."""
-        source, first = iter(rows), True
-        while block := list(islice(source, ROWS_AT_ONCE)):
-            if not self.out.is_terminal:
-                for line in _aligned(block, with_header=first):
-                    self.write(line)
-            elif self.stacks_rows:
-                self._stacked(block)
-            else:
-                self.out.print(_rich_table(block, with_header=first))
-            first = False
+        """Write rows as they come, aligned in blocks, without holding all of them in memory.
+
+        On a terminal, a narrow table leaves out columns (`DROPPED_FIRST`), and goes on in the next line.
+        """
+        source = iter(rows)
+        columns: list[str] = []
+        while block := [_printable(row) for row in islice(source, ROWS_AT_ONCE)]:
+            is_first = not columns
+            if is_first:
+                columns = fitting_columns(block, self.out.width) if self.out.is_terminal else [*block[0]]
+            kept = [{name: row[name] for name in columns} for row in block]
+            natural = natural_widths(kept)
+            widths = fitted_widths(natural, self.out.width) if self.out.is_terminal else natural
+            if is_first:
+                self._row(dict(zip(columns, columns, strict=True)), widths, style="bold")
+            for row in kept:
+                self._row(row, widths)
 
     def excerpt(self, *kinds: tuple[int, Iterable[Row], str]) -> None:
         """Write the first rows of each kind as one table, and say how many are left out.
@@ -108,10 +109,15 @@ class Terminal:
         for name, value in fields.items():
             self.write(f"{name:<{width}}  {value}", COLOURS.get(value, ""))
 
-    def _stacked(self, block: Sequence[Row]) -> None:
-        for row in block:
-            self.fields(row)
-            self.write("")
+    def _row(self, row: Row, widths: Mapping[str, int], style: str = "") -> None:
+        for parts in physical_lines([*row.values()], [*widths.values()]):
+            if self.out.is_terminal:
+                cells = (Text(part, style=COLOURS.get(part.strip(), style)) for part in parts)
+                line = Text(" " * GAP).join(cells)
+                line.rstrip()
+                self.out.print(line, soft_wrap=True)
+            else:
+                _write(self.out, (" " * GAP).join(parts).rstrip(), style)
 
 
 def printable(text: str) -> str:
@@ -121,6 +127,10 @@ def printable(text: str) -> str:
     surrogate, private-use and unassigned characters, and the line and paragraph separators.
     """
     return "".join(_escape(character) if _is_unsafe(character) else character for character in text)
+
+
+def _printable(row: Row) -> Row:
+    return {name: printable(cell) for name, cell in row.items()}
 
 
 def size_text(size_bytes: int | None) -> str:
@@ -157,22 +167,3 @@ def _is_unsafe(character: str) -> bool:
 
 def _escape(character: str) -> str:
     return character.encode("unicode_escape", errors="surrogatepass").decode()
-
-
-def _aligned(block: Sequence[Row], *, with_header: bool) -> Iterator[str]:
-    lines = [list(block[0])] if with_header else []
-    lines += [[printable(cell) for cell in row.values()] for row in block]
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for cells in lines:
-        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
-        yield "  ".join(padded).rstrip()
-
-
-def _rich_table(block: Sequence[Row], *, with_header: bool) -> Table:
-    table = Table(box=None, show_header=with_header, pad_edge=False, header_style="bold")
-    for name in block[0]:
-        unbounded = name in {"KEY", "DETAIL", "FILE"}
-        table.add_column(name, overflow="fold", no_wrap=not unbounded)
-    for row in block:
-        table.add_row(*(Text(printable(cell), style=COLOURS.get(cell, "")) for cell in row.values()))
-    return table

@@ -84,6 +84,7 @@ def operator_policy(
     queue_arn: str,
     resend_queue_arn: str,
     dead_letter_queue_arn: str,
+    operations_log_arn: str,
     key_arn: str | None,
     former_key_arns: Sequence[str],
     dns_suffix: str,
@@ -97,6 +98,9 @@ def operator_policy(
     send to the queue that the messages move to ("Configure a dead-letter queue redrive"). Operators
     need `key_arn` to read and send messages under the customer's key, and `former_key_arns` to read dead
     letters from before the key changed.
+
+    Operators add lines to the log of operations, and can neither read, change nor delete any. Each run of a
+    command makes a stream for its lines, and CloudTrail says who made it.
     """
     no_uploaders: Condition = {
         "ForAllValues:StringEquals": {"dynamodb:Attributes": [*schema.OPERATOR_ATTRIBUTES]},
@@ -117,6 +121,11 @@ def operator_policy(
                 *("sqs:ReceiveMessage", "sqs:StartMessageMoveTask"),
             ],
             dead_letter_queue_arn,
+        ),
+        allow(
+            "LogOperations",
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            f"{operations_log_arn}:*",
         ),
         *key_use,
         *former_key_statements(former_key_arns, decrypt_via, dns_suffix),

@@ -71,10 +71,14 @@ class Slice:
                 self._read_ledger(round_, round_.ledger_key)
             else:
                 self._list_bucket(round_)
-            if len(self._unsent) >= MOST_UNSENT or len(self._unsaved[ENTRIES]) >= MOST_UNSAVED_BYTES:
+            if len(self._unsent) >= MOST_UNSENT or self._unsaved_bytes >= MOST_UNSAVED_BYTES:
                 self._send(round_)
                 self.save(progress, round_)
         self._send(round_)
+
+    @property
+    def _unsaved_bytes(self) -> int:
+        return sum(map(len, self._unsaved.values()))
 
     def save(self, progress: Progress, round_: Round) -> None:
         """Save how far everything has been compared and sent. Sending something twice does no harm."""
@@ -123,17 +127,24 @@ class Slice:
         try:
             version = schema.version_of(item)
             uploaded_at = format_time(parse_time(item["uploaded_at"]["S"]))
-            row = _key(version) + _receipt(item)
+            key, receipt = _key(version), _receipt(item)
         except (KeyError, ValueError) as error:
-            key = {name: item[name].get("S") for name in (schema.FINGERPRINT, schema.ENTRY)}
-            logger.error("an item of the ledger is not an entry", extra={**key, "reason": repr(error)})
+            named = {name: item[name].get("S") for name in (schema.FINGERPRINT, schema.ENTRY)}
+            logger.error("an item of the ledger is not an entry", extra={**named, "reason": repr(error)})
             return
         if not self._environment.location.holds(version):
+            # The bucket of that time isn't listed, so what is in it is taken to be there.
+            self._add_backed(receipt)
             return
         if not item.get("resent", {}).get("BOOL"):
             round_.newest_upload = max(round_.newest_upload, uploaded_at)
-        self._unsaved[ENTRIES] += row
-        self._entries.add(row)
+        self._unsaved[ENTRIES] += key + receipt
+        self._entries.add(key + receipt)
+
+    def _add_backed(self, receipt: bytes) -> None:
+        if receipt != NO_RECEIPT and self._backed.value_of(receipt) is None:
+            self._unsaved[BACKED] += receipt
+            self._backed.add(receipt)
 
     def _list_bucket(self, round_: Round) -> None:
         location = self._environment.location
@@ -143,9 +154,8 @@ class Slice:
             receipt = self._entries.value_of(_key(stored))
             if receipt is None:
                 self._add_unrecorded(round_, version, stored)
-            elif receipt != NO_RECEIPT and self._backed.value_of(receipt) is None:
-                self._unsaved[BACKED] += receipt
-                self._backed.add(receipt)
+            else:
+                self._add_backed(receipt)
         round_.versions += len(page.versions)
         round_.place = page.next_place
 

@@ -26,6 +26,7 @@ from local.emulator import (
     ministack_downloads,
     ministack_events,
     ministack_listing,
+    ministack_policies,
     ministack_sqs,
     ministack_updates,
     ministack_uploads,
@@ -47,6 +48,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_downloads.install()
     ministack_events.install()
     ministack_listing.install()
+    ministack_policies.install()
     ministack_access.install()
     config = Config()
     config.bind = [f"fd://{listener}"]

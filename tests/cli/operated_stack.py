@@ -21,10 +21,12 @@ from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
 REGION, BUCKET, TABLE, SHARDS = "eu-central-1", "uploads", "ledger", 4
+OPERATIONS = "operations"
 LONG_AGO = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
@@ -34,6 +36,7 @@ class OperatedStack:
     s3: S3Client
     dynamodb: DynamoDBClient
     sqs: SQSClient
+    logs: CloudWatchLogsClient
     queue_url: str
     resend_queue_url: str
     dead_letter_queue_url: str
@@ -62,7 +65,16 @@ class OperatedStack:
                 self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return records
 
-    def rewrite_outputs(self, **changed: str | int | None) -> None:
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines in the log of operations, without their times, of which there must be one each."""
+        lines = [
+            json.loads(event["message"])
+            for event in self.logs.filter_log_events(logGroupName=OPERATIONS)["events"]
+        ]
+        assert all(line.pop("time").endswith("Z") for line in lines)
+        return lines
+
+    def rewrite_outputs(self, **changed: Any) -> None:
         outputs = json.loads(self.outputs.read_text()) | changed
         self.outputs.write_text(json.dumps({name: value for name, value in outputs.items() if value}))
 
@@ -93,7 +105,8 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
         def client(service: str) -> Any:
             return opened.enter_context(closing(cast("Any", boto3.client)(service, region_name=REGION)))
 
-        s3, dynamodb, sqs = client("s3"), client("dynamodb"), client("sqs")
+        s3, dynamodb, sqs, logs = map(client, ("s3", "dynamodb", "sqs", "logs"))
+        logs.create_log_group(logGroupName=OPERATIONS)
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         create_ledger_table(dynamodb, TABLE)
@@ -120,6 +133,7 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
             "queue_url": queue,
             "resend_queue_url": resends,
             "dead_letter_queue_url": dead_letters,
+            "log_groups": {"operations": OPERATIONS},
         }
         outputs.write_text(json.dumps(document))
         yield OperatedStack(
@@ -127,6 +141,7 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
             s3=s3,
             dynamodb=dynamodb,
             sqs=sqs,
+            logs=logs,
             queue_url=queue,
             resend_queue_url=resends,
             dead_letter_queue_url=dead_letters,

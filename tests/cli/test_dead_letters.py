@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from cli import aws
 from cli.operator.dead_letters import looked_at
 from cli.operator.redrive import follow_move
 from functions.contract.entry import ObjectVersion
 from local.in_process.events import s3_event
-from tests.cli.conftest import Run
+from tests.cli.conftest import ChangeCall, Run, denied
 from tests.cli.operated_stack import BUCKET, OperatedStack, entry_of
 
 
@@ -175,7 +176,17 @@ def test_unknown_id_is_one_sentence(operator: Run, operated: OperatedStack) -> N
 
 
 @pytest.mark.parametrize(
-    "arguments", [("show",), ("list", "some-id"), ("list", "--dry-run"), ("dance",), ("list", "--limit", "0")]
+    "arguments",
+    [
+        *(("show",), ("show", "a", "b"), ("list", "some-id"), ("list", "--dry-run"), ("dance",)),
+        *(
+            ("list", "--limit", "0"),
+            ("delete", "a"),
+            ("delete", "--reason", "r"),
+            ("redrive", "--reason", "r"),
+        ),
+        *(("delete", "a", "--reason", " "), ("redrive", "a", "--without-entry")),
+    ],
 )
 def test_wrong_use_is_told(operator: Run, arguments: tuple[str, ...]) -> None:
     assert operator("dead-letters", *arguments).code == 2
@@ -194,6 +205,190 @@ def test_letters_are_shown_again_when_reading_is_broken_off(operated: OperatedSt
 
     again = operated.sqs.receive_message(QueueUrl=operated.dead_letter_queue_url)
     assert [message["Body"] for message in again["Messages"]] == ["x"]
+
+
+OPERATOR = "arn:aws:sts::123456789012:user/moto"
+
+
+def sent_letters(operated: OperatedStack, operator: Run, *bodies: str) -> dict[str, str]:
+    """Send dead letters, and return the id of each body."""
+    for body in bodies:
+        send(operated, body)
+    shown = [
+        json.loads(operator("dead-letters", "show", one["id"], "--json").out) for one in listed(operator)
+    ]
+    return {one["body"]: one["id"] for one in shown}
+
+
+def test_only_the_letters_that_are_named_are_deleted_and_the_log_says_so(
+    operator: Run, operated: OperatedStack
+) -> None:
+    operated.record(RECORDED)
+    ids = sent_letters(operated, operator, "poison", event(RECORDED), "other")
+
+    chosen = ids["poison"], ids[event(RECORDED)]
+    ran = operator("dead-letters", "delete", *chosen, "--reason", "sent by mistake")
+
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "2 deleted")
+    assert "recorded.png (r)" in ran.out
+    assert [one["id"] for one in listed(operator)] == [ids["other"]]
+    lines = operated.logged()
+    assert {line["operator"] for line in lines} == {OPERATOR}
+    assert [(line["message"], line["message_id"]) for line in lines] == [
+        (what, one) for one in chosen for what in ("dead letter will be deleted", "dead letter deleted")
+    ]
+    assert {line["reason"] for line in lines[::2]} == {"sent by mistake"}
+    assert [(line["body"], line["versions"]) for line in lines[::2]] == [
+        ("poison", []),
+        (event(RECORDED), [{"bucket": BUCKET, "key": "recorded.png", "version_id": "r"}]),
+    ]
+
+
+def test_letter_about_an_upload_without_an_entry_is_only_deleted_on_demand(
+    operator: Run, operated: OperatedStack
+) -> None:
+    ids = sent_letters(operated, operator, event(LOST), "poison")
+    delete = "dead-letters", "delete", *ids.values(), "--reason", "r"
+
+    refused = operator(*delete).refusal()
+    assert ids[event(LOST)] in refused
+    assert ids["poison"] not in refused
+    assert "reports it as missing" in refused
+    assert (len(listed(operator)), operated.logged()) == (2, [])
+
+    assert operator(*delete, "--without-entry").code == 0
+    assert listed(operator) == []
+
+
+@pytest.mark.parametrize("action", [("delete", "--reason", "r"), ("redrive",)])
+def test_nothing_is_changed_if_a_letter_is_not_there(
+    operator: Run, operated: OperatedStack, action: tuple[str, ...]
+) -> None:
+    (name,) = sent_letters(operated, operator, "poison").values()
+
+    said = operator("dead-letters", action[0], name, "nothing", *action[1:]).refusal()
+
+    assert "no dead letter has the id nothing, so nothing was changed" in said
+    assert ([one["id"] for one in listed(operator)], operated.logged()) == ([name], [])
+
+
+@pytest.mark.parametrize("action", [("delete", "--reason", "r"), ("redrive",)])
+def test_dry_run_only_shows_the_letters(
+    operator: Run, operated: OperatedStack, action: tuple[str, ...]
+) -> None:
+    (name,) = sent_letters(operated, operator, "poison").values()
+
+    ran = operator("dead-letters", action[0], name, "--dry-run", *action[1:])
+
+    assert ran.code == 0
+    assert name in ran.out
+    assert "nothing was changed" in ran.out
+    assert ([one["id"] for one in listed(operator)], operated.logged()) == ([name], [])
+
+
+@pytest.mark.claim(
+    "`bill-e dead-letters` neither deletes nor redrives a message by its id unless the log of operations has "
+    "taken a line about it",
+    section="Least privilege",
+)
+@pytest.mark.parametrize("action", [("delete", "--reason", "r"), ("redrive",)])
+@pytest.mark.parametrize("call", ["create_log_stream", "put_log_events"])
+def test_nothing_is_changed_without_a_line_in_the_log(
+    operator: Run, operated: OperatedStack, change_call: ChangeCall, action: tuple[str, ...], call: str
+) -> None:
+    (name,) = sent_letters(operated, operator, "poison").values()
+    change_call("logs", call, denied)
+
+    said = operator("dead-letters", action[0], name, *action[1:]).error()
+
+    assert f"(logs:{''.join(map(str.title, call.split('_')))})" in said
+    assert "the stack's output operator_policy" in said
+    assert [one["id"] for one in listed(operator)] == [name]
+    assert operated.sent() == []
+
+
+@pytest.mark.parametrize("action", [("redrive", "x"), ("delete", "x", "--reason", "r")])
+def test_stack_without_a_log_of_operations_is_said(
+    operator: Run, operated: OperatedStack, action: tuple[str, ...]
+) -> None:
+    operated.rewrite_outputs(log_groups=None)
+    (name,) = sent_letters(operated, operator, "poison").values()
+
+    said = operator("dead-letters", *(name if one == "x" else one for one in action)).error()
+
+    assert "no log of operations" in said
+    assert [one["id"] for one in listed(operator)] == [name]
+
+
+def test_line_that_the_log_refuses_stops_the_deletion(
+    operator: Run, operated: OperatedStack, change_call: ChangeCall
+) -> None:
+    (name,) = sent_letters(operated, operator, "poison").values()
+    change_call(
+        "logs", "put_log_events", lambda *_, **__: {"rejectedLogEventsInfo": {"tooNewLogEventStartIndex": 0}}
+    )
+
+    said = operator("dead-letters", "delete", name, "--reason", "r").error()
+
+    assert "refused a line" in said
+    assert [one["id"] for one in listed(operator)] == [name]
+
+
+def test_only_the_letters_that_are_named_are_redriven(operator: Run, operated: OperatedStack) -> None:
+    ids = sent_letters(operated, operator, event(LOST), "poison")
+
+    ran = operator("dead-letters", "redrive", ids[event(LOST)], "--json")
+
+    assert (ran.code, json.loads(ran.out)["status"]) == (0, "REDRIVEN")
+    assert [one["id"] for one in listed(operator)] == [ids["poison"]]
+    (message,) = operated.sqs.receive_message(QueueUrl=operated.resend_queue_url)["Messages"]
+    assert message["Body"] == event(LOST)
+    before, after = operated.logged()
+    assert (before["message"], before["versions"][0]["key"]) == ("dead letter will be redriven", "lost.png")
+    assert (after["message"], after["message_id"], after["new_message_id"]) == (
+        "dead letter redriven",
+        ids[event(LOST)],
+        message["MessageId"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "copies"), [("send_message", 0), ("delete_message", 1)], ids=["before sending", "after sending"]
+)
+def test_interrupted_redrive_loses_no_letter(
+    operator: Run, operated: OperatedStack, change_call: ChangeCall, call: str, copies: int
+) -> None:
+    ids = sent_letters(operated, operator, event(LOST), "poison")
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    change_call("sqs", call, interrupt)
+    ran = operator("dead-letters", "redrive", ids[event(LOST)], ids["poison"])
+
+    assert ran.code == 130
+    assert "0 of 2 done" in ran.err
+    assert len(listed(operator)) == 2
+    sent = operated.sqs.receive_message(QueueUrl=operated.resend_queue_url, MaxNumberOfMessages=10)
+    assert len(sent.get("Messages", ())) == copies
+    assert [line["message"] for line in operated.logged()] == ["dead letter will be redriven"]
+
+
+@pytest.mark.parametrize("code", ["MessageNotInflight", "ReceiptHandleIsInvalid", "InvalidParameterValue"])
+def test_letter_that_another_reader_may_have_is_left_alone(
+    operator: Run, operated: OperatedStack, change_call: ChangeCall, code: str
+) -> None:
+    (name,) = sent_letters(operated, operator, "poison").values()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        error: Any = {"Error": {"Code": f"AWS.SimpleQueueService.{code}", "Message": "no"}}
+        raise ClientError(error, "ChangeMessageVisibility")
+
+    change_call("sqs", "change_message_visibility", refuse)
+    said = operator("dead-letters", "delete", name, "--reason", "r").error()
+
+    assert "another reader may have the dead letter" in said
+    assert ([one["id"] for one in listed(operator)], operated.logged()) == ([name], [])
 
 
 class MovingSqs:
@@ -253,13 +448,18 @@ class MovingSqs:
 def moving(operated: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> MovingSqs:
     """Five dead letters; moto has no move tasks."""
     assert operated
-    sqs = MovingSqs(waiting=5)
-    monkeypatch.setattr("cli.aws.client", lambda _session, _service, _access: sqs)
+    sqs, make = MovingSqs(waiting=5), aws.client
+    monkeypatch.setattr(
+        "cli.aws.client",
+        lambda session, service, access: sqs if service == "sqs" else make(session, service, access),
+    )
     monkeypatch.setattr("cli.operator.redrive.POLL_SECONDS", 0.0)
     return sqs
 
 
-def test_redrive_follows_the_move_to_its_end(operator: Run, moving: MovingSqs) -> None:
+def test_redrive_follows_the_move_to_its_end(
+    operator: Run, operated: OperatedStack, moving: MovingSqs
+) -> None:
     ran = operator("dead-letters", "redrive", "--json")
 
     assert ran.code == 0
@@ -268,6 +468,19 @@ def test_redrive_follows_the_move_to_its_end(operator: Run, moving: MovingSqs) -
     assert report["moved"] >= 5
     assert "moved: " in ran.err
     assert moving.started == 1
+    assert [(line["message"], line.get("status")) for line in operated.logged()] == [
+        ("all dead letters will be redriven", None),
+        ("redrive ended", "COMPLETED"),
+    ]
+
+
+def test_redrive_starts_only_once_it_is_in_the_log(
+    operator: Run, moving: MovingSqs, change_call: ChangeCall
+) -> None:
+    change_call("logs", "put_log_events", denied)
+
+    assert "logs:PutLogEvents" in operator("dead-letters", "redrive").refusal()
+    assert moving.started == 0
 
 
 def test_dry_run_of_a_redrive_moves_nothing(operator: Run, moving: MovingSqs) -> None:

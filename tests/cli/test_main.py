@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,6 +14,7 @@ from typing import Any, cast
 import pytest
 
 from cli import start
+from cli.commands import Command
 from cli.main import COMMANDS
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack, entry
@@ -20,14 +24,85 @@ def test_version_is_that_of_the_package(bill_e: Run) -> None:
     assert bill_e("--version").out == f"bill-e {version('bill-e')}\n"
 
 
-@pytest.mark.parametrize("command", [(), *((command.name,) for command in COMMANDS)])
-def test_help_has_examples(bill_e: Run, command: tuple[str, ...]) -> None:
-    ran = bill_e(*command, "--help")
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_of_a_command_has_examples(bill_e: Run, command: Command) -> None:
+    ran = bill_e(command.name, "--help")
 
     assert ran.code == 0
-    assert "examples:\n  bill-e " in ran.out
-    if command:
-        assert "the stack (--stack or --outputs is required):\n  --stack NAME " in ran.out
+    assert "examples:\n  " in ran.out
+    stack = "the stack (--stack or --outputs is required):\n  --stack NAME "
+    assert (stack in ran.out) == command.needs_stack
+
+
+def test_help_fits_a_screen_and_lists_each_command_under_those_who_use_it(bill_e: Run) -> None:
+    ran = bill_e("--help")
+
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    audience, found = "", {}
+    for line in lines:
+        if match := re.fullmatch(r"  (\w+)? +([a-z-]+)  +\S.*", line):
+            audience = match[1] or audience
+            found[match[2]] = audience
+    assert found == {command.name: command.audience for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage", "near"),
+    [
+        (("recipts",), "usage: bill-e [--help]", "did you mean receipts?"),
+        (("receipts", "--limt", "5"), "usage: bill-e receipts [-h]", "did you mean --limit?"),
+        (("receipts", "--outcome", "REJECTD"), "usage: bill-e receipts [-h]", "did you mean REJECTED?"),
+        (("show", "a", "--limit=5"), "usage: bill-e show [-h]", "unrecognized arguments: --limit=5"),
+    ],
+)
+def test_mistyped_word_shows_the_usage_of_its_command_and_the_nearest_one(
+    bill_e: Run, arguments: tuple[str, ...], usage: str, near: str
+) -> None:
+    ran = bill_e(*arguments)
+
+    assert ran.code == 2
+    assert ran.err.startswith(usage)
+    assert near in ran.err
+
+
+@pytest.mark.parametrize(
+    ("shell", "begin", "offered"),
+    [
+        ("bash", ["bill-e", "rec"], {"receipts", "reconcile"}),
+        ("bash", ["bill-e", "receipts", "--out"], {"--outcome", "--outputs"}),
+        ("bash", ["bill-e", "receipts", "--outcome", "REJ"], {"REJECTED"}),
+        ("bash", ["bill-e", "completion", ""], {"bash", "zsh", "fish"}),
+    ],
+)
+def test_bash_completes_commands_options_and_values(
+    bill_e: Run, shell: str, begin: list[str], offered: set[str]
+) -> None:
+    script = bill_e("completion", shell).out
+    words = " ".join(map(shlex.quote, begin))
+    ask = (
+        f"COMP_WORDS=({words}); COMP_CWORD={len(begin) - 1}; COMP_LINE={shlex.quote(' '.join(begin))}; "
+        'declare -a COMPREPLY; function=$(complete -p bill-e | sed "s/.*-F \\([^ ]*\\) .*/\\1/"); '
+        f"$function bill-e {shlex.quote(begin[-1])} {shlex.quote(begin[-2])}; "
+        "printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+
+    ran = subprocess.run(
+        ["/bin/bash", "-c", f"{script}\n{ask}"], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert {word.strip() for word in ran.stdout.splitlines()} == offered
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_script_for_a_shell_has_every_command_and_is_free_of_errors(bill_e: Run, shell: str) -> None:
+    script = bill_e("completion", shell).out
+
+    assert all(command.name in script for command in COMMANDS)
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n", "/dev/stdin"], input=script, text=True, timeout=60, check=True)
 
 
 @pytest.mark.parametrize("arguments", [(), ("unknown",), ("upload",), ("show",), ("receipts", "--limit")])

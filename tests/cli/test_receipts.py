@@ -347,7 +347,7 @@ def test_empty_pages_are_counted_on_a_terminal_while_the_search_goes_on(
     assert [count for count, after in pairwise([*counts, 0]) if after < count] == empty
 
 
-@pytest.mark.parametrize(("width", "digits"), [(60, 64), (120, 12), (200, 64)])
+@pytest.mark.parametrize(("width", "digits"), [(80, 12), (120, 12), (200, 64)])
 def test_fingerprint_is_cut_only_where_a_terminals_table_has_no_room_for_it(width: int, digits: int) -> None:
     stream = io.StringIO()
     console = Console(file=stream, width=width, force_terminal=True, color_system=None)

@@ -376,7 +376,7 @@ def test_checksums_find_a_swapped_fingerprint(operator: Run, operated: OperatedS
 
     without = operator("reconcile", *ALL)
     assert without.code == 0
-    assert "fingerprints were not compared with S3's: --checksums does that" in without.out
+    assert "fingerprints were not compared: --checksums and --read do that" in without.out
 
     code, report = reconciled(operator, *ALL, "--checksums")
     assert (code, report["checksums"]) == (1, {"compared": 3, "without": 1})

@@ -92,6 +92,9 @@ def test_what_was_rejected_is_copied_onto_its_own_key(
     for key, first in uploads.items():
         assert versions(operated, key)[0] == first.version_id
         assert len(versions(operated, key)) == 1 + (key in keys)
+    lines = [(line["message"], line["subject"]) for line in operated.logged()]
+    said = ("rejected uploads will be copied", "rejected uploads copied") if keys else ()
+    assert lines == [(one, arguments[-1]) for one in said]
 
 
 def test_copy_is_of_that_version_and_keeps_what_s3_knows_about_it(

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import io
+import re
+from types import SimpleNamespace
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
+from cli.screen.layout import wrapped_cell
 from cli.screen.progress import count_bar, upload_bar
 from cli.screen.terminal import Row, Terminal, printable, size_text
 
@@ -64,11 +68,59 @@ def test_wide_terminal_gets_a_table_in_colour() -> None:
     assert len(shown.splitlines()) == 3
 
 
-def test_narrow_terminal_gets_one_line_for_each_cell_and_nothing_is_cut_off() -> None:
-    lines = [line.rstrip() for line in _table(width=12, terminal=True).splitlines()]
+ENTRY: Row = {
+    "RECORDED": "2026-11-20T12:00:00Z",
+    "OUTCOME": "DUPLICATE",
+    "FINGERPRINT": "0123456789ab",
+    "SIZE": "196.2 kB",
+    "TYPE": "application/pdf",
+    "UPLOADER": "erika",
+    "KEY": "2026/november/hotel-invoice_0042.pdf",
+    "DETAIL": "of inbox/hotel.pdf; encrypted",
+}
 
-    assert "KEY      領収書.png" in lines
-    assert "DETAIL   of coffee.png" in lines
+
+@pytest.mark.parametrize(
+    ("width", "dropped"),
+    [
+        (200, []),
+        (132, []),
+        (110, ["TYPE"]),
+        (100, ["TYPE"]),
+        (80, ["TYPE", "UPLOADER", "SIZE"]),
+        (68, ["TYPE", "UPLOADER", "SIZE", "FINGERPRINT"]),
+    ],
+)
+def test_narrow_table_leaves_out_what_is_needed_least_and_nothing_else(
+    width: int, dropped: list[str]
+) -> None:
+    console, stream = _console(width=width, terminal=True)
+    Terminal(out=console, err=console).table([ENTRY] * 300)
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()]
+    assert lines[0].split() == [name for name in ENTRY if name not in dropped]
+    assert sum(name in line for line in lines for name in ["RECORDED"]) == 1
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_long_cell_goes_on_in_the_next_line_between_its_parts() -> None:
+    console, stream = _console(width=80, terminal=True)
+    Terminal(out=console, err=console).table([ENTRY])
+
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()[1:]]
+    cells = [re.split(r" {2,}", row.strip()) for row in rows]
+    assert cells == [
+        [*(ENTRY[name] for name in ("RECORDED", "OUTCOME", "FINGERPRINT")), "2026/november/", "of inbox/"],
+        ["hotel-invoice_", "hotel.pdf;"],
+        ["0042.pdf", "encrypted"],
+    ]
+
+
+def test_part_without_a_place_to_break_is_broken_at_the_edge() -> None:
+    assert wrapped_cell("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert wrapped_cell("領収書領収書", 6) == ["領収書", "領収書"]
+    assert wrapped_cell("one two  three", 9) == ["one two", "three"]
+    assert wrapped_cell("", 5) == [""]
 
 
 def test_markup_in_a_key_is_shown_as_it_is() -> None:
@@ -95,24 +147,56 @@ def test_bars_draw_on_a_terminal_and_reach_their_end() -> None:
     assert "entries read: 1,234" in stream.getvalue()
 
 
-def test_progress_without_a_terminal_is_ten_lines_at_most() -> None:
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    time = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr("cli.screen.progress.now", lambda: time.seconds)
+    return time
+
+
+def test_progress_without_a_terminal_is_a_line_each_minute(clock: SimpleNamespace) -> None:
     console, stream = _console(width=80, terminal=False)
     with upload_bar(console, files=1234, total_bytes=1234) as (add_bytes, add_files):
         for _ in range(1234):
+            clock.seconds += 0.1
             add_bytes(1)
             add_files(1)
 
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 10
-    assert lines[-1] == "uploaded: 1234 of 1234"
+    assert [re.sub(r"\d\d of", "00 of", line) for line in lines] == [
+        "uploaded: 600 of 1,234",
+        "uploaded: 1,200 of 1,234",
+    ]
 
 
-def test_progress_of_unknown_length_is_a_line_at_ten_thousand_and_at_each_doubling() -> None:
+def test_short_work_without_a_terminal_has_no_progress(clock: SimpleNamespace) -> None:
     console, stream = _console(width=80, terminal=False)
     with count_bar(console, "entries read") as advance:
-        for _ in range(85):
-            advance(999)
+        for _ in range(59):
+            clock.seconds += 1
+            advance(1_000)
+        assert stream.getvalue() == ""
+        clock.seconds += 1
+        advance(1_000)
 
-    assert [line.split()[2] for line in stream.getvalue().splitlines()] == [
-        *("10,989", "20,979", "40,959", "80,919"),
-    ]
+    assert stream.getvalue() == "entries read: 60,000 so far\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colour_is_left_out_where_the_environment_says_so(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+
+    terminal = Terminal.over(stream, stream)
+    terminal.table([ENTRY])
+
+    assert ("\x1b[33m" in stream.getvalue()) == coloured

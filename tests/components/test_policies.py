@@ -97,7 +97,10 @@ def test_auditor_of_a_stack_with_its_own_key_may_only_decrypt_the_ledger() -> No
 
 
 def operator_statements(**changes: Any) -> list[Statement]:
-    arns = ("bucket_arn", "table_arn", "index_arn", "queue_arn", "resend_queue_arn", "dead_letter_queue_arn")
+    arns = (
+        *("bucket_arn", "table_arn", "index_arn", "queue_arn", "resend_queue_arn", "dead_letter_queue_arn"),
+        "operations_log_arn",
+    )
     given = {name: name for name in arns} | {"bucket_arn": BUCKET, "table_arn": TABLE}
     keys = {"key_arn": None, "former_key_arns": (), "dns_suffix": "amazonaws.com"}
     statements: list[Statement] = people.operator_policy(**(given | keys | changes))["Statement"]
@@ -106,14 +109,20 @@ def operator_statements(**changes: Any) -> list[Statement]:
 
 @pytest.mark.claim(
     "an operator may list object versions, read the ledger without uploaders, count messages, send to the "
-    "resend queue, and look at, delete and redrive dead letters, and nothing else",
+    "resend queue, look at, delete and redrive dead letters, and add to the log of operations, and nothing "
+    "else",
     section="Least privilege",
 )
 def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages_and_no_more() -> None:
     index = f"{TABLE}/index/by_recorded_time"
     queue, resends, dead = (f"arn:aws:sqs:r:1:{name}" for name in ("queue", "resends", "dead"))
+    log = "arn:aws:logs:r:1:log-group:operations"
     statements = operator_statements(
-        index_arn=index, queue_arn=queue, resend_queue_arn=resends, dead_letter_queue_arn=dead
+        index_arn=index,
+        queue_arn=queue,
+        resend_queue_arn=resends,
+        dead_letter_queue_arn=dead,
+        operations_log_arn=log,
     )
 
     assert actions_of(statements) == {
@@ -129,6 +138,8 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
         ("sqs:DeleteMessage", dead),
         ("sqs:ListMessageMoveTasks", dead),
         ("sqs:StartMessageMoveTask", dead),
+        ("logs:CreateLogStream", f"{log}:*"),
+        ("logs:PutLogEvents", f"{log}:*"),
     }
     reads = [statement for statement in statements if "dynamodb" in statement["Action"]]
     for read in reads:

@@ -352,6 +352,25 @@ class TestUnbacked:
         assert f'"{names.UNBACKED}":1' in output
         assert f'"fingerprint_begins":"{lost.version.object_id[:32]}"' in output
 
+    @pytest.mark.parametrize("steps", [1, 10_000])
+    def test_a_receipt_is_backed_by_a_version_in_the_bucket_of_before(
+        self, watched: Watched, steps: int
+    ) -> None:
+        again, lost = (watched.upload(f"{name}.png", recorded=False) for name in ("again", "lost"))
+        former = replace(again, version=replace(again.version, bucket="former"))
+        watched.record(former, fingerprint="e" * 64)
+        watched.record(again, fingerprint="e" * 64)
+        watched.record(lost)
+        for made in (again, lost):
+            watched.account.delete(made)
+
+        watched.judge_all(steps)
+        watched.finish(steps)
+
+        output = watched.account.output()
+        assert f'"{names.UNBACKED}":1' in output
+        assert f'"fingerprint_begins":"{lost.version.object_id[:32]}"' in output
+
     def test_what_was_rejected_needs_no_object_version(self, watched: Watched) -> None:
         rejected = watched.upload("text.png", recorded=False)
         watched.record(rejected, outcome=Outcome.REJECTED, reason=Reason.UNSUPPORTED_TYPE)

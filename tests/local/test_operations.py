@@ -88,6 +88,8 @@ def test_reconcile_finds_nothing_missing_after_uploads(
         "unknown": 0,
         "unbacked": 0,
         "not_an_entry": 0,
+        "file_differs": 0,
+        "unreadable": 0,
         "gone": 0,
         "former": 0,
     }
@@ -148,6 +150,20 @@ def test_upload_whose_event_was_lost_is_found_and_repaired(
     assert {entry["outcome"] for entry in entries} == {"ACCEPTED"}
     assert [(entry["resent"], entry["uploader"]["principal"]) for entry in entries] == [(True, None)] * 3
     assert bill_e("reconcile", "--prefix", prefix, "--age", "0")[0] == 0
+
+
+def test_key_with_any_control_character_is_backfilled_and_reconciled(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    controls = [chr(code) for code in (*range(0x01, 0x20), *range(0x7F, 0xA0))]
+    with events_lost(stack):
+        lost = [stack.upload(f"{prefix}{one}a{one}", png()) for one in controls]
+
+    assert bill_e("backfill", "--prefix", prefix)[1]["sent"] == len(lost)
+
+    assert [entry["key"] for entry in stack.entries_of(*lost)] == [one.key for one in lost]
+    code, report = bill_e("reconcile", "--prefix", prefix, "--age", "0")
+    assert (code, report["totals"]["recorded"]) == (0, len(lost))
 
 
 def test_lost_ledger_entry_is_found_and_comes_back(stack: DeployedStack, bill_e: BillE, prefix: str) -> None:
@@ -356,6 +372,56 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
     eventually("an empty queue", lambda: depth(stack, "resend_queue_url").total == 0)
 
 
+def test_dead_letters_are_deleted_and_redriven_by_id_and_the_log_says_by_whom(
+    stack: DeployedStack, bill_e: BillE, prefix: str
+) -> None:
+    empty_dead_letters(stack)
+    with events_lost(stack):
+        lost = stack.upload(f"{prefix}lost\n.png", png())
+    version = ObjectVersion(bucket=stack.bucket, key=lost.key, version_id=lost.version_id)
+    upload = Upload(
+        version=version, uploaded_at=datetime.now(UTC), uploader=Uploader(principal=None, source_ip=None)
+    )
+    sqs, urls = stack.administrator.client("sqs"), stack.outputs
+    for body in ("poison", s3_event(upload)):
+        sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=body)
+    ids = {letter["state"]: letter["id"] for letter in bill_e("dead-letters")[1]["dead_letters"]}
+
+    assert bill_e("dead-letters", "delete", ids["unreadable"], "--reason", "a test")[0] == 0
+    assert bill_e("dead-letters", "redrive", ids["not recorded"])[0] == 0
+
+    assert stack.entry_of(lost)["resent"] is True
+    assert depth(stack, "dead_letter_queue_url").total == 0
+    lines = [line for line in operations(stack) if line.get("message_id") in ids.values()]
+    assert {line["operator"] for line in lines} == {
+        stack.operator.client("sts").get_caller_identity()["Arn"],
+    }
+    assert [line["message"] for line in lines] == [
+        *("dead letter will be deleted", "dead letter deleted"),
+        *("dead letter will be redriven", "dead letter redriven"),
+    ]
+
+
+@pytest.mark.claim(
+    "an operator can add lines to the log of operations, and can neither read them, nor delete them, nor "
+    "shorten the time for which they are kept",
+    section="Least privilege",
+)
+def test_operator_can_only_add_to_the_log_of_operations(stack: DeployedStack) -> None:
+    logs, group = stack.operator.client("logs"), stack.outputs["log_groups"]["operations"]
+    stream = {"logGroupName": group, "logStreamName": uuid.uuid4().hex}
+    logs.create_log_stream(**stream)
+    line: Any = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": '{"message_id": ""}'}
+    logs.put_log_events(**stream, logEvents=[line])
+
+    assert_denied(lambda: logs.get_log_events(**stream))
+    assert_denied(lambda: logs.delete_log_stream(**stream))
+    assert_denied(lambda: logs.delete_log_group(logGroupName=group))
+    assert_denied(lambda: logs.put_retention_policy(logGroupName=group, retentionInDays=1))
+    other = stream | {"logGroupName": stack.outputs["log_groups"]["processor"]}
+    assert_denied(lambda: logs.create_log_stream(**other))
+
+
 def test_caller_has_none_of_the_operators_rights(
     stack: DeployedStack, bill_e_with: Callable[[dict[str, Any]], BillE]
 ) -> None:
@@ -469,6 +535,14 @@ def event_about(stack: DeployedStack, uploaded: Object) -> str:
 def event_of_nothing() -> str:
     """A message that the processor acknowledges at once."""
     return json.dumps({"Event": "s3:TestEvent"})
+
+
+def operations(stack: DeployedStack) -> list[dict[str, Any]]:
+    """The lines of the log of operations, in order."""
+    found = stack.administrator.client("logs").filter_log_events(
+        logGroupName=stack.outputs["log_groups"]["operations"]
+    )
+    return [json.loads(event["message"]) for event in found["events"]]
 
 
 def empty_dead_letters(stack: DeployedStack) -> None:

@@ -13,10 +13,15 @@ FILE_HEADER_BYTES: Final = 14
 CORE_HEADER_BYTES: Final = 12
 """The header of OS/2 1.x, with dimensions of 16 bits. All later ones begin like the one of 40 bytes."""
 
-IMAGE_HEADER_BYTES: Final = frozenset({CORE_HEADER_BYTES, 16, 40, 52, 56, 64, 108, 124})
+SHORT_HEADER_BYTES, OS2_HEADER_BYTES = 16, 64
+"""The headers of OS/2 2.x. The short one ends before the compression, which is none then."""
+
+IMAGE_HEADER_BYTES: Final = frozenset(
+    {CORE_HEADER_BYTES, SHORT_HEADER_BYTES, 40, 52, 56, OS2_HEADER_BYTES, 108, 124}
+)
 LONGEST_HEAD: Final = 38
 UNCOMPRESSED: Final = frozenset({0, 3, 6})
-"""Plain pixels, and pixels with masks of 3 or 4 channels."""
+"""Plain pixels, and pixels with masks of 3 or 4 channels. In a header of OS/2, 3 is a compression."""
 
 
 def _recognise(head: bytes) -> str | None:
@@ -37,14 +42,15 @@ def _read(file: Incoming) -> Reading[Whole]:
 
 def _pixels_end(head: bytes) -> int:
     """Return where the pixels end, or where they begin if their size isn't told."""
-    begin = _number(head, 10, 4)
-    if _number(head, 14, 4) == CORE_HEADER_BYTES:
+    begin, header_bytes = _number(head, 10, 4), _number(head, 14, 4)
+    if header_bytes == CORE_HEADER_BYTES:
         width, height, depth = _number(head, 18, 2), _number(head, 20, 2), _number(head, 24, 2)
         compression = 0
     else:
-        width, depth, compression = _number(head, 18, 4), _number(head, 28, 2), _number(head, 30, 4)
+        width, depth = _number(head, 18, 4), _number(head, 28, 2)
+        compression = 0 if header_bytes == SHORT_HEADER_BYTES else _number(head, 30, 4)
         height = abs(int.from_bytes(head[22:26], "little", signed=True))
-    if compression in UNCOMPRESSED:
+    if compression in ({0} if header_bytes == OS2_HEADER_BYTES else UNCOMPRESSED):
         return begin + (width * depth + 31) // 32 * 4 * height
     return begin + _number(head, 34, 4)
 

@@ -37,7 +37,7 @@ MOST_NAMES: Final = 4096
 MOST_NAME_CHARACTERS: Final = 256 * 1024
 """expat keeps the name of each element, attribute and prefix, but only once."""
 
-NATIVE: Final = frozenset({"utf-8", "utf-16", "us-ascii", "iso-8859-1"})
+NATIVE: Final = frozenset({"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "iso-8859-1"})
 """What expat decodes by itself."""
 
 WIDE: Final = {
@@ -50,7 +50,9 @@ WIDE: Final = {
 """How files begin in encodings of which expat can't even read the declaration (XML 1.0, appendix F)."""
 
 DECLARATION: Final = re.compile(rb"<\?xml[^>]{1,200}?encoding\s{0,9}=\s{0,9}[\"']([A-Za-z0-9._:-]{1,40})")
-ENCODINGS: Final = re.compile(r"(?:iso|windows|cp|ibm|koi8|euc|gb|big5|shift|mac|tis|utf-32)[\w:.-]*")
+ENCODINGS: Final = re.compile(
+    r"(?:iso|latin|windows|cp|ibm|koi8|euc|gb|big5|shift|mac|tis|utf8|utf-32)[\w:.-]*"
+)
 """Those of texts. Python, which expat asks for any other, has codecs for more than that."""
 
 TOO_EARLY: Final = frozenset(
@@ -161,12 +163,13 @@ def _other_encoding(head: bytes) -> str | None:
     for start, encoding in WIDE.items():
         if head.startswith(start):
             return encoding
-    found = DECLARATION.match(head)
+    has_mark = head.startswith(codecs.BOM_UTF8)
+    found = DECLARATION.match(head.removeprefix(codecs.BOM_UTF8))
     name = found[1].decode().lower() if found else "utf-8"
     if name in NATIVE or not ENCODINGS.fullmatch(name):
         return None
     try:
-        return codecs.lookup(name).name
+        return "utf-8" if has_mark else codecs.lookup(name).name
     except LookupError:
         return None
 

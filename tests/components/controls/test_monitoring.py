@@ -81,6 +81,7 @@ def test_sns_1_nag_sns3_sns_4_encrypted_tls_only_and_not_public(graph: Graph) ->
 def test_cloudwatch_16_logs_are_kept_for_a_year(graph: Graph) -> None:
     groups = {group.outputs["name"]: group for group in some(graph, LOG_GROUP)}
     arns = {group.outputs["arn"] for group in groups.values()}
+    assert set(graph.exports.get("log_groups", {}).values()) <= set(groups)
     assert all(group.inputs.get("retentionInDays", 0) >= YEAR_DAYS for group in groups.values())
     for function in some(graph, FUNCTION):
         assert function.inputs["loggingConfig"].get("logGroup") in groups, function.name

@@ -61,6 +61,13 @@ def chunk(name: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + name + content + checksum
 
 
+def os2_bitmap(header: bytes, palette: bytes, pixels: bytes) -> bytes:
+    """Make a BMP as OS/2 2.x did, which Pillow doesn't write."""
+    begin = 18 + len(header) + len(palette)
+    start = struct.pack("<2sIIII", b"BM", begin + len(pixels), 0, begin, 4 + len(header))
+    return start + header + palette + pixels
+
+
 def rebranded(data: bytes, major: bytes, *others: bytes) -> bytes:
     """A HEIF file with other brands, in as much space as they had."""
     size = int.from_bytes(data[:4], "big")
@@ -149,6 +156,12 @@ _KINDS: list[tuple[str, tuple[ContentFinding, ...], dict[str, Callable[[], bytes
         (),
         {
             "bmp": lambda: saved("BMP"),
+            "bmp of OS/2": lambda: os2_bitmap(
+                struct.pack("<IIHH", 4, 4, 1, 8), b"\x09\x63\xc8" * 256, bytes(15) + b"x"
+            ),
+            "bmp of OS/2, compressed as a fax": lambda: os2_bitmap(
+                struct.pack("<IIHHII", 2000, 200, 1, 1, 3, 40).ljust(60, b"\0"), bytes(6), b"x" * 40
+            ),
             "bmp of one bit": lambda: saved("BMP", "1"),
             "bmp with a palette": lambda: saved("BMP", "P"),
             "bmp with transparency": lambda: saved("BMP", "RGBA"),
