@@ -136,7 +136,7 @@ def _route_arns(api_execution_arn: str, routes: Sequence[str]) -> list[str]:
     """Return the ARNs of routes. The stage is ``*``, since the API has only one.
 
     A fingerprint is as many ``?`` as it has digits. A ``*`` would also stand for a slash and what follows it,
-    and so for other routes.
+    and so for routes that a later release adds.
     """
     fingerprint = "?" * FINGERPRINT_DIGITS
     paths = (route.replace(" ", "").replace("{fingerprint}", fingerprint) for route in routes)

@@ -7,7 +7,7 @@ from typing import Final
 LIST_RECEIPTS: Final = "GET /receipts"
 SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
 LOOK_UP_RECEIPTS: Final = "POST /receipts/lookup"
-REQUEST_FILE: Final = "GET /receipts/{fingerprint}/file"
+REQUEST_FILE: Final = "GET /files/{fingerprint}"
 REQUEST_FORM: Final = "POST /uploads"
 
 READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def file_link_routes(files: Files, links: FileLinks) -> Routes:
-    """Make the handler of ``GET /receipts/{fingerprint}/file``."""
+    """Make the handler of ``GET /files/{fingerprint}``."""
 
     def request_file(request: Request) -> Response:
         fingerprint, version_id = parse_file_request(request)

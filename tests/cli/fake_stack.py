@@ -194,7 +194,7 @@ class FakeStack:
                 return self._list(parse_qs(parts.query))
             case "GET", ["receipts", fingerprint]:
                 return self._history(fingerprint)
-            case "GET", ["receipts", fingerprint, "file"]:
+            case "GET", ["files", fingerprint]:
                 return self._link(fingerprint, parse_qs(parts.query))
             case "POST", ["receipts", "lookup"]:
                 wanted = json.loads(body)["fingerprints"]

@@ -37,7 +37,7 @@ def test_file_is_saved_under_the_last_part_of_its_key(caller: Run, stack: FakeSt
     assert here() == {"Größe 1.png": FIRST}
     assert ran.out == "saved Größe 1.png (5.0 kB), with the fingerprint in the ledger\n"
     assert "secret" not in ran.out
-    assert stack.requests[-2:] == [f"GET /receipts/{FINGERPRINT}/file", "GET /file/v1?signature=secret"]
+    assert stack.requests[-2:] == [f"GET /files/{FINGERPRINT}", "GET /file/v1?signature=secret"]
 
 
 def test_holder_of_a_token_gets_a_file_and_sends_the_token_to_the_api_alone(
@@ -84,7 +84,7 @@ def test_file_is_compared_with_what_was_asked_for_and_not_with_the_answer(
     caller: Run, stack: FakeStack
 ) -> None:
     link = {**stack.entries[0], "url": f"{stack.url}/file/v3"}
-    stack.planned.append((f"GET /receipts/{FINGERPRINT}/file", Answer(200, link)))
+    stack.planned.append((f"GET /files/{FINGERPRINT}", Answer(200, link)))
 
     assert FINGERPRINT in caller("get", FINGERPRINT).refusal()
     assert here() == {}
@@ -223,7 +223,7 @@ def test_connection_that_breaks_off_leaves_nothing(caller: Run, stack: FakeStack
 
 @pytest.mark.parametrize("command", ["get", "open"])
 def test_denial_names_the_policy_that_allows_it(caller: Run, stack: FakeStack, command: str) -> None:
-    stack.planned.append((f"GET /receipts/{FINGERPRINT}/file", Answer(403, {"message": "Forbidden"})))
+    stack.planned.append((f"GET /files/{FINGERPRINT}", Answer(403, {"message": "Forbidden"})))
 
     said = caller(command, FINGERPRINT).refusal()
     assert "the stack's output auditor_policy allows this route (execute-api:Invoke)" in said

@@ -12,7 +12,7 @@ from tests.components.mocks import Graph, run
 from tests.components.programs import JWT, api_args, api_graph, ingest_args, new_ledger
 
 ROUTES = {
-    *("GET /receipts", "GET /receipts/{fingerprint}", "GET /receipts/{fingerprint}/file"),
+    *("GET /receipts", "GET /receipts/{fingerprint}", "GET /files/{fingerprint}"),
     *("POST /receipts/lookup", "POST /uploads"),
 }
 
@@ -61,7 +61,7 @@ def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Grap
     assert {key: route["authorizationScopes"] for key, route in routes(jwt).items()} == {
         "GET /receipts": ["receipts:read"],
         "GET /receipts/{fingerprint}": ["receipts:read"],
-        "GET /receipts/{fingerprint}/file": ["receipts:files"],
+        "GET /files/{fingerprint}": ["receipts:files"],
         "POST /receipts/lookup": ["receipts:read"],
         "POST /uploads": ["receipts:write"],
     }
@@ -72,7 +72,7 @@ def test_reading_the_ledger_getting_files_and_uploading_are_three_functions(grap
     assert behind == {
         "GET /receipts": "api-reader-function-0a1b2c3",
         "GET /receipts/{fingerprint}": "api-reader-function-0a1b2c3",
-        "GET /receipts/{fingerprint}/file": "api-files-function-0a1b2c3",
+        "GET /files/{fingerprint}": "api-files-function-0a1b2c3",
         "POST /receipts/lookup": "api-reader-function-0a1b2c3",
         "POST /uploads": "api-uploads-function-0a1b2c3",
     }
@@ -84,7 +84,7 @@ def test_each_function_may_be_called_from_its_own_routes_only(graph: Graph) -> N
     assert {(p.inputs["function"], p.inputs["sourceArn"]) for p in permissions} == {
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts"),
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}"),
-        ("api-files-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}/file"),
+        ("api-files-function-0a1b2c3", f"{api}/*/GET/files/{{fingerprint}}"),
         ("api-reader-function-0a1b2c3", f"{api}/*/POST/receipts/lookup"),
         ("api-uploads-function-0a1b2c3", f"{api}/*/POST/uploads"),
     }

@@ -69,7 +69,7 @@ def test_auditor_reads_everything_and_changes_nothing() -> None:
     assert allowed == {
         ("execute-api:Invoke", f"{API}/*/GET/receipts"),
         ("execute-api:Invoke", f"{API}/*/GET/receipts/{FINGERPRINT}"),
-        ("execute-api:Invoke", f"{API}/*/GET/receipts/{FINGERPRINT}/file"),
+        ("execute-api:Invoke", f"{API}/*/GET/files/{FINGERPRINT}"),
         ("execute-api:Invoke", f"{API}/*/POST/receipts/lookup"),
         ("s3:ListBucketVersions", BUCKET),
         ("s3:GetObjectRetention", f"{BUCKET}/receipts/*"),

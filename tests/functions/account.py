@@ -175,7 +175,7 @@ class Account:
         return self.ask("reader", http_event("GET", path, query or urlencode(parameters)))
 
     def file(self, fingerprint: str | None, query: str = "", **parameters: str) -> Answer:
-        event = http_event("GET", f"/receipts/{fingerprint}/file", query or urlencode(parameters))
+        event = http_event("GET", f"/files/{fingerprint}", query or urlencode(parameters))
         return self.ask("file_links", event)
 
     def look_up(self, body: str) -> Answer:

@@ -42,14 +42,12 @@ def http_event(
 ) -> dict[str, Any]:
     """Make the event of a request. ``path`` and ``query`` are as in the URL.
 
-    API Gateway chooses the route. To GET ``/receipts/`` with another part is a route with a parameter, which
-    may end in ``/file``.
+    API Gateway chooses the route. To GET ``/receipts/`` or ``/files/`` with another part is a route with a
+    parameter.
     """
     resource, _, part = unquote(path).removeprefix("/").partition("/")
-    fingerprint = part.removesuffix("/file") if method == "GET" else ""
-    route = f"{method} {path}"
-    if fingerprint:
-        route = f"{method} /{resource}/{{fingerprint}}{part.removeprefix(fingerprint)}"
+    fingerprint = part if method == "GET" else ""
+    route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
     decoded = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
     return {
         "version": "2.0",

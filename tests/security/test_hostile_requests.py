@@ -34,7 +34,7 @@ MOST_QUERIES = {
     # Each takes half a unit at least, and there may be a round just before the budget is spent.
     "GET /receipts": int(2 * SPENT * page_units(SHARDS)) + SHARDS,
     "GET /receipts/{fingerprint}": 2,
-    "GET /receipts/{fingerprint}/file": 2,
+    "GET /files/{fingerprint}": 2,
     "POST /receipts/lookup": 1,
     "POST /uploads": 1,
 }
@@ -199,8 +199,8 @@ def test_listing_answers_any_query(filled: Account, query: str) -> None:
     section="Hostile input",
 )
 def test_file_route_answers_any_request(filled: Account, fingerprint: object, query: str) -> None:
-    path = f"/receipts/{quote(str(fingerprint), safe='')}/file"
-    event = http_event("GET", path, query) | {"routeKey": "GET /receipts/{fingerprint}/file"}
+    path = f"/files/{quote(str(fingerprint), safe='')}"
+    event = http_event("GET", path, query) | {"routeKey": "GET /files/{fingerprint}"}
     event["pathParameters"] = {"fingerprint": str(fingerprint)}
 
     ask_bounded(filled, "file_links", event)

@@ -218,7 +218,7 @@ class TestNothingSecretIsTold:
             ),
         ]
         answers += [
-            self.answer(account, "file_links", "GET", f"/receipts/{name}/file", query)
+            self.answer(account, "file_links", "GET", f"/files/{name}", query)
             for name, query in ((names[0], ""), (names[0], "version=x"), ("x", "version="))
         ]
         form = self.answer(account, "upload_forms", "POST", "/uploads", body=GOOD)
@@ -248,7 +248,7 @@ class TestNothingSecretIsTold:
         account.calls.fail_before = lambda *_: error
         answers = [
             self.answer(account, "reader", "GET", f"/receipts/{'ab' * 32}"),
-            self.answer(account, "file_links", "GET", f"/receipts/{'ab' * 32}/file"),
+            self.answer(account, "file_links", "GET", f"/files/{'ab' * 32}"),
             self.answer(account, "upload_forms", "POST", "/uploads", body=GOOD),
         ]
 

@@ -26,7 +26,7 @@ class Kept(NamedTuple):
     content: bytes
 
     def asked(self, path: str, key: AccessKey, **query: str) -> Answer:
-        return self.stack.call("GET", f"/receipts/{path}", query=query, signed_by=key)
+        return self.stack.call("GET", f"/{path}", query=query, signed_by=key)
 
     @property
     def version(self) -> Any:
@@ -207,7 +207,7 @@ def test_auditor_cannot_ask_for_a_form(kept: Kept) -> None:
 @pytest.mark.parametrize("by_version", [False, True])
 def test_auditor_gets_a_file_as_bytes_to_save(kept: Kept, by_version: bool) -> None:
     query = {"version": kept.receipt.version_id} if by_version else {}
-    answer = kept.asked(f"{kept.receipt.fingerprint}/file", kept.stack.auditor.key, **query)
+    answer = kept.asked(f"files/{kept.receipt.fingerprint}", kept.stack.auditor.key, **query)
     assert answer.status == 200
     file = kept.stack.fetch(answer.json["url"])
 
@@ -234,7 +234,7 @@ def test_auditor_gets_a_file_as_bytes_to_save(kept: Kept, by_version: bool) -> N
     ],
 )
 def test_link_cannot_be_changed(kept: Kept, part: str, instead: str) -> None:
-    url = kept.asked(f"{kept.receipt.fingerprint}/file", kept.stack.auditor.key).json["url"]
+    url = kept.asked(f"files/{kept.receipt.fingerprint}", kept.stack.auditor.key).json["url"]
     assert part in url
 
     assert kept.stack.fetch(url.replace(part, instead)).status == 403
@@ -244,11 +244,12 @@ def test_link_cannot_be_changed(kept: Kept, part: str, instead: str) -> None:
     "a caller gets no files, not even those that they uploaded (output `caller_policy`)",
     section="Access to the API",
 )
-@pytest.mark.parametrize("end", ["/file", "/file/", "%2Ffile", "/./file", "//file", "/file?version=v1"])
-def test_caller_gets_no_file(kept: Kept, end: str) -> None:
+@pytest.mark.parametrize(
+    "folder", ["files", "receipts/../files", "receipts%2F..%2Ffiles", "/files", "files/."]
+)
+@pytest.mark.parametrize("end", ["", "/", "?version=v1"])
+def test_caller_gets_no_file(kept: Kept, folder: str, end: str) -> None:
     fingerprint, key = kept.receipt.fingerprint, kept.stack.caller.key
 
-    assert kept.asked(fingerprint, key).status == 200
-    assert kept.asked(f"{fingerprint}{end}", key).status in {403, 404}
-    # The policy's pattern is as long as this, which has no fingerprint.
-    assert kept.asked(f"{fingerprint[: -len('/file')]}/file", key).status == 400
+    assert kept.asked(f"receipts/{fingerprint}", key).status == 200
+    assert kept.asked(f"{folder}/{fingerprint}{end}", key).status in {400, 403, 404}

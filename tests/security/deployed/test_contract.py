@@ -130,7 +130,7 @@ def former_receipt(stack: DeployedStack, receipt: Object) -> str:
 
 
 LIST, SHOW = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}")
-FILE = ("GET", "/receipts/{fingerprint}/file")
+FILE = ("GET", "/files/{fingerprint}")
 LOOK_UP, UPLOAD = ("POST", "/receipts/lookup"), ("POST", "/uploads")
 Request = Callable[[Ledger], dict[str, Any]]
 

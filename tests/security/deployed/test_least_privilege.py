@@ -150,7 +150,7 @@ def file_of_a_receipt_is_linked_to(situation: Situation) -> bool:
     content = png()
     uploaded = situation.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", content)
     situation.stack.entry_of(uploaded)
-    asked = f"/receipts/{uploaded.fingerprint}/file"
+    asked = f"/files/{uploaded.fingerprint}"
     for query in ({}, {"version": uploaded.version_id}):
         answer = situation.stack.call("GET", asked, query=query, signed_by=situation.stack.auditor.key)
         if answer.status != 200 or situation.stack.fetch(answer.json["url"]).content != content:
@@ -159,7 +159,7 @@ def file_of_a_receipt_is_linked_to(situation: Situation) -> bool:
 
 
 def lost_file_is_gone(situation: Situation) -> bool:
-    asked = f"/receipts/{situation.deleted.fingerprint}/file"
+    asked = f"/files/{situation.deleted.fingerprint}"
     return situation.stack.call("GET", asked, signed_by=situation.stack.auditor.key).status == 410
 
 
