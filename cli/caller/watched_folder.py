@@ -31,7 +31,7 @@ class FileState:
 
 
 @dataclass(kw_only=True)
-class _Seen:
+class _Pending:
     state: FileState
     since: float
     failures: int = 0
@@ -49,7 +49,7 @@ class WatchedFolder:
 
     def __init__(self, quiet_seconds: float) -> None:
         self._quiet_seconds = quiet_seconds
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _Pending] = {}
         self._done: dict[str, FileState] = {}
         self._told: set[NotTaken] = set()
 
@@ -70,7 +70,7 @@ class WatchedFolder:
                 continue
             seen = self._seen.get(name)
             if seen is None or seen.state != state:
-                self._seen[name] = _Seen(state=state, since=now)
+                self._seen[name] = _Pending(state=state, since=now)
             elif now - seen.since >= self._quiet_seconds and now >= seen.not_before:
                 due.append(file)
         return due
