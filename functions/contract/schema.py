@@ -50,6 +50,8 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
+SALT = "salt"
+
 FINDINGS = "findings"
 """A set of codes. DynamoDB has no empty sets, so an entry without findings has no such attribute."""
 
@@ -62,7 +64,7 @@ OPERATOR_ATTRIBUTES = (
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
     *("detail", FINDINGS, "resent", "via", "duplicate_of", "restores"),
 )
-"""The attributes that operators may read, which are all but those that say who uploaded."""
+"""The attributes that operators may read, which are all but those that say who uploaded, and the salt."""
 
 RECONCILER_ATTRIBUTES = (FINGERPRINT, ENTRY, "bucket", "key", "version_id", "uploaded_at", "resent")
 """The attributes that the reconciler may read: which object version an entry is about, and no more."""
@@ -161,6 +163,7 @@ def to_item(entry: Entry, shards: int) -> Item:
         "principal": uploader.principal,
         "source_ip": uploader.source_ip,
         "via": uploader.via,
+        SALT: entry.salt,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
@@ -210,6 +213,7 @@ def from_item(item: Item) -> Entry:
         findings=_findings_of(item),
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
         restores=_flag(item, "restores"),
+        salt=_text(item, SALT),
     )
 
 

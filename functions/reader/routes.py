@@ -7,9 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
-from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
+from functions.api.responses import Request, Response, Routes, json_response
 from functions.contract import http_api
 from functions.contract.entry import parse_fingerprint
+from functions.contract.entry_json import entry_to_json
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query, parse_look_up
