@@ -23,6 +23,7 @@ from local.emulator import (
     ministack_access,
     ministack_attributes,
     ministack_batching,
+    ministack_conditions,
     ministack_events,
     ministack_listing,
     ministack_sqs,
@@ -43,6 +44,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_batching.install()
     ministack_uploads.install()
     ministack_attributes.install()
+    ministack_conditions.install()
     ministack_events.install()
     ministack_listing.install()
     ministack_access.install()

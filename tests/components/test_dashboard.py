@@ -31,6 +31,7 @@ MAX_METRICS = 500
 WATCHED = Watched(
     service="in-processor",
     reconciler="reconciler",
+    sealer="sealer",
     region="eu-central-1",
     stack="prod",
     queue="queue",

@@ -94,11 +94,11 @@ def test_s3_5_nag_s10_tls_only(graph: Graph) -> None:
     with_further_statement(BUCKET_POLICY, "lets everyone in", Principal="*", Action="s3:GetObject"),
     with_statement(
         BUCKET_POLICY,
-        "BucketDeliversAccessLogs",
+        "DeliverAccessLogsOfUploads",
         "Condition",
         {"StringEquals": {"aws:SourceAccount": "999999999999"}},
     ),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Condition", REMOVED),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Condition", REMOVED),
 )
 def test_s3_6_no_foreign_grants(graph: Graph) -> None:
     for policy in some(graph, BUCKET_POLICY):
@@ -115,16 +115,16 @@ def test_s3_6_no_foreign_grants(graph: Graph) -> None:
     without(BUCKET_LOGGING),
     with_input(BUCKET_LOGGING, "targetBucket", "elsewhere"),
     with_input(BUCKET_LOGGING, "targetPrefix", "other/"),
-    without_statement(BUCKET_POLICY, "BucketDeliversAccessLogs"),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Action", "s3:*"),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Principal", "*"),
+    without_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Action", "s3:*"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Principal", "*"),
     with_statement(
         BUCKET_POLICY,
-        "BucketDeliversAccessLogs",
+        "DeliverAccessLogsOfUploads",
         "Condition",
         {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Resource", "arn:aws:s3:::other/*"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Resource", "arn:aws:s3:::other/*"),
     with_input(
         BUCKET_ENCRYPTION,
         "rules.0.applyServerSideEncryptionByDefault.sseAlgorithm",
