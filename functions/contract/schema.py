@@ -21,7 +21,7 @@ from functions.contract.entry import (
 from functions.contract.form_metadata import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -136,6 +136,15 @@ def shard_of(version: ObjectVersion, shards: int) -> int:
 def month_shard(month: str, shard: int) -> str:
     """Return the partition of the time index for a month (``YYYY-MM``) and a shard."""
     return f"{month}#{shard}"
+
+
+def months(first: str, last: str) -> Iterator[str]:
+    """Yield the months of two times and those between them, from the ledger's first month on."""
+    month, end = max(first[:7], FIRST_MONTH), last[:7]
+    while month <= end:
+        yield month
+        year, number = int(month[:4]), int(month[5:])
+        month = f"{year + number // 12:04}-{number % 12 + 1:02}"
 
 
 def recorded_key(recorded_at: datetime, version: ObjectVersion) -> str:

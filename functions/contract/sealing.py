@@ -10,10 +10,10 @@ from typing import Final
 EVERY_MINUTES: Final = 1
 """How often the sealer is invoked."""
 
-TIMEOUT_SECONDS: Final = 5 * 60
+TIMEOUT_SECONDS: Final = 15 * 60
 RUN_SECONDS: Final = 45
-"""The function's time-out, and how long after its start a run may begin another batch or another sweep. The
-next run usually begins after this one has ended."""
+"""The function's time-out, and how long after its start a run may begin another batch or another sweep, so
+that it has usually ended before the next one begins."""
 
 SETTLING: Final = timedelta(seconds=30)
 """How old an entry is before it is sealed, so that the time index has it, and everything before it."""

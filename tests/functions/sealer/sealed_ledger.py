@@ -1,0 +1,222 @@
+"""A ledger and its log in moto, sealers whose calls a test can break, and a check of the whole log."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from functions.contract import schema
+from functions.contract.environment import SealerEnvironment, read_environment, write_environment
+from functions.contract.sealing import CHECKPOINT, CHECKPOINT_FOLDER, verifier_key
+from functions.sealer.sealed_keys import key_of
+from functions.sealer.sealer import Sealer
+from functions.sealing.leaf import Leaf, parse_leaf
+from functions.sealing.note import parse_checkpoint
+from functions.sealing.tiles import WIDTH, bundle_path, decode_bundle, tile_path
+from functions.sealing.tree import leaf_hash, root_of
+from tests.functions.examples import entry
+from tests.ledger_table import create_ledger_table
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_s3 import S3Client
+
+    from functions.contract.entry import Entry
+
+SHARDS = 3
+OVERLAP = timedelta(minutes=2)
+SETTLED_AFTER = timedelta(seconds=30)
+START = datetime(2027, 1, 31, 23, 50, tzinfo=UTC)
+"""Ten minutes before a new month."""
+
+_SPKI = bytes.fromhex("302a300506032b6570032100")
+_NUMBERS = itertools.count()
+
+
+class CrashError(Exception):
+    """The sealer was killed."""
+
+
+class FakeKms:
+    """Signs as KMS does, for moto knows no Ed25519."""
+
+    def __init__(self) -> None:
+        self.key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+        self.signed: list[bytes] = []
+
+    @property
+    def spki(self) -> str:
+        return base64.b64encode(_SPKI + self.key.public_key().public_bytes_raw()).decode()
+
+    def sign(self, **request: Any) -> dict[str, Any]:
+        assert (request["MessageType"], request["SigningAlgorithm"]) == ("RAW", "ED25519_SHA_512")
+        self.signed.append(request["Message"])
+        return {"Signature": self.key.sign(request["Message"])}
+
+
+@dataclass(kw_only=True)
+class Calls:
+    """The calls of one sealer, in order. `before` and `after` may raise, and are called with their number."""
+
+    made: list[str] = field(default_factory=list)
+    before: Callable[[int, str], None] = lambda *_: None
+    after: Callable[[int, str], None] = lambda *_: None
+    changed: Callable[[str, Any], Any] = lambda _, answer: answer
+
+
+class Watched:
+    """A client whose calls are noted, one at a time: AWS's conditions are atomic, and moto's aren't."""
+
+    lock = threading.RLock()
+
+    def __init__(self, client: Any, calls: Calls) -> None:
+        self._client = client
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self._client, name)
+        if not callable(called):
+            return called
+
+        def call(**request: Any) -> Any:
+            label = " ".join([name, *re.findall(r"^[a-z]+", str(request.get("Key", "")))])
+            with self.lock:
+                number = len(self._calls.made)
+                self._calls.made.append(label)
+            self._calls.before(number, label)
+            with self.lock:
+                answer = self._calls.changed(name, called(**request))
+                if name == "get_object":
+                    # Another call may replace what moto would read from.
+                    body = answer["Body"].read()
+                    answer["Body"] = type("Body", (), {"read": lambda _: body})()
+            self._calls.after(number, label)
+            return answer
+
+        return call
+
+
+class SealedLedger:
+    """A ledger, its log, and sealers, each as in an execution environment of its own."""
+
+    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, **environment: Any) -> None:
+        name = f"log-{next(_NUMBERS)}"
+        self.dynamodb, self.s3, self.kms = dynamodb, s3, FakeKms()
+        self.now = START
+        self.name = name
+        self.table = f"{name}-ledger"
+        create_ledger_table(dynamodb, self.table)
+        dynamodb.create_table(
+            TableName=f"{name}-lock",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        )
+        s3.create_bucket(
+            Bucket=name,
+            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+            ObjectLockEnabledForBucket=True,
+        )
+        self.environment = read_environment(
+            SealerEnvironment,
+            write_environment(
+                SealerEnvironment,
+                **{
+                    "service": "sealer",
+                    "stack": "test",
+                    "ledger_table": self.table,
+                    "ledger_shards": SHARDS,
+                    "overlap_seconds": int(OVERLAP.total_seconds()),
+                    "log_bucket": name,
+                    "lock_table": f"{name}-lock",
+                    "public_key": verifier_key(f"{name}.example", self.kms.spki),
+                    "signing_key": "key",
+                    "lock_mode": "governance",
+                    "lock_days": 30,
+                    **environment,
+                },
+            ),
+        )
+        self.sealer = self.new_sealer()
+        self._keys = itertools.count()
+
+    def new_sealer(self, calls: Calls | None = None, **more: Any) -> Sealer:
+        calls = calls or Calls()
+        clients: list[Any] = [Watched(client, calls) for client in (self.dynamodb, self.s3, self.kms)]
+        return Sealer(*clients, self.environment, lambda: self.now, **more)
+
+    def record(self, number: int = 1, ago: timedelta = timedelta(minutes=1)) -> list[Entry]:
+        """Record entries, the first of them so long ago, and each a bit later than the one before."""
+        made = []
+        for index in range(number):
+            moment = self.now - ago + timedelta(microseconds=index)
+            made.append(entry(f"receipt-{next(self._keys)}.png", moment))
+            self.put(schema.to_item(made[-1], SHARDS))
+        return made
+
+    def put(self, item: Any) -> None:
+        self.dynamodb.put_item(TableName=self.table, Item=item)
+
+    def run(self, sealer: Sealer | None = None, *, may_go_on: bool = True) -> dict[str, Any]:
+        return (sealer or self.sealer).run(lambda: may_go_on, SETTLED_AFTER)
+
+    def later(self, by: timedelta = timedelta(minutes=1)) -> None:
+        self.now += by
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def objects(self, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def leaves(self) -> list[Leaf]:
+        """Check the whole log as an auditor would, and return its leaves."""
+        checkpoint = self._checked(self.read(CHECKPOINT).decode())
+        data = [leaf for path in _bundles(checkpoint.size) for leaf in decode_bundle(self.read(path))]
+        assert len(data) == checkpoint.size
+        hashes = [leaf_hash(leaf) for leaf in data]
+        assert root_of(hashes) == checkpoint.root
+        level, row = 0, hashes
+        while row:
+            for at in range(0, len(row), WIDTH):
+                tile = row[at : at + WIDTH]
+                assert self.read(tile_path(level, at // WIDTH, len(tile))) == b"".join(tile)
+            full = len(row) // WIDTH * WIDTH
+            level, row = level + 1, [root_of(row[at : at + WIDTH]) for at in range(0, full, WIDTH)]
+        for key in self.objects(CHECKPOINT_FOLDER):
+            earlier = self._checked(self.read(key).decode())
+            assert key == f"{CHECKPOINT_FOLDER}{earlier.size}"
+            assert earlier.root == root_of(hashes[: earlier.size])
+        leaves = [parse_leaf(leaf) for leaf in data]
+        assert [leaf.encode() for leaf in leaves] == data
+        assert sorted(leaf.sealed_at for leaf in leaves) == [leaf.sealed_at for leaf in leaves]
+        assert all(leaf.sealed_at > leaf.recorded_at for leaf in leaves)
+        return leaves
+
+    def _checked(self, note: str) -> Any:
+        text, signature = note.split("\n\n")
+        origin, blob = signature.removeprefix("— ").split()
+        assert origin == self.environment.public_key.split("+")[0]
+        self.kms.key.public_key().verify(base64.b64decode(blob)[4:], f"{text}\n".encode())
+        return parse_checkpoint(note)
+
+
+def _bundles(size: int) -> list[str]:
+    return [bundle_path(at // WIDTH, min(WIDTH, size - at)) for at in range(0, size, WIDTH)]
+
+
+def sealed_keys(leaves: list[Leaf]) -> list[str]:
+    return [key_of(leaf) for leaf in leaves]
+
+
+def keys_of(entries: list[Entry]) -> list[str]:
+    return [schema.recorded_key(each.recorded_at, each.upload.version) for each in entries]

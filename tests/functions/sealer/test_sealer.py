@@ -1,0 +1,327 @@
+"""The sealer against S3 and DynamoDB in moto: what it seals, and what it leaves in the bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.contract import schema
+from functions.contract.entry import format_time
+from functions.contract.metric_names import QUARANTINED, SEALED, UNSEALED_AGE
+from functions.contract.sealing import CHECKPOINT
+from functions.sealer import sealer as sealer_
+from functions.sealer.log_bucket import LogIntegrityError
+from tests.functions.examples import entry
+from tests.functions.sealer.sealed_ledger import (
+    SETTLED_AFTER,
+    SHARDS,
+    Calls,
+    SealedLedger,
+    keys_of,
+    sealed_keys,
+)
+
+if TYPE_CHECKING:
+    from functions.contract.entry import Entry
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    names = (UNSEALED_AGE, SEALED, QUARANTINED)
+    (line,) = (line for line in written(capsys) if "_aws" in line)
+    return {name: line[name] for name in names if name in line}
+
+
+def test_the_first_run_signs_the_empty_log(ledger: SealedLedger) -> None:
+    ledger.run()
+
+    assert ledger.leaves() == []
+    assert ledger.objects() == [CHECKPOINT, "checkpoints/0"]
+
+
+def test_entries_are_sealed_in_order_once_they_have_settled(
+    ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled = ledger.record(5, ago=timedelta(minutes=3)) + ledger.record(2)
+    (young,) = ledger.record(ago=SETTLED_AFTER - timedelta(seconds=1))
+
+    done = ledger.run()
+
+    assert done == {"sealed": 7, "is_complete": True}
+    assert sealed_keys(ledger.leaves()) == keys_of(settled)
+    assert metrics(capsys) == {UNSEALED_AGE: 0, SEALED: 7}
+
+    ledger.later()
+    ledger.run()
+
+    assert sealed_keys(ledger.leaves()) == keys_of([*settled, young])
+
+
+def test_all_history_is_sealed_first_from_every_shard_and_month(ledger: SealedLedger) -> None:
+    old = [
+        entry(f"old-{number}.png", schema_month + timedelta(days=3 * number))
+        for number, schema_month in enumerate([ledger.now - timedelta(days=90)] * 25)
+    ]
+    for each in old:
+        ledger.put(schema.to_item(each, SHARDS))
+
+    ledger.run()
+
+    assert sealed_keys(ledger.leaves()) == keys_of(old)
+
+
+def test_where_nothing_is_new_nothing_is_written_or_signed(
+    ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger.record(3)
+    ledger.run()
+    calls = Calls()
+    again = ledger.new_sealer(calls)
+    ledger.later()
+    capsys.readouterr()
+
+    ledger.run(again)
+
+    assert {call.split()[0] for call in calls.made} == {"get_item", "get_object", "query"}
+    assert metrics(capsys) == {UNSEALED_AGE: 0}
+
+
+def test_what_the_last_minutes_have_sealed_is_not_read_again_by_the_same_sealer(ledger: SealedLedger) -> None:
+    calls = Calls()
+    ledger.sealer = ledger.new_sealer(calls)
+    ledger.record(600)
+    ledger.run()
+    ledger.later()
+    calls.made.clear()
+
+    ledger.run()
+
+    assert calls.made.count("get_object checkpoint") == len([each for each in calls.made if "object" in each])
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (255, 1, 1), (256, 256), (257, 300), (511, 1, 1)])
+def test_the_log_grows_over_the_edges_of_tiles(sizes: tuple[int, ...], ledger: SealedLedger) -> None:
+    entries: list[Entry] = []
+    for number in sizes:
+        entries += ledger.record(number)
+        ledger.run()
+        assert sealed_keys(ledger.leaves()) == keys_of(entries)
+        ledger.later()
+
+
+def test_a_batch_has_a_most_and_the_rest_follows_in_the_same_run(
+    ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = ledger.record(25)
+
+    ledger.run(ledger.new_sealer(most_leaves=10))
+
+    assert sealed_keys(ledger.leaves()) == keys_of(entries)
+    assert ledger.objects("checkpoints/") == [f"checkpoints/{size}" for size in (0, 10, 20, 25)]
+    assert metrics(capsys) == {UNSEALED_AGE: 0, SEALED: 25}
+
+
+def test_without_time_the_rest_waits_and_the_metric_says_since_when(
+    ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = ledger.record(25, ago=timedelta(minutes=20))
+
+    done = ledger.run(ledger.new_sealer(most_leaves=10), may_go_on=False)
+
+    assert done == {"sealed": 10, "is_complete": False}
+    assert metrics(capsys) == {UNSEALED_AGE: 20 * 60, SEALED: 10}
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of(entries)
+
+
+def test_an_entry_that_comes_late_is_sealed_after_what_was_sealed_before(ledger: SealedLedger) -> None:
+    entries = ledger.record(3)
+    ledger.run()
+    late = ledger.record(2, ago=timedelta(minutes=2))
+
+    ledger.later()
+    ledger.run()
+
+    assert sealed_keys(ledger.leaves()) == keys_of([*entries, *late])
+
+
+@pytest.mark.parametrize("delay", [timedelta(hours=2), timedelta(days=2)])
+def test_a_sweep_finds_what_came_after_the_overlap(
+    delay: timedelta, ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = ledger.record(300)
+    ledger.run()
+    ledger.later(delay)
+    late = ledger.record(3, ago=delay + timedelta(minutes=1))
+    after = ledger.record(300)
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of([*entries, *after])
+    capsys.readouterr()
+
+    for _ in range(40):
+        ledger.later(timedelta(hours=3))
+        ledger.run()
+
+    assert sealed_keys(ledger.leaves()) == keys_of([*entries, *after, *late])
+    (line,) = (line for line in written(capsys) if "came late" in line.get("message", ""))
+    assert line["entries"] == 3
+
+
+def test_a_sweep_goes_on_where_it_stopped(ledger: SealedLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealer_, "MOST_SWEPT", 7)
+    entries = ledger.record(30)
+    ledger.run()
+    late = [ledger.record(ago=timedelta(minutes=ago))[0] for ago in (59, 30, 9)]
+    ledger.later(timedelta(hours=2))
+
+    for _ in range(30):
+        ledger.later(timedelta(hours=1))
+        ledger.run()
+
+    assert sorted(sealed_keys(ledger.leaves())) == sorted(keys_of([*entries, *late]))
+
+
+def damaged(item: Any, how: str) -> Any:
+    other = entry("other.png", entry("x", item_time(item)).recorded_at)
+    return {
+        "no outcome": lambda: {name: value for name, value in item.items() if name != "outcome"},
+        "unknown outcome": lambda: item | {"outcome": {"S": "PAID"}},
+        "a number as key": lambda: item | {"key": {"N": "1"}},
+        "another object": lambda: item | {"key": {"S": "swapped.png"}},
+        "another time": lambda: item | {schema.RECORDED: schema.to_item(other, SHARDS)[schema.RECORDED]},
+        "no time": lambda: item | {schema.RECORDED: {"S": item[schema.RECORDED]["S"][:20]}},
+    }[how]()
+
+
+def item_time(item: Any) -> Any:
+    return schema.from_item(item).recorded_at
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["no outcome", "unknown outcome", "a number as key", "another object", "another time", "no time"],
+)
+def test_an_item_that_cannot_be_sealed_stops_nothing(
+    how: str, ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = ledger.record(3)
+    ledger.put(damaged(schema.to_item(second, SHARDS), how))
+
+    ledger.run()
+
+    assert sealed_keys(ledger.leaves()) == keys_of([first, third])
+    lines = written(capsys)
+    (line,) = (line for line in lines if "cannot be sealed" in line.get("message", ""))
+    assert line["level"] == "ERROR"
+    assert line["key"] == f"{second.fingerprint}/RECEIPT"
+    (figures,) = (line for line in lines if "_aws" in line)
+    assert (figures[SEALED], figures[QUARANTINED]) == (2, 1)
+
+    ledger.put(schema.to_item(second, SHARDS))
+    ledger.later()
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of([first, third, second])
+
+
+def test_what_never_changes_is_locked_and_nothing_else(ledger: SealedLedger) -> None:
+    ledger.record(300)
+    ledger.run()
+
+    until = {
+        key: ledger.s3.head_object(Bucket=ledger.name, Key=key).get("ObjectLockRetainUntilDate")
+        for key in ledger.objects()
+    }
+
+    locked = {key for key, moment in until.items() if moment}
+    assert locked == {"tile/0/000", "tile/entries/000", "checkpoints/0", "checkpoints/300"}
+    for key in locked:
+        moment = until[key]
+        assert moment
+        assert abs(moment - (ledger.now + timedelta(days=30))) < timedelta(seconds=1)
+
+
+def test_without_a_lock_nothing_is_locked(new_ledger: Callable[..., SealedLedger]) -> None:
+    ledger = new_ledger(lock_days=0)
+    ledger.record(300)
+    ledger.run()
+
+    heads = [ledger.s3.head_object(Bucket=ledger.name, Key=key) for key in ledger.objects()]
+    assert not any("ObjectLockMode" in head for head in heads)
+
+
+def test_a_lock_behind_the_log_stops_the_sealer(ledger: SealedLedger) -> None:
+    """Somebody has restored the lock's table: to go on would sign two trees of one size."""
+    ledger.record(3)
+    ledger.run()
+    lock = ledger.environment.lock_table
+    earlier = ledger.dynamodb.get_item(TableName=lock, Key={"id": {"S": "head"}})["Item"]
+    ledger.later()
+    ledger.record(3)
+    ledger.run()
+    ledger.dynamodb.put_item(TableName=lock, Item=earlier)
+    signed = len(ledger.kms.signed)
+
+    for sealer in (ledger.sealer, ledger.new_sealer()):
+        with pytest.raises(LogIntegrityError, match="the lock is behind the log"):
+            ledger.run(sealer)
+
+    assert len(ledger.kms.signed) == signed
+
+
+@pytest.mark.parametrize("path", ["tile/0/000.p/3", "tile/entries/000.p/3"])
+@pytest.mark.parametrize("change", [lambda data: data[:-1] + b"x", lambda _: b"\0\1x", lambda _: b"x"])
+def test_a_changed_edge_stops_the_sealer(
+    change: Callable[[bytes], bytes], path: str, ledger: SealedLedger
+) -> None:
+    ledger.record(3)
+    ledger.run()
+    ledger.s3.put_object(Bucket=ledger.name, Key=path, Body=change(ledger.read(path)))
+    ledger.later()
+    ledger.record(2)
+    signed = len(ledger.kms.signed)
+
+    with pytest.raises(LogIntegrityError):
+        ledger.run(ledger.new_sealer())
+
+    assert len(ledger.kms.signed) == signed
+
+
+def test_another_checkpoint_of_the_same_size_stops_the_sealer(ledger: SealedLedger) -> None:
+    ledger.run()
+    note = ledger.read(CHECKPOINT).decode().replace("47DE", "48DE")
+    ledger.s3.put_object(Bucket=ledger.name, Key=CHECKPOINT, Body=note.encode())
+
+    with pytest.raises(LogIntegrityError, match="isn't of the tree"):
+        ledger.run()
+
+
+@pytest.mark.parametrize("keeps_staging", [True, False])
+def test_a_deleted_checkpoint_is_published_again(keeps_staging: bool, ledger: SealedLedger) -> None:
+    entries = ledger.record(300)
+    ledger.run()
+    before = ledger.read(CHECKPOINT)
+    for key in [CHECKPOINT, *([] if keeps_staging else ledger.objects("staging/"))]:
+        ledger.s3.delete_object(Bucket=ledger.name, Key=key)
+
+    ledger.run()
+
+    assert ledger.read(CHECKPOINT) == before
+    assert sealed_keys(ledger.leaves()) == keys_of(entries)
+
+
+def test_sealed_at_is_the_time_of_the_run_and_never_goes_back(ledger: SealedLedger) -> None:
+    ledger.record()
+    ledger.run()
+    sealed_at = format_time(ledger.now)
+    ledger.record(ago=timedelta(seconds=100))
+    ledger.now -= timedelta(seconds=20)
+    ledger.run()
+
+    assert [leaf.sealed_at for leaf in ledger.leaves()] == [sealed_at, sealed_at]
