@@ -37,6 +37,9 @@ from functions.contract.sealing import (
 
 KEY_SPEC, SIGN_VERIFY = "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"
 
+LOCK_UNITS = 40
+"""How many units a second the table of the lock scales to. A run takes one or two of each."""
+
 SEALS = "Seals the ledger's entries in the log"
 
 OVERLAP_FACTOR = 2
@@ -118,6 +121,9 @@ class TransparencyLog(pulumi.ComponentResource):
             billing_mode="PAY_PER_REQUEST",
             hash_key=LOCK_KEY,
             attributes=[aws.dynamodb.TableAttributeArgs(name=LOCK_KEY, type="S")],
+            on_demand_throughput=aws.dynamodb.TableOnDemandThroughputArgs(
+                max_read_request_units=LOCK_UNITS, max_write_request_units=LOCK_UNITS
+            ),
             point_in_time_recovery=aws.dynamodb.TablePointInTimeRecoveryArgs(enabled=True),
             server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
                 enabled=args.stack.key_arn is not None,
