@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 import pulumi
@@ -32,8 +33,8 @@ from functions.contract.sealing import (
     STAGING_DAYS,
     STAGING_FOLDER,
     TIMEOUT_SECONDS,
-    verifier_key,
 )
+from functions.sealing.note import VerifierKey
 
 KEY_SPEC, SIGN_VERIFY = "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"
 
@@ -86,7 +87,7 @@ class TransparencyLog(pulumi.ComponentResource):
         )
         public_key = aws.kms.get_public_key_output(key_id=self.key.arn, opts=invoke).public_key
         self.public_key = pulumi.Output.all(self.origin, public_key).apply(
-            lambda known: verifier_key(known[0], known[1])
+            lambda known: str(VerifierKey.of_spki(known[0], base64.b64decode(known[1])))
         )
         self.sealer = self._sealer(service, args, role)
         schedule(name, self.sealer, EVERY_MINUTES, "Has the sealer seal new entries", args.stack.tags, self)

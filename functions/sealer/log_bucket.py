@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from functions.contract.sealing import CHECKPOINT, CHECKPOINT_FOLDER, STAGING_FOLDER
-from functions.sealer.growth import Edge, levels
-from functions.sealing.note import Checkpoint, parse_checkpoint
-from functions.sealing.tiles import WIDTH, bundle_path, decode_bundle, encode_bundle, tile_path
+from functions.contract.sealing import CHECKPOINT_FOLDER, STAGING_FOLDER
+from functions.sealing.note import Checkpoint, parse_note
+from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, encode_bundle, tile_path
+from functions.sealing.tree import TILE_WIDTH, Edge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from functions.sealer.growth import LogFile
     from functions.sealer.head import Head
-
-HASH_BYTES: Final = 32
 
 THREADS: Final = 16
 """How many requests to S3 run at once. The client needs as many connections."""
@@ -74,7 +72,7 @@ class LogBucket:
         except self._client.exceptions.NoSuchKey:
             return None
         try:
-            checkpoint = parse_checkpoint(answer["Body"].read().decode())
+            checkpoint = Checkpoint.parse(parse_note(answer["Body"].read().decode()).text)
         except ValueError as error:
             raise LogIntegrityError(f"{CHECKPOINT} isn't one") from error
         return Published(checkpoint=checkpoint, etag=answer["ETag"])
@@ -90,25 +88,22 @@ class LogBucket:
 
     def edge(self, size: int) -> Edge:
         """Read the right edge of a tree that was published."""
-        partial = size % WIDTH
-        rows = []
-        for level, total in levels(size):
-            width = total % WIDTH
-            data = self._get(tile_path(level, total // WIDTH, width)) if width else b""
-            rows.append([data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)])
-        leaves = self._leaves(bundle_path(size // WIDTH, partial)) if partial else []
-        return Edge(size=size, leaves=leaves, rows=rows)
+        return Edge(size, lambda level, index, width: self._get(tile_path(level, index, width)))
+
+    def last_leaves(self, size: int) -> list[bytes]:
+        """Read the leaves of the last bundle of a tree that was published, unless that is full."""
+        return self.bundle(size // TILE_WIDTH, size) if size % TILE_WIDTH else []
 
     def bundles(self, first: int, size: int) -> Iterator[tuple[int, list[bytes]]]:
         """Read the bundles of a tree of this size from one on, each with its number."""
-        numbers = range(first, -(-size // WIDTH))
+        numbers = range(first, -(-size // TILE_WIDTH))
         for at in range(0, len(numbers), AT_ONCE):
             some = numbers[at : at + AT_ONCE]
             yield from zip(some, self._threads.map(lambda each: self.bundle(each, size), some), strict=True)
 
     def bundle(self, number: int, size: int) -> list[bytes]:
         """Read a bundle as it is in a tree of this size."""
-        return self._leaves(bundle_path(number, min(WIDTH, size - number * WIDTH)))
+        return self._leaves(bundle_path(number, min(TILE_WIDTH, size - number * TILE_WIDTH)))
 
     def write(self, files: Iterable[LogFile]) -> None:
         """Write tiles and bundles. Their content is always the same, so it may be written again."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from functions.contract.sealing import MESSAGE_TYPE, SIGNING_ALGORITHM
 from functions.log import logger
-from functions.sealer.growth import Edge, grow
+from functions.sealer.growth import grow
 from functions.sealer.log_bucket import LogIntegrityError
-from functions.sealing.note import Checkpoint, signed_note
+from functions.sealing.note import Checkpoint, sign
 from functions.sealing.tree import leaf_hash
 
 if TYPE_CHECKING:
@@ -18,12 +17,14 @@ if TYPE_CHECKING:
     from functions.sealer.growth import LogFile
     from functions.sealer.head import Head
     from functions.sealer.log_bucket import LogBucket, Published
+    from functions.sealing.note import VerifierKey
+    from functions.sealing.tree import Edge
 
 
 class Publication:
     """Brings the bucket of a log to the committed tree. Whatever it does can be done again."""
 
-    def __init__(self, log: LogBucket, kms: KMSClient, signing_key: str, verifier_key: str) -> None:
+    def __init__(self, log: LogBucket, kms: KMSClient, signing_key: str, verifier_key: VerifierKey) -> None:
         self._log = log
         self._kms = kms
         self._signing_key = signing_key
@@ -48,17 +49,24 @@ class Publication:
     def edge(self, head: Head) -> Edge:
         """Return the right edge of a tree that is published."""
         edge = self._log.edge(head.size)
-        hashes = [leaf_hash(leaf) for leaf in edge.leaves]
-        if edge.root.hex() != head.root or hashes != [*chain(*edge.rows[:1])]:
+        if edge.root().hex() != head.root:
             raise LogIntegrityError("the log isn't the one that was committed")
         return edge
+
+    def last_leaves(self, edge: Edge) -> list[bytes]:
+        """Return the leaves of the last bundle at the right edge of a tree, unless that is full."""
+        leaves = self._log.last_leaves(edge.size)
+        lowest = [tile.data for tile in edge.partial_tiles() if tile.level == 0]
+        if b"".join(map(leaf_hash, leaves)) != b"".join(lowest):
+            raise LogIntegrityError("the last bundle isn't the one that was committed")
+        return leaves
 
     def publish(self, head: Head, edge: Edge, files: list[LogFile], instead_of: Published | None) -> None:
         """Write the files of a committed tree, sign it, and write its checkpoint unless there is a newer one.
 
         It is signed last, so that the key never signs a tree that isn't committed.
         """
-        if edge.root.hex() != head.root:
+        if edge.root().hex() != head.root:
             raise LogIntegrityError("the log isn't the one that was committed")
         self._log.write(files)
         note = self._signed(head)
@@ -74,15 +82,18 @@ class Publication:
         if leaves is None:
             # It has expired, or somebody deleted it. The tiles may be there all the same.
             return self._log.edge(head.size), []
-        return grow(self._log.edge(head.size - len(leaves)), leaves)
+        edge = self._log.edge(head.size - len(leaves))
+        return edge, grow(edge, self.last_leaves(edge), leaves)
 
     def _signed(self, head: Head) -> str:
-        origin = self._verifier_key.split("+", 1)[0]
-        text = Checkpoint(origin=origin, size=head.size, root=bytes.fromhex(head.root)).text
-        signature = self._kms.sign(
+        key = self._verifier_key
+        checkpoint = Checkpoint(origin=key.name, size=head.size, root=bytes.fromhex(head.root))
+        return sign(checkpoint.text, key, self._sign)
+
+    def _sign(self, text: bytes) -> bytes:
+        return self._kms.sign(
             KeyId=self._signing_key,
-            Message=text.encode(),
+            Message=text,
             MessageType=MESSAGE_TYPE,
             SigningAlgorithm=SIGNING_ALGORITHM,
         )["Signature"]
-        return signed_note(text, self._verifier_key, signature)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from functions.sealer.log_bucket import LogIntegrityError
-from functions.sealing.leaf import parse_leaf
-from functions.sealing.tiles import WIDTH
+from functions.sealing.tree import TILE_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from functions.sealer.log_bucket import LogBucket
-    from functions.sealing.leaf import Leaf
 
 
-def key_of(leaf: Leaf) -> str:
+def key_of(leaf: bytes) -> str:
     """Return the key in the time index of the entry that a leaf seals (`schema.recorded_key`)."""
-    return f"{leaf.recorded_at}#{leaf.object_id}"
+    return "#".join(_members(leaf, "recorded_at", "object_id"))
 
 
 class SealedKeys:
@@ -39,7 +38,7 @@ class SealedKeys:
         They are kept for the next call, which usually only has to read what was sealed in between.
         """
         if self._keys is None or since < self._since or size < self._size:
-            self._keys, self._size = set(), self._first_bundle(since, size) * WIDTH
+            self._keys, self._size = set(), self._first_bundle(since, size) * TILE_WIDTH
         elif since > self._since:
             self._keys = {key for key in self._keys if key >= since}
         self._since = since
@@ -56,7 +55,7 @@ class SealedKeys:
         """Return those keys, recorded since some time, that a tree of this size doesn't hold."""
         left = set(keys)
         if left:
-            for key in self._sealed(self._first_bundle(since, size) * WIDTH, size):
+            for key in self._sealed(self._first_bundle(since, size) * TILE_WIDTH, size):
                 left.discard(key)
                 if not left:
                     break
@@ -65,13 +64,13 @@ class SealedKeys:
     def _sealed(self, start: int, size: int) -> Iterator[str]:
         if start >= size:
             return
-        for number, leaves in self._log.bundles(start // WIDTH, size):
-            for leaf in leaves[max(0, start - number * WIDTH) :]:
-                yield key_of(_read(leaf))
+        for number, leaves in self._log.bundles(start // TILE_WIDTH, size):
+            for leaf in leaves[max(0, start - number * TILE_WIDTH) :]:
+                yield key_of(leaf)
 
     def _first_bundle(self, since: str, size: int) -> int:
         """Return the last bundle that begins before some time, or the first one of all."""
-        low, high = 0, -(-size // WIDTH)
+        low, high = 0, -(-size // TILE_WIDTH)
         step = 1
         # Most of what is looked for was sealed a short while ago.
         while high - step > low:
@@ -89,11 +88,14 @@ class SealedKeys:
         return low
 
     def _begins_before(self, since: str, number: int, size: int) -> bool:
-        return _read(self._log.bundle(number, size)[0]).sealed_at < since
+        (sealed_at,) = _members(self._log.bundle(number, size)[0], "sealed_at")
+        return sealed_at < since
 
 
-def _read(leaf: bytes) -> Leaf:
+def _members(leaf: bytes, *names: str) -> list[str]:
+    """Read single members of a leaf, which takes a tenth of the time of `Leaf.parse`."""
     try:
-        return parse_leaf(leaf)
-    except ValueError as error:
+        found = json.loads(leaf)
+        return [found[name] for name in names]
+    except (KeyError, TypeError, ValueError) as error:
         raise LogIntegrityError("the log has something that isn't a leaf") from error

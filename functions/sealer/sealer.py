@@ -19,6 +19,7 @@ from functions.sealer.publication import Publication
 from functions.sealer.recorded_order import RecordedOrder
 from functions.sealer.sealed_keys import SealedKeys
 from functions.sealing.leaf import leaf_of
+from functions.sealing.note import VerifierKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -113,7 +114,8 @@ class Sealer:
         self._order = RecordedOrder(dynamodb, environment.ledger_table, environment.ledger_shards)
         retention = Retention(mode=environment.lock_mode, days=environment.lock_days)
         self._log = LogBucket(s3, environment.log_bucket, retention, now)
-        self._publication = Publication(self._log, kms, environment.signing_key, environment.public_key)
+        key = VerifierKey.parse(environment.public_key)
+        self._publication = Publication(self._log, kms, environment.signing_key, key)
         self._sealed = SealedKeys(self._log)
 
     @classmethod
@@ -192,11 +194,12 @@ class Sealer:
         if not batch.leaves:
             return head
         leaves = [*batch.leaves.values()]
-        edge, files = grow(self._publication.edge(head), leaves)
+        edge = self._publication.edge(head)
+        files = grow(edge, self._publication.last_leaves(edge), leaves)
         after = replace(
             head,
             size=edge.size,
-            root=edge.root.hex(),
+            root=edge.root().hex(),
             through=batch.through,
             sealed_at=batch.sealed_at,
         )
@@ -264,7 +267,7 @@ def log_malformed(item: Malformed) -> None:
 def _leaf_of(item: Item, sealed_at: str) -> bytes | Malformed:
     try:
         entry = schema.from_item(item)
-        leaf = leaf_of(entry, sealed_at).encode()
+        leaf = leaf_of(entry, parse_time(sealed_at)).encode()
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         return _malformed(item, repr(error))
     expected = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import re
 import threading
@@ -15,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from functions.contract import schema
 from functions.contract.environment import SealerEnvironment, read_environment, write_environment
-from functions.contract.sealing import CHECKPOINT, CHECKPOINT_FOLDER, verifier_key
+from functions.contract.sealing import CHECKPOINT_FOLDER
 from functions.sealer.sealed_keys import key_of
 from functions.sealer.sealer import Sealer
-from functions.sealing.leaf import Leaf, parse_leaf
-from functions.sealing.note import parse_checkpoint
-from functions.sealing.tiles import WIDTH, bundle_path, decode_bundle, tile_path
-from functions.sealing.tree import leaf_hash, root_of
+from functions.sealing.leaf import Leaf
+from functions.sealing.note import Checkpoint, VerifierKey, parse_note
+from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, tile_path
+from functions.sealing.tree import TILE_WIDTH, Edge, leaf_hash
 from tests.functions.examples import entry
 from tests.ledger_table import create_ledger_table
 
@@ -37,7 +36,6 @@ SETTLED_AFTER = timedelta(seconds=30)
 START = datetime(2027, 1, 31, 23, 50, tzinfo=UTC)
 """Ten minutes before a new month."""
 
-_SPKI = bytes.fromhex("302a300506032b6570032100")
 _NUMBERS = itertools.count()
 
 
@@ -51,10 +49,6 @@ class FakeKms:
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
         self.signed: list[bytes] = []
-
-    @property
-    def spki(self) -> str:
-        return base64.b64encode(_SPKI + self.key.public_key().public_bytes_raw()).decode()
 
     def sign(self, **request: Any) -> dict[str, Any]:
         assert (request["MessageType"], request["SigningAlgorithm"]) == ("RAW", "ED25519_SHA_512")
@@ -110,6 +104,9 @@ class SealedLedger:
     def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, **environment: Any) -> None:
         name = f"log-{next(_NUMBERS)}"
         self.dynamodb, self.s3, self.kms = dynamodb, s3, FakeKms()
+        self.verifier_key = VerifierKey(
+            name=f"{name}.example", public_key=self.kms.key.public_key().public_bytes_raw()
+        )
         self.now = START
         self.name = name
         self.table = f"{name}-ledger"
@@ -137,7 +134,7 @@ class SealedLedger:
                     "overlap_seconds": int(OVERLAP.total_seconds()),
                     "log_bucket": name,
                     "lock_table": f"{name}-lock",
-                    "public_key": verifier_key(f"{name}.example", self.kms.spki),
+                    "public_key": str(self.verifier_key),
                     "signing_key": "key",
                     "lock_mode": "governance",
                     "lock_days": 30,
@@ -150,8 +147,9 @@ class SealedLedger:
 
     def new_sealer(self, calls: Calls | None = None, **more: Any) -> Sealer:
         calls = calls or Calls()
-        clients: list[Any] = [Watched(client, calls) for client in (self.dynamodb, self.s3, self.kms)]
-        return Sealer(*clients, self.environment, lambda: self.now, **more)
+        dynamodb, s3, kms = (Watched(client, calls) for client in (self.dynamodb, self.s3, self.kms))
+        clients: dict[str, Any] = {"dynamodb": dynamodb, "s3": s3, "kms": kms}
+        return Sealer(**clients, environment=self.environment, now=lambda: self.now, **more)
 
     def record(self, number: int = 1, ago: timedelta = timedelta(minutes=1)) -> list[Entry]:
         """Record entries, the first of them so long ago, and each a bit later than the one before."""
@@ -187,35 +185,41 @@ class SealedLedger:
         assert root_of(hashes) == checkpoint.root
         level, row = 0, hashes
         while row:
-            for at in range(0, len(row), WIDTH):
-                tile = row[at : at + WIDTH]
-                assert self.read(tile_path(level, at // WIDTH, len(tile))) == b"".join(tile)
-            full = len(row) // WIDTH * WIDTH
-            level, row = level + 1, [root_of(row[at : at + WIDTH]) for at in range(0, full, WIDTH)]
+            for at in range(0, len(row), TILE_WIDTH):
+                tile = row[at : at + TILE_WIDTH]
+                assert self.read(tile_path(level, at // TILE_WIDTH, len(tile))) == b"".join(tile)
+            full = len(row) // TILE_WIDTH * TILE_WIDTH
+            level, row = level + 1, [root_of(row[at : at + TILE_WIDTH]) for at in range(0, full, TILE_WIDTH)]
         for key in self.objects(CHECKPOINT_FOLDER):
             earlier = self._checked(self.read(key).decode())
             assert key == f"{CHECKPOINT_FOLDER}{earlier.size}"
             assert earlier.root == root_of(hashes[: earlier.size])
-        leaves = [parse_leaf(leaf) for leaf in data]
-        assert [leaf.encode() for leaf in leaves] == data
+        leaves = [Leaf.parse(leaf) for leaf in data]
         assert sorted(leaf.sealed_at for leaf in leaves) == [leaf.sealed_at for leaf in leaves]
         assert all(leaf.sealed_at > leaf.recorded_at for leaf in leaves)
         return leaves
 
-    def _checked(self, note: str) -> Any:
-        text, signature = note.split("\n\n")
-        origin, blob = signature.removeprefix("— ").split()
-        assert origin == self.environment.public_key.split("+")[0]
-        self.kms.key.public_key().verify(base64.b64decode(blob)[4:], f"{text}\n".encode())
-        return parse_checkpoint(note)
+    def _checked(self, text: str) -> Checkpoint:
+        note = parse_note(text)
+        (signature,) = note.signed_by(self.verifier_key)
+        self.kms.key.public_key().verify(signature, note.text.encode())
+        checkpoint = Checkpoint.parse(note.text)
+        assert checkpoint.origin == self.verifier_key.name
+        return checkpoint
+
+
+def root_of(hashes: list[bytes]) -> bytes:
+    edge = Edge()
+    assert len([*edge.append(hashes)]) >= len(hashes) // TILE_WIDTH
+    return edge.root()
 
 
 def _bundles(size: int) -> list[str]:
-    return [bundle_path(at // WIDTH, min(WIDTH, size - at)) for at in range(0, size, WIDTH)]
+    return [bundle_path(at // TILE_WIDTH, min(TILE_WIDTH, size - at)) for at in range(0, size, TILE_WIDTH)]
 
 
 def sealed_keys(leaves: list[Leaf]) -> list[str]:
-    return [key_of(leaf) for leaf in leaves]
+    return [key_of(leaf.encode()) for leaf in leaves]
 
 
 def keys_of(entries: list[Entry]) -> list[str]:
