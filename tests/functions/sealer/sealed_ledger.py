@@ -1,4 +1,4 @@
-"""A ledger and its log in moto, sealers whose calls a test can break, and a check of the whole log."""
+"""A ledger and its log in memory, sealers whose calls a test can break, and a check of the whole log."""
 
 from __future__ import annotations
 
@@ -22,12 +22,9 @@ from functions.sealing.note import Checkpoint, VerifierKey, parse_note
 from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, tile_path
 from functions.sealing.tree import TILE_WIDTH, Edge, leaf_hash
 from tests.functions.examples import entry
-from tests.ledger_table import create_ledger_table
+from tests.functions.sealer.memory import MemoryDynamoDb, MemoryS3
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_s3 import S3Client
-
     from functions.contract.entry import Entry
 
 SHARDS = 3
@@ -36,15 +33,13 @@ SETTLED_AFTER = timedelta(seconds=30)
 START = datetime(2027, 1, 31, 23, 50, tzinfo=UTC)
 """Ten minutes before a new month."""
 
-_NUMBERS = itertools.count()
-
 
 class CrashError(Exception):
     """The sealer was killed."""
 
 
 class FakeKms:
-    """Signs as KMS does, for moto knows no Ed25519."""
+    """Signs as KMS does, with a key that is always the same."""
 
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -67,7 +62,7 @@ class Calls:
 
 
 class Watched:
-    """A client whose calls are noted, one at a time: AWS's conditions are atomic, and moto's aren't."""
+    """A client whose calls are noted, and made one at a time, since AWS's conditions are atomic."""
 
     lock = threading.RLock()
 
@@ -77,7 +72,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         called = getattr(self._client, name)
-        if not callable(called):
+        if name == "exceptions":
             return called
 
         def call(**request: Any) -> Any:
@@ -86,14 +81,11 @@ class Watched:
                 number = len(self._calls.made)
                 self._calls.made.append(label)
             self._calls.before(number, label)
-            with self.lock:
-                answer = self._calls.changed(name, called(**request))
-                if name == "get_object":
-                    # Another call may replace what moto would read from.
-                    body = answer["Body"].read()
-                    answer["Body"] = type("Body", (), {"read": lambda _: body})()
-            self._calls.after(number, label)
-            return answer
+            try:
+                with self.lock:
+                    return self._calls.changed(name, called(**request))
+            finally:
+                self._calls.after(number, label)
 
         return call
 
@@ -101,27 +93,12 @@ class Watched:
 class SealedLedger:
     """A ledger, its log, and sealers, each as in an execution environment of its own."""
 
-    def __init__(self, dynamodb: DynamoDBClient, s3: S3Client, **environment: Any) -> None:
-        name = f"log-{next(_NUMBERS)}"
-        self.dynamodb, self.s3, self.kms = dynamodb, s3, FakeKms()
+    def __init__(self, **environment: Any) -> None:
+        self.dynamodb, self.s3, self.kms = MemoryDynamoDb(), MemoryS3(), FakeKms()
         self.verifier_key = VerifierKey(
-            name=f"{name}.example", public_key=self.kms.key.public_key().public_bytes_raw()
+            name="log.example", public_key=self.kms.key.public_key().public_bytes_raw()
         )
         self.now = START
-        self.name = name
-        self.table = f"{name}-ledger"
-        create_ledger_table(dynamodb, self.table)
-        dynamodb.create_table(
-            TableName=f"{name}-lock",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        )
-        s3.create_bucket(
-            Bucket=name,
-            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
-            ObjectLockEnabledForBucket=True,
-        )
         self.environment = read_environment(
             SealerEnvironment,
             write_environment(
@@ -129,11 +106,11 @@ class SealedLedger:
                 **{
                     "service": "sealer",
                     "stack": "test",
-                    "ledger_table": self.table,
+                    "ledger_table": "ledger",
                     "ledger_shards": SHARDS,
                     "overlap_seconds": int(OVERLAP.total_seconds()),
-                    "log_bucket": name,
-                    "lock_table": f"{name}-lock",
+                    "log_bucket": "log",
+                    "lock_table": "lock",
                     "public_key": str(self.verifier_key),
                     "signing_key": "key",
                     "lock_mode": "governance",
@@ -161,7 +138,7 @@ class SealedLedger:
         return made
 
     def put(self, item: Any) -> None:
-        self.dynamodb.put_item(TableName=self.table, Item=item)
+        self.dynamodb.put_item(TableName="ledger", Item=item)
 
     def run(self, sealer: Sealer | None = None, *, may_go_on: bool = True) -> dict[str, Any]:
         return (sealer or self.sealer).run(lambda: may_go_on, SETTLED_AFTER)
@@ -170,11 +147,11 @@ class SealedLedger:
         self.now += by
 
     def read(self, key: str) -> bytes:
-        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+        data: bytes = self.s3.objects[key]["data"]
+        return data
 
     def objects(self, prefix: str = "") -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+        return sorted(key for key in self.s3.objects if key.startswith(prefix))
 
     def leaves(self) -> list[Leaf]:
         """Check the whole log as an auditor would, and return its leaves."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,25 +14,26 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.contract import schema
+from functions.contract.entry import format_time
 from tests.functions.sealer.sealed_ledger import Calls, CrashError, SealedLedger, keys_of, sealed_keys
 
 if TYPE_CHECKING:
     from functions.contract.entry import Entry
 
-NewLedger = Callable[..., SealedLedger]
 
+def crashing(when: str, wanted: int) -> Calls:
+    """Calls of which one ends the sealer, before or after it has taken effect."""
 
-def raise_at(wanted: int, error: Exception) -> Callable[[int, str], None]:
     def call(number: int, _: str) -> None:
         if number == wanted:
-            raise error
+            raise CrashError
 
-    return call
+    return Calls(before=call) if when == "before" else Calls(after=call)
 
 
-def prepared(new_ledger: NewLedger, rounds: int) -> tuple[SealedLedger, list[Entry]]:
+def prepared(rounds: int) -> tuple[SealedLedger, list[Entry]]:
     """A ledger whose log has grown so often, and entries that aren't sealed yet."""
-    ledger = new_ledger()
+    ledger = SealedLedger()
     entries = []
     for number in (254, 5, 2)[:rounds]:
         entries += ledger.record(number)
@@ -43,13 +44,11 @@ def prepared(new_ledger: NewLedger, rounds: int) -> tuple[SealedLedger, list[Ent
 
 @pytest.mark.parametrize("rounds", [0, 1, 2])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_crash_at_any_call_loses_nothing_and_seals_nothing_twice(
-    when: str, rounds: int, new_ledger: NewLedger
-) -> None:
+def test_a_crash_at_any_call_loses_nothing_and_seals_nothing_twice(when: str, rounds: int) -> None:
     """The calls are those that a run makes, however many they are."""
     for number in itertools.count():
-        ledger, entries = prepared(new_ledger, rounds)
-        calls = Calls(**{when: raise_at(number, CrashError())})
+        ledger, entries = prepared(rounds)
+        calls = crashing(when, number)
         try:
             ledger.run(ledger.new_sealer(calls))
         except CrashError:
@@ -66,33 +65,30 @@ def test_a_crash_at_any_call_loses_nothing_and_seals_nothing_twice(
     assert sealed_keys(ledger.leaves()) == keys_of(entries)
 
 
-def test_two_crashes_in_a_row_at_any_two_calls(new_ledger: NewLedger) -> None:
-    dice = random.Random(14)
+def test_two_crashes_in_a_row_at_any_two_calls() -> None:
+    dice = random.Random(14)  # noqa: S311
     for _ in range(40):
-        ledger, entries = prepared(new_ledger, 1)
+        ledger, entries = prepared(1)
         for _ in range(2):
             when = dice.choice(["before", "after"])
-            calls = Calls(**{when: raise_at(dice.randrange(22), CrashError())})
-            try:
+            calls = crashing(when, dice.randrange(22))
+            with contextlib.suppress(CrashError):
                 ledger.run(ledger.new_sealer(calls))
-            except CrashError:
-                pass
             ledger.later()
             entries += ledger.record(1)
         ledger.run()
         assert sealed_keys(ledger.leaves()) == keys_of(entries)
 
 
-def test_the_same_sealer_goes_on_after_a_crash(new_ledger: NewLedger) -> None:
+def test_the_same_sealer_goes_on_after_a_crash() -> None:
     """What it remembers of the log is true of the tree that was committed."""
     for number in range(25):
-        ledger, entries = prepared(new_ledger, 1)
-        calls = Calls(after=raise_at(number, CrashError()))
+        ledger, entries = prepared(1)
+        calls = crashing("after", number)
         sealer = ledger.new_sealer(calls)
-        try:
+        with contextlib.suppress(CrashError):
             ledger.run(sealer)
-        except CrashError:
-            pass
+        calls.after = lambda *_: None
         ledger.later()
         entries += ledger.record(2)
         ledger.run(sealer)
@@ -171,11 +167,11 @@ def test_a_slow_sealer_never_rewinds_the_checkpoint(ledger: SealedLedger) -> Non
 @pytest.mark.parametrize("lag", [timedelta(seconds=40), timedelta(seconds=100)])
 def test_a_time_index_that_lags_and_forgets_again(lag: timedelta, ledger: SealedLedger) -> None:
     """An eventually consistent index may show an entry late, and not show what it showed before."""
-    dice = random.Random(14)
+    dice = random.Random(14)  # noqa: S311
 
     def lagging(name: str, answer: Any) -> Any:
         if name == "query":
-            newest = schema.format_time(ledger.now - lag)
+            newest = format_time(ledger.now - lag)
             answer["Items"] = [
                 item for item in answer["Items"] if item[schema.RECORDED]["S"] < newest or dice.random() < 0.5
             ]
