@@ -172,6 +172,7 @@ class TransparencyLog(pulumi.ComponentResource):
                     log_bucket_arn=self.bucket.arn,
                     lock_table_arn=self.lock.arn,
                     key_arn=self.key.arn,
+                    lock_days=args.object_lock_days,
                 ),
                 environment=write_environment(
                     SealerEnvironment,

@@ -122,20 +122,21 @@ def reconciler_statements(
 
 
 def sealer_statements(
-    index_arn: str, log_bucket_arn: str, lock_table_arn: str, key_arn: str
+    index_arn: str, log_bucket_arn: str, lock_table_arn: str, key_arn: str, lock_days: int
 ) -> list[Statement]:
     """Allow the sealer to read entries, to write and lock objects of the log, and to sign it.
 
     It can't write to the ledger, and it can't delete anything. `signing_key_statements` has the same
-    conditions, and `processor_statements` explains `s3:ListBucket`.
+    condition, and `processor_statements` explains `s3:ListBucket`.
     """
+    lock = ["s3:PutObjectRetention"] if lock_days else []
     raw: Condition = {
         "StringEquals": {"kms:MessageType": MESSAGE_TYPE, "kms:SigningAlgorithm": SIGNING_ALGORITHM}
     }
     return [
         allow("ReadEntries", "dynamodb:Query", index_arn),
         allow("CommitTrees", ["dynamodb:GetItem", "dynamodb:UpdateItem"], lock_table_arn),
-        allow("KeepTheLog", ["s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"], f"{log_bucket_arn}/*"),
+        allow("KeepTheLog", ["s3:GetObject", "s3:PutObject", *lock], f"{log_bucket_arn}/*"),
         allow("TellGoneFromForbidden", "s3:ListBucket", log_bucket_arn),
         allow("SignCheckpoints", "kms:Sign", key_arn, raw),
     ]

@@ -51,8 +51,8 @@ def test_every_type_is_known_to_hold_data_to_guard_data_or_to_do_neither(name: s
 
 @pytest.mark.claim(
     "with `protectData` (the default), Pulumi deletes nothing that holds or guards data: buckets, "
-    "queues, tables, log groups and the key that signs the log, and their policies, versioning, encryption, Object Lock and "
-    "notification",
+    "queues, tables, log groups and the key that signs the log, and their policies, versioning, "
+    "encryption, Object Lock and notification",
     control="Deletion protection",
     requires="no deletion by accident",
 )

@@ -109,7 +109,8 @@ def test_s3_6_no_foreign_grants(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "every bucket has access logs, except the one that they are delivered to; that one lets in only "
-    "S3's log delivery, for these buckets and this account, and is encrypted with S3's own key, as S3 requires",
+    "S3's log delivery, for these buckets of this account, and is encrypted with S3's own key, as S3 "
+    "requires",
     control="S3.9, NAG S1",
     requires="access logs",
 )
@@ -172,8 +173,8 @@ def test_s3_12_no_acls(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "parts of stale multipart uploads are deleted after 7 days, and access logs with their old versions "
-    "after `logRetentionDays`, and batches of the log 30 days after they were published; uploads never expire, "
-    "since the ledger points to their object versions, and neither does the log",
+    "after `logRetentionDays`, and batches of the log after 30 days; uploads never expire, since the ledger "
+    "points to their object versions, and neither does the log",
     control="S3.13",
     requires="lifecycle",
 )
@@ -356,8 +357,8 @@ def test_s3_17_customer_key(graph: Graph) -> None:
 
 
 @pytest.mark.claim(
-    "with `protectData` (the default), nobody may delete an object of the log, or a version of one, or shorten "
-    "its lock, whatever their IAM policies allow",
+    "with `protectData` (the default), nobody may delete an object of the log, or a version of one, or "
+    "shorten its lock, whatever their IAM policies allow",
     control="The log",
     requires="append only",
 )
