@@ -14,15 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from functions.contract import schema
 from functions.contract.environment import SealerEnvironment, read_environment, write_environment
-from functions.contract.sealing import CHECKPOINT_FOLDER
 from functions.sealer.sealed_keys import key_of
 from functions.sealer.sealer import Sealer
 from functions.sealing.leaf import Leaf
-from functions.sealing.note import Checkpoint, VerifierKey, parse_note
-from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, tile_path
-from functions.sealing.tree import TILE_WIDTH, Edge, leaf_hash
+from functions.sealing.note import VerifierKey
 from tests.functions.examples import entry
 from tests.functions.sealer.memory import MemoryDynamoDb, MemoryS3
+from tests.log_check import checked_leaves
 
 if TYPE_CHECKING:
     from functions.contract.entry import Entry
@@ -154,45 +152,7 @@ class SealedLedger:
         return sorted(key for key in self.s3.objects if key.startswith(prefix))
 
     def leaves(self) -> list[Leaf]:
-        """Check the whole log as an auditor would, and return its leaves."""
-        checkpoint = self._checked(self.read(CHECKPOINT).decode())
-        data = [leaf for path in _bundles(checkpoint.size) for leaf in decode_bundle(self.read(path))]
-        assert len(data) == checkpoint.size
-        hashes = [leaf_hash(leaf) for leaf in data]
-        assert root_of(hashes) == checkpoint.root
-        level, row = 0, hashes
-        while row:
-            for at in range(0, len(row), TILE_WIDTH):
-                tile = row[at : at + TILE_WIDTH]
-                assert self.read(tile_path(level, at // TILE_WIDTH, len(tile))) == b"".join(tile)
-            full = len(row) // TILE_WIDTH * TILE_WIDTH
-            level, row = level + 1, [root_of(row[at : at + TILE_WIDTH]) for at in range(0, full, TILE_WIDTH)]
-        for key in self.objects(CHECKPOINT_FOLDER):
-            earlier = self._checked(self.read(key).decode())
-            assert key == f"{CHECKPOINT_FOLDER}{earlier.size}"
-            assert earlier.root == root_of(hashes[: earlier.size])
-        leaves = [Leaf.parse(leaf) for leaf in data]
-        assert sorted(leaf.sealed_at for leaf in leaves) == [leaf.sealed_at for leaf in leaves]
-        assert all(leaf.sealed_at > leaf.recorded_at for leaf in leaves)
-        return leaves
-
-    def _checked(self, text: str) -> Checkpoint:
-        note = parse_note(text)
-        (signature,) = note.signed_by(self.verifier_key)
-        self.kms.key.public_key().verify(signature, note.text.encode())
-        checkpoint = Checkpoint.parse(note.text)
-        assert checkpoint.origin == self.verifier_key.name
-        return checkpoint
-
-
-def root_of(hashes: list[bytes]) -> bytes:
-    edge = Edge()
-    assert len([*edge.append(hashes)]) >= len(hashes) // TILE_WIDTH
-    return edge.root()
-
-
-def _bundles(size: int) -> list[str]:
-    return [bundle_path(at // TILE_WIDTH, min(TILE_WIDTH, size - at)) for at in range(0, size, TILE_WIDTH)]
+        return checked_leaves(self.read, self.objects(), self.verifier_key)
 
 
 def sealed_keys(leaves: list[Leaf]) -> list[str]:
