@@ -35,11 +35,17 @@ class MemoryDynamoDb:
         default_factory=lambda: {"ledger": ledger_table(), "lock": Table(keys=(LOCK_KEY,))}
     )
 
+    read_units: float = 0
+    write_units: float = 0
+
     class exceptions:  # noqa: N801 (botocore's name)
         ConditionalCheckFailedException = ConditionalCheckFailedException
 
     def _call(self, operation: str, request: Any) -> Any:
         answer = dynamodb.call(self.tables, operation, request)
+        self.read_units += answer.read_units
+        # What is put, the processor pays for.
+        self.write_units += answer.write_units if operation == "UpdateItem" else 0
         if answer.status != 200:
             raise _error("ConditionalCheckFailedException", ConditionalCheckFailedException)
         return json.loads(answer.body)
