@@ -6,11 +6,11 @@ program that costs money whether it is used or not. The other resources cost not
 hold something: point-in-time recovery and storage are paid by the GB. We assume that Lambda polls an empty
 queue over {POLLERS} connections, {POLLS_A_MINUTE} times a minute each. The reconciler is invoked every
 {EVERY_MINUTES} minutes, and we assume that it takes a second of 1 GB and {CALLS} calls to S3. The sealer is
-invoked every minute; we assume that it takes {SEALER_SECONDS} seconds of 1 GB, one call to S3 and {SEALER_UNITS}
-read units. Custom metrics are paid for only in hours in which they are published. An idle stack has those of
-the reconciler, two in every hour and two after each round, and one of the sealer. The last column is what the
-processor's and the sealer's add if all of them are published in every hour of the month. A KMS key that
-encrypts costs as much again after its first yearly rotation, and once more after its second.
+invoked every minute; we assume that it takes {SEALER_SECONDS} seconds of 1 GB, a call to S3 and
+{SEALER_UNITS} read units. Custom metrics are paid for only in hours in which they are published. An idle
+stack has those of the reconciler, two in every hour and two after each round, and one of the sealer. The last
+column is what the processor's and the sealer's add if all of them are published in every hour of the month. A
+KMS key that encrypts costs as much again after its first yearly rotation, and once more after its second.
 """
 
 from __future__ import annotations

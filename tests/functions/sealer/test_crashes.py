@@ -137,6 +137,10 @@ def test_sealers_that_race_seal_each_entry_once(sealers: int, ledger: SealedLedg
         done = [*threads.map(ledger.run, racing)]
 
     assert [each["sealed"] for each in done if each["sealed"]] == [30]
+    # The key has signed nothing but committed trees.
+    signed = {text.split(b"\n")[1]: text for text in ledger.kms.signed}
+    assert {*ledger.kms.signed} == {*signed.values()}
+    assert [*signed] == [b"0", b"300", b"330"]
     ledger.later()
     ledger.run()
     assert sealed_keys(ledger.leaves()) == keys_of(entries)
