@@ -14,7 +14,8 @@ from functions.contract import schema
 from functions.contract.metric_names import QUARANTINED, SEALED, UNSEALED_AGE
 from functions.sealer import sealer as sealer_
 from functions.sealer.log_bucket import LogIntegrityError
-from functions.sealing.tiles import CHECKPOINT
+from functions.sealing.tiles import CHECKPOINT, decode_bundle, encode_bundle
+from functions.sealing.tree import leaf_hash
 from tests.functions.examples import entry
 from tests.functions.sealer.sealed_ledger import (
     SETTLED_AFTER,
@@ -277,6 +278,20 @@ def test_a_changed_edge_stops_the_sealer(
         ledger.run(ledger.new_sealer())
 
     assert len(ledger.kms.signed) == signed
+
+
+def test_a_changed_leaf_with_its_hash_stops_the_sealer(ledger: SealedLedger) -> None:
+    ledger.record(2)
+    ledger.run()
+    first, second = decode_bundle(ledger.read("tile/entries/000.p/2"))
+    changed = second.replace(b'"entry"', b'"other"')
+    ledger.s3.put_object(Key="tile/entries/000.p/2", Body=encode_bundle([first, changed]))
+    ledger.s3.put_object(Key="tile/0/000.p/2", Body=leaf_hash(first) + leaf_hash(changed))
+    ledger.later()
+    ledger.record()
+
+    with pytest.raises(LogIntegrityError, match="isn't the one that was committed"):
+        ledger.run()
 
 
 def test_another_checkpoint_of_the_same_size_stops_the_sealer(ledger: SealedLedger) -> None:
