@@ -21,6 +21,7 @@ from bench.measures import (
     memory,
     pages,
     requests,
+    sealing,
     start,
     throughput,
 )
@@ -31,7 +32,7 @@ from bench.scale import FULL, QUICK, Scale
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 IN_PROCESS: Sequence[ModuleType] = (
-    *(requests, billed_time, hashing, formats, pages, cost, idle, start, memory),
+    *(requests, billed_time, hashing, formats, pages, cost, sealing, idle, start, memory),
 )
 EMBEDDED: Sequence[ModuleType] = (throughput, growth)
 NOT_QUICK = (throughput,)

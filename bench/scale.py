@@ -19,6 +19,7 @@ class Scale:
     hashing_megabytes: int = 256
     format_megabytes: int = 64
     ledger_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
+    sealing_minutes: int = 10
     throughput_rounds: int = 2
     throughput_uploads: int = 500
     growth_uploaders: tuple[int, ...] = (1, 2, 4, 8)
@@ -34,6 +35,7 @@ QUICK = Scale(
     hashing_megabytes=64,
     format_megabytes=8,
     ledger_sizes=(1_000, 10_000),
+    sealing_minutes=3,
     throughput_rounds=1,
     throughput_uploads=50,
     growth_uploaders=(1, 8),

@@ -37,7 +37,7 @@ class ApiUploader(TypedDict):
 class ApiEntry(TypedDict):
     """One entry of the ledger. Times are RFC 3339, in UTC.
 
-    The last release returned no `detail` and no `findings`.
+    The last release returned no `detail`, no `findings` and no `salt`.
     """
 
     outcome: str
@@ -56,6 +56,7 @@ class ApiEntry(TypedDict):
     resent: NotRequired[bool]
     duplicate_of: NotRequired[ApiObjectVersion]
     restores: NotRequired[bool]
+    salt: NotRequired[str | None]
 
 
 class ApiPage(TypedDict):

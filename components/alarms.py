@@ -17,6 +17,7 @@ import pulumi_aws as aws
 from components.validation import Checked, argument, between, matching, one_of, setting
 from functions.contract import metric_names
 from functions.contract.entry import Reason
+from functions.contract.sealing import MAX_DELAY
 
 RESEND_SECONDS = 24 * 60 * 60
 """How old a message in the resend queue can get. A backfill takes its time, but SQS deletes a message after
@@ -239,6 +240,40 @@ def reconciler_alarms(
             threshold=every_hours * HOUR + ROUND_SECONDS,
             period_seconds=HOUR,
             missing="missing",
+        ),
+    }
+
+
+def sealer_alarms(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]:
+    """Watch what the sealer can't seal, and that it goes on.
+
+    The first metric has a value at the end of each run, and the other one only if there is something wrong.
+    """
+
+    def found(section: str, means: str, metric: str) -> Alarm:
+        return Alarm(
+            section=section,
+            means=means,
+            namespace=metric_names.NAMESPACE,
+            metric=metric,
+            dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
+            statistic="Maximum",
+            threshold=1,
+            essential=True,
+        )
+
+    return {
+        "unsealed": replace(
+            found(
+                "unsealed-entries",
+                "Entries have been waiting too long for their place in the log.",
+                metric_names.UNSEALED_AGE,
+            ),
+            threshold=MAX_DELAY.total_seconds(),
+            missing="missing",
+        ),
+        "quarantined": found(
+            "quarantined-items", "Items of the ledger can't be sealed.", metric_names.QUARANTINED
         ),
     }
 

@@ -22,6 +22,7 @@ from components.python_layer import PythonLayer
 from components.reconciler import Reconciler, ReconcilerArgs
 from components.settings import StackSettings
 from components.stack_args import StackArgs
+from components.transparency_log import TransparencyLog, TransparencyLogArgs
 
 SUFFIX_DIGITS = 7
 """As many digits as in the names that Pulumi makes."""
@@ -30,8 +31,8 @@ SUFFIX_DIGITS = 7
 class BillE(pulumi.ComponentResource):
     """A bucket for receipts, a ledger with one entry for each upload, and an API over the ledger.
 
-    `outputs` are the outputs of the stack, by the names in `OUTPUTS`. The parts are `ledger`, `ingest`,
-    `api` and `reconciler`.
+    `outputs` are the outputs of the stack, by the names in `OUTPUTS`. The parts are `ledger`, `log`,
+    `ingest`, `api` and `reconciler`.
     """
 
     TYPE: ClassVar[str] = "bill-e:index:BillE"
@@ -55,6 +56,10 @@ class BillE(pulumi.ComponentResource):
         "ledger_table": (str, "The DynamoDB table of the ledger"),
         "ledger_shards": (int, "How many partitions a month has in the ledger's time index"),
         "reconciler": (str, "The function that compares the bucket with the ledger"),
+        "log_origin": (str, "The name of the log that seals the ledger"),
+        "log_public_key": (str, "The key that verifies the log's checkpoints (c2sp.org/signed-note)"),
+        "log_bucket": (str, "The bucket of the log"),
+        "sealer": (str, "The function that seals entries in the log"),
         "dashboard": (str, "The CloudWatch dashboard"),
         "alarm_topic": (str, "The ARN of the SNS topic that alarms are sent to"),
         "log_groups": (dict, "The CloudWatch log groups, by what they log"),
@@ -73,10 +78,18 @@ class BillE(pulumi.ComponentResource):
         stack = self._stack_args(name, settings, child)
         ledger_args = LedgerArgs(stack=stack, **settings.of(LedgerArgs))
         self.ledger = Ledger(f"{name}-ledger", ledger_args, child)
+        log_args = TransparencyLogArgs(
+            stack=stack,
+            ledger=self.ledger,
+            recording_seconds=settings.function_timeout_seconds,
+            **settings.of(TransparencyLogArgs),
+        )
+        self.log = TransparencyLog(f"{name}-log", log_args, pulumi.ResourceOptions(parent=self))
         ingest_args = IngestPipelineArgs(
             stack=stack,
             ledger=self.ledger,
             form_signer=form_signer(f"{name}-api", stack, pulumi.ResourceOptions(parent=self)),
+            log_bucket=self.log.bucket,
             **settings.of(IngestPipelineArgs),
         )
         self.ingest = IngestPipeline(f"{name}-ingest", ingest_args, child)
@@ -91,7 +104,11 @@ class BillE(pulumi.ComponentResource):
             f"{name}-reconciler", reconciler_args, pulumi.ResourceOptions(parent=self)
         )
         dashboard_args = DashboardArgs(
-            ledger=self.ledger, ingest=self.ingest, api=self.api, reconciler=self.reconciler
+            ledger=self.ledger,
+            log=self.log,
+            ingest=self.ingest,
+            api=self.api,
+            reconciler=self.reconciler,
         )
         dashboard = Dashboard(f"{name}-dashboard", dashboard_args, child)
         invoke = pulumi.InvokeOutputOptions(parent=self)
@@ -121,7 +138,16 @@ class BillE(pulumi.ComponentResource):
             "dashboard": dashboard.name,
             "alarm_topic": stack.alarm_topic_arn,
             "reconciler": self.reconciler.function.name,
-            "log_groups": self.ingest.log_groups | self.api.log_groups | self.reconciler.log_groups,
+            "sealer": self.log.sealer.name,
+            "log_origin": self.log.origin,
+            "log_public_key": self.log.public_key,
+            "log_bucket": self.log.bucket.name,
+            "log_groups": (
+                self.ingest.log_groups
+                | self.api.log_groups
+                | self.reconciler.log_groups
+                | self.log.log_groups
+            ),
             "region": aws.get_region_output(opts=invoke).region,
             "caller_policy": _policy(people.caller_policy, **for_people, **through_the_api),
             "auditor_policy": _policy(

@@ -14,6 +14,7 @@ from components.ledger import Ledger
 from components.ledger_api import STAGE, LedgerApi
 from components.reconciler import Reconciler
 from components.stack_args import plain_name
+from components.transparency_log import TransparencyLog
 from functions.contract import metric_names, schema
 from functions.contract.entry import Outcome, Reason
 
@@ -42,6 +43,7 @@ class Watched:
     stack: str
     service: str
     reconciler: str
+    sealer: str
     queue: str
     resend_queue: str
     dead_letter_queue: str
@@ -81,6 +83,8 @@ def dashboard_body(watched: Watched) -> dict[str, Any]:
         ("Rejected receipts by reason", _counts(watched, metric_names.REASONS)),
         ("Bucket and ledger compared", _comparison(watched)),
         ("Hours since the last complete comparison", [_round_age(watched)]),
+        ("Log: seconds that an entry has waited", [_unsealed_age(watched)]),
+        ("Log: entries", _sealing(watched)),
         ("Functions: failed or throttled", _function_failures(watched)),
         ("API: errors", _api_errors(watched)),
         ("API: latency in ms", _api_latency(watched)),
@@ -166,18 +170,28 @@ def _comparison(watched: Watched) -> list[Series]:
         metric_names.UNBACKED: "unbacked",
         metric_names.CHANGED_CONFIGURATION: "changed configuration",
     }
-    return [_found(watched, metric, label) for metric, label in names.items()]
+    return [_found(watched, watched.reconciler, metric, label) for metric, label in names.items()]
 
 
 def _round_age(watched: Watched) -> Series:
-    return replace(_found(watched, metric_names.ROUND_AGE, "hours"), factor=1 / 3600)
+    return replace(_found(watched, watched.reconciler, metric_names.ROUND_AGE, "hours"), factor=1 / 3600)
 
 
-def _found(watched: Watched, metric: str, label: str) -> Series:
-    of_processor = _receipts(watched, metric, label, "Maximum")
-    return replace(
-        of_processor, dimensions={**of_processor.dimensions, metric_names.SERVICE: watched.reconciler}
-    )
+def _unsealed_age(watched: Watched) -> Series:
+    return _found(watched, watched.sealer, metric_names.UNSEALED_AGE, "seconds")
+
+
+def _sealing(watched: Watched) -> list[Series]:
+    names = {metric_names.SEALED: "sealed", metric_names.QUARANTINED: "can't be sealed"}
+    return [
+        _found(watched, watched.sealer, metric, label, statistic)
+        for (metric, label), statistic in zip(names.items(), ("Sum", "Maximum"), strict=True)
+    ]
+
+
+def _found(watched: Watched, service: str, metric: str, label: str, statistic: str = "Maximum") -> Series:
+    of_processor = _receipts(watched, metric, label, statistic)
+    return replace(of_processor, dimensions={**of_processor.dimensions, metric_names.SERVICE: service})
 
 
 def _queue(queue: str, metric: str, label: str) -> Series:
@@ -269,6 +283,7 @@ class DashboardArgs:
     ingest: IngestPipeline
     api: LedgerApi
     reconciler: Reconciler
+    log: TransparencyLog
 
 
 class Dashboard(pulumi.ComponentResource):
@@ -296,12 +311,14 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
         "file links": args.api.file_links,
         "upload forms": args.api.upload_forms,
         "reconciler": args.reconciler.function,
+        "sealer": args.log.sealer,
     }
 
     def watched(known: dict[str, Any]) -> Watched:
         return Watched(
             service=args.ingest.processor.service,
             reconciler=args.reconciler.function.service,
+            sealer=args.log.sealer.service,
             index=schema.TIME_INDEX,
             stage=STAGE,
             functions=[
@@ -326,6 +343,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
             *args.ledger.alarm_arns,
             *args.api.alarm_arns,
             *args.reconciler.alarm_arns,
+            *args.log.alarm_arns,
         ),
         **{label: function.name for label, function in functions.items()},
     ).apply(watched)

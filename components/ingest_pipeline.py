@@ -67,7 +67,8 @@ RESEND_CONCURRENCY = 2
 """How many batches from the resend queue are processed at the same time: the fewest that Lambda allows, since
 new receipts go first."""
 
-ACCESS_LOG_PREFIX = "uploads/"
+UPLOADS_ACCESS, LOG_ACCESS = "uploads/", "log/"
+"""Where the access logs of the bucket are, and those of the bucket of the transparency log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +150,13 @@ class IngestPipelineArgs(IngestSettings, ObjectLockSettings, MemoryArgs):
     """The args of a pipeline.
 
     `form_signer` is the role that signs forms for the bucket. Without it, no caller is read from metadata.
+    The access logs of `log_bucket` are kept with those of the bucket.
     """
 
     stack: StackArgs
     ledger: Ledger
     form_signer: aws.iam.Role | None = None
+    log_bucket: PrivateBucket | None = None
 
     @property
     def max_receipt_bytes(self) -> int:
@@ -263,11 +266,12 @@ class IngestPipeline(pulumi.ComponentResource):
         return bucket
 
     def _log_access(self, name: str, args: IngestPipelineArgs, bucket: PrivateBucket) -> PrivateBucket:
-        """Keep S3's access logs of the bucket in a separate bucket, for as long as other logs.
+        """Keep S3's access logs of the buckets in a separate bucket, for as long as other logs.
 
         That bucket has no access logs, since they would log themselves. It is encrypted with S3's own key: S3
         delivers access logs to no other bucket ("Enabling Amazon S3 server access logging").
         """
+        sources = {UPLOADS_ACCESS: bucket, **({LOG_ACCESS: args.log_bucket} if args.log_bucket else {})}
         access_logs = PrivateBucket(
             f"{name}-access-logs",
             PrivateBucketArgs(
@@ -275,21 +279,21 @@ class IngestPipeline(pulumi.ComponentResource):
                 statements=lambda bucket_arn: resolve(
                     log_delivery_statements,
                     bucket_arn=bucket_arn,
-                    prefix=ACCESS_LOG_PREFIX,
-                    source_arn=bucket.arn,
+                    source_arns=pulumi.Output.all(**{prefix: of.arn for prefix, of in sources.items()}),
                     account_id=self._account_id,
                 ),
                 expiry_days=args.stack.log_retention_days,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        aws.s3.BucketLogging(
-            f"{name}-uploads-logging",
-            bucket=bucket.name,
-            target_bucket=access_logs.name,
-            target_prefix=ACCESS_LOG_PREFIX,
-            opts=protected(args.stack, self, [access_logs.policy]),
-        )
+        for prefix, source in sources.items():
+            aws.s3.BucketLogging(
+                f"{name}-{prefix.rstrip('/')}-logging",
+                bucket=source.name,
+                target_bucket=access_logs.name,
+                target_prefix=prefix,
+                opts=protected(args.stack, self, [access_logs.policy]),
+            )
         return access_logs
 
     def _queues(

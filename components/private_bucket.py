@@ -51,15 +51,18 @@ class PrivateBucketArgs:
 
     `key_arn` is the key that encrypts the objects, and the only one that uploads may ask for; without it,
     S3's own key encrypts them. `statements` takes the bucket's ARN and returns what else its policy says.
-    Without `expiry_days`, objects never expire. Pulumi only deletes the resources in `outlived_by` after the
-    bucket.
+    `object_lock` is for every new object, unless `locks_each` is false: then an object is locked as it is
+    written, or not at all. Without `expiry_days`, objects never expire; with `expiry_prefix`, only those
+    below it do. Pulumi only deletes the resources in `outlived_by` after the bucket.
     """
 
     stack: StackArgs
     key_arn: pulumi.Input[str] | None = None
     statements: Callable[[pulumi.Output[str]], pulumi.Input[list[Statement]]] | None = None
     object_lock: ObjectLockSettings | None = None
+    locks_each: bool = True
     expiry_days: int | None = None
+    expiry_prefix: str = ""
     outlived_by: Sequence[pulumi.Resource] = ()
 
 
@@ -140,14 +143,15 @@ class PrivateBucket(pulumi.ComponentResource):
         )
         lock = args.object_lock
         if lock and lock.object_lock_days:
+            rule = aws.s3.BucketObjectLockConfigurationRuleArgs(
+                default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
+                    mode=lock.object_lock_mode.upper(), days=lock.object_lock_days
+                )
+            )
             aws.s3.BucketObjectLockConfiguration(
                 f"{name}-object-lock",
                 bucket=self.name,
-                rule=aws.s3.BucketObjectLockConfigurationRuleArgs(
-                    default_retention=aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
-                        mode=lock.object_lock_mode.upper(), days=lock.object_lock_days
-                    )
-                ),
+                rule=rule if args.locks_each else None,
                 opts=protected(args.stack, self, [versioning]),
             )
         return versioning
@@ -169,7 +173,7 @@ class PrivateBucket(pulumi.ComponentResource):
                 aws.s3.BucketLifecycleConfigurationRuleArgs(
                     id="expire",
                     status="Enabled",
-                    filter=everything,
+                    filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=args.expiry_prefix),
                     expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=args.expiry_days),
                     noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
                         noncurrent_days=1

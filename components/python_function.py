@@ -188,3 +188,37 @@ class PythonFunction(pulumi.ComponentResource):
         self.log_group_name = log_group.name
         self.log_group_arn = log_group.arn
         self.register_outputs({"arn": self.arn, "name": self.name, "log_group_name": self.log_group_name})
+
+
+def schedule(
+    name: str,
+    function: PythonFunction,
+    every_minutes: int,
+    description: str,
+    tags: Mapping[str, str],
+    parent: pulumi.Resource,
+) -> None:
+    """Have EventBridge invoke a function again and again. The parts belong to the component `parent`."""
+    child = pulumi.ResourceOptions(parent=parent)
+    unit = "minute" if every_minutes == 1 else "minutes"
+    rule = aws.cloudwatch.EventRule(
+        f"{name}-schedule",
+        description=description,
+        schedule_expression=f"rate({every_minutes} {unit})",
+        tags=tags,
+        opts=child,
+    )
+    permission = aws.lambda_.Permission(
+        f"{name}-schedule-permission",
+        action="lambda:InvokeFunction",
+        function=function.name,
+        principal="events.amazonaws.com",
+        source_arn=rule.arn,
+        opts=child,
+    )
+    aws.cloudwatch.EventTarget(
+        f"{name}-schedule-target",
+        rule=rule.name,
+        arn=function.arn,
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[permission]),
+    )

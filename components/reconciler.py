@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_aws as aws
 
 from components.alarms import create_alarms, reconciler_alarms
 from components.ingest_pipeline import MAX_RECEIVE_COUNT, IngestPipeline
 from components.ledger import Ledger
 from components.policies.documents import resolve
 from components.policies.roles import reconciler_statements
-from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs
+from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs, schedule
 from components.stack_args import StackArgs
 from components.validation import Checked, argument, between, setting
 from functions.contract.environment import ReconcilerEnvironment, write_environment
@@ -59,7 +58,7 @@ class Reconciler(pulumi.ComponentResource):
     def __init__(self, name: str, args: ReconcilerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:reconciler:Reconciler", name, None, opts)
         self.function = self._function(name, args)
-        self._schedule(name, args)
+        schedule(name, self.function, EVERY_MINUTES, "Has the reconciler take a slice", args.stack.tags, self)
         alarms = reconciler_alarms(
             args.stack.instance, self.function.service, args.reconcile_every_hours, args.stack
         )
@@ -110,28 +109,4 @@ class Reconciler(pulumi.ComponentResource):
                 memory_megabytes=args.memory_megabytes,
             ),
             opts=pulumi.ResourceOptions(parent=self),
-        )
-
-    def _schedule(self, name: str, args: ReconcilerArgs) -> None:
-        child = pulumi.ResourceOptions(parent=self)
-        rule = aws.cloudwatch.EventRule(
-            f"{name}-schedule",
-            description="Has the reconciler take a slice",
-            schedule_expression=f"rate({EVERY_MINUTES} minutes)",
-            tags=args.stack.tags,
-            opts=child,
-        )
-        permission = aws.lambda_.Permission(
-            f"{name}-schedule-permission",
-            action="lambda:InvokeFunction",
-            function=self.function.name,
-            principal="events.amazonaws.com",
-            source_arn=rule.arn,
-            opts=child,
-        )
-        aws.cloudwatch.EventTarget(
-            f"{name}-schedule-target",
-            rule=rule.name,
-            arn=self.function.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[permission]),
         )

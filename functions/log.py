@@ -17,12 +17,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from functions.contract.metric_names import BYTES, NAMESPACE, ROUND_AGE, SECONDS
+from functions.contract.metric_names import BYTES, NAMESPACE, ROUND_AGE, SECONDS, UNSEALED_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds", ROUND_AGE: "Seconds"}
+UNITS: Final = {BYTES: "Bytes", SECONDS: "Seconds", ROUND_AGE: "Seconds", UNSEALED_AGE: "Seconds"}
 """The units of the metrics that aren't counts."""
 
 MAX_TRACE_CHARACTERS: Final = 6_000

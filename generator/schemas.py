@@ -11,6 +11,7 @@ from functions.contract.entry import (
     FINGERPRINT_DESCRIPTION,
     FINGERPRINT_PATTERN,
     MAX_DETAIL_CHARACTERS,
+    SALT_BYTES,
     ContentFinding,
     Outcome,
     Reason,
@@ -152,6 +153,11 @@ def _entry(outcome: Outcome, **members: Schema) -> Schema:
             "type": "boolean",
             "description": "Whether an operator's command had this upload recorded. If so, the time of the "
             "upload is that of the object version in S3, and the uploader is unknown.",
+        },
+        salt={
+            **_or_null({"type": "string", "pattern": f"^[0-9a-f]{{{2 * SALT_BYTES}}}$"}),
+            "description": "Part of what is sealed in the log, so that nobody can guess an entry from its "
+            "hash. Null for entries of release 0.1.",
         },
     )
 

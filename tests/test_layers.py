@@ -20,7 +20,8 @@ CONTRACT = "functions.contract"
 MAY_IMPORT = {
     "__main__.py": ["components"],
     "package": ["components"],
-    "components": ["components", CONTRACT],
+    # What the sealer and the verifiers of the log call its key.
+    "components": ["components", CONTRACT, "functions.sealing.note"],
     "functions/contract": [CONTRACT],
     "functions/ledger": ["functions.ledger", "functions.log", CONTRACT],
     "functions/api": ["functions.api", "functions.log", CONTRACT],
@@ -28,6 +29,7 @@ MAY_IMPORT = {
     "functions/reconciler": [
         *("functions.reconciler", "functions.reconciliation", "functions.log", CONTRACT)
     ],
+    "functions/sealer": ["functions.sealer", "functions.sealing", "functions.log", CONTRACT],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
     "functions/file_links": [

@@ -5,11 +5,12 @@ check them before you quote them. We count every resource of the
 program that costs money whether it is used or not. The other resources cost nothing until they are called or
 hold something: point-in-time recovery and storage are paid by the GB. We assume that Lambda polls an empty
 queue over {POLLERS} connections, {POLLS_A_MINUTE} times a minute each. The reconciler is invoked every
-{EVERY_MINUTES} minutes, and we assume that it takes a second of 1 GB and {CALLS} calls to S3. Custom metrics
-are paid for only in hours in which they are published. An idle stack has those of the reconciler, two in
-every hour and two after each round. The last column is what the processor's add if all of them are published
-in every hour of the month. A KMS key costs as much again after its first yearly rotation, and once more after
-its second.
+{EVERY_MINUTES} minutes, and we assume that it takes a second of 1 GB and {CALLS} calls to S3. The sealer is
+invoked every minute; we assume that it takes {SEALER_SECONDS} seconds of 1 GB, a call to S3 and
+{SEALER_UNITS} read units. Custom metrics are paid for only in hours in which they are published. An idle
+stack has those of the reconciler, two in every hour and two after each round, and one of the sealer. The last
+column is what the processor's and the sealer's add if all of them are published in every hour of the month. A
+KMS key that encrypts costs as much again after its first yearly rotation, and once more after its second.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from bench.prices import MILLION, PRICES
 from bench.results import Count, FigureTable, Findings
 from bench.scale import Scale
 from components.settings import StackSettings
-from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SECONDS
+from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SEALED, SECONDS
 from functions.contract.reconciliation import EVERY_MINUTES
+from functions.contract.sealing import EVERY_MINUTES as SEALED_EVERY_MINUTES
 from tests.components.mocks import run, stack_config
 from tests.components.programs import main_program
 
@@ -39,6 +41,9 @@ PRICED = {
 RECONCILER = "bill-e:reconciler:Reconciler"
 CALLS = 6
 """One for the progress, four for the bucket's configuration, and one more as a round begins and ends."""
+SEALER = "bill-e:log:TransparencyLog"
+SEALER_SECONDS, SEALER_UNITS = 0.15, 3
+"""One unit for the lock, and half of one for each of four shards."""
 PIPELINE = "bill-e:ingest:IngestPipeline"
 QUEUE_READER = "aws:lambda/eventSourceMapping:EventSourceMapping"
 FREE = {
@@ -56,7 +61,7 @@ FREE = {
 }
 """What costs nothing until it is called, or until something is stored in it, backups included."""
 
-CUSTOM_METRICS = len({*OUTCOMES.values(), *REASONS.values(), BYTES, SECONDS})
+CUSTOM_METRICS = len({*OUTCOMES.values(), *REASONS.values(), BYTES, SECONDS, SEALED})
 POLLERS, POLLS_A_MINUTE, MINUTES_A_MONTH = 5, 3, 30 * 24 * 60
 """Lambda begins with five connections ("Using Lambda with Amazon SQS"); a long poll waits for 20 seconds."""
 
@@ -70,6 +75,7 @@ class Idle:
     things: Mapping[str, int]
     polls: int
     reconciliations: int
+    sealings: int
     idle_metrics: float
     custom_metrics: int
     unknown: Sequence[str]
@@ -81,8 +87,19 @@ class Idle:
         reconciliation = PRICES.gigabyte_second + (
             (prices["lambda_request"] + prices["xray_trace"] + CALLS * prices["s3_get"]) / MILLION
         )
+        sealing = (
+            SEALER_SECONDS * PRICES.gigabyte_second
+            + (
+                prices["lambda_request"]
+                + prices["xray_trace"]
+                + prices["s3_get"]
+                + SEALER_UNITS * prices["dynamodb_read_unit"]
+            )
+            / MILLION
+        )
         return (
             monthly
+            + self.sealings * sealing
             + self.polls / MILLION * prices["sqs_request"]
             + self.reconciliations * reconciliation
             + self.idle_metrics * PRICES.per_month["custom_metric"]
@@ -128,11 +145,13 @@ def _idle(config: Mapping[str, str]) -> Idle:
         graph = run(main_program, config)
     types = Counter(each.type for each in graph.resources if each.custom)
     reconcilers = sum(each.type == RECONCILER for each in graph.resources)
+    sealers = sum(each.type == SEALER for each in graph.resources)
     every_hours = int(config.get("bill-e:reconcileEveryHours", StackSettings.reconcile_every_hours))
     return Idle(
         things={thing: types[type_] for type_, thing in PRICED.items()},
         reconciliations=reconcilers * MINUTES_A_MONTH // EVERY_MINUTES,
-        idle_metrics=reconcilers * (2 + 2 / every_hours),
+        sealings=sealers * MINUTES_A_MONTH // SEALED_EVERY_MINUTES,
+        idle_metrics=reconcilers * (2 + 2 / every_hours) + sealers,
         polls=types[QUEUE_READER] * POLLERS * POLLS_A_MINUTE * MINUTES_A_MONTH,
         custom_metrics=sum(each.type == PIPELINE for each in graph.resources) * CUSTOM_METRICS,
         unknown=sorted(type_ for type_ in types if not (type_ in {*PRICED, QUEUE_READER} or _is_free(type_))),

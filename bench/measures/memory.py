@@ -76,7 +76,7 @@ def _handle(name: str, megabytes: int, messages: int) -> None:
         raise RuntimeError(f"{name} recorded {recorded} bytes instead of {messages} times {size}")
 
 
-def _peak_kilobytes() -> int:
+def peak_kilobytes() -> int:
     """Return the peak resident memory. Linux's ``ru_maxrss`` has the parent's in it, from before the exec."""
     if STATUS.exists() and (match := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())):
         return int(match[1])
@@ -85,4 +85,4 @@ def _peak_kilobytes() -> int:
 
 if __name__ == "__main__":
     _handle(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
-    sys.stdout.write(f"{_peak_kilobytes()}\n")
+    sys.stdout.write(f"{peak_kilobytes()}\n")

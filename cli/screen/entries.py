@@ -33,7 +33,7 @@ CSV_COLUMNS = (
     *("bucket", "key", "version_id", "uploaded_at", "resent"),
     *("uploader.principal", "uploader.source_ip", "uploader.via"),
     *("uploader.caller.principal", "uploader.caller.issuer", "uploader.caller.subject"),
-    *("duplicate_of.bucket", "duplicate_of.key", "duplicate_of.version_id", "restores"),
+    *("duplicate_of.bucket", "duplicate_of.key", "duplicate_of.version_id", "restores", "salt"),
 )
 """The members of an entry, in the API's words."""
 

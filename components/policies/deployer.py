@@ -89,7 +89,7 @@ def _data(account_id: str, region: str) -> list[Statement]:
             _in(
                 "kms",
                 *("CreateAlias", "DeleteAlias", "DescribeKey", "DisableKeyRotation", "EnableKeyRotation"),
-                *("GetKeyPolicy", "GetKeyRotationStatus", "ListResourceTags", "PutKeyPolicy"),
+                *("GetKeyPolicy", "GetKeyRotationStatus", "GetPublicKey", "ListResourceTags", "PutKeyPolicy"),
                 *("ScheduleKeyDeletion", "TagResource", "UntagResource", "UpdateAlias"),
                 "UpdateKeyDescription",
             ),

@@ -37,7 +37,8 @@ def document(*statements: Statement) -> Policy:
 
 
 def resolve(
-    build: Callable[..., list[Statement]], **values: pulumi.Input[str] | Sequence[str]
+    build: Callable[..., list[Statement]],
+    **values: pulumi.Input[str] | pulumi.Output[dict[str, str]] | Sequence[str] | int,
 ) -> pulumi.Output[list[Statement]]:
     """Call `build` with the values once they are known. Raises ValueError if one of them is None.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from components.policies.documents import Condition, Statement, allow
 from components.policies.resources import for_alarms
+from functions.contract.sealing import MESSAGE_TYPE, SIGNING_ALGORITHM
 
 THIS_KEY = "*"
 
@@ -102,6 +103,32 @@ def key_statements(account_id: str, region: str, dns_suffix: str) -> list[Statem
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": of_log_groups}},
             principal={"Service": f"logs.{endpoint}"},
         ),
+    ]
+
+
+def signing_key_statements(account_id: str, role_arn: str, *, stays: bool) -> list[Statement]:
+    """Let one role of the account sign whole messages, and everybody in it read the public key.
+
+    The condition names the role, since IAM would turn a principal into the id of a role that may be made
+    again. If the key `stays`, nobody can disable it or have it deleted: with another key, the log would end.
+    """
+    account = {"AWS": account_id}
+    by_role: Condition = {
+        "ArnEquals": {"aws:PrincipalArn": role_arn},
+        "StringEquals": {"kms:MessageType": MESSAGE_TYPE, "kms:SigningAlgorithm": SIGNING_ALGORITHM},
+    }
+    stay: Statement = {
+        "Sid": "TheKeyStays",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["kms:DisableKey", "kms:ScheduleKeyDeletion"],
+        "Resource": THIS_KEY,
+    }
+    return [
+        _account_administers(account_id),
+        allow("AccountReadsThePublicKey", "kms:GetPublicKey", THIS_KEY, principal=account),
+        allow("TheSealerSigns", "kms:Sign", THIS_KEY, by_role, principal=account),
+        *([stay] if stays else []),
     ]
 
 

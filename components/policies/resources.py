@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.policies.documents import Condition, Statement, allow
 from functions.contract.processing import S3_KEY
 
@@ -62,18 +64,32 @@ def _is_given_other_than(condition_key: str, wanted: str | list[str]) -> Conditi
     return {"StringNotEquals": {condition_key: wanted}, "Null": {condition_key: "false"}}
 
 
+def undeletable_statements(bucket_arn: str) -> list[Statement]:
+    """Refuse everybody the deletion of objects, of their versions, and of the locks on them."""
+    return [
+        {
+            "Sid": "NobodyDeletes",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+            "Resource": f"{bucket_arn}/*",
+        }
+    ]
+
+
 def log_delivery_statements(
-    bucket_arn: str, prefix: str, source_arn: str, account_id: str
+    bucket_arn: str, source_arns: Mapping[str, str], account_id: str
 ) -> list[Statement]:
-    """Let S3 deliver the access logs of one bucket of this account to keys that begin with `prefix`."""
+    """Let S3 deliver the access logs of buckets of this account, each to keys that begin with its prefix."""
     return [
         allow(
-            "BucketDeliversAccessLogs",
+            f"DeliverAccessLogsOf{prefix.rstrip('/').capitalize()}",
             "s3:PutObject",
             f"{bucket_arn}/{prefix}*",
             _for_bucket(source_arn, account_id),
             principal={"Service": "logging.s3.amazonaws.com"},
         )
+        for prefix, source_arn in source_arns.items()
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.policies.documents import Condition, Policy, Statement, allow, document
 from functions.contract import schema
+from functions.contract.sealing import MESSAGE_TYPE, SIGNING_ALGORITHM
 
 
 def lambda_trust() -> Policy:
@@ -130,4 +131,25 @@ def reconciler_statements(
             f"{progress_bucket_arn}/{progress_folder}*",
         ),
         allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], progress_bucket_arn),
+    ]
+
+
+def sealer_statements(
+    index_arn: str, log_bucket_arn: str, lock_table_arn: str, key_arn: str, lock_days: int
+) -> list[Statement]:
+    """Allow the sealer to read entries, to write and lock objects of the log, and to sign it.
+
+    It can't write to the ledger, and it can't delete anything. `signing_key_statements` has the same
+    condition, and `processor_statements` explains `s3:ListBucket`.
+    """
+    lock = ["s3:PutObjectRetention"] if lock_days else []
+    raw: Condition = {
+        "StringEquals": {"kms:MessageType": MESSAGE_TYPE, "kms:SigningAlgorithm": SIGNING_ALGORITHM}
+    }
+    return [
+        allow("ReadEntries", "dynamodb:Query", index_arn),
+        allow("CommitTrees", ["dynamodb:GetItem", "dynamodb:UpdateItem"], lock_table_arn),
+        allow("KeepTheLog", ["s3:GetObject", "s3:PutObject", *lock], f"{log_bucket_arn}/*"),
+        allow("TellGoneFromForbidden", "s3:ListBucket", log_bucket_arn),
+        allow("SignCheckpoints", "kms:Sign", key_arn, raw),
     ]

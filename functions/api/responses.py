@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 from functions.api import problems
 from functions.api.problems import ProblemError
-from functions.contract.entry import Caller, Entry, ObjectVersion, Uploader, format_time
+from functions.contract.entry import Caller
 from functions.contract.form_metadata import caller_named
 from functions.log import logger
 
@@ -78,37 +78,6 @@ def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
 def problem_response(problem: ProblemError) -> Response:
     """Answer with a problem, which no cache keeps."""
     return _response(problem.status, "application/problem+json", problem.to_json(), problem.headers)
-
-
-def entry_to_json(entry: Entry) -> dict[str, object]:
-    """Write an entry as a JSON object.
-
-    A rejection has ``reason`` and ``detail``, and a duplicate ``duplicate_of`` and ``restores``.
-    Times are RFC 3339 in UTC. Unknown values are null.
-    """
-    upload, first = entry.upload, entry.duplicate_of
-    return {
-        "outcome": entry.outcome,
-        **({"reason": entry.reason, "detail": entry.detail} if entry.reason is not None else {}),
-        "fingerprint": entry.fingerprint,
-        **_version_to_json(upload.version),
-        "size_bytes": entry.size_bytes,
-        "media_type": entry.media_type,
-        "findings": entry.findings,
-        "uploaded_at": format_time(upload.uploaded_at),
-        "recorded_at": format_time(entry.recorded_at),
-        "uploader": _uploader_to_json(upload.uploader),
-        "resent": upload.resent,
-        **({"duplicate_of": _version_to_json(first), "restores": entry.restores} if first else {}),
-    }
-
-
-def _uploader_to_json(uploader: Uploader) -> dict[str, object]:
-    return {**vars(uploader), "caller": None if uploader.caller is None else vars(uploader.caller)}
-
-
-def _version_to_json(version: ObjectVersion) -> dict[str, str]:
-    return {"bucket": version.bucket, "key": version.key, "version_id": version.version_id}
 
 
 def _response(

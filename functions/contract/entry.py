@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -21,6 +21,8 @@ STALE_MULTIPART_DAYS = 7
 
 NULL_VERSION = "null"
 """S3's id for the version of an object that was written while versioning was off."""
+
+SALT_BYTES = 16
 
 MAX_DETAIL_CHARACTERS = 200
 """The longest ``detail`` of an entry."""
@@ -147,6 +149,9 @@ class Entry:
 
     ``detail`` says why a file is DAMAGED, in up to `MAX_DETAIL_CHARACTERS` that continue "The file". Only an
     entry that isn't REJECTED has ``findings``, sorted; a DUPLICATE has those of its own reading.
+
+    ``salt`` is `SALT_BYTES` of chance in hex. With it, nobody can guess the entry from the hash that the log
+    has of it. Entries that differ in nothing else are equal. Those of release 0.1 have none.
     """
 
     outcome: Outcome
@@ -160,6 +165,7 @@ class Entry:
     findings: tuple[ContentFinding, ...] = ()
     duplicate_of: ObjectVersion | None = None
     restores: bool = False
+    salt: str | None = field(default=None, compare=False)
 
 
 def parse_fingerprint(value: object) -> str:

@@ -70,6 +70,10 @@ def _count(text: str) -> int:
     raise ValueError("a whole number, 1 or more")
 
 
+def _days(text: str) -> int:
+    return 0 if text == "0" else _count(text)
+
+
 def _media_types(text: str) -> frozenset[str]:
     types = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not types or not types <= {*ACCEPTABLE_TYPES}:
@@ -173,3 +177,25 @@ class ReconcilerEnvironment:
     progress_bucket: str = _variable("PROGRESS_BUCKET")
     every_hours: int = _variable("EVERY_HOURS", _count)
     age_seconds: int = _variable("AGE_SECONDS", _count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealerEnvironment:
+    """The sealer's names in its metrics, the ledger that it reads, and its log.
+
+    ``overlap_seconds`` is how long an entry can take, at most, from its time of recording to the ledger.
+    ``public_key`` is a verifier key, whose name is the log's origin; ``signing_key`` is the ARN of the key in
+    KMS. What never changes in the log is locked for ``lock_days``, or not at all if that is 0.
+    """
+
+    service: str = _variable("SERVICE_NAME")
+    stack: str = _variable("STACK_NAME")
+    ledger_table: str = _variable("LEDGER_TABLE")
+    ledger_shards: int = _variable(LEDGER_SHARDS, _count)
+    overlap_seconds: int = _variable("OVERLAP_SECONDS", _count)
+    log_bucket: str = _variable("LOG_BUCKET")
+    lock_table: str = _variable("LOCK_TABLE")
+    public_key: str = _variable("PUBLIC_KEY")
+    signing_key: str = _variable("SIGNING_KEY")
+    lock_mode: str = _variable("LOCK_MODE")
+    lock_days: int = _variable("LOCK_DAYS", _days)

@@ -30,3 +30,11 @@ ROUND_AGE: Final = "SecondsSinceRound"
 
 CHANGED_CONFIGURATION: Final = "ChangedConfiguration"
 """How many parts of the bucket's configuration aren't as they were deployed."""
+
+UNSEALED_AGE: Final = "SecondsUnsealed"
+"""How long ago the oldest entry was recorded that the log should hold and doesn't; 0 if it holds all."""
+
+SEALED: Final = "SealedEntries"
+QUARANTINED: Final = "QuarantinedItems"
+"""How many entries a run of the sealer has sealed, and how many items of the ledger it couldn't. They have a
+value only if there were any."""

@@ -21,7 +21,7 @@ from functions.contract.entry import (
 from functions.contract.form_metadata import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -50,6 +50,8 @@ MISSING, NOTICED_AT = "MISSING", "noticed_at"
 """The sort key and the time of a note that an object version is gone. A note isn't an entry: it has no
 outcome and is in no index."""
 
+SALT = "salt"
+
 FINDINGS = "findings"
 """A set of codes. DynamoDB has no empty sets, so an entry without findings has no such attribute."""
 
@@ -62,7 +64,7 @@ OPERATOR_ATTRIBUTES = (
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),
     *("detail", FINDINGS, "resent", "via", "duplicate_of", "restores"),
 )
-"""The attributes that operators may read, which are all but those that say who uploaded."""
+"""The attributes that operators may read, which are all but those that say who uploaded, and the salt."""
 
 RECONCILER_ATTRIBUTES = (FINGERPRINT, ENTRY, "bucket", "key", "version_id", "uploaded_at", "resent")
 """The attributes that the reconciler may read: which object version an entry is about, and no more."""
@@ -136,6 +138,15 @@ def month_shard(month: str, shard: int) -> str:
     return f"{month}#{shard}"
 
 
+def months(first: str, last: str) -> Iterator[str]:
+    """Yield the months of two times and those between them, from the ledger's first month on."""
+    month, end = max(first[:7], FIRST_MONTH), last[:7]
+    while month <= end:
+        yield month
+        year, number = int(month[:4]), int(month[5:])
+        month = f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
 def recorded_key(recorded_at: datetime, version: ObjectVersion) -> str:
     """Return the sort key in the time index: the time, then the object id to tell equal times apart."""
     return f"{format_time(recorded_at)}#{version.object_id}"
@@ -161,6 +172,7 @@ def to_item(entry: Entry, shards: int) -> Item:
         "principal": uploader.principal,
         "source_ip": uploader.source_ip,
         "via": uploader.via,
+        SALT: entry.salt,
     }
     item: Item = {name: {"S": str(value)} for name, value in texts.items() if value is not None}
     if entry.size_bytes is not None:
@@ -210,6 +222,7 @@ def from_item(item: Item) -> Entry:
         findings=_findings_of(item),
         duplicate_of=version_of(item["duplicate_of"]["M"]) if "duplicate_of" in item else None,
         restores=_flag(item, "restores"),
+        salt=_text(item, SALT),
     )
 
 

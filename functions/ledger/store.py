@@ -126,7 +126,7 @@ class LedgerStore:
         earliest = since - min(CLOCK_SKEW, since - START_OF_TIME)
         own = schema.shard_of(version, self._shards)
         shards = sorted(range(self._shards), key=lambda shard: shard != own)
-        for month, shard in product(_months(earliest, until), shards):
+        for month, shard in product(schema.months(format_time(earliest), format_time(until)), shards):
             query: QueryInputTypeDef = {
                 "TableName": self._table,
                 "IndexName": schema.TIME_INDEX,
@@ -179,13 +179,3 @@ def _item_in_the_way(refused: ClientError) -> Item:
     """Return the item that ``ReturnValuesOnConditionCheckFailure`` adds to the error."""
     answer = cast("dict[str, Item]", refused.response)
     return answer["Item"]
-
-
-def _months(first: datetime, last: datetime) -> Iterator[str]:
-    """Yield the months from ``first`` to ``last`` as ``YYYY-MM``, from the ledger's first month on."""
-    text = max(format_time(first)[:7], schema.FIRST_MONTH)
-    end = format_time(last)[:7]
-    while text <= end:
-        yield text
-        year, month = int(text[:4]), int(text[5:])
-        text = f"{year + month // 12:04}-{month % 12 + 1:02}"

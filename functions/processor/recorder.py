@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from functions.contract.entry import (
     NULL_VERSION,
+    SALT_BYTES,
     Entry,
     ObjectVersion,
     Outcome,
@@ -182,6 +184,7 @@ def _entry(upload: Upload, examination: Examination, recorded_at: datetime) -> E
         reason=_reason(upload.version, examination),
         detail=examination.detail,
         findings=examination.findings,
+        salt=secrets.token_hex(SALT_BYTES),
     )
 
 
@@ -201,4 +204,5 @@ def _unread(upload: Upload, recorded_at: datetime, reason: Reason) -> Entry:
         size_bytes=None,
         media_type=None,
         reason=reason,
+        salt=secrets.token_hex(SALT_BYTES),
     )

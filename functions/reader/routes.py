@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from functions.api.parameters import read_fingerprint
 from functions.api.problems import ProblemError, invalid_parameters
-from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
+from functions.api.responses import Request, Response, Routes, json_response
 from functions.contract import http_api
+from functions.contract.entry_json import entry_to_json
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query, parse_look_up

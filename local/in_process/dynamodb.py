@@ -99,8 +99,12 @@ def _put_item(table: Table, request: Request) -> Answer:
 
 
 def _update_item(table: Table, request: Request) -> Answer:
-    standing = table.items.get(table.key_of(request["Key"]), dict(request["Key"]))
-    return dynamodb_answer({}, write_units=table.put(updated(standing, request)))
+    standing = table.items.get(table.key_of(request["Key"]), {})
+    if not holds(request.get("ConditionExpression"), standing, request):
+        units = write_units(item_bytes(standing))
+        return dynamodb_error(400, "ConditionalCheckFailedException", write_units=units)
+    new = updated(standing or dict(request["Key"]), request)
+    return dynamodb_answer({}, write_units=table.put(new))
 
 
 def _get_item(table: Table, request: Request) -> Answer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -191,7 +193,7 @@ def _missing_inputs_named() -> Iterator[None]:
 
 
 def call(aws: Aws, token: str, args: Inputs) -> dict[str, Any]:
-    """Answer a data source, named by its token (``aws:index/getRegion:getRegion``); none takes arguments.
+    """Answer a data source, named by its token (``aws:index/getRegion:getRegion``).
 
     Raises:
         LocalError: the data source or one of its arguments is not known here.
@@ -202,10 +204,12 @@ def call(aws: Aws, token: str, args: Inputs) -> dict[str, Any]:
         raise LocalError(
             f"{token}: the embedded AWS does not know this data source; it knows {', '.join(DATA_SOURCES)}"
         )
-    unknown = sorted(name for name, value in args.items() if value is not None)
-    if unknown:
-        raise LocalError(f"{token}: the embedded AWS would not apply {', '.join(unknown)}")
-    return known(aws)
+    given = {name: value for name, value in args.items() if value is not None}
+    try:
+        inspect.signature(known).bind(aws, **given)
+    except TypeError as error:
+        raise LocalError(f"{token}: the embedded AWS would not apply {', '.join(sorted(given))}") from error
+    return known(aws, **given)
 
 
 def _caller_identity(aws: Aws) -> dict[str, Any]:
@@ -214,7 +218,17 @@ def _caller_identity(aws: Aws) -> dict[str, Any]:
     return {"id": account, "accountId": account, "arn": identity["Arn"], "userId": identity["UserId"]}
 
 
-DATA_SOURCES: Mapping[str, Callable[[Aws], dict[str, Any]]] = {
+def _public_key(aws: Aws, keyId: str) -> dict[str, Any]:  # noqa: N803 (the argument's name in Pulumi)
+    found = aws.client("kms").get_public_key(KeyId=keyId)
+    return {
+        "id": found["KeyId"],
+        "arn": found["KeyId"],
+        "keyId": keyId,
+        "publicKey": base64.b64encode(found["PublicKey"]).decode(),
+    }
+
+
+DATA_SOURCES: Mapping[str, Callable[..., dict[str, Any]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": lambda _: {
         "id": "aws",
@@ -222,4 +236,5 @@ DATA_SOURCES: Mapping[str, Callable[[Aws], dict[str, Any]]] = {
         "dnsSuffix": "amazonaws.com",
     },
     "aws:index/getRegion:getRegion": lambda aws: {"id": aws.region, "name": aws.region, "region": aws.region},
+    "aws:kms/getPublicKey:getPublicKey": _public_key,
 }

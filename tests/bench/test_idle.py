@@ -34,7 +34,7 @@ def test_page_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
     ]
     things = default.things
     assert (
-        f"{things['alarm_metric']} alarms, {things['dashboard']} dashboard, {things['kms_key']} KMS key,"
+        f"{things['alarm_metric']} alarms, {things['dashboard']} dashboard, {things['kms_key']} KMS keys,"
         in line
     )
 
@@ -62,18 +62,20 @@ def test_settings_change_what_is_paid_for(stacks: Mapping[str, Idle]) -> None:
 def test_what_an_idle_stack_has_is_priced_by_the_month(monkeypatch: pytest.MonkeyPatch) -> None:
     by_month = {"alarm_metric": 0.10, "dashboard": 3.00, "custom_metric": 0.30, "kms_key": 1.00}
     by_million = {"sqs_request": 0.40, "lambda_request": 0.20, "xray_trace": 5.00, "s3_get": 0.40}
+    by_million["dynamodb_read_unit"] = 0.10
     prices = replace(PRICES, per_million=by_million, gigabyte_second=0.00001, per_month=by_month)
     monkeypatch.setattr(idle, "PRICES", prices)
     stack = Idle(
         things={"alarm_metric": 17, "dashboard": 1, "kms_key": 1},
         polls=648_000,
         reconciliations=1_000,
+        sealings=10_000,
         idle_metrics=2.5,
         custom_metrics=9,
         unknown=[],
     )
 
-    assert stack.dollars() == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592 + 0.0176 + 0.75)
+    assert stack.dollars() == pytest.approx(1.70 + 3.00 + 1.00 + 0.2592 + 0.0176 + 0.074 + 0.75)
     assert stack.metrics_dollars() == pytest.approx(2.70)
 
 

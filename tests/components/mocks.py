@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
@@ -252,6 +253,9 @@ _CALLS: dict[str, Callable[[Place], dict[str, Any]]] = {
         "id": at.partition,
         "partition": at.partition,
         "dnsSuffix": at.dns_suffix,
+    },
+    "aws:kms/getPublicKey:getPublicKey": lambda _: {
+        "publicKey": base64.b64encode(bytes.fromhex("302a300506032b6570032100") + bytes(32)).decode()
     },
     "aws:index/getRegion:getRegion": lambda at: {"id": at.region, "name": at.region, "region": at.region},
 }

@@ -17,6 +17,7 @@ from components.ledger_api import LedgerApi, LedgerApiArgs
 from components.python_layer import PythonLayer
 from components.reconciler import Reconciler, ReconcilerArgs
 from components.stack_args import StackArgs
+from components.transparency_log import TransparencyLog, TransparencyLogArgs
 from tests.components.mocks import HERE, REPOSITORY, Graph, Place, run, stack_config
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:libraries:1"
@@ -98,11 +99,16 @@ def two_of_each() -> None:
         stack = stack_args(layers=[layer.arn], key_arn=key.arn, alarm_topic_arn=topic.arn)
         origins = ["https://receipts.example.com"]
         ledger = new_ledger(f"ledger-{number}", stack=stack)
-        ingest = IngestPipeline(f"in-{number}", ingest_args(ledger, stack=stack, allowed_origins=origins))
+        log_args = TransparencyLogArgs(stack=stack, ledger=ledger, recording_seconds=60)
+        log = TransparencyLog(f"log-{number}", log_args)
+        ingest = IngestPipeline(
+            f"in-{number}",
+            ingest_args(ledger, stack=stack, allowed_origins=origins, log_bucket=log.bucket),
+        )
         api = LedgerApi(f"api-{number}", api_args(ingest, **auth))
         reconciler_args = ReconcilerArgs(stack=stack, ledger=ledger, ingest=ingest)
         reconciler = Reconciler(f"reconciler-{number}", reconciler_args)
-        shown = DashboardArgs(ledger=ledger, ingest=ingest, api=api, reconciler=reconciler)
+        shown = DashboardArgs(ledger=ledger, log=log, ingest=ingest, api=api, reconciler=reconciler)
         Dashboard(f"dashboard-{number}", shown)
 
 

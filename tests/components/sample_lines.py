@@ -26,7 +26,7 @@ from functions.contract.entry import (
     Uploader,
     format_time,
 )
-from functions.contract.metric_names import MISSING
+from functions.contract.metric_names import MISSING, UNSEALED_AGE
 from functions.contract.reconciliation import ConfigurationPart
 from functions.ledger.store import Recorded
 from functions.log import begin_invocation, write_metrics
@@ -36,6 +36,7 @@ from functions.processor.processor import Processor, log_entry
 from functions.reconciler.progress import Round
 from functions.reconciler.reconciliation import log_change, log_round
 from functions.reconciler.slice import log_missing, log_unbacked
+from functions.sealer.sealer import Malformed, log_late, log_malformed
 from local.in_process.events import QUEUE_ARN, s3_event
 
 FINGERPRINT = "FINGERPRINT"
@@ -53,6 +54,7 @@ def samples(group: str) -> dict[str, str]:
         "processor": processor_lines,
         "reader": reader_lines,
         "reconciler": reconciler_lines,
+        "sealer": sealer_lines,
         "api": access_lines,
     }
     return lines[group]()
@@ -100,6 +102,18 @@ def reconciler_lines() -> dict[str, str]:
         "change": written(lambda: log_change(ConfigurationPart.POLICY, "no policy")),
         "metrics": written(lambda: write_metrics({"stack": "prod"}, {MISSING: 1})),
         "error that was raised": raised("ClientError"),
+        "start": platform("start", version="$LATEST"),
+        "report": report("success"),
+    }
+
+
+def sealer_lines() -> dict[str, str]:
+    malformed = Malformed(key=f"{FINGERPRINT}/RECEIPT", reason="KeyError('outcome')")
+    return {
+        "late entries": written(lambda: log_late("swept_soon", ["2026-11-26T09:00:00.000000Z#1a2b"])),
+        "item that can't be sealed": written(lambda: log_malformed(malformed)),
+        "metrics": written(lambda: write_metrics({"stack": "prod"}, {UNSEALED_AGE: 0})),
+        "error that was raised": raised("LogIntegrityError"),
         "start": platform("start", version="$LATEST"),
         "report": report("success"),
     }

@@ -21,6 +21,7 @@ CONTRACT = {
         "resend_queue_url",
         "dead_letter_queue_url",
     ),
+    *("log_origin", "log_public_key", "log_bucket", "sealer"),
     *("ledger_table", "ledger_shards", "reconciler", "dashboard", "alarm_topic", "log_groups", "region"),
     *("caller_policy", "auditor_policy", "operator_policy", "max_receipt_bytes", "accepted_types"),
 }
@@ -40,11 +41,12 @@ def test_api_url_has_no_slash_at_its_end(dev: Graph) -> None:
 def test_stack_without_settings_protects_its_data() -> None:
     graph = run(main_program)
     assert graph.named("bill-e-ingest-uploads-bucket").protect
-    assert graph.only("aws:dynamodb/table:Table").protect
+    assert graph.named("bill-e-log-bucket").protect
+    assert all(table.protect for table in graph.of_type("aws:dynamodb/table:Table"))
 
 
 def test_prod_protects_uploads_and_ledger_and_keeps_logs_for_over_a_year(prod: Graph) -> None:
-    bucket, table = prod.named("bill-e-ingest-uploads-bucket"), prod.only("aws:dynamodb/table:Table")
+    bucket, table = prod.named("bill-e-ingest-uploads-bucket"), prod.named("bill-e-ledger-table")
     assert bucket.protect
     assert table.protect
     assert bucket.inputs["forceDestroy"] is False
@@ -58,7 +60,8 @@ def test_stack_to_try_things_on_can_be_destroyed(stack: str) -> None:
     graph = graph_of(stack)
     assert not any(resource.protect for resource in graph.resources)
     assert graph.named("bill-e-ingest-uploads-bucket").inputs["forceDestroy"] is True
-    assert graph.only("aws:dynamodb/table:Table").inputs["deletionProtectionEnabled"] is False
+    for table in graph.of_type("aws:dynamodb/table:Table"):
+        assert table.inputs["deletionProtectionEnabled"] is False
 
 
 def test_shards_and_size_limit_are_the_same_for_all_who_use_them(prod: Graph) -> None:
@@ -81,9 +84,9 @@ def test_settings_reach_the_resources() -> None:
         throttleRate="8",
         throttleBurst="9",
     )
-    table = graph.only("aws:dynamodb/table:Table").inputs
+    table = graph.named("bill-e-ledger-table").inputs
     assert table["onDemandThroughput"] == {"maxReadRequestUnits": 7, "maxWriteRequestUnits": 5}
-    lock = graph.only("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration").inputs
+    lock = graph.named("bill-e-ingest-uploads-object-lock").inputs
     assert lock["rule"] == {"defaultRetention": {"mode": "COMPLIANCE", "days": 30}}
     stage = graph.only("aws:apigatewayv2/stage:Stage").inputs
     assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 8, "throttlingBurstLimit": 9}

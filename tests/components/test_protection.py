@@ -18,6 +18,7 @@ from tests.components.controls.rules import (
     STAGE,
     TOPIC,
     TOPIC_POLICY,
+    is_for_signing,
     keys,
 )
 from tests.components.mocks import Graph
@@ -34,7 +35,7 @@ CAN_BE_MADE_AGAIN = {
     # Who may upload from a web page: without it, only they can't.
     BUCKET_CORS,
     # The customer's key is never deleted, protected or not. The alarm topic's own key encrypts messages that
-    # SNS delivers at once and doesn't keep.
+    # SNS delivers at once and doesn't keep. The key that signs the log is protected.
     *(KEY, KEY_ALIAS),
 }
 
@@ -50,15 +51,19 @@ def test_every_type_is_known_to_hold_data_to_guard_data_or_to_do_neither(name: s
 
 @pytest.mark.claim(
     "with `protectData` (the default), Pulumi deletes nothing that holds or guards data: buckets, "
-    "queues, table and log groups, and their policies, versioning, encryption, Object Lock and "
-    "notification",
+    "queues, tables, log groups and the key that signs the log, and their policies, versioning, "
+    "encryption, Object Lock and notification",
     control="Deletion protection",
     requires="no deletion by accident",
 )
 @pytest.mark.parametrize("name", PROTECTED)
 def test_what_holds_or_guards_data_is_protected_and_nothing_else(name: str) -> None:
     resources = [resource for resource in graph_of(name).resources if resource.custom]
-    wrong = [each.name for each in resources if each.protect != (each.type in HOLD_DATA | GUARD_DATA)]
+    wrong = [
+        each.name
+        for each in resources
+        if each.protect != (each.type in HOLD_DATA | GUARD_DATA or is_for_signing(each))
+    ]
     assert wrong == []
 
 

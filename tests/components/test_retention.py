@@ -43,7 +43,7 @@ def graph() -> Graph:
 
 def rules(graph: Graph, bucket: str) -> dict[str, Any]:
     """What a bucket's lifecycle does, without the names of the rules."""
-    found = graph.named(f"bill-e-ingest-{bucket}-lifecycle").inputs["rules"]
+    found = graph.named(f"bill-e-{bucket}-lifecycle").inputs["rules"]
     return {
         name: value
         for rule in found
@@ -55,22 +55,30 @@ def rules(graph: Graph, bucket: str) -> dict[str, Any]:
 def test_uploads_are_kept_for_ever_and_locked_for_as_long_as_the_setting_says(graph: Graph) -> None:
     text = kept()["object versions in the bucket, current and earlier ones"]
     assert text == "for ever, and locked against deletion for `objectLockDays` (default: 0)"
-    assert rules(graph, "uploads") == {
+    assert rules(graph, "ingest-uploads") == {
         "abortIncompleteMultipartUpload": {
             "daysAfterInitiation": days("parts of a multipart upload that was never completed")
         }
     }
-    lock = graph.only("aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration").inputs
+    lock = graph.named("bill-e-ingest-uploads-object-lock").inputs
     assert lock["rule"]["defaultRetention"]["days"] == LOCK_DAYS
 
 
 def test_entries_are_kept_for_ever_and_backed_up(graph: Graph) -> None:
     assert kept()["entries of the ledger"] == kept()["notes that an object version is missing"] == "for ever"
-    table = graph.only("aws:dynamodb/table:Table").inputs
+    table = graph.named("bill-e-ledger-table").inputs
     assert "ttl" not in table
     # DynamoDB's own default, unless `recoveryPeriodInDays` says otherwise.
     assert table["pointInTimeRecovery"] == {"enabled": True}
     assert days("continuous backup of the ledger") == 35
+
+
+def test_the_log_is_kept_for_ever_and_locked_as_uploads_are(graph: Graph) -> None:
+    text = kept()["tiles, bundles and checkpoints of the log"]
+    assert text == "for ever, and locked against deletion for `objectLockDays` (default: 0)"
+    variables = graph.named("bill-e-log-sealer-function").inputs["environment"]["variables"]
+    assert variables["LOCK_DAYS"] == str(LOCK_DAYS)
+    assert rules(graph, "log")["expiration"] == {"days": days("batches of the log that are being published")}
 
 
 @pytest.mark.parametrize(("what", "name"), QUEUES.items())
@@ -81,11 +89,11 @@ def test_messages_are_kept_for_days(what: str, name: str, graph: Graph) -> None:
 def test_logs_are_kept_for_as_long_as_the_setting_says(graph: Graph) -> None:
     for group in graph.of_type("aws:cloudwatch/logGroup:LogGroup"):
         assert group.inputs["retentionInDays"] == LOG_DAYS
-    access_logs = rules(graph, "access-logs")
+    access_logs = rules(graph, "ingest-access-logs")
     assert access_logs["expiration"] == {"days": LOG_DAYS}
     extra = access_logs["noncurrentVersionExpiration"]["noncurrentDays"]
     said = (
-        "S3's access log of the bucket",
+        "S3's access logs of the bucket and of the log's bucket",
         f"`logRetentionDays`, and {extra:g} day more as a non-current version",
     )
     assert said in kept().items()

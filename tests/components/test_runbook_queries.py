@@ -43,6 +43,10 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("reconciler", '{ $.message = "round complete" || $.level = "ERROR" }'): {
         *("round", "missing upload", "unbacked receipt", "change", "error that was raised"),
     },
+    ("sealer", '{ $.level = "WARNING" || $.level = "ERROR" }'): {
+        *("late entries", "item that can't be sealed", "error that was raised"),
+    },
+    ("sealer", '{ $.message = "an item of the ledger cannot be sealed" }'): {"item that can't be sealed"},
     ("reconciler", '{ $.message = "a receipt has no object version" }'): {"unbacked receipt"},
     ("reconciler", '{ $.level = "ERROR" }'): {
         *("missing upload", "unbacked receipt", "change", "error that was raised"),

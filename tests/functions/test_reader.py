@@ -169,7 +169,7 @@ VERSION = {"bucket": "uploads", "key": "lunch 1.png", "version_id": "v1"}
     ],
 )
 def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[str, Any]) -> None:
-    made = entry("lunch 1.png", START, outcome)
+    made = replace(entry("lunch 1.png", START, outcome), salt="0f" * 16)
 
     (only,) = getter(FakeTimeIndex(1, [made]))().body["entries"]
 
@@ -189,6 +189,7 @@ def test_an_entry_has_the_members_of_its_outcome(outcome: Outcome, more: dict[st
             "caller": None,
         },
         "resent": False,
+        "salt": "0f" * 16,
         **more,
     }
 

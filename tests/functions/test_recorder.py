@@ -145,6 +145,17 @@ def test_an_object_gets_the_entry_that_its_bytes_call_for(
     assert memory.searched == []
 
 
+def test_every_entry_gets_a_salt_of_its_own(recorder: Recorder, memory: Memory) -> None:
+    for key, data in {"a": PNG, "b": TEXT, "c": PNG.ljust(101)}.items():
+        version = replace(UPLOAD.version, key=key)
+        memory.held[version] = data
+        recorder.record(replace(UPLOAD, version=version), deadline=ENOUGH)
+
+    salts = [each.salt or "" for each in memory.entries]
+    assert [len(bytes.fromhex(salt)) for salt in salts] == [16, 16, 16]
+    assert len({*salts}) == 3
+
+
 @pytest.mark.parametrize(
     ("key", "data", "reason"),
     [

@@ -60,12 +60,16 @@ MISSING = replace(
 )
 
 
-ENTRIES = [ACCEPTED, FROM_FORM, ENCRYPTED, DUPLICATE, RESTORES, UNSUPPORTED, DAMAGED, MISSING]
+SALTED = replace(ACCEPTED, salt="5a" * 16)
+
+ENTRIES = [ACCEPTED, SALTED, FROM_FORM, ENCRYPTED, DUPLICATE, RESTORES, UNSUPPORTED, DAMAGED, MISSING]
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_entry_reads_back_from_its_item_unchanged(entry: Entry) -> None:
-    assert schema.from_item(schema.to_item(entry, shards=4)) == entry
+    read = schema.from_item(schema.to_item(entry, shards=4))
+
+    assert (read, read.salt) == (entry, entry.salt)
 
 
 def test_findings_are_sorted_whatever_order_the_table_has_them_in() -> None:
@@ -77,7 +81,7 @@ def test_findings_are_sorted_whatever_order_the_table_has_them_in() -> None:
 def test_operators_may_read_all_but_who_uploaded() -> None:
     written = {name for entry in ENTRIES for name in schema.to_item(entry, shards=4)}
 
-    assert written - {*schema.OPERATOR_ATTRIBUTES} == {"principal", "source_ip", "caller"}
+    assert written - {*schema.OPERATOR_ATTRIBUTES} == {"principal", "source_ip", "caller", "salt"}
     assert {*schema.OPERATOR_ATTRIBUTES} - written == {"resent"}
 
 

@@ -67,7 +67,7 @@ def test_an_upload_without_a_notification_is_found_and_recorded(own_stack: Deplo
 
 def test_the_schedule_invokes_it(own_stack: DeployedStack) -> None:
     events: Any = own_stack.administrator.client("events")
-    (rule,) = events.list_rules()["Rules"]
+    (rule,) = (each for each in events.list_rules()["Rules"] if "reconciler" in each["Name"])
     assert rule["ScheduleExpression"] == "rate(15 minutes)"
     before = len(logged(own_stack))
     # The same rule, sooner.

@@ -18,6 +18,7 @@ GONE = {"PendingDeletion", "PendingReplicaDeletion"}
 def _create(aws: Aws, _name: str, inputs: Inputs) -> Created:
     kms = aws.client("kms")
     asked = request(inputs, ("description", "keyUsage", "multiRegion"))
+    asked |= present(inputs, KeySpec="customerMasterKeySpec")
     if inputs.get("policy"):
         asked["Policy"] = policy_text(inputs["policy"])
     key = kms.create_key(**asked, Tags=_tag_list(inputs.get("tags") or {}))["KeyMetadata"]
@@ -36,6 +37,7 @@ def _read(aws: Aws, resource: Existing) -> Inputs | None:
     rotation = kms.get_key_rotation_status(KeyId=key)
     tags = kms.list_resource_tags(KeyId=key)["Tags"]
     return {
+        "customerMasterKeySpec": metadata["KeySpec"],
         "description": metadata.get("Description"),
         "keyUsage": metadata["KeyUsage"],
         "multiRegion": metadata["MultiRegion"],
@@ -101,15 +103,22 @@ def _update_alias(aws: Aws, change: Change) -> None:
 RESOURCE_TYPES = {
     "aws:kms/key:Key": ResourceType(
         properties=fields(
-            *("deletionWindowInDays", "description", "enableKeyRotation", "keyUsage", "multiRegion"),
-            *("policy", "rotationPeriodInDays", "tags"),
+            *(
+                "customerMasterKeySpec",
+                "deletionWindowInDays",
+                "description",
+                "enableKeyRotation",
+                "keyUsage",
+            ),
+            *("multiRegion", "policy", "rotationPeriodInDays", "tags"),
         ),
         create=_create,
         read=_read,
         update=_update,
         delete=_schedule_deletion,
-        replaces=frozenset({"keyUsage", "multiRegion"}),
+        replaces=frozenset({"customerMasterKeySpec", "keyUsage", "multiRegion"}),
         defaults={
+            "customerMasterKeySpec": "SYMMETRIC_DEFAULT",
             "description": ANY,
             "enableKeyRotation": False,
             "keyUsage": "ENCRYPT_DECRYPT",

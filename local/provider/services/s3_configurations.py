@@ -205,7 +205,7 @@ def _put_object_lock(aws: Aws, bucket: str, **rule: Any) -> None:
 def _get_object_lock(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
     found = aws.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     rule = found.get("Rule")
-    return {"rule": camel(rule, _LOCK_RULE)} if rule else None
+    return {"rule": camel(rule, _LOCK_RULE) if rule else None}
 
 
 _of_bucket = functools.partial(configuration, "bucket")
@@ -260,7 +260,9 @@ RESOURCE_TYPES = {
     ),
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration": _of_bucket(
         fields(rule=_LOCK_RULE),
-        lambda aws, _, inputs: _put_object_lock(aws, inputs["bucket"], Rule=pascal(inputs["rule"])),
+        lambda aws, _, inputs: _put_object_lock(
+            aws, inputs["bucket"], **pascal(present(inputs, rule="rule"))
+        ),
         _get_object_lock,
         _put_object_lock,
     ),

@@ -44,6 +44,7 @@ KEY, KEY_ALIAS = "aws:kms/key:Key", "aws:kms/alias:Alias"
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 
 STRANGER = {"AWS": "arn:aws:iam::999999999999:root"}
+RAW = {"kms:MessageType": "RAW", "kms:SigningAlgorithm": "ED25519_SHA_512"}
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 XRAY_WRITES = ("xray:PutTelemetryRecords", "xray:PutTraceSegments")
 
@@ -103,6 +104,10 @@ def keys(graph: Graph, *, for_data: bool = False) -> set[str]:
         for key in graph.of_type(KEY)
         if not for_data or "BucketsSendEvents" in key.inputs.get("policy", "")
     }
+
+
+def is_for_signing(key: Registered) -> bool:
+    return key.inputs.get("keyUsage") == "SIGN_VERIFY"
 
 
 def statements_of(inputs: dict[str, Any]) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
     with_input(STAGE, "routeSettings.3.throttlingBurstLimit", 0),
 )
 def test_nag_serverless_throttling(graph: Graph) -> None:
-    tables = [table.inputs for table in some(graph, TABLE)]
+    tables = [table.inputs for table in some(graph, TABLE) if SHARDS_TAG in table.inputs["tags"]]
     cap = min(table["onDemandThroughput"]["maxReadRequestUnits"] for table in tables)
     shards = max(int(table["tags"][SHARDS_TAG]) for table in tables)
     for stage in some(graph, STAGE):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.components.controls.rules import (
+    FUNCTION,
     KEY,
     KEY_ALIAS,
+    PROTECTED,
+    RAW,
     ROLE_POLICY,
     STRANGER,
     WITH_KEY,
@@ -14,12 +17,14 @@ from tests.components.controls.rules import (
     as_list,
     broken_by,
     granted,
+    is_for_signing,
     is_for_this_account,
     keys,
     some,
     statements_of,
+    without_sid,
 )
-from tests.components.mocks import ACCOUNT, REGION, Graph
+from tests.components.mocks import ACCOUNT, REGION, Graph, Registered
 from tests.components.programs import FORMER_KEYS
 from tests.components.sabotage import (
     REMOVED,
@@ -39,6 +44,8 @@ KMS_USES = {
     "dynamodb:PutItem": {("kms:Decrypt", "dynamodb")},
     "dynamodb:Query": {("kms:Decrypt", "dynamodb")},
     "dynamodb:Scan": {("kms:Decrypt", "dynamodb")},
+    "dynamodb:UpdateItem": {("kms:Decrypt", "dynamodb")},
+    "s3:GetObject": {("kms:Decrypt", "s3")},
     "s3:GetObjectVersion": {("kms:Decrypt", "s3")},
     "s3:PutObject": {("kms:GenerateDataKey", "s3")},
     "sqs:ReceiveMessage": {("kms:Decrypt", "sqs")},
@@ -80,6 +87,10 @@ def test_kms_1_kms_2_named_keys_only(graph: Graph) -> None:
     assert uses
     for statement in uses:
         assert set(as_list(statement["Resource"])) <= {*keys(graph), *FORMER_KEYS}
+        if statement["Action"] == "kms:Sign":
+            assert statement["Resource"] in {key.outputs["arn"] for key in signing_keys(graph)}
+            assert statement["Condition"] == {"StringEquals": RAW}
+            continue
         services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", [])
         assert services
         assert set(services) <= {f"{service}.{REGION}.amazonaws.com" for service in ("dynamodb", "s3", "sqs")}
@@ -120,7 +131,7 @@ def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -
             for action in as_list(statement["Action"]):
                 if uses_key and statement["Sid"] not in ONLY_ASKS:
                     needed |= KMS_USES.get(action, set())
-                if action.startswith("kms:"):
+                if action.startswith("kms:") and action != "kms:Sign":
                     services = statement["Condition"]["StringEquals"]["kms:ViaService"]
                     uses = {(action, service.split(".")[0]) for service in services}
                     for key in as_list(statement["Resource"]):
@@ -134,7 +145,10 @@ def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -
 
 
 @pytest.mark.claim(
-    "every key is rotated, and KMS waits before it deletes a key", control="KMS.4", requires="rotation"
+    "every key that encrypts is rotated, and KMS waits before it deletes a key; it can't rotate the key that "
+    "signs the log",
+    control="KMS.4",
+    requires="rotation",
 )
 @broken_by(
     with_input(KEY, "enableKeyRotation", False),
@@ -143,7 +157,7 @@ def test_kms_roles_use_the_key_exactly_where_they_read_and_write(graph: Graph) -
 )
 def test_kms_4_rotation(graph: Graph) -> None:
     for key in some(graph, KEY):
-        assert key.inputs.get("enableKeyRotation") is True, key.name
+        assert key.inputs.get("enableKeyRotation", False) is not is_for_signing(key), key.name
         assert 7 <= key.inputs.get("deletionWindowInDays", 0) <= 30, key.name
 
 
@@ -181,6 +195,8 @@ def test_kms_5_policy_is_not_public(graph: Graph) -> None:
         for statement in statements_of(key.inputs):
             actions = as_list(statement["Action"])
             assert not any("*" in action for action in actions)
+            if statement["Effect"] == "Deny" or actions == ["kms:Sign"]:
+                continue
             if statement["Principal"] == {"AWS": ACCOUNT}:
                 uses = any(action.removeprefix("kms:").startswith(cryptographic) for action in actions)
                 services = statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService")
@@ -210,3 +226,63 @@ def test_kms_3_customer_key_is_not_deleted_by_accident(graph: Graph) -> None:
         assert key.outputs["keyId"] in aliased
         assert key.inputs["deletionWindowInDays"] == 30
         assert key.retain_on_delete
+
+
+@pytest.mark.claim(
+    "the sealer's role alone may sign the log, and only whole messages, whatever the IAM policies of others "
+    "allow; with `protectData` (the default), nobody can disable the key or have it deleted, and Pulumi "
+    "doesn't",
+    control="KMS, the log's key",
+    requires="one signer",
+)
+@broken_by(
+    without_statement(KEY, "TheKeyStays"),
+    with_statement(KEY, "TheKeyStays", "Action", ["kms:DisableKey"]),
+    with_statement(KEY, "TheKeyStays", "Principal", STRANGER),
+    with_statement(KEY, "TheSealerSigns", "Condition", REMOVED),
+    with_statement(KEY, "TheSealerSigns", "Condition", {"StringEquals": RAW}),
+    with_statement(KEY, "TheSealerSigns", "Principal", STRANGER),
+    with_further_statement(
+        KEY, "lets the account sign", Principal={"AWS": ACCOUNT}, Action=["kms:Sign"], Resource="*"
+    ),
+    with_input(KEY, "customerMasterKeySpec", "ECC_NIST_P256"),
+    with_statement(ROLE_POLICY, "SignCheckpoints", "Condition", REMOVED),
+    over=PROTECTED,
+)
+def test_kms_only_the_sealer_signs_and_its_key_stays(graph: Graph) -> None:
+    (function,) = (each for each in some(graph, FUNCTION) if ".sealer." in each.inputs["handler"])
+    (key,) = signing_keys(graph)
+    assert key.inputs["customerMasterKeySpec"] == "ECC_NIST_EDWARDS25519"
+    assert key.protect
+    signing = [
+        without_sid(each)
+        for one in some(graph, KEY)
+        for each in allowed(statements_of(one.inputs))
+        if "kms:Sign" in as_list(each["Action"])
+    ]
+    assert signing == [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": ACCOUNT},
+            "Action": "kms:Sign",
+            "Resource": "*",
+            "Condition": {
+                "ArnEquals": {"aws:PrincipalArn": function.inputs["role"]},
+                "StringEquals": RAW,
+            },
+        }
+    ]
+    assert {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["kms:DisableKey", "kms:ScheduleKeyDeletion"],
+        "Resource": "*",
+    } in map(without_sid, statements_of(key.inputs))
+    signers = [(name, each) for name, each in granted(graph) if "kms:Sign" in as_list(each["Action"])]
+    assert [(name, each.get("Condition")) for name, each in signers] == [
+        ("bill-e-log-sealer-policy", {"StringEquals": RAW})
+    ]
+
+
+def signing_keys(graph: Graph) -> list[Registered]:
+    return [key for key in some(graph, KEY) if is_for_signing(key)]

@@ -14,7 +14,9 @@ from tests.components.controls.rules import (
     BUCKET_POLICY,
     BUCKET_PUBLIC_ACCESS,
     BUCKET_VERSIONING,
+    FUNCTION,
     LOG_GROUP,
+    PROTECTED,
     STRANGER,
     WITH_KEY,
     allowed,
@@ -28,7 +30,7 @@ from tests.components.controls.rules import (
     statements_of,
     without_sid,
 )
-from tests.components.mocks import ACCOUNT, Graph
+from tests.components.mocks import ACCOUNT, Graph, Registered
 from tests.components.sabotage import (
     REMOVED,
     with_further_statement,
@@ -94,11 +96,11 @@ def test_s3_5_nag_s10_tls_only(graph: Graph) -> None:
     with_further_statement(BUCKET_POLICY, "lets everyone in", Principal="*", Action="s3:GetObject"),
     with_statement(
         BUCKET_POLICY,
-        "BucketDeliversAccessLogs",
+        "DeliverAccessLogsOfUploads",
         "Condition",
         {"StringEquals": {"aws:SourceAccount": "999999999999"}},
     ),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Condition", REMOVED),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Condition", REMOVED),
 )
 def test_s3_6_no_foreign_grants(graph: Graph) -> None:
     for policy in some(graph, BUCKET_POLICY):
@@ -107,7 +109,8 @@ def test_s3_6_no_foreign_grants(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "every bucket has access logs, except the one that they are delivered to; that one lets in only "
-    "S3's log delivery, for this bucket and account, and is encrypted with S3's own key, as S3 requires",
+    "S3's log delivery, for these buckets of this account, and is encrypted with S3's own key, as S3 "
+    "requires",
     control="S3.9, NAG S1",
     requires="access logs",
 )
@@ -115,16 +118,16 @@ def test_s3_6_no_foreign_grants(graph: Graph) -> None:
     without(BUCKET_LOGGING),
     with_input(BUCKET_LOGGING, "targetBucket", "elsewhere"),
     with_input(BUCKET_LOGGING, "targetPrefix", "other/"),
-    without_statement(BUCKET_POLICY, "BucketDeliversAccessLogs"),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Action", "s3:*"),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Principal", "*"),
+    without_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Action", "s3:*"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Principal", "*"),
     with_statement(
         BUCKET_POLICY,
-        "BucketDeliversAccessLogs",
+        "DeliverAccessLogsOfUploads",
         "Condition",
         {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     ),
-    with_statement(BUCKET_POLICY, "BucketDeliversAccessLogs", "Resource", "arn:aws:s3:::other/*"),
+    with_statement(BUCKET_POLICY, "DeliverAccessLogsOfUploads", "Resource", "arn:aws:s3:::other/*"),
     with_input(
         BUCKET_ENCRYPTION,
         "rules.0.applyServerSideEncryptionByDefault.sseAlgorithm",
@@ -139,19 +142,19 @@ def test_s3_9_nag_s1_access_logs(graph: Graph) -> None:
     assert set(buckets) - set(logging) == targets
     for source, settings in logging.items():
         target = buckets[settings["targetBucket"]]
-        deliveries = allowed(statements_of(of_bucket(graph, BUCKET_POLICY, target)))
-        assert [without_sid(delivery) for delivery in deliveries] == [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "logging.s3.amazonaws.com"},
-                "Action": "s3:PutObject",
-                "Resource": f"{target.outputs['arn']}/{settings['targetPrefix']}*",
-                "Condition": {
-                    "ArnEquals": {"aws:SourceArn": buckets[source].outputs["arn"]},
-                    "StringEquals": {"aws:SourceAccount": ACCOUNT},
-                },
-            }
-        ]
+        deliveries = list(allowed(statements_of(of_bucket(graph, BUCKET_POLICY, target))))
+        delivered = [each for each in logging.values() if each["targetBucket"] == settings["targetBucket"]]
+        assert len(deliveries) == len(delivered)
+        assert {
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{target.outputs['arn']}/{settings['targetPrefix']}*",
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": buckets[source].outputs["arn"]},
+                "StringEquals": {"aws:SourceAccount": ACCOUNT},
+            },
+        } in map(without_sid, deliveries)
         assert default_encryption(graph, target) == {"sseAlgorithm": "AES256"}
 
 
@@ -170,7 +173,8 @@ def test_s3_12_no_acls(graph: Graph) -> None:
 
 @pytest.mark.claim(
     "parts of stale multipart uploads are deleted after 7 days, and access logs with their old versions "
-    "after `logRetentionDays`; uploads never expire, since the ledger points to their object versions",
+    "after `logRetentionDays`, and batches of the log after 30 days; uploads never expire, since the ledger "
+    "points to their object versions, and neither does the log",
     control="S3.13",
     requires="lifecycle",
 )
@@ -182,6 +186,7 @@ def test_s3_12_no_acls(graph: Graph) -> None:
     with_input(BUCKET_LIFECYCLE, "rules.1.status", "Disabled"),
     with_input(BUCKET_LIFECYCLE, "rules.1.expiration", {"days": 1}),
     with_input(BUCKET_LIFECYCLE, "rules.1.noncurrentVersionExpiration", REMOVED),
+    with_input(BUCKET_LIFECYCLE, "rules.1.filter", {"prefix": "tile/"}),
     with_input(
         BUCKET_LIFECYCLE,
         "rules.0",
@@ -200,7 +205,9 @@ def test_s3_13_lifecycle(graph: Graph) -> None:
     targets = {each.inputs["targetBucket"] for each in some(graph, BUCKET_LOGGING)}
     for bucket in some(graph, BUCKET):
         rules = of_bucket(graph, BUCKET_LIFECYCLE, bucket)["rules"]
-        assert all(rule["status"] == "Enabled" and rule["filter"] == {"prefix": ""} for rule in rules)
+        assert all(rule["status"] == "Enabled" for rule in rules)
+        prefixes = {rule["filter"]["prefix"] for rule in rules if "expiration" in rule}
+        assert all(rule["filter"] == {"prefix": ""} for rule in rules if "expiration" not in rule)
         actions = {
             key: value
             for rule in rules
@@ -212,6 +219,11 @@ def test_s3_13_lifecycle(graph: Graph) -> None:
             (days,) = retention
             assert actions.pop("expiration", None) == {"days": days}
             assert actions.pop("noncurrentVersionExpiration", None) == {"noncurrentDays": 1}
+            assert prefixes == {""}
+        elif is_log(bucket):
+            assert actions.pop("expiration", None) == {"days": 30}
+            assert actions.pop("noncurrentVersionExpiration", None) == {"noncurrentDays": 1}
+            assert prefixes == {"staging/"}
         assert actions == {}, bucket.name
 
 
@@ -234,6 +246,7 @@ def test_s3_14_versioning(graph: Graph) -> None:
     without(BUCKET_LOCK),
     with_input(BUCKET_LOCK, "rule.defaultRetention.mode", "GOVERNANCE"),
     with_input(BUCKET_LOCK, "rule.defaultRetention.days", 1),
+    with_input(FUNCTION, "environment.variables.LOCK_DAYS", "0"),
     over=["customer key"],
 )
 def test_s3_15_object_lock(graph: Graph) -> None:
@@ -241,8 +254,15 @@ def test_s3_15_object_lock(graph: Graph) -> None:
     for bucket in some(graph, BUCKET):
         if bucket.outputs["bucket"] in targets:
             continue
-        lock = of_bucket(graph, BUCKET_LOCK, bucket)["rule"]["defaultRetention"]
-        assert lock == {"mode": "COMPLIANCE", "days": 2557}
+        lock = of_bucket(graph, BUCKET_LOCK, bucket)
+        if is_log(bucket):
+            # The sealer locks what never changes.
+            (sealer,) = (each for each in some(graph, FUNCTION) if ".sealer." in each.inputs["handler"])
+            variables = sealer.inputs["environment"]["variables"]
+            assert "rule" not in lock
+            assert (variables["LOCK_MODE"], variables["LOCK_DAYS"]) == ("compliance", "2557")
+            continue
+        assert lock["rule"]["defaultRetention"] == {"mode": "COMPLIANCE", "days": 2557}
 
 
 @pytest.mark.claim(
@@ -334,3 +354,32 @@ def test_s3_17_customer_key(graph: Graph) -> None:
                 "Resource": f"{bucket.outputs['arn']}/*",
                 "Condition": {"StringNotEquals": {condition_key: value}, "Null": {condition_key: "false"}},
             } in denied
+
+
+@pytest.mark.claim(
+    "with `protectData` (the default), nobody may delete an object of the log, or a version of one, or "
+    "shorten its lock, whatever their IAM policies allow",
+    control="The log",
+    requires="append only",
+)
+@broken_by(
+    without_statement(BUCKET_POLICY, "NobodyDeletes"),
+    with_statement(BUCKET_POLICY, "NobodyDeletes", "Effect", "Allow"),
+    with_statement(BUCKET_POLICY, "NobodyDeletes", "Principal", STRANGER),
+    with_statement(BUCKET_POLICY, "NobodyDeletes", "Action", ["s3:DeleteObject"]),
+    with_statement(BUCKET_POLICY, "NobodyDeletes", "Condition", {"Bool": {"aws:SecureTransport": "false"}}),
+    over=PROTECTED,
+)
+def test_nobody_deletes_from_the_log(graph: Graph) -> None:
+    (log,) = filter(is_log, some(graph, BUCKET))
+    assert {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+        "Resource": f"{log.outputs['arn']}/*",
+    } in map(without_sid, statements_of(of_bucket(graph, BUCKET_POLICY, log)))
+
+
+def is_log(bucket: Registered) -> bool:
+    """Tell whether a bucket is that of a transparency log."""
+    return "TransparencyLog" in bucket.parent.rpartition("::")[0]

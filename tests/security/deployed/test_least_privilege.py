@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from functions.contract.entry import format_time
 from functions.contract.reconciliation import BEGIN_WITH_AGE, PROGRESS_FOLDER
 from functions.contract.schema import OPERATOR_VIEW, RECONCILER_VIEW, TIME_INDEX
+from functions.contract.sealing import SETTLED_AFTER_SECONDS
 from functions.reconciler.progress import BACKED, ENTRIES, Progress, Round
 from local.aws import Aws
 from local.in_process.events import s3_event
@@ -186,6 +187,17 @@ def round_is_continued(situation: Situation) -> bool:
     return bool(situation.reconciled(begin=False).get("complete"))
 
 
+def new_entry_is_sealed(situation: Situation) -> bool:
+    uploaded = situation.upload_unnoticed()
+    assert situation.settled(uploaded)
+    answer = situation.stack.administrator.client("lambda").invoke(
+        FunctionName=situation.roles["sealer"].function,
+        Payload=json.dumps({SETTLED_AFTER_SECONDS: 0}).encode(),
+    )
+    told = json.loads(answer["Payload"].read())
+    return "FunctionError" not in answer and told["sealed"] > 0
+
+
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
     "file_links": [file_of_a_receipt_is_linked_to, lost_file_is_gone],
     "processor": [
@@ -196,6 +208,7 @@ NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
     ],
     "reader": [ledger_is_listed, receipt_is_shown, receipt_is_looked_up],
     "reconciler": [unnoticed_upload_is_sent_again, round_is_continued],
+    "sealer": [new_entry_is_sealed],
     "upload_forms": [form_is_made_and_taken, form_for_a_lost_receipt_is_made],
 }
 
@@ -224,6 +237,8 @@ def reads_from_the_queue(role: Role, grant: Grant) -> bool:
 
 def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
     """Without the permission to list, S3 answers 403 for what is gone, not 404 (API Reference, GetObject)."""
+    if Grant(action="s3:GetObject", resource=f"{grant.resource}/*") in role.grants:
+        return True
     folders = (f"{grant.resource}/{folder}*" for folder in (WATCHED, PROGRESS_FOLDER))
     return any(Grant(action="s3:GetObjectVersion", resource=folder) in role.grants for folder in folders)
 
@@ -238,7 +253,8 @@ def decrypts_what_it_uses(role: Role, grant: Grant) -> bool:
         for action in own_actions(role)
         if action.startswith("dynamodb:") or action in {*READS_OBJECTS, *USES_MESSAGES}
     }
-    return set(services_of(grant)) == used - ({"s3"} if "s3:PutObject" in own_actions(role) else set())
+    only_asks = "s3:PutObject" in own_actions(role) and "s3:GetObject" not in own_actions(role)
+    return set(services_of(grant)) == used - ({"s3"} if only_asks else set())
 
 
 def encrypts_what_it_uploads(role: Role, grant: Grant) -> bool:
@@ -255,7 +271,7 @@ def own_actions(role: Role) -> list[str]:
     ]
 
 
-READS_OBJECTS = ("s3:GetObjectVersion",)
+READS_OBJECTS = ("s3:GetObject", "s3:GetObjectVersion")
 USES_MESSAGES = ("sqs:ReceiveMessage", "sqs:SendMessage")
 
 
@@ -293,8 +309,8 @@ STAND_INS: dict[str, Callable[[Role, Grant], bool]] = {
 
 
 @pytest.mark.claim(
-    "every action of every function's role is needed: without it, an upload gets no entry, the API fails, or "
-    "the bucket isn't compared with the ledger",
+    "every action of every function's role is needed: without it, an upload gets no entry, the API fails, "
+    "the bucket isn't compared with the ledger, or no entry is sealed",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -366,6 +382,28 @@ class Target:
     @property
     def logs_bucket(self) -> dict[str, str]:
         return {"Bucket": progress_bucket(self.roles["reconciler"])}
+
+    @property
+    def sealer(self) -> Mapping[str, str]:
+        variables: Mapping[str, str] = self.roles["sealer"].configuration["Environment"]["Variables"]
+        return variables
+
+    @property
+    def log_object(self) -> dict[str, str]:
+        return {"Bucket": self.sealer["LOG_BUCKET"], "Key": "test"}
+
+    @property
+    def lock(self) -> dict[str, Any]:
+        return {"TableName": self.sealer["LOCK_TABLE"], "Key": {"id": {"S": "test"}}}
+
+    @property
+    def to_sign(self) -> dict[str, Any]:
+        return {
+            "KeyId": self.sealer["SIGNING_KEY"],
+            "Message": bytes(64),
+            "MessageType": "RAW",
+            "SigningAlgorithm": "ED25519_SHA_512",
+        }
 
     @property
     def form_prefix(self) -> str:
@@ -486,7 +524,7 @@ CALLS = {
         ("processor", "reader", "upload_forms", "file_links"),
     ),
     "query the ledger by time": Call(
-        "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader")
+        "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader", "sealer")
     ),
     "scan which uploads have entries": Call(
         "dynamodb", "scan", lambda at: at.table | RECONCILER_VIEW, ("reconciler",)
@@ -516,6 +554,19 @@ CALLS = {
     "delete the ledger": Call("dynamodb", "delete_table", lambda at: at.table),
     "unprotect the ledger": Call(
         "dynamodb", "update_table", lambda at: at.table | {"DeletionProtectionEnabled": False}
+    ),
+    "write to the log": Call("s3", "put_object", lambda at: at.log_object | {"Body": b"x"}, ("sealer",)),
+    "delete from the log": Call("s3", "delete_object", lambda at: at.log_object),
+    "commit a tree": Call("dynamodb", "update_item", lambda at: at.lock | UPDATE, ("sealer",)),
+    "delete the lock of the log": Call("dynamodb", "delete_item", lambda at: at.lock),
+    "sign a message": Call("kms", "sign", lambda at: at.to_sign, ("sealer",)),
+    "sign a digest": Call(
+        "kms",
+        "sign",
+        lambda at: at.to_sign | {"MessageType": "DIGEST", "SigningAlgorithm": "ED25519_PH_SHA_512"},
+    ),
+    "delete the key of the log": Call(
+        "kms", "schedule_key_deletion", lambda at: {"KeyId": at.sealer["SIGNING_KEY"]}
     ),
     "take messages": Call(
         "sqs", "receive_message", lambda at: at.queue | {"VisibilityTimeout": 0}, ("processor",)
@@ -570,7 +621,8 @@ def is_refused(call: Call, aws: Aws, target: Target) -> bool:
     "under its role, a function can only make the calls that it needs: the reader can't write entries "
     "or read the bucket; the processor can't update, delete or scan entries; the upload-forms function can't "
     "put objects outside its form prefix; the file-links function can't write anything; the reconciler can't "
-    "read uploads or see who uploaded them, and only writes to the resend queue and to its own folder",
+    "read uploads or see who uploaded them, and only writes to the resend queue and to its own folder; the "
+    "sealer can't change an entry or delete anything, and only it writes to the log and signs it",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -603,5 +655,21 @@ def test_user_cannot_assume_a_role(own: Target, name: str) -> None:
     try:
         with pytest.raises(ClientError, match="AccessDenied"):
             administrator.client("sts").assume_role(RoleArn=own.roles[name].arn, RoleSessionName="test")
+    finally:
+        administrator.close()
+
+
+@pytest.mark.claim(
+    "nobody but the sealer can sign for the log, not even an administrator", section="Least privilege"
+)
+def test_administrator_cannot_sign(own: Target) -> None:
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    user = new_user(own.stack, {"Version": "2012-10-17", "Statement": [everything]})
+    administrator = own.stack.emulator.seen_by(user)
+    try:
+        kms = administrator.client("kms")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            kms.sign(**own.to_sign)
+        assert kms.get_public_key(KeyId=own.sealer["SIGNING_KEY"])["PublicKey"]
     finally:
         administrator.close()
