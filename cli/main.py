@@ -27,6 +27,7 @@ from cli.commands import (
     resubmit,
     show,
     upload,
+    verify,
     watch,
 )
 from cli.errors import BillEError
@@ -35,7 +36,7 @@ from cli.screen.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, watch.COMMAND),
-    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND),
+    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND, verify.COMMAND),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
     completion.COMMAND,
 )

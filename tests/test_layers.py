@@ -30,6 +30,7 @@ MAY_IMPORT = {
         *("functions.reconciler", "functions.reconciliation", "functions.log", CONTRACT)
     ],
     "functions/sealer": ["functions.sealer", "functions.sealing", "functions.log", CONTRACT],
+    "functions/sealing": ["functions.sealing", CONTRACT],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
     "functions/file_links": [
@@ -38,7 +39,8 @@ MAY_IMPORT = {
     "functions/upload_forms": [
         *("functions.upload_forms", "functions.ledger", "functions.api", "functions.log", CONTRACT)
     ],
-    "cli": ["cli", "functions.ledger.store", "functions.reconciliation", CONTRACT],
+    "cli": ["cli", "functions.ledger.store", "functions.reconciliation", "functions.sealing", CONTRACT],
+    "cli/auditor": ["cli.auditor", "cli.answers", "cli.screen.entries", "functions.sealing", CONTRACT],
     "cli/screen": ["cli.screen", "cli.answers", CONTRACT],
     "cli/caller": ["cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", CONTRACT],
     "cli/operator": [

@@ -22,7 +22,7 @@ class Audience(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """A subcommand: its help, its options besides those that name the stack, and the function that runs it.
+    """A subcommand: its help, its options besides those that name a stack, and the function that runs it.
 
     `run` returns the exit code. It raises BillEError if something fails that the user can act on.
     """

@@ -37,6 +37,9 @@ CSV_COLUMNS = (
 )
 """The members of an entry, in the API's words."""
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+"""A cell that begins with one of these gets an apostrophe before it."""
+
 
 def csv_row(entry: ApiEntry) -> list[str]:
     """Write an entry as cells in the order of `CSV_COLUMNS`: null is empty, and a space is between findings.
@@ -63,7 +66,7 @@ def _cell(value: object) -> str:
         case list():
             return " ".join(map(str, value))
     text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "'")) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _short_uploader(entry: ApiEntry) -> str:

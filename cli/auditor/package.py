@@ -1,0 +1,170 @@
+"""The layout of an audit package, and how its rows become the records that were sealed.
+
+A package is a folder: `package.json` (`Manifest`), the entries of a period in two formats, the whole log in
+the layout of c2sp.org/tlog-tiles, and, if they were asked for, proofs and the receipts themselves. A line of
+`entries.jsonl` without its line feed is a record: its SHA-256 is what was sealed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.screen.entries import CSV_COLUMNS, FORMULA_STARTS, csv_row
+from functions.sealing.leaf import record_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from cli.answers import ApiEntry
+
+FORMAT: Final = 1
+
+README: Final = "README.txt"
+SUMS: Final = "SHA256SUMS"
+MANIFEST: Final = "package.json"
+KEY: Final = "log.vkey"
+JSON_LINES: Final = "entries.jsonl"
+CSV: Final = "entries.csv"
+LOG: Final = "log"
+CHECKPOINTS: Final = "log/checkpoints"
+PROOFS: Final = "proofs"
+FILES: Final = "files"
+
+PROOF_SUFFIX: Final = ".tlog-proof"
+
+_NUMBERS: Final = frozenset({"size_bytes"})
+_FLAGS: Final = frozenset({"resent", "restores"})
+_LISTS: Final = frozenset({"findings"})
+
+
+class UnusableError(Exception):
+    """What was given isn't a package, a key, a checkpoint or a listing, so nothing can be said about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a package is about. Nothing of it is signed, so a report says it again.
+
+    It has the entries recorded from ``start`` to before ``end``, as `format_time` writes them; ``None`` is no
+    limit. ``bucket`` is where the stack's receipts are.
+    """
+
+    format: int = FORMAT
+    origin: str
+    bucket: str
+    start: str | None
+    end: str | None
+    created_at: str
+    entries: int
+    log_size: int
+    files: bool = False
+
+    @classmethod
+    def read(cls, package: Path) -> Manifest:
+        """Read a package's manifest, or raise UnusableError."""
+        try:
+            members = json.loads((package / MANIFEST).read_bytes())
+            if members["format"] != FORMAT:
+                raise UnusableError(
+                    f"{package / MANIFEST} has format {members['format']!r}; this release reads {FORMAT}"
+                )
+            members |= {"start": members["from"], "end": members["to"]}
+            return cls(**{each.name: members[each.name] for each in fields(cls)})
+        except OSError as error:
+            raise UnusableError(
+                f"{package} isn't a package: {MANIFEST} can't be read: {error.strerror}"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UnusableError(f"{package / MANIFEST} isn't the manifest of a package: {error!r}") from None
+
+    def write(self, package: Path) -> None:
+        """Write the manifest into a package."""
+        members = {
+            {"start": "from", "end": "to"}.get(name, name): value for name, value in asdict(self).items()
+        }
+        (package / MANIFEST).write_text(f"{json.dumps(members, indent=2)}\n", encoding="utf-8")
+
+    def covers(self, recorded_at: str) -> bool:
+        """Whether the package should have an entry with this time of recording."""
+        return (self.start is None or self.start <= recorded_at) and (
+            self.end is None or recorded_at < self.end
+        )
+
+
+def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:
+    """Write entries in both formats as they come, and return how many there were."""
+    count = 0
+    with (
+        (package / JSON_LINES).open("wb") as lines,
+        (package / CSV).open("w", encoding="utf-8", newline="") as cells,
+    ):
+        writer = csv.writer(cells, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        writer.writerow(CSV_COLUMNS)
+        for entry in entries:
+            lines.write(record_of(entry) + b"\n")
+            writer.writerow(csv_row(entry))
+            count += 1
+    return count
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sums(package: Path) -> None:
+    """Write `SHA256SUMS` about all other files, as the program sha256sum reads it."""
+    paths = sorted(path for path in package.rglob("*") if path.is_file() and path.name != SUMS)
+    with (package / SUMS).open("w", encoding="utf-8", newline="\n") as sums:
+        for path in paths:
+            sums.write(f"{sha256_of(path)}  {path.relative_to(package).as_posix()}\n")
+
+
+def record_of_cells(columns: Sequence[Sequence[str]], cells: Sequence[str]) -> bytes:
+    """Turn a row of `entries.csv` back into the record, or raise ValueError for one that can't come from it.
+
+    ``columns`` are the names in the header, split at their dots. Only one row stands for a record: a cell
+    with a formula must have its apostrophe, or a spreadsheet would run it.
+    """
+    record: dict[str, Any] = {}
+    for path, cell in zip(columns, cells, strict=True):
+        if cell and (value := _value(path[-1], cell)) is not False:
+            place = record
+            for name in path[:-1]:
+                place = place.setdefault(name, {})
+            place[path[-1]] = value
+    return canonical(record)
+
+
+def canonical(record: object) -> bytes:
+    """Write a record of text, whole numbers, flags and lists as RFC 8785 has it, quickly.
+
+    The names of members are ASCII, so their order by code points is the one by UTF-16 code units.
+    """
+    return _ENCODER.encode(record).encode()
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _value(name: str, cell: str) -> object:
+    if name in _NUMBERS:
+        number = int(cell)
+        if str(number) != cell:
+            raise ValueError(f"{name} is {cell!r}")
+        return number
+    if name in _FLAGS:
+        return {"true": True, "false": False}[cell]
+    if name in _LISTS:
+        return cell.split(" ")
+    if cell[0] in FORMULA_STARTS:
+        if cell[0] != "'" or cell[1:2] not in FORMULA_STARTS or len(cell) == 1:
+            raise ValueError(f"{name} isn't protected from being taken for a formula")
+        return cell[1:]
+    return cell

@@ -1,0 +1,36 @@
+"""Running the parts of a large verification in several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+Run = Callable[..., Iterator[Any]]
+"""Calls a function with each of some arguments, and yields the results in order."""
+
+
+@contextmanager
+def in_processes(*, worth_it: bool) -> Iterator[Run]:
+    """Run calls in as many processes as there are cores, or in this one if starting others isn't worth it."""
+    if not worth_it:
+        yield lambda function, calls: (function(*arguments) for arguments in calls)
+        return
+    processes = os.cpu_count() or 1
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+
+        def run(function: Callable[..., _T], calls: Iterable[tuple[Any, ...]]) -> Iterator[_T]:
+            # Only so many calls are ahead of what was yielded: their results are in memory.
+            source = iter(calls)
+            ahead = [pool.submit(function, *arguments) for arguments in islice(source, 4 * processes)]
+            while ahead:
+                yield ahead.pop(0).result()
+                ahead += [pool.submit(function, *arguments) for arguments in islice(source, 1)]
+
+        yield run
