@@ -31,11 +31,15 @@ VERSION_TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """A program: its name, the folder of its module, and the variable that its version is built into."""
+    """A program: its name, the folder of its module, and the variable that its version is built into.
+
+    One on the PATH isn't taken if another program can have this name, ``is_ambiguous``.
+    """
 
     name: str
     module: str
     version_variable: str | None = None
+    is_ambiguous: bool = False
 
     @property
     def built(self) -> Path:
@@ -50,7 +54,9 @@ PULUMI = Tool(
 )
 YAML_HOST = Tool(name="pulumi-language-yaml", module="pulumi-yaml")
 ACTIONLINT = Tool(name="actionlint", module="actionlint")
-TOOLS = (PULUMI, YAML_HOST, ACTIONLINT)
+FSCK = Tool(name="fsck", module="fsck", is_ambiguous=True)
+"""Tessera's verifier of transparency logs. Linux has an fsck of its own."""
+TOOLS = (PULUMI, YAML_HOST, ACTIONLINT, FSCK)
 
 
 def find(tool: Tool) -> Path | None:
@@ -58,7 +64,7 @@ def find(tool: Tool) -> Path | None:
 
     A Pulumi CLI on the PATH that is too old or doesn't run is ignored.
     """
-    on_path = shutil.which(tool.name)
+    on_path = None if tool.is_ambiguous else shutil.which(tool.name)
     if on_path and (tool is not PULUMI or _fault(Path(on_path)) is None):
         return Path(on_path)
     return tool.built if _is_current(tool) else None

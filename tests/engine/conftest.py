@@ -45,6 +45,11 @@ def actionlint() -> Path:
 
 
 @pytest.fixture(scope="session")
+def fsck() -> Path:
+    return _need(tools.FSCK)
+
+
+@pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_program(tmp_path_factory.mktemp("program") / "bill-e")
 

@@ -43,12 +43,18 @@ def test_without_go_it_says_what_is_missing(
     assert (tools.INSTALL_PULUMI in said) == (tool is tools.PULUMI)
 
 
-@ALL
+@pytest.mark.parametrize("tool", [tool for tool in tools.TOOLS if not tool.is_ambiguous])
 def test_program_on_the_path_is_taken_and_nothing_is_built(nothing: Path, tool: tools.Tool) -> None:
     there = _executable(nothing / "bin" / tool.name, "echo v3.999.0")
 
     assert tools.build(tool) == there
     assert not (nothing / "built").exists()
+
+
+def test_another_program_with_the_same_name_is_not_taken(nothing: Path) -> None:
+    _executable(nothing / "bin" / "fsck", "echo of a file system")
+
+    assert tools.find(tools.FSCK) is None
 
 
 def test_cli_that_cannot_be_used_is_passed_over_for_the_one_that_was_built(nothing: Path) -> None:
@@ -114,5 +120,5 @@ def test_unknown_program_is_refused_with_those_that_there_are(capsys: pytest.Cap
     assert tools.main(["terraform"]) == 2
 
     assert capsys.readouterr().err == (
-        "terraform: unknown; allowed: pulumi, pulumi-language-yaml, actionlint\n"
+        "terraform: unknown; allowed: pulumi, pulumi-language-yaml, actionlint, fsck\n"
     )
