@@ -94,7 +94,12 @@ class BillE(pulumi.ComponentResource):
         )
         self.ingest = IngestPipeline(f"{name}-ingest", ingest_args, child)
         api_args = LedgerApiArgs(
-            stack=stack, ledger=self.ledger, ingest=self.ingest, **settings.of(LedgerApiArgs)
+            stack=stack,
+            ledger=self.ledger,
+            ingest=self.ingest,
+            log_bucket=self.log.bucket.name,
+            log_bucket_arn=self.log.bucket.arn,
+            **settings.of(LedgerApiArgs),
         )
         self.api = LedgerApi(f"{name}-api", api_args, child)
         reconciler_args = ReconcilerArgs(

@@ -143,6 +143,8 @@ class LedgerApiArgs(ApiSettings, MemoryArgs):
     stack: StackArgs
     ledger: Ledger
     ingest: IngestPipeline
+    log_bucket: pulumi.Input[str]
+    log_bucket_arn: pulumi.Input[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,18 +220,22 @@ class LedgerApi(pulumi.ComponentResource):
             f"{name}-reader",
             PythonFunctionArgs(
                 package="reader",
-                shared=["api", "contract", "ledger"],
+                shared=["api", "contract", "ledger", "sealing"],
                 description="Answers questions about the ledger",
                 statements=resolve(
-                    reader_statements, table_arn=args.ledger.table.arn, index_arn=args.ledger.index_arn
+                    reader_statements,
+                    table_arn=args.ledger.table.arn,
+                    index_arn=args.ledger.index_arn,
+                    log_bucket_arn=args.log_bucket_arn,
                 ),
                 environment=write_environment(
                     ReaderEnvironment,
                     ledger_table=args.ledger.table.name,
                     ledger_shards=args.ledger.shards,
+                    log_bucket=args.log_bucket,
                 ),
                 hooks=shards_hook(f"{name}-shards"),
-                decrypts_via=["dynamodb"],
+                decrypts_via=["dynamodb", "s3"],
                 stack=args.stack,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
@@ -428,6 +434,6 @@ class LedgerApi(pulumi.ComponentResource):
         )
         return aws.apigatewayv2.StageRouteSettingArgs(
             route_key=route_key,
-            throttling_rate_limit=min(args.throttle_rate, most),
-            throttling_burst_limit=min(args.throttle_burst, most),
+            throttling_rate_limit=min(args.throttle_rate, most or args.throttle_rate),
+            throttling_burst_limit=min(args.throttle_burst, most or args.throttle_burst),
         )

@@ -21,6 +21,7 @@ VERSION = "1.0.0"
 """The API's semantic version: a change that could break a caller needs a new major version."""
 
 JSON, PROBLEM = "application/json", "application/problem+json"
+TEXT, BYTES = "text/plain", "application/octet-stream"
 WRONG_BODY = "The body is not a JSON object, or has wrong members; the response names all of them"
 PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 
@@ -32,7 +33,7 @@ def openapi_document() -> dict[str, Any]:
     scopes |= dict.fromkeys(http_api.UPLOAD_ROUTES, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}
     for route, scope in scopes.items():
-        method, path = route.split(" ")
+        method, path = route.replace("+}", "}").split(" ")
         security = {"security": [{"sigv4": []}, {"bearer": [scope]}]}
         paths.setdefault(path, {})[method.lower()] = {**_OPERATIONS[route](), **security}
     return {
@@ -168,6 +169,50 @@ def _request_file() -> Operation:
     }
 
 
+def _request_proof() -> Operation:
+    sealed = {"content": {TEXT: {"schema": {"type": "string"}}}}
+    responses = _responses(
+        (HTTPStatus.OK, "A proof, which anybody can check against the checkpoint in it"),
+        (HTTPStatus.ACCEPTED, "The entry isn't sealed yet; try again later", "NotYetSealed"),
+        (HTTPStatus.BAD_REQUEST, "Wrong parameters; the response names all of them", "InvalidParameters"),
+        (HTTPStatus.NOT_FOUND, "There is no such receipt, or no entry with this object id", "Problem"),
+        (HTTPStatus.CONFLICT, "The entry wasn't sealed in time, and has to be searched for", "Problem"),
+    )
+    return {
+        "operationId": "requestProof",
+        "summary": "Prove that an entry is sealed in the log",
+        "description": "The proof has the format c2sp.org/tlog-proof@v1. Its extra data is the leaf, whose "
+        "`record_sha256` is that of the entry without its null and false members, as RFC 8785 writes it.",
+        "parameters": [
+            _FINGERPRINT,
+            {
+                "name": http_api.OBJECT_ID,
+                "in": "query",
+                "schema": ref("Fingerprint"),
+                "description": "The SHA-256 of bucket, version id and key of an entry with this fingerprint, "
+                "with a NUL between each two. Without it, the proof is about the receipt's own entry.",
+            },
+        ],
+        "responses": {**responses, "200": responses["200"] | sealed},
+    }
+
+
+def _log_file() -> Operation:
+    responses = _responses(
+        (HTTPStatus.OK, "The file"),
+        (HTTPStatus.NOT_FOUND, "The log has no such file", "Problem"),
+    )
+    either = {"content": {media_type: {"schema": {"type": "string"}} for media_type in (TEXT, BYTES)}}
+    return {
+        "operationId": "readLog",
+        "summary": "Read a file of the log that seals the ledger",
+        "description": "`checkpoint`, or a tile or an entry bundle as c2sp.org/tlog-tiles names them. The "
+        "path has slashes in it, which OpenAPI has no way to say.",
+        "parameters": [{"name": "proxy", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "responses": {**responses, "200": responses["200"] | either},
+    }
+
+
 def _look_up_receipts() -> Operation:
     return {
         "operationId": "lookUpReceipts",
@@ -203,6 +248,8 @@ _OPERATIONS = {
     http_api.LIST_RECEIPTS: _list_receipts,
     http_api.SHOW_RECEIPT: _show_receipt,
     http_api.LOOK_UP_RECEIPTS: _look_up_receipts,
+    http_api.REQUEST_PROOF: _request_proof,
+    http_api.LOG_FILE: _log_file,
     http_api.REQUEST_FILE: _request_file,
     http_api.REQUEST_FORM: _prepare_upload,
 }

@@ -76,6 +76,7 @@ def schemas() -> dict[str, Schema]:
             **{name: _or_null(schema) for name, schema in content.items()},
         ),
         "Entry": {"oneOf": [ref("AcceptedReceipt"), ref("Duplicate"), ref("Rejection")]},
+        "NotYetSealed": _object(sealed={"const": False}),
         "Page": _object(
             entries={"type": "array", "items": ref("Entry"), "maxItems": MAX_LIMIT},
             next_cursor=_or_null(

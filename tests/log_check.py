@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from functions.contract.sealing import CHECKPOINT_FOLDER
+from functions.contract.sealing import CHECKPOINT, CHECKPOINT_FOLDER
 from functions.sealing.leaf import Leaf
 from functions.sealing.note import Checkpoint, VerifierKey, parse_note
-from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, tile_path
+from functions.sealing.tiles import bundle_path, decode_bundle, tile_path
 from functions.sealing.tree import TILE_WIDTH, Edge, leaf_hash
 
 if TYPE_CHECKING:

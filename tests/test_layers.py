@@ -32,7 +32,10 @@ MAY_IMPORT = {
     "functions/sealer": ["functions.sealer", "functions.sealing", "functions.log", CONTRACT],
     "functions/sealing": ["functions.sealing", CONTRACT],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
-    "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
+    "functions/reader": [
+        *("functions.reader", "functions.ledger", "functions.sealing"),
+        *("functions.api", "functions.log", CONTRACT),
+    ],
     "functions/file_links": [
         *("functions.file_links", "functions.ledger", "functions.api", "functions.log", CONTRACT)
     ],

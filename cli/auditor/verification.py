@@ -19,7 +19,7 @@ from cli.auditor.log_reading import LogContext, read_stretch
 from cli.auditor.package import Manifest
 from cli.auditor.parallel import in_processes
 from cli.auditor.spill import PARTS
-from functions.sealing.tiles import CHECKPOINT
+from functions.contract.sealing import CHECKPOINT
 
 if TYPE_CHECKING:
     from functions.sealing.note import VerifierKey

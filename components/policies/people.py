@@ -139,5 +139,8 @@ def _route_arns(api_execution_arn: str, routes: Sequence[str]) -> list[str]:
     and so for routes that a later release adds.
     """
     fingerprint = "?" * FINGERPRINT_DIGITS
-    paths = (route.replace(" ", "").replace("{fingerprint}", fingerprint) for route in routes)
+    paths = (
+        route.replace(" ", "").replace("{fingerprint}", fingerprint).replace("{proxy+}", "*")
+        for route in routes
+    )
     return [f"{api_execution_arn}/*/{path}" for path in paths]

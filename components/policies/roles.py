@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.policies.documents import Condition, Policy, Statement, allow, document
 from functions.contract import schema
-from functions.contract.sealing import MESSAGE_TYPE, SIGNING_ALGORITHM
+from functions.contract.sealing import CHECKPOINT, MESSAGE_TYPE, SIGNING_ALGORITHM, TILE_FOLDER
 
 
 def lambda_trust() -> Policy:
@@ -56,11 +56,19 @@ def processor_statements(
     ]
 
 
-def reader_statements(table_arn: str, index_arn: str) -> list[Statement]:
-    """Allow the reader to query the ledger, by fingerprint and by time, and to look up many fingerprints."""
+def reader_statements(table_arn: str, index_arn: str, log_bucket_arn: str) -> list[Statement]:
+    """Allow the reader to query the ledger, by fingerprint and by time, and to look up many fingerprints.
+
+    Of the log, it may read what auditors may, and not what waits to be published. `processor_statements`
+    explains `s3:ListBucket`.
+    """
     return [
         allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn]),
         allow("LookUpReceipts", "dynamodb:BatchGetItem", table_arn),
+        allow(
+            "ReadLog", "s3:GetObject", [f"{log_bucket_arn}/{CHECKPOINT}", f"{log_bucket_arn}/{TILE_FOLDER}*"]
+        ),
+        allow("TellGoneFromForbidden", "s3:ListBucket", log_bucket_arn),
     ]
 
 

@@ -6,6 +6,7 @@ integrations for HTTP APIs in API Gateway"). API Gateway chooses the route, and 
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from functions.log import logger
 
 Request = Mapping[str, Any]
 Response = dict[str, Any]
-Routes = Mapping[str, Callable[[Request], Response]]
+Routes = dict[str, Callable[[Request], Response]]
 """Handlers by route key, such as ``GET /receipts/{fingerprint}``."""
 
 CLIENT_CONFIG = Config(
@@ -73,6 +74,17 @@ def caller_of(request: Request) -> Caller | None:
 def json_response(body: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK) -> Response:
     """Answer with JSON that no cache keeps, since the ledger is private and grows."""
     return _response(status, "application/json", body, {})
+
+
+def file_response(data: bytes, content_type: str, *, never_changes: bool = False) -> Response:
+    """Answer with a file. Only one that never changes may be kept, and only by whoever asked."""
+    keeping = "private, max-age=31536000, immutable" if never_changes else "no-store"
+    return {
+        "statusCode": int(HTTPStatus.OK),
+        "headers": {"content-type": content_type, "cache-control": keeping},
+        "body": base64.b64encode(data).decode(),
+        "isBase64Encoded": True,
+    }
 
 
 def problem_response(problem: ProblemError) -> Response:

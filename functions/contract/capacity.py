@@ -22,7 +22,7 @@ UNIT_BYTES: Final = 4 * 1024
 """What a unit reads if the read is strongly consistent. Otherwise, half a unit does."""
 
 HISTORY_UNITS: Final = 64
-"""The most that `SHOW_RECEIPT` reads of the table, and `REQUEST_FILE` to find a version."""
+"""The most that `SHOW_RECEIPT` reads of the table, and `REQUEST_FILE` and `REQUEST_PROOF` for an entry."""
 
 DUPLICATES_UNITS: Final = 6
 """The most that `REQUEST_FORM` and `REQUEST_FILE` read of a receipt's duplicates, if its own object version
@@ -39,6 +39,7 @@ _SHARES: Final = {
     http_api.LIST_RECEIPTS: 0.8,
     http_api.SHOW_RECEIPT: 0.3,
     http_api.LOOK_UP_RECEIPTS: 0.2,
+    http_api.REQUEST_PROOF: 0.1,
     http_api.REQUEST_FILE: 0.1,
     http_api.REQUEST_FORM: 0.1,
 }
@@ -62,12 +63,18 @@ def entries_within(units: float, *, consistent: bool) -> int:
     return pieces * UNIT_BYTES // LARGEST_ENTRY_BYTES
 
 
-def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
-    """Return how many requests a second, at least one, fit into a route's share of a cap."""
+def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int | None:
+    """Return how many requests a second, at least one, fit into a route's share of a cap.
+
+    ``None`` is no limit, for a route that reads nothing of the ledger.
+    """
+    if route_key not in _SHARES:
+        return None
     most_units = {
         http_api.LIST_RECEIPTS: page_units(shards),
         http_api.SHOW_RECEIPT: HISTORY_UNITS,
         http_api.LOOK_UP_RECEIPTS: LOOK_UP_UNITS,
+        http_api.REQUEST_PROOF: HISTORY_UNITS,
         http_api.REQUEST_FILE: HISTORY_UNITS,
         http_api.REQUEST_FORM: FORM_UNITS,
     }

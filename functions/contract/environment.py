@@ -128,10 +128,11 @@ class ProcessorEnvironment:
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderEnvironment:
-    """The reader's ledger."""
+    """The reader's ledger, and the bucket of the log that seals it."""
 
     ledger_table: str = _variable("LEDGER_TABLE")
     ledger_shards: int = _variable(LEDGER_SHARDS, _count)
+    log_bucket: str = _variable("LOG_BUCKET")
 
 
 @dataclass(frozen=True, kw_only=True)

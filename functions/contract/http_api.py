@@ -7,10 +7,12 @@ from typing import Final
 LIST_RECEIPTS: Final = "GET /receipts"
 SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
 LOOK_UP_RECEIPTS: Final = "POST /receipts/lookup"
+REQUEST_PROOF: Final = "GET /receipts/{fingerprint}/proof"
+LOG_FILE: Final = "GET /log/{proxy+}"
 REQUEST_FILE: Final = "GET /files/{fingerprint}"
 REQUEST_FORM: Final = "POST /uploads"
 
-READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
+READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS, REQUEST_PROOF, LOG_FILE)
 FILE_ROUTES: Final = (REQUEST_FILE,)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
 ROUTES: Final = (*READ_ROUTES, *FILE_ROUTES, *UPLOAD_ROUTES)
@@ -22,6 +24,9 @@ OUTCOME, REASON, FINDING, KEY, UPLOADER, TEXT, FINGERPRINT, FROM, TO, LIMIT, CUR
     *("from", "to", "limit", "cursor"),
 )
 """The query of `LIST_RECEIPTS`."""
+
+OBJECT_ID: Final = "object_id"
+"""The query of `REQUEST_PROOF`: which of a fingerprint's entries."""
 
 VERSION: Final = "version"
 """The query of `REQUEST_FILE`: which of a fingerprint's object versions."""
@@ -49,6 +54,8 @@ RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d
 
 RECEIPT_NOT_FOUND: Final = "receipt-not-found"
 ALREADY_ACCEPTED: Final = "already-accepted"
+LOG_PATH_NOT_FOUND: Final = "log-path-not-found"
+SEALED_LATE: Final = "sealed-late"
 VERSION_NOT_FOUND: Final = "version-not-found"
 FILE_GONE: Final = "file-gone"
 FILE_OUT_OF_REACH: Final = "file-out-of-reach"

@@ -23,6 +23,10 @@ MAX_DELAY: Final = timedelta(minutes=15)
 """How long after it was recorded an entry is sealed at the latest. After that, an alarm goes off, and the
 entry is told as late for good."""
 
+CHECKPOINT: Final = "checkpoint"
+TILE_FOLDER: Final = "tile/"
+"""Where the newest checkpoint is, and the tiles and bundles (c2sp.org/tlog-tiles)."""
+
 CHECKPOINT_FOLDER: Final = "checkpoints/"
 """Where the history of checkpoints is: one object for each size that was signed."""
 

@@ -1,1 +1,1 @@
-"""The reader answers GET /receipts, GET /receipts/{fingerprint} and POST /receipts/lookup."""
+"""The reader answers what is asked about the ledger, and about the log that seals it."""

@@ -16,7 +16,9 @@ from functions.contract.environment import ReaderEnvironment, read_environment
 from functions.ledger.lookup import LedgerLookup
 from functions.ledger.time_index import TimeIndex
 from functions.log import LambdaContext, begin_invocation
+from functions.reader.log_routes import log_routes
 from functions.reader.routes import reader_routes
+from functions.reader.sealed_log import SealedLog
 
 _environment = read_environment(ReaderEnvironment, os.environ)
 _dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
@@ -26,6 +28,9 @@ _routes = reader_routes(
     read_history=_lookup.history,
     read_receipts=_lookup.receipts,
     shards=_environment.ledger_shards,
+) | log_routes(
+    read_history=_lookup.history,
+    log=SealedLog(boto3.client("s3", config=CLIENT_CONFIG), _environment.log_bucket),
 )
 
 

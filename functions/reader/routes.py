@@ -58,7 +58,7 @@ def reader_routes(
             raise invalid_parameters(errors)
         history = read_history(fingerprint, HISTORY_LIMIT)
         if history.is_empty:
-            raise _receipt_not_found(fingerprint)
+            raise receipt_not_found(fingerprint)
         return json_response(
             {
                 "receipt": entry_to_json(history.receipt) if history.receipt is not None else None,
@@ -79,7 +79,8 @@ def reader_routes(
     }
 
 
-def _receipt_not_found(fingerprint: str) -> ProblemError:
+def receipt_not_found(fingerprint: str) -> ProblemError:
+    """Say that the ledger has no such receipt."""
     return ProblemError(
         status=HTTPStatus.NOT_FOUND,
         kind=http_api.RECEIPT_NOT_FOUND,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from functions.contract.sealing import CHECKPOINT_FOLDER, STAGING_FOLDER
+from functions.contract.sealing import CHECKPOINT, CHECKPOINT_FOLDER, STAGING_FOLDER
 from functions.sealing.note import Checkpoint, parse_note
-from functions.sealing.tiles import CHECKPOINT, bundle_path, decode_bundle, encode_bundle, tile_path
+from functions.sealing.tiles import bundle_path, decode_bundle, encode_bundle, tile_path
 from functions.sealing.tree import TILE_WIDTH, Edge
 
 if TYPE_CHECKING:

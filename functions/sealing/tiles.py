@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from functions.contract.sealing import CHECKPOINT
 from functions.sealing.tree import TILE_WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-CHECKPOINT: Final = "checkpoint"
 
 _LENGTH_BYTES: Final = 2
 MAX_LEAF_BYTES: Final = (1 << 8 * _LENGTH_BYTES) - 1

@@ -71,7 +71,14 @@ def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
 
 def api_args(ingest: IngestPipeline, **changes: Any) -> LedgerApiArgs:
     args = ingest.args
-    return LedgerApiArgs(stack=args.stack, ledger=args.ledger, ingest=ingest, **changes)
+    return LedgerApiArgs(
+        stack=args.stack,
+        ledger=args.ledger,
+        ingest=ingest,
+        log_bucket="log",
+        log_bucket_arn="arn:aws:s3:::log",
+        **changes,
+    )
 
 
 def ingest_graph(**changes: Any) -> Graph:

@@ -13,6 +13,7 @@ from tests.components.programs import JWT, api_args, api_graph, ingest_args, new
 
 ROUTES = {
     *("GET /receipts", "GET /receipts/{fingerprint}", "GET /files/{fingerprint}"),
+    *("GET /receipts/{fingerprint}/proof", "GET /log/{proxy+}"),
     *("POST /receipts/lookup", "POST /uploads"),
 }
 
@@ -62,6 +63,8 @@ def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Grap
         "GET /receipts": ["receipts:read"],
         "GET /receipts/{fingerprint}": ["receipts:read"],
         "GET /files/{fingerprint}": ["receipts:files"],
+        "GET /receipts/{fingerprint}/proof": ["receipts:read"],
+        "GET /log/{proxy+}": ["receipts:read"],
         "POST /receipts/lookup": ["receipts:read"],
         "POST /uploads": ["receipts:write"],
     }
@@ -72,6 +75,8 @@ def test_reading_the_ledger_getting_files_and_uploading_are_three_functions(grap
     assert behind == {
         "GET /receipts": "api-reader-function-0a1b2c3",
         "GET /receipts/{fingerprint}": "api-reader-function-0a1b2c3",
+        "GET /receipts/{fingerprint}/proof": "api-reader-function-0a1b2c3",
+        "GET /log/{proxy+}": "api-reader-function-0a1b2c3",
         "GET /files/{fingerprint}": "api-files-function-0a1b2c3",
         "POST /receipts/lookup": "api-reader-function-0a1b2c3",
         "POST /uploads": "api-uploads-function-0a1b2c3",
@@ -84,16 +89,25 @@ def test_each_function_may_be_called_from_its_own_routes_only(graph: Graph) -> N
     assert {(p.inputs["function"], p.inputs["sourceArn"]) for p in permissions} == {
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts"),
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}"),
+        ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}/proof"),
+        ("api-reader-function-0a1b2c3", f"{api}/*/GET/log/{{proxy+}}"),
         ("api-files-function-0a1b2c3", f"{api}/*/GET/files/{{fingerprint}}"),
         ("api-reader-function-0a1b2c3", f"{api}/*/POST/receipts/lookup"),
         ("api-uploads-function-0a1b2c3", f"{api}/*/POST/uploads"),
     }
 
 
-def test_reader_may_only_read_the_ledger(graph: Graph) -> None:
+def test_reader_may_only_read_the_ledger_and_what_is_published_of_the_log(graph: Graph) -> None:
     table = graph.named("ledger-table").outputs["arn"]
     statements = graph.statements("api-reader-policy")
-    assert set(statements) == {"WriteOwnLogs", "WriteTraces", "ReadLedger", "LookUpReceipts"}
+    assert set(statements) == {
+        *("WriteOwnLogs", "WriteTraces", "ReadLedger", "LookUpReceipts"),
+        *("ReadLog", "TellGoneFromForbidden"),
+    }
+    assert statements["ReadLog"]["Action"] == "s3:GetObject"
+    assert statements["ReadLog"]["Resource"] == ["arn:aws:s3:::log/checkpoint", "arn:aws:s3:::log/tile/*"]
+    assert statements["TellGoneFromForbidden"]["Action"] == "s3:ListBucket"
+    assert statements["TellGoneFromForbidden"]["Resource"] == "arn:aws:s3:::log"
     assert statements["ReadLedger"]["Action"] == "dynamodb:Query"
     assert statements["ReadLedger"]["Resource"] == [table, f"{table}/index/by_recorded_time"]
     assert statements["LookUpReceipts"]["Action"] == "dynamodb:BatchGetItem"
@@ -131,6 +145,7 @@ def test_functions_are_told_what_they_need(graph: Graph) -> None:
     assert graph.named("api-reader-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
         "LEDGER_SHARDS": "4",
+        "LOG_BUCKET": "log",
     }
     assert graph.named("api-files-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
@@ -173,24 +188,34 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
 @pytest.mark.parametrize(
     ("throttle", "ledger", "limits"),
     [
-        pytest.param({}, {}, [(50, 50), (18, 18), (8, 8), (6, 6), (50, 50)], id="defaults"),
-        pytest.param({"throttle_rate": 5, "throttle_burst": 6}, {}, [(5, 6)] * 5, id="the stack's own"),
+        pytest.param(
+            {}, {}, [(50, 50), (18, 18), (8, 8), (6, 6), (50, 100), (6, 6), (50, 50)], id="defaults"
+        ),
+        pytest.param({"throttle_rate": 5, "throttle_burst": 6}, {}, [(5, 6)] * 7, id="the stack's own"),
         pytest.param(
             {"throttle_rate": 10_000, "throttle_burst": 5_000},
             {"ledger_max_read_units": 40_000},
-            [(500, 500), (187, 187), (80, 80), (62, 62), (500, 500)],
+            [(500, 500), (187, 187), (80, 80), (62, 62), (10_000, 5_000), (62, 62), (500, 500)],
             id="the ledger's",
         ),
         pytest.param(
             {},
             {"ledger_max_read_units": 1_000},
-            [(12, 12), (4, 4), (2, 2), (1, 1), (12, 12)],
+            [(12, 12), (4, 4), (2, 2), (1, 1), (50, 100), (1, 1), (12, 12)],
             id="a small cap",
         ),
         pytest.param(
-            {}, {"ledger_shards": 64}, [(32, 32), (18, 18), (8, 8), (6, 6), (50, 50)], id="many shards"
+            {},
+            {"ledger_shards": 64},
+            [(32, 32), (18, 18), (8, 8), (6, 6), (50, 100), (6, 6), (50, 50)],
+            id="many shards",
         ),
-        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 5, id="one a second at least"),
+        pytest.param(
+            {},
+            {"ledger_max_read_units": 1},
+            [*[(1, 1)] * 4, (50, 100), (1, 1), (1, 1)],
+            id="one a second at least",
+        ),
     ],
 )
 def test_each_route_is_limited_to_what_the_ledger_can_take(

@@ -36,6 +36,8 @@ def test_caller_may_upload_and_read_the_ledger_and_gets_no_files() -> None:
                 f"{API}/*/GET/receipts",
                 f"{API}/*/GET/receipts/{FINGERPRINT}",
                 f"{API}/*/POST/receipts/lookup",
+                f"{API}/*/GET/receipts/{FINGERPRINT}/proof",
+                f"{API}/*/GET/log/*",
                 f"{API}/*/POST/uploads",
             ],
         ),
@@ -69,6 +71,8 @@ def test_auditor_reads_everything_and_changes_nothing() -> None:
     assert allowed == {
         ("execute-api:Invoke", f"{API}/*/GET/receipts"),
         ("execute-api:Invoke", f"{API}/*/GET/receipts/{FINGERPRINT}"),
+        ("execute-api:Invoke", f"{API}/*/GET/receipts/{FINGERPRINT}/proof"),
+        ("execute-api:Invoke", f"{API}/*/GET/log/*"),
         ("execute-api:Invoke", f"{API}/*/GET/files/{FINGERPRINT}"),
         ("execute-api:Invoke", f"{API}/*/POST/receipts/lookup"),
         ("s3:ListBucketVersions", BUCKET),

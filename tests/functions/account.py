@@ -13,6 +13,7 @@ from functions.contract import schema
 from functions.contract.environment import (
     FileLinksEnvironment,
     ProcessorEnvironment,
+    ReaderEnvironment,
     UploadFormsEnvironment,
     write_environment,
 )
@@ -36,6 +37,7 @@ TOO_LARGE = PNG.ljust(MAX_BYTES + 1)
 LAMBDA_RESPONSE_BYTES = 6_291_556
 """AWS Lambda Developer Guide, "Lambda quotas": the largest response of a synchronous invocation."""
 
+LOG_BUCKET = "log"
 LEDGER = {"ledger_table": "ledger", "ledger_shards": SHARDS}
 ENVIRONMENT = {
     **write_environment(
@@ -47,6 +49,7 @@ ENVIRONMENT = {
         **LEDGER,
         **SOURCE,
     ),
+    **write_environment(ReaderEnvironment, **LEDGER, log_bucket=LOG_BUCKET),
     **write_environment(
         UploadFormsEnvironment,
         ledger_table=LEDGER["ledger_table"],

@@ -42,12 +42,15 @@ def http_event(
 ) -> dict[str, Any]:
     """Make the event of a request. ``path`` and ``query`` are as in the URL.
 
-    API Gateway chooses the route. To GET ``/receipts/`` or ``/files/`` with another part is a route with a
-    parameter.
+    API Gateway chooses the route. To GET ``/receipts/``, ``/files/`` or ``/log/`` with another part is one
+    with a parameter.
     """
     resource, _, part = unquote(path).removeprefix("/").partition("/")
-    fingerprint = part if method == "GET" else ""
-    route = f"{method} /{resource}/{{fingerprint}}" if fingerprint else f"{method} {path}"
+    route, parameters = f"{method} {path}", {}
+    if method == "GET" and part:
+        end = "/proof" if resource == "receipts" and part.endswith("/proof") else ""
+        name, shown = ("proxy", "proxy+") if resource == "log" else ("fingerprint", "fingerprint")
+        route, parameters = f"GET /{resource}/{{{shown}}}{end}", {name: part.removesuffix(end)}
     decoded = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
     return {
         "version": "2.0",
@@ -60,7 +63,7 @@ def http_event(
             **(headers or {}),
         },
         **({"queryStringParameters": decoded} if decoded else {}),
-        **({"pathParameters": {"fingerprint": fingerprint}} if fingerprint else {}),
+        **({"pathParameters": parameters} if parameters else {}),
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "abc123",

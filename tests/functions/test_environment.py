@@ -28,7 +28,7 @@ GOOD = {
         "MAX_RECEIPT_BYTES": "20971520",
         "ACCEPTED_TYPES": "application/pdf, image/png,image/heic",
     },
-    ReaderEnvironment: {"LEDGER_TABLE": "ledger", "LEDGER_SHARDS": "4"},
+    ReaderEnvironment: {"LEDGER_TABLE": "ledger", "LEDGER_SHARDS": "4", "LOG_BUCKET": "log"},
     UploadFormsEnvironment: {
         "LEDGER_TABLE": "ledger",
         "UPLOAD_LOCATION": "receipts/in/",
@@ -65,7 +65,7 @@ READ = {
         max_receipt_bytes=20 * 1024 * 1024,
         accepted_types=frozenset({"application/pdf", "image/png", "image/heic"}),
     ),
-    ReaderEnvironment: ReaderEnvironment(ledger_table="ledger", ledger_shards=4),
+    ReaderEnvironment: ReaderEnvironment(ledger_table="ledger", ledger_shards=4, log_bucket="log"),
     UploadFormsEnvironment: UploadFormsEnvironment(
         ledger_table="ledger",
         location=UploadLocation(bucket="receipts", prefix="in/"),
@@ -161,6 +161,6 @@ def test_what_a_stack_writes_is_what_the_function_reads(environment: Environment
 @pytest.mark.parametrize("values", [{"ledger_table": "ledger"}, {**vars(READ[ReaderEnvironment]), "more": 1}])
 def test_a_stack_writes_every_variable_and_no_other(values: dict[str, object]) -> None:
     with pytest.raises(
-        ValueError, match="ReaderEnvironment has ledger_table, ledger_shards, not ledger_table"
+        ValueError, match="ReaderEnvironment has ledger_table, ledger_shards, log_bucket, not ledger_table"
     ):
         write_environment(ReaderEnvironment, **values)

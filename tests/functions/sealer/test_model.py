@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from functions.contract import schema
-from functions.sealing.tiles import CHECKPOINT
+from functions.contract.sealing import CHECKPOINT
 from tests.functions.sealer.sealed_ledger import (
     OVERLAP,
     SHARDS,

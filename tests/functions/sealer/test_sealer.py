@@ -12,9 +12,10 @@ import pytest
 
 from functions.contract import schema
 from functions.contract.metric_names import QUARANTINED, SEALED, UNSEALED_AGE
+from functions.contract.sealing import CHECKPOINT
 from functions.sealer import sealer as sealer_
 from functions.sealer.log_bucket import LogIntegrityError
-from functions.sealing.tiles import CHECKPOINT, decode_bundle, encode_bundle
+from functions.sealing.tiles import decode_bundle, encode_bundle
 from functions.sealing.tree import leaf_hash
 from tests.functions.examples import entry
 from tests.functions.sealer.sealed_ledger import (
