@@ -15,7 +15,7 @@ from tests.local.stack import DeployedStack, declared, png
 
 ROUTES = [
     *[("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")],
-    ("GET", f"/files/{'0' * 64}"),
+    *[("GET", f"/files/{'0' * 64}"), ("GET", f"/receipts/{'0' * 64}/proof"), ("GET", "/log/checkpoint")],
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,6 +18,8 @@ from hypothesis import HealthCheck, assume, settings
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from functions.contract import schema
+from functions.contract.entry import ObjectVersion
 from generator.openapi import openapi_document
 from tests.local.stack import MAX_RECEIPT_BYTES, DeployedStack, Object, declared, png
 from tests.security.deployed.conftest import WATCHED
@@ -96,6 +99,7 @@ class Ledger:
     receipt: Object
     rejection: Object
     lost: Object
+    unsealed: Object
     former: str
 
 
@@ -113,23 +117,33 @@ def ledger(stack: DeployedStack) -> Ledger:
     stack.administrator.client("s3").delete_object(
         Bucket=stack.bucket, Key=lost.key, VersionId=lost.version_id
     )
+    former = former_receipt(stack, receipt)
+    stack.seal()
+    unsealed = stack.upload(f"{WATCHED}unsealed.png", png())
+    stack.entry_of(unsealed)
     return Ledger(
-        stack=stack, receipt=receipt, rejection=rejection, lost=lost, former=former_receipt(stack, receipt)
+        stack=stack, receipt=receipt, rejection=rejection, lost=lost, unsealed=unsealed, former=former
     )
 
 
 def former_receipt(stack: DeployedStack, receipt: Object) -> str:
-    """Have a receipt from before the stack's upload prefix changed, and return its fingerprint."""
+    """Have a receipt from before the stack's upload prefix changed, and return its fingerprint.
+
+    It was recorded an hour ago, and isn't sealed.
+    """
     dynamodb, table = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
     key = {"fingerprint": {"S": str(receipt.fingerprint)}, "entry": {"S": "RECEIPT"}}
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]
     fingerprint = uuid.uuid4().hex * 2
-    item |= {"fingerprint": {"S": fingerprint}, "key": {"S": "former/first.png"}}
+    version = ObjectVersion(bucket=stack.bucket, key="former/first.png", version_id=str(receipt.version_id))
+    recorded = schema.recorded_key(datetime.now(UTC) - timedelta(hours=1), version)
+    item |= {"fingerprint": {"S": fingerprint}, "key": {"S": version.key}, schema.RECORDED: {"S": recorded}}
     dynamodb.put_item(TableName=table, Item=item)
     return fingerprint
 
 
 LIST, SHOW = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}")
+PROOF, LOG = ("GET", "/receipts/{fingerprint}/proof"), ("GET", "/log/{proxy}")
 FILE = ("GET", "/files/{fingerprint}")
 LOOK_UP, UPLOAD = ("POST", "/receipts/lookup"), ("POST", "/uploads")
 Request = Callable[[Ledger], dict[str, Any]]
@@ -162,6 +176,13 @@ SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
     (SHOW, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.rejection.fingerprint}}),
     (SHOW, 400, fingerprint("x")),
     (SHOW, 404, fingerprint("0" * 64)),
+    (PROOF, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.receipt.fingerprint}}),
+    (PROOF, 202, lambda ledger: {"path_parameters": {"fingerprint": ledger.unsealed.fingerprint}}),
+    (PROOF, 400, lambda _: {"path_parameters": {"fingerprint": "0" * 64}, "query": {"object_id": "x"}}),
+    (PROOF, 404, fingerprint("0" * 64)),
+    (PROOF, 409, lambda ledger: {"path_parameters": {"fingerprint": ledger.former}}),
+    (LOG, 200, lambda _: {"path_parameters": {"proxy": "checkpoint"}}),
+    (LOG, 404, lambda _: {"path_parameters": {"proxy": "staging"}}),
     (FILE, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.receipt.fingerprint}}),
     (FILE, 200, lambda ledger: of_version(ledger.rejection, ledger.rejection.version_id)),
     (FILE, 400, lambda ledger: of_version(ledger.receipt, "")),
@@ -207,6 +228,8 @@ def test_situation_is_answered_as_documented(
 REFUSALS: dict[tuple[str, str], Request] = {
     LIST: lambda _: {},
     SHOW: fingerprint("0" * 64),
+    PROOF: fingerprint("0" * 64),
+    LOG: lambda _: {"path_parameters": {"proxy": "checkpoint"}},
     FILE: fingerprint("0" * 64),
     LOOK_UP: look_up("0" * 64),
     UPLOAD: body(),

@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from functions.contract.entry import format_time
 from functions.contract.reconciliation import BEGIN_WITH_AGE, PROGRESS_FOLDER
 from functions.contract.schema import OPERATOR_VIEW, RECONCILER_VIEW, TIME_INDEX
-from functions.contract.sealing import SETTLED_AFTER_SECONDS
 from functions.reconciler.progress import BACKED, ENTRIES, Progress, Round
 from local.aws import Aws
 from local.in_process.events import s3_event
@@ -100,6 +99,7 @@ def situation(stack: DeployedStack) -> Situation:
     stack.entry_of(receipt)
     situation = Situation(stack=stack, roles=roles_of(stack), deleted=receipt, content=content)
     situation.delete(receipt)
+    stack.seal()
     return situation
 
 
@@ -147,6 +147,18 @@ def receipt_is_looked_up(situation: Situation) -> bool:
     return situation.stack.call("POST", "/receipts/lookup", body=wanted).status == 200
 
 
+def log_is_served(situation: Situation) -> bool:
+    return situation.stack.get("/log/checkpoint").status == 200
+
+
+def receipt_is_proven(situation: Situation) -> bool:
+    return situation.stack.get(f"/receipts/{situation.deleted.fingerprint}/proof").status == 200
+
+
+def file_that_the_log_lacks_is_not_there(situation: Situation) -> bool:
+    return situation.stack.get("/log/tile/0/999").status == 404
+
+
 def file_of_a_receipt_is_linked_to(situation: Situation) -> bool:
     content = png()
     uploaded = situation.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", content)
@@ -190,12 +202,7 @@ def round_is_continued(situation: Situation) -> bool:
 def new_entry_is_sealed(situation: Situation) -> bool:
     uploaded = situation.upload_unnoticed()
     assert situation.settled(uploaded)
-    answer = situation.stack.administrator.client("lambda").invoke(
-        FunctionName=situation.roles["sealer"].function,
-        Payload=json.dumps({SETTLED_AFTER_SECONDS: 0}).encode(),
-    )
-    told = json.loads(answer["Payload"].read())
-    return "FunctionError" not in answer and told["sealed"] > 0
+    return situation.stack.seal() > 0
 
 
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
@@ -206,7 +213,10 @@ NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
         event_of_a_recorded_and_deleted_upload_is_settled,
         lost_receipt_is_restored,
     ],
-    "reader": [ledger_is_listed, receipt_is_shown, receipt_is_looked_up],
+    "reader": [
+        *(ledger_is_listed, receipt_is_shown, receipt_is_looked_up),
+        *(log_is_served, receipt_is_proven, file_that_the_log_lacks_is_not_there),
+    ],
     "reconciler": [unnoticed_upload_is_sent_again, round_is_continued],
     "sealer": [new_entry_is_sealed],
     "upload_forms": [form_is_made_and_taken, form_for_a_lost_receipt_is_made],
