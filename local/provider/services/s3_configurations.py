@@ -202,10 +202,13 @@ def _put_object_lock(aws: Aws, bucket: str, **rule: Any) -> None:
     aws.client("s3").put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=configured)
 
 
-def _get_object_lock(aws: Aws, bucket: str, _written: Inputs) -> Inputs | None:
+def _get_object_lock(aws: Aws, bucket: str, written: Inputs) -> Inputs | None:
     found = aws.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     rule = found.get("Rule")
-    return {"rule": camel(rule, _LOCK_RULE) if rule else None}
+    if rule is None:
+        # Without a rule, nothing tells a configuration from one that was deleted.
+        return {} if written.get("rule") is None else None
+    return {"rule": camel(rule, _LOCK_RULE)}
 
 
 _of_bucket = functools.partial(configuration, "bucket")

@@ -440,6 +440,7 @@ CASES = [
     Case(
         type="aws:kms/key:Key",
         inputs=lambda _: {
+            "customerMasterKeySpec": "SYMMETRIC_DEFAULT",
             "deletionWindowInDays": 7,
             "description": "uploads",
             "enableKeyRotation": True,

@@ -90,7 +90,7 @@ REPLACING = {
     "aws:iam/role:Role": ["name", "namePrefix", "path"],
     "aws:iam/rolePolicy:RolePolicy": ["name", "namePrefix", "role"],
     "aws:kms/alias:Alias": ["name", "namePrefix"],
-    "aws:kms/key:Key": ["keyUsage", "multiRegion"],
+    "aws:kms/key:Key": ["customerMasterKeySpec", "keyUsage", "multiRegion"],
     "aws:lambda/eventSourceMapping:EventSourceMapping": ["eventSourceArn"],
     "aws:lambda/function:Function": ["name", "packageType"],
     "aws:lambda/layerVersion:LayerVersion": [
