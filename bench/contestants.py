@@ -16,7 +16,12 @@ from typing import Any, Final
 from bench.files import noise
 from functions.contract import http_api
 from functions.contract.entry import ObjectVersion, Upload, Uploader, Via
-from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
+from functions.contract.environment import (
+    FileLinksEnvironment,
+    ProcessorEnvironment,
+    UploadFormsEnvironment,
+    write_environment,
+)
 from functions.contract.processing import ACCEPTABLE_TYPES
 from local import whole_files
 from local.in_process.aws import InProcessAws
@@ -46,6 +51,12 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
         max_receipt_bytes=1024 * 1024 * 1024,
         accepted_types=ACCEPTABLE_TYPES,
         **SOURCE,
+    ),
+    **write_environment(
+        FileLinksEnvironment,
+        ledger_table=LEDGER,
+        location=SOURCE["location"],
+        link_lifetime_seconds=60,
     ),
     **write_environment(
         UploadFormsEnvironment,

@@ -90,3 +90,17 @@ class ApiForm(TypedDict):
     fields: dict[str, str]
     key: str
     expires_at: str
+
+
+@final
+class ApiFileLink(TypedDict):
+    """A link to one object version, which anybody can use until it expires."""
+
+    url: str
+    expires_at: str
+    bucket: str
+    key: str
+    version_id: str
+    fingerprint: str
+    size_bytes: int | None
+    media_type: str | None

@@ -6,7 +6,6 @@ import argparse
 import io
 import os
 import re
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,24 +13,29 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import NoReturn
 
+from cli import code_of_interrupt
 from cli.commands import (
     Audience,
     backfill,
     completion,
     dead_letters,
+    get,
+    open_file,
     receipts,
     reconcile,
     restore,
     resubmit,
     show,
     upload,
+    watch,
 )
 from cli.errors import BillEError
 from cli.options import add_stack
 from cli.screen.terminal import Terminal
 
 COMMANDS = (
-    *(upload.COMMAND, receipts.COMMAND, show.COMMAND),
+    *(upload.COMMAND, watch.COMMAND),
+    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
     completion.COMMAND,
 )
@@ -65,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         _explain(terminal, "interrupted")
-        return 128 + signal.SIGINT
+        return code_of_interrupt()
     except BillEError as error:
         _explain(terminal, str(error))
         return error.exit_code

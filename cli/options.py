@@ -138,5 +138,6 @@ def moment(text: str) -> datetime:
     except (ValueError, OverflowError):
         pass
     raise ArgumentTypeError(
-        f"{text!r} is not allowed: give a time such as 2026-11-22T14:00:00Z, or a day such as 2026-11-22"
+        f"{text!r} is not allowed: give a time such as 2026-11-22T14:00:00Z, or a day such as 2026-11-22, "
+        "in the years 1 to 9999 in UTC"
     )

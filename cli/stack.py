@@ -51,6 +51,7 @@ class StackAccess:
     operations_log: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
+    auditor_key: StackKey | None
     operator_key: StackKey | None
     administrator_key: StackKey | None
     ca_bundle: Path | None
@@ -146,6 +147,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         operations_log=outputs.members("log_groups").get("operations"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
+        auditor_key=beside.key("auditor"),
         operator_key=beside.key("operator"),
         administrator_key=beside.key("administrator"),
         ca_bundle=beside.file("ca_bundle"),

@@ -60,6 +60,7 @@ class BillE(pulumi.ComponentResource):
         "log_groups": (dict, "The CloudWatch log groups, by what they log"),
         "region": (str, "The AWS region"),
         "caller_policy": (str, "The IAM policy, in JSON, for callers"),
+        "auditor_policy": (str, "The IAM policy, in JSON, for auditors"),
         "operator_policy": (str, "The IAM policy, in JSON, for operators"),
     }
 
@@ -99,6 +100,12 @@ class BillE(pulumi.ComponentResource):
             "key_arn": stack.key_arn,
             "dns_suffix": aws.get_partition_output(opts=invoke).dns_suffix,
         }
+        through_the_api = {
+            "api_execution_arn": self.api.execution_arn,
+            "upload_prefix": settings.upload_prefix,
+        }
+        in_the_ledger = {"table_arn": self.ledger.table.arn, "index_arn": self.ledger.index_arn}
+        queues = self.ingest.queue, self.ingest.resends, self.ingest.dead_letters
         self.outputs: dict[str, Any] = {
             "uploads_bucket": self.ingest.bucket.name,
             "upload_prefix": settings.upload_prefix,
@@ -116,17 +123,19 @@ class BillE(pulumi.ComponentResource):
             "reconciler": self.reconciler.function.name,
             "log_groups": self.ingest.log_groups | self.api.log_groups | self.reconciler.log_groups,
             "region": aws.get_region_output(opts=invoke).region,
-            "caller_policy": _policy(
-                people.caller_policy,
+            "caller_policy": _policy(people.caller_policy, **for_people, **through_the_api),
+            "auditor_policy": _policy(
+                people.auditor_policy,
                 **for_people,
-                api_execution_arn=self.api.execution_arn,
-                upload_prefix=settings.upload_prefix,
+                **through_the_api,
+                **in_the_ledger,
+                queue_arns=[queue.arn for queue in queues],
+                log_group_arns=self.api.audit_log_arns,
             ),
             "operator_policy": _policy(
                 people.operator_policy,
                 **for_people,
-                table_arn=self.ledger.table.arn,
-                index_arn=self.ledger.index_arn,
+                **in_the_ledger,
                 queue_arn=self.ingest.queue.arn,
                 resend_queue_arn=self.ingest.resends.arn,
                 dead_letter_queue_arn=self.ingest.dead_letters.arn,

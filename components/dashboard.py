@@ -293,6 +293,7 @@ def _watch(args: DashboardArgs, region: pulumi.Output[str]) -> pulumi.Output[Wat
     functions = {
         "processor": args.ingest.processor,
         "reader": args.api.reader,
+        "file links": args.api.file_links,
         "upload forms": args.api.upload_forms,
         "reconciler": args.reconciler.function,
     }

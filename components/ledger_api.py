@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -14,7 +14,7 @@ from components.alarms import api_alarms, create_alarms
 from components.ingest_pipeline import IngestPipeline
 from components.ledger import Ledger, shards_hook
 from components.policies.documents import resolve
-from components.policies.roles import reader_statements, upload_forms_statements
+from components.policies.roles import file_links_statements, reader_statements, upload_forms_statements
 from components.python_function import MemoryArgs, PythonFunction, PythonFunctionArgs, function_role
 from components.stack_args import StackArgs, protected
 from components.validation import (
@@ -28,7 +28,12 @@ from components.validation import (
     setting,
 )
 from functions.contract import capacity, http_api
-from functions.contract.environment import ReaderEnvironment, UploadFormsEnvironment, write_environment
+from functions.contract.environment import (
+    FileLinksEnvironment,
+    ReaderEnvironment,
+    UploadFormsEnvironment,
+    write_environment,
+)
 
 STAGE = "$default"
 """The stage whose URL has no path."""
@@ -41,6 +46,9 @@ FUNCTION_TIMEOUT_SECONDS = INTEGRATION_TIMEOUT_SECONDS - 5
 
 FORM_LIFETIME_SECONDS = 15 * 60
 """How long an upload form can be used."""
+
+LINK_LIFETIME_SECONDS = 60
+"""How long a link to a file can be used. Once a download has begun, it may take longer."""
 
 FORM_FOLDER = "uploads/"
 """The folder, within the upload prefix, for objects that are uploaded with a form."""
@@ -55,6 +63,7 @@ ACCESS_LOG_FORMAT = json.dumps(
         "time": "$context.requestTime",
         "request_id": "$context.requestId",
         "route": "$context.routeKey",
+        "path": "$context.path",
         "status": "$context.status",
         "source_ip": "$context.identity.sourceIp",
         "caller": "$context.identity.userArn",
@@ -108,6 +117,12 @@ class ApiSettings(Checked):
         A_SCOPE,
         when=_takes_tokens,
     )
+    jwt_files_scope: str = setting(
+        "receipts:files",
+        "With apiAuth jwt, the scope that a token needs to get the files of receipts",
+        A_SCOPE,
+        when=_takes_tokens,
+    )
     # The quotas of an account for all of its APIs in a region ("Amazon API Gateway quotas") are the limits.
     throttle_rate: int = setting(
         50,
@@ -151,21 +166,27 @@ def form_signer(name: str, stack: StackArgs, opts: pulumi.ResourceOptions) -> aw
 
 
 class LedgerApi(pulumi.ComponentResource):
-    """The API over the ledger, which also signs upload forms for callers without AWS credentials.
+    """The API over the ledger, which also signs upload forms for callers, and links to files for auditors.
 
     Outputs: `url`, without a slash at its end, `execution_arn`, to name its routes in policies, and `api_id`.
-    It also has the functions `reader` and `upload_forms`, `alarm_arns`, and `log_groups` by what they log.
+    It also has the functions `reader`, `file_links` and `upload_forms`, `alarm_arns`, `log_groups` by what
+    they log, and `audit_log_arns`, the ARNs of the groups that say who asked for what.
     """
 
     def __init__(self, name: str, args: LedgerApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("bill-e:api:LedgerApi", name, None, opts)
         reader = self._reader(name, args)
+        file_links = self._file_links(name, args)
         upload_forms = self._upload_forms(name, args)
 
         api = self._api(name, args)
-        reading, uploading = self._authorizations(name, args, api)
+        allowed = self._authorization(name, args, api)
+        reading, showing, uploading = (
+            allowed(scope) for scope in (args.jwt_read_scope, args.jwt_files_scope, args.jwt_upload_scope)
+        )
         served = [
             *self._serve(f"{name}-reader", http_api.READ_ROUTES, reading, api, reader),
+            *self._serve(f"{name}-files", http_api.FILE_ROUTES, showing, api, file_links),
             *self._serve(f"{name}-uploads", http_api.UPLOAD_ROUTES, uploading, api, upload_forms),
         ]
         access_logs = self._access_logs(name, args.stack)
@@ -174,13 +195,19 @@ class LedgerApi(pulumi.ComponentResource):
         own_alarms = create_alarms(name, alarms, args.stack, self)
 
         self.reader = reader
+        self.file_links = file_links
         self.upload_forms = upload_forms
-        self.alarm_arns = [*own_alarms, *reader.alarm_arns, *upload_forms.alarm_arns]
+        self.alarm_arns = [
+            *own_alarms,
+            *(arn for function in (reader, file_links, upload_forms) for arn in function.alarm_arns),
+        ]
         self.log_groups = {
             "reader": reader.log_group_name,
+            "files": file_links.log_group_name,
             "uploads": upload_forms.log_group_name,
             "api": access_logs.name,
         }
+        self.audit_log_arns = [access_logs.arn, file_links.log_group_arn, upload_forms.log_group_arn]
         self.api_id = api.id
         self.url = stage.invoke_url.apply(lambda url: url.rstrip("/"))
         self.execution_arn = api.execution_arn
@@ -203,6 +230,34 @@ class LedgerApi(pulumi.ComponentResource):
                 ),
                 hooks=shards_hook(f"{name}-shards"),
                 decrypts_via=["dynamodb"],
+                stack=args.stack,
+                timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
+                memory_megabytes=args.memory_megabytes,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _file_links(self, name: str, args: LedgerApiArgs) -> PythonFunction:
+        ingest = args.ingest
+        return PythonFunction(
+            f"{name}-files",
+            PythonFunctionArgs(
+                package="file_links",
+                shared=["api", "contract", "ledger"],
+                description="Signs links to the files of receipts",
+                statements=resolve(
+                    file_links_statements,
+                    table_arn=args.ledger.table.arn,
+                    bucket_arn=ingest.bucket.arn,
+                    upload_prefix=ingest.args.upload_prefix,
+                ),
+                environment=write_environment(
+                    FileLinksEnvironment,
+                    ledger_table=args.ledger.table.name,
+                    location=ingest.location,
+                    link_lifetime_seconds=LINK_LIFETIME_SECONDS,
+                ),
+                decrypts_via=["dynamodb", "s3"],
                 stack=args.stack,
                 timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
                 memory_megabytes=args.memory_megabytes,
@@ -265,12 +320,12 @@ class LedgerApi(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _authorizations(
+    def _authorization(
         self, name: str, args: LedgerApiArgs, api: aws.apigatewayv2.Api
-    ) -> tuple[_Authorization, _Authorization]:
-        """Return what the routes for reading and for uploading require; make the authorizer for tokens."""
+    ) -> Callable[[str], _Authorization]:
+        """Return what a route requires, by the scope for it; make the authorizer for tokens."""
         if not _takes_tokens(args):
-            return _Authorization(type="AWS_IAM"), _Authorization(type="AWS_IAM")
+            return lambda _: _Authorization(type="AWS_IAM")
         authorizer = aws.apigatewayv2.Authorizer(
             f"{name}-jwt",
             api_id=api.id,
@@ -281,10 +336,7 @@ class LedgerApi(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        return (
-            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[args.jwt_read_scope]),
-            _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[args.jwt_upload_scope]),
-        )
+        return lambda scope: _Authorization(type="JWT", authorizer_id=authorizer.id, scopes=[scope])
 
     def _serve(
         self,

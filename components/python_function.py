@@ -131,8 +131,8 @@ def function_role(
 class PythonFunction(pulumi.ComponentResource):
     """A Lambda function with its own role, log group and alarms.
 
-    Outputs: `arn`, `name`, `log_group_name`. It also has `alarm_arns`, and `service` and `memory_megabytes`
-    for the dashboard. The function is created after its role's policy.
+    Outputs: `arn`, `name`, `log_group_name`. It also has `alarm_arns`, `log_group_arn`, and `service` and
+    `memory_megabytes` for the dashboard. The function is created after its role's policy.
     """
 
     def __init__(
@@ -186,4 +186,5 @@ class PythonFunction(pulumi.ComponentResource):
         self.arn = function.arn
         self.name = function.name
         self.log_group_name = log_group.name
+        self.log_group_arn = log_group.arn
         self.register_outputs({"arn": self.arn, "name": self.name, "log_group_name": self.log_group_name})

@@ -28,6 +28,7 @@ PROBLEMS = {"Problem", "InvalidParameters", "AlreadyAccepted", "Failure"}
 def openapi_document() -> dict[str, Any]:
     """Make the document with every route of the program; raise KeyError if a route isn't described."""
     scopes = dict.fromkeys(http_api.READ_ROUTES, StackSettings.jwt_read_scope)
+    scopes |= dict.fromkeys(http_api.FILE_ROUTES, StackSettings.jwt_files_scope)
     scopes |= dict.fromkeys(http_api.UPLOAD_ROUTES, StackSettings.jwt_upload_scope)
     paths: dict[str, dict[str, Operation]] = {}
     for route, scope in scopes.items():
@@ -74,6 +75,9 @@ def _security_schemes() -> dict[str, dict[str, str]]:
     }
 
 
+_FINGERPRINT = {"name": "fingerprint", "in": "path", "required": True, "schema": ref("Fingerprint")}
+
+
 def _list_receipts() -> Operation:
     time = {"type": "string", "format": "date-time"}
     # JSON Schema counts characters, of which the shortest are a byte.
@@ -86,8 +90,8 @@ def _list_receipts() -> Operation:
         "key": (text, "Only entries whose key contains this, in the same upper and lower case."),
         "uploader": (
             text,
-            "Only entries whose uploader contains this, in the same upper and lower case: the principal or "
-            "the subject of the caller that a form proves, or else S3's principal.",
+            "Only entries whose uploader contains this, in the same upper and lower case: the principal, "
+            "issuer or subject of the caller that a form proves, or else S3's principal.",
         ),
         "q": (text, "Only entries whose key or uploader contains this."),
         "fingerprint": (
@@ -124,11 +128,42 @@ def _show_receipt() -> Operation:
     return {
         "operationId": "showReceipt",
         "summary": "Show everything the ledger has on a fingerprint",
-        "parameters": [{"name": "fingerprint", "in": "path", "required": True, "schema": ref("Fingerprint")}],
+        "parameters": [_FINGERPRINT],
         "responses": _responses(
             (HTTPStatus.OK, "The receipt, its duplicates and rejections, newest first", "History"),
             (HTTPStatus.BAD_REQUEST, "The path has no valid fingerprint", "InvalidParameters"),
             (HTTPStatus.NOT_FOUND, "The ledger has no entry with this fingerprint", "Problem"),
+        ),
+    }
+
+
+def _request_file() -> Operation:
+    version = {"type": "string", "minLength": 1, "maxLength": http_api.MAX_VERSION_BYTES}
+    return {
+        "operationId": "requestFile",
+        "summary": "Request a link to the file of a receipt, or of an upload that was rejected",
+        "description": (
+            "The link is for one object version, which somebody may have deleted since, and may have "
+            "replaced if its id is `null`: compare the SHA-256 of what arrives with the fingerprint. S3 "
+            "returns the file as `application/octet-stream`, for a browser to save, whatever `media_type` is."
+        ),
+        "parameters": [
+            _FINGERPRINT,
+            {
+                "name": http_api.VERSION,
+                "in": "query",
+                "schema": version,
+                "description": "The `version_id` of an entry with this fingerprint: a receipt, a duplicate "
+                "or a rejection. Without it, the link is to the receipt's own object version, or to that of "
+                "a duplicate if its own is gone.",
+            },
+        ],
+        "responses": _responses(
+            (HTTPStatus.OK, "A link to the file, which can be used for a minute", "FileLink"),
+            (HTTPStatus.BAD_REQUEST, "Wrong parameters; the response names all of them", "InvalidParameters"),
+            (HTTPStatus.NOT_FOUND, "There is no such receipt, or no entry with this version id", "Problem"),
+            (HTTPStatus.CONFLICT, "The file is outside of the stack's present upload prefix", "Problem"),
+            (HTTPStatus.GONE, "The object version was deleted for good", "Problem"),
         ),
     }
 
@@ -168,6 +203,7 @@ _OPERATIONS = {
     http_api.LIST_RECEIPTS: _list_receipts,
     http_api.SHOW_RECEIPT: _show_receipt,
     http_api.LOOK_UP_RECEIPTS: _look_up_receipts,
+    http_api.REQUEST_FILE: _request_file,
     http_api.REQUEST_FORM: _prepare_upload,
 }
 

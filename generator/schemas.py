@@ -91,6 +91,14 @@ def schemas() -> dict[str, Schema]:
         "Receipts": _object(
             receipts={"type": "array", "items": ref("AcceptedReceipt"), "maxItems": MAX_FINGERPRINTS}
         ),
+        "FileLink": _object(
+            url=_text("The URL to GET the file from, without a signature or a token."),
+            expires_at=_time("The time from which S3 refuses the URL. It may refuse it earlier."),
+            **_object_version(),
+            fingerprint=ref("Fingerprint"),
+            size_bytes=_or_null(_size()),
+            media_type=_or_null(_text("The type that the processor recognised.")),
+        ),
         "UploadRequest": _upload_request(),
         "UploadForm": _object(
             url=_text("The URL to POST the form to, as `multipart/form-data`."),

@@ -17,13 +17,14 @@ from local.emulator.process import Emulator, running_emulator
 class EmbeddedStack:
     """A stack on an embedded AWS.
 
-    `caller` may do what the stack's output `caller_policy` allows and no more, `operator` what
-    `operator_policy` allows.
+    `caller` may do what the stack's output `caller_policy` allows and no more, `auditor` what
+    `auditor_policy` allows, and `operator` what `operator_policy` allows.
     """
 
     emulator: Emulator
     outputs: Mapping[str, Any]
     caller: Aws
+    auditor: Aws
     operator: Aws
 
     @property
@@ -32,7 +33,7 @@ class EmbeddedStack:
         return self.emulator.administrator
 
     def description(self) -> dict[str, Any]:
-        """Return what a client needs to use the stack as caller or operator.
+        """Return what a client needs to use the stack as caller, auditor or operator.
 
         With the administrator's key and the folder for its state, the Pulumi CLI can deploy here as well.
         """
@@ -41,6 +42,8 @@ class EmbeddedStack:
             "region": self.caller.region,
             "aws_access_key_id": self.caller.key.id,
             "aws_secret_access_key": self.caller.key.secret,
+            "auditor_access_key_id": self.auditor.key.id,
+            "auditor_secret_access_key": self.auditor.key.secret,
             "operator_access_key_id": self.operator.key.id,
             "operator_secret_access_key": self.operator.key.secret,
             "administrator_access_key_id": self.administrator.key.id,
@@ -69,16 +72,20 @@ def running_stack(
         from local.deployment import deploy
 
         outputs = deploy(emulator.administrator, config=config)
-        caller, operator = (
-            emulator.seen_by(create_user(emulator.administrator, role, _policy(role, outputs)))
-            for role in ("caller", "operator")
-        )
-        with contextlib.closing(caller), contextlib.closing(operator):
-            yield EmbeddedStack(emulator=emulator, outputs=outputs, caller=caller, operator=operator)
+        with contextlib.ExitStack() as opened:
+            people = {
+                role: opened.enter_context(
+                    contextlib.closing(
+                        emulator.seen_by(create_user(emulator.administrator, role, _policy(role, outputs)))
+                    )
+                )
+                for role in ("caller", "auditor", "operator")
+            }
+            yield EmbeddedStack(emulator=emulator, outputs=outputs, **people)
 
 
 def _policy(role: str, outputs: Mapping[str, Any]) -> str:
-    """Return the policy that the program exports for callers or for operators."""
+    """Return the policy that the program exports for people with a role."""
     policy = outputs.get(f"{role}_policy")
     if policy is None:
         raise LocalError(f"the program has no output {role}_policy, so {role}s get no permissions")

@@ -30,6 +30,9 @@ MAY_IMPORT = {
     ],
     "functions/processor": ["functions.processor", "functions.ledger", "functions.log", CONTRACT],
     "functions/reader": ["functions.reader", "functions.ledger", "functions.api", "functions.log", CONTRACT],
+    "functions/file_links": [
+        *("functions.file_links", "functions.ledger", "functions.api", "functions.log", CONTRACT)
+    ],
     "functions/upload_forms": [
         *("functions.upload_forms", "functions.ledger", "functions.api", "functions.log", CONTRACT)
     ],

@@ -116,6 +116,7 @@ def _starts(folder: Path) -> dict[str, Start]:
         "idempotency": Start(code="import idempotency", path=(baseline("idempotency"), powertools)),
         "Bill-E, processor": ours("functions.processor.handler", layer / "python"),
         "Bill-E, reader": ours(READER, least=LEAST_DYNAMODB),
+        "Bill-E, file links": ours("functions.file_links.handler"),
         "Bill-E, upload forms": ours("functions.upload_forms.handler"),
     }
 

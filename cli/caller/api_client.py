@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
     from botocore.credentials import Credentials
 
-    from cli.answers import ApiAccepted, ApiEntry, ApiForm, ApiHistory, ApiPage
+    from cli.answers import ApiAccepted, ApiEntry, ApiFileLink, ApiForm, ApiHistory, ApiPage
 
 Sign = Callable[[AWSRequest], None]
 """Adds a signature or a token to a request."""
@@ -122,6 +122,13 @@ class ApiClient:
         )
         return {receipt["fingerprint"]: receipt for receipt in answer["receipts"]}
 
+    def file_link(self, fingerprint: str, version_id: str | None) -> ApiFileLink:
+        """Ask for a link to the file of a receipt, or of any object version with its fingerprint."""
+        route = http_api.REQUEST_FILE.format(fingerprint=quote(fingerprint, safe=""))
+        response = self._call(route, parameters={http_api.VERSION: version_id} if version_id else None)
+        members = ("url", "key", "version_id", "size_bytes", "media_type")
+        return cast("ApiFileLink", self._json(response, route, members, granted_by="auditor_policy"))
+
     def request_form(
         self, *, filename: str, size_bytes: int, fingerprint: str, again: bool
     ) -> ApiForm | ApiAccepted:
@@ -156,10 +163,16 @@ class ApiClient:
             response = self._http.send(request, route)
         return response
 
-    def _json(self, response: AWSResponse, route: str, members: tuple[str, ...]) -> dict[str, Any]:
+    def _json(
+        self,
+        response: AWSResponse,
+        route: str,
+        members: tuple[str, ...],
+        granted_by: str = "caller_policy",
+    ) -> dict[str, Any]:
         """Read a successful answer, or raise what an unsuccessful one says."""
         if not 200 <= response.status_code < 300:
-            raise self._error(response, route)
+            raise self._error(response, route, granted_by)
         document = _object(response)
         if document is None or any(member not in document for member in members):
             raise BillEError(
@@ -167,7 +180,7 @@ class ApiClient:
             )
         return document
 
-    def _error(self, response: AWSResponse, route: str) -> BillEError:
+    def _error(self, response: AWSResponse, route: str, granted_by: str) -> BillEError:
         status, problem = response.status_code, _problem(response)
         if status == HTTPStatus.UNAUTHORIZED:
             return SignInError(
@@ -179,7 +192,7 @@ class ApiClient:
             reason = _problem_sentence(problem)
         elif status == 403:
             reason = (
-                f"access denied: {_message(response)}; the stack's output caller_policy allows this route "
+                f"access denied: {_message(response)}; the stack's output {granted_by} allows this route "
                 "(execute-api:Invoke), and with tokens it is the scope that does"
             )
         elif status == 404:

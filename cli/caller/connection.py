@@ -1,4 +1,4 @@
-"""A caller's connection to one stack: its API, and how files get into its bucket."""
+"""A caller's or an auditor's connection to one stack: its API, and how files get into its bucket."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class StackConnection:
     """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file.
 
     `look_up` finds what was accepted before, unless that is sent again. It is None where the API says it when
-    it is asked for a form.
+    it is asked for a form. `http` follows the API's links.
     """
 
     api: ApiClient
+    http: HttpClient
     send_file: SendFile
     look_up: LookUp | None
     names_are_keys: bool
@@ -44,6 +45,7 @@ def connect(
     prefix: str = "",
     again: bool = False,
     concurrency: int = 8,
+    as_auditor: bool = False,
 ) -> Iterator[StackConnection]:
     """Connect to a stack in the way that its API asks for, and close everything at the end.
 
@@ -55,6 +57,7 @@ def connect(
         prefix: put before the keys of uploads. Only possible without forms, whose keys the API chooses.
         again: whether to upload what has been accepted before. Otherwise, that isn't sent.
         concurrency: how many requests may run at the same time.
+        as_auditor: whether to use the auditor's key, if one comes with the stack.
 
     """
     with ExitStack() as opened:
@@ -68,13 +71,18 @@ def connect(
             api = ApiClient(access.api_url, http, bearer.sign, renew=bearer.renew)
             send_file, look_up = form_sender(api, http, access.uploads_bucket, again=again), None
         else:
-            session = aws.session_for(access, access.caller_key)
+            auditor_key = access.auditor_key if as_auditor else None
+            session = aws.session_for(access, auditor_key or access.caller_key)
             api = ApiClient(access.api_url, http, sigv4(aws.credentials_of(session), access.region))
             s3 = opened.enter_context(closing(aws.client(session, "s3", access, connections=concurrency)))
             send_file = put_object_sender(s3, access.uploads_bucket, access.upload_prefix + prefix)
             look_up = None if again else api.receipts
         yield StackConnection(
-            api=api, send_file=send_file, look_up=look_up, names_are_keys=access.api_auth != "jwt"
+            api=api,
+            http=http,
+            send_file=send_file,
+            look_up=look_up,
+            names_are_keys=access.api_auth != "jwt",
         )
 
 

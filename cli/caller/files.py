@@ -23,6 +23,7 @@ LEFTOVERS = {
     "left behind by a Synology NAS": ("@eadir",),
     "the lock of a document that is open in Office": ("~$*",),
     "an unfinished download": ("*.crdownload", "*.part", "*.filepart"),
+    "a temporary file": ("*.tmp",),
 }
 """Names, in lower case, of files and folders that nobody means to upload, by what they are."""
 

@@ -6,17 +6,16 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.caller.api_client import EntryFilter
 from cli.caller.files import fingerprint_of_file
 from cli.errors import BillEError
-from functions.contract.http_api import LEAST_DIGITS
+from functions.contract.http_api import LEAST_DIGITS, MAX_SEARCH_BYTES
 
 if TYPE_CHECKING:
-    from cli.answers import ApiEntry, ApiHistory
+    from cli.answers import ApiEntry, ApiHistory, ApiPage
     from cli.caller.api_client import ApiClient
     from cli.stack import StackAccess
 
@@ -26,7 +25,7 @@ ENOUGH_DIGITS = 12
 """With as many digits, which is what a table shows, the first fingerprint that is found is taken to be the
 only one. Among ten million others, one begins with the same digits in one case of 28 million."""
 
-MOST_CANDIDATES = 20
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +55,10 @@ class SubjectSearch:
         A file goes before a fingerprint, and a fingerprint before a key.
         """
         is_digits = DIGITS.fullmatch(text) is not None
-        if Path(text).is_file():
+        if _is_file(text):
             taken = f"{text} is a fingerprint and the name of a file; showing the file" if is_digits else None
-            return replace(self._of_file(Path(text)), note=taken)
+            of_file = self._of_file(Path(text))
+            return replace(of_file, note="; ".join(filter(None, (taken, of_file.note))) or None)
         if is_digits and len(text) == 64:
             return self._of_fingerprint(text.lower(), named=text)
         found = (self._beginning_with(text.lower()) if is_digits else None) or self._with_key(text)
@@ -83,11 +83,14 @@ class SubjectSearch:
         unread = next(self._unread(path), None)
         if unread is None:
             return self._of_fingerprint(fingerprint, named=str(path))
-        return Subject(fingerprint=None, history=None, entry=unread)
+        note = "found by the file's name and size: it was rejected without being read"
+        return Subject(fingerprint=None, history=None, entry=unread, note=note)
 
     def _unread(self, path: Path) -> Iterator[ApiEntry]:
         """Yield the uploads of this name and size that were rejected without being read."""
         name, size = unicodedata.normalize("NFC", path.name), path.stat().st_size
+        if not can_be_searched_for(name):
+            return
         for entry in self._entries(EntryFilter(outcome="REJECTED", key=name)):
             of_this_name = entry["key"].rpartition("/")[2] == name
             if entry["fingerprint"] is None and of_this_name and entry["size_bytes"] in (size, None):
@@ -97,7 +100,7 @@ class SubjectSearch:
         found: dict[str, ApiEntry] = {}
         for entry in self._entries(EntryFilter(fingerprint=digits)):
             found.setdefault(entry["fingerprint"] or "", entry)
-            if len(digits) >= ENOUGH_DIGITS or len(found) > MOST_CANDIDATES:
+            if len(digits) >= ENOUGH_DIGITS or len(found) > MOST_NAMED:
                 break
         if len(found) > 1:
             which = "; ".join(f"{fingerprint} ({each['key']})" for fingerprint, each in found.items())
@@ -105,21 +108,52 @@ class SubjectSearch:
         return self._of_fingerprint(next(iter(found)), named=digits) if found else None
 
     def _with_key(self, text: str) -> Subject | None:
-        """Return the newest upload with a key, which may lack the stack's upload prefix."""
-        spellings = dict.fromkeys((unicodedata.normalize("NFC", text), text))
-        keys = {f"{prefix}{text}" for prefix in ("", self.access.upload_prefix) for text in spellings}
-        for entry in chain.from_iterable(self._entries(EntryFilter(key=each)) for each in spellings):
-            if entry["key"] in keys:
-                fingerprint = entry["fingerprint"]
-                return Subject(
-                    fingerprint=fingerprint,
-                    history=self.api.history(fingerprint) if fingerprint else None,
-                    entry=entry,
-                    note=f"the newest upload with the key {entry['key']}; `bill-e receipts --key` lists all",
-                )
+        """Return the newest upload with a key, which may lack the stack's upload prefix.
+
+        Its note names others only as far as they are in the same page, so that a recent one is found soon.
+        """
+        spellings = filter(can_be_searched_for, dict.fromkeys((unicodedata.normalize("NFC", text), text)))
+        for spelling in spellings:
+            keys = {spelling, f"{self.access.upload_prefix}{spelling}"}
+            for page in self._pages(EntryFilter(key=spelling)):
+                if found := [entry for entry in page["entries"] if entry["key"] in keys]:
+                    return self._newest_of(found)
         return None
 
+    def _newest_of(self, entries: list[ApiEntry]) -> Subject:
+        newest, *older = entries
+        fingerprint, key = newest["fingerprint"], newest["key"]
+        named = ", ".join(
+            f"{each['version_id']} of {each['uploaded_at'][:19]}Z" for each in older[:MOST_NAMED]
+        )
+        others = f"; older ones: {named}" if named else ""
+        return Subject(
+            fingerprint=fingerprint,
+            history=self.api.history(fingerprint) if fingerprint else None,
+            entry=newest,
+            note=f"the newest upload with the key {key}{others}; `bill-e receipts --key` lists all",
+        )
+
     def _entries(self, chosen: EntryFilter) -> Iterator[ApiEntry]:
-        for page in self.api.pages(chosen):
+        for page in self._pages(chosen):
             yield from page["entries"]
+
+    def _pages(self, chosen: EntryFilter) -> Iterator[ApiPage]:
+        for page in self.api.pages(chosen):
+            yield page
             self.on_page()
+
+
+def can_be_searched_for(text: str) -> bool:
+    """Tell whether the API searches for a text: one of 1 to 1,024 bytes in UTF-8."""
+    try:
+        return 1 <= len(text.encode()) <= MAX_SEARCH_BYTES
+    except UnicodeEncodeError:  # a name on this machine that isn't UTF-8
+        return False
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # It is too long for the name of a file, but may be a key.
+        return False

@@ -164,7 +164,7 @@ def form_sender(api: ApiClient, http: HttpClient, bucket: str, *, again: bool) -
                 f"upload to {url}",
             )
         if not 200 <= response.status_code < 300:
-            raise _form_error(response)
+            raise refusal_of_s3(response, "S3 refused it")
         return Uploaded(
             path=file.path,
             bucket=bucket,
@@ -270,7 +270,7 @@ def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _form_error(response: AWSResponse) -> BillEError:
+def refusal_of_s3(response: AWSResponse, doing: str) -> BillEError:
     """Read the code and the message in the XML of S3's answer, as far as they are there."""
     text = response.content.decode(errors="replace")
     said = {
@@ -279,7 +279,7 @@ def _form_error(response: AWSResponse) -> BillEError:
         if (found := re.search(f"<{name}>([^<]*)</{name}>", text))
     }
     reason = said.get("Message", "no reason given")
-    sentence = f"S3 refused it: {reason} ({said.get('Code', response.status_code)})"
+    sentence = f"{doing}: {reason} ({said.get('Code', response.status_code)})"
     return UnavailableError(sentence) if response.status_code >= 500 else BillEError(sentence)
 
 

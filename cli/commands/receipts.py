@@ -4,8 +4,10 @@
 --uploader are parts of what they search for, in the same upper and lower case. All filters that are given
 have to fit. The last line has the number of the entries listed, and their bytes, by outcome.
 
---csv writes every field of every entry (RFC 4180). A cell that a spreadsheet could take for a formula, since
-it begins with = + - @ or a tab, has an apostrophe before it, and so has one that begins with an apostrophe.
+--csv writes every field of each entry listed, in UTF-8 and in quotes (RFC 4180). A cell that a spreadsheet
+could take for a formula, since it begins with = + - @ a tab or a line break, has an apostrophe before it, and
+so has one that begins with an apostrophe (OWASP, "CSV Injection"). A spreadsheet has to be told that commas
+separate the cells: if it splits them at another character, it can still find a formula inside a key.
 
 If the table shows only the start of each fingerprint, `bill-e show` takes that, too.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -25,6 +28,7 @@ from itertools import groupby
 from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
 from cli.caller.connection import connect
+from cli.caller.subjects import can_be_searched_for
 from cli.commands import Audience, Command
 from cli.errors import UsageError
 from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
@@ -79,9 +83,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _text(text: str) -> str:
-    if 1 <= len(text.encode(errors="surrogateescape")) <= MAX_SEARCH_BYTES:
+    if can_be_searched_for(text):
         return text
-    raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give 1 to {MAX_SEARCH_BYTES:,} bytes of text")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not allowed: give 1 to {MAX_SEARCH_BYTES:,} bytes of UTF-8"
+    )
 
 
 def _month(text: str) -> tuple[datetime, datetime]:
@@ -128,6 +134,15 @@ class Listing:
         self.totals = {str(outcome): Total() for outcome in Outcome}
 
     @property
+    def total(self) -> Total:
+        """The entries of all outcomes so far."""
+        return Total(
+            entries=self.count,
+            bytes=sum(total.bytes for total in self.totals.values()),
+            of_unknown_size=sum(total.of_unknown_size for total in self.totals.values()),
+        )
+
+    @property
     def count(self) -> int:
         """How many entries there were so far."""
         return sum(total.entries for total in self.totals.values())
@@ -162,13 +177,8 @@ class Total:
 def totals_line(listing: Listing) -> str:
     """Such as ``3 entries (300 bytes) = 2 accepted (200 bytes) + 1 duplicate (100 bytes) + 0 rejected …``."""
     parts = [f"{total.entries:,} {name.lower()} ({total})" for name, total in listing.totals.items()]
-    whole = Total(
-        entries=listing.count,
-        bytes=sum(total.bytes for total in listing.totals.values()),
-        of_unknown_size=sum(total.of_unknown_size for total in listing.totals.values()),
-    )
     noun = "entry" if listing.count == 1 else "entries"
-    return f"{whole.entries:,} {noun} ({whole}) = {' + '.join(parts)}"
+    return f"{listing.count:,} {noun} ({listing.total}) = {' + '.join(parts)}"
 
 
 def write_table(listing: Listing, terminal: Terminal) -> None:
@@ -189,7 +199,9 @@ def write_table(listing: Listing, terminal: Terminal) -> None:
 
 def write_csv(listing: Listing, terminal: Terminal) -> None:
     """Write entries as CSV, and the totals to stderr."""
-    writer = csv.writer(terminal.out.file, lineterminator="\r\n")
+    if isinstance(terminal.out.file, io.TextIOWrapper):
+        terminal.out.file.reconfigure(encoding="utf-8", newline="")  # Windows would write CR CR LF
+    writer = csv.writer(terminal.out.file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     shown = printable if terminal.out.is_terminal else str
     writer.writerow(CSV_COLUMNS)
     for page in _without_empty_ones(listing, terminal):
@@ -224,7 +236,8 @@ def write_json(listing: Listing, terminal: Terminal) -> None:
             terminal.out.file.write(f"{separator}{json.dumps(entry)}")
             separator = ",\n"
     opening = separator if listing.count == 0 else ""
-    totals = {name: asdict(total) for name, total in listing.totals.items()}
+    by_outcome = {name: asdict(total) for name, total in listing.totals.items()}
+    totals = {**asdict(listing.total), "by_outcome": by_outcome}
     terminal.out.file.write(
         f'{opening}\n], "next_cursor": {json.dumps(listing.next_cursor)}, "totals": {json.dumps(totals)}}}\n'
     )

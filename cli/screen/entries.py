@@ -22,7 +22,7 @@ def entry_row(entry: ApiEntry, *, full_fingerprint: bool) -> Row:
         "FINGERPRINT": fingerprint if full_fingerprint else fingerprint[:12],
         "SIZE": size_text(entry["size_bytes"]),
         "TYPE": entry["media_type"] or ABSENT,
-        "UPLOADER": short_name(uploader_of(entry)) or ABSENT,
+        "UPLOADER": _short_uploader(entry) or ABSENT,
         "KEY": entry["key"],
         "DETAIL": detail_of(entry),
     }
@@ -66,14 +66,17 @@ def _cell(value: object) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "'")) else text
 
 
-def short_name(uploader: str | None) -> str:
-    """Return the part of an uploader's name that a person recognises.
+def _short_uploader(entry: ApiEntry) -> str:
+    """Return the part of an uploader's name that a person recognises: of a token, the subject.
 
     S3 names a user by an id alone. A role has the session after its id or its name, such as
-    ``AWS:AROAEXAMPLE:erika`` and ``arn:aws:sts::123456789012:assumed-role/Clerk/erika``. What else a token or
-    a service calls itself stays whole.
+    ``AWS:AROAEXAMPLE:erika`` and ``arn:aws:sts::123456789012:assumed-role/Clerk/erika``. What else a service
+    calls itself stays whole.
     """
-    name = uploader or ""
+    caller = entry["uploader"].get("caller")
+    if caller is not None and caller["principal"] is None:
+        return caller["subject"] or ""
+    name = uploader_of(entry) or ""
     if name.startswith("arn:"):
         return name.split(":", 5)[-1].partition("/")[2] or name
     return name.removeprefix("AWS:").rpartition(":")[2] if name.startswith("AWS:") else name

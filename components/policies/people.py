@@ -1,13 +1,13 @@
-"""What callers and operators may do."""
+"""What callers, auditors and operators may do."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from components.policies.documents import Condition, Policy, allow, document
 from components.policies.keys import former_key_statements, key_use_statements
 from functions.contract import http_api, schema
+from functions.contract.entry import FINGERPRINT_DIGITS
 
 
 def caller_policy(
@@ -15,18 +15,64 @@ def caller_policy(
 ) -> Policy:
     """Allow callers to call the API, if `apiAuth` is `iam`, and to upload receipts.
 
-    `api_execution_arn` is ``arn:aws:execute-api:<region>:<account>:<api id>``. The stage is ``*``, since the
-    API has only one; the last ``*`` is the fingerprint. If the stack has a customer's key, `key_arn`, callers
-    need it to upload, and S3 requires the permission to decrypt for multipart uploads.
+    `api_execution_arn` is ``arn:aws:execute-api:<region>:<account>:<api id>``. Callers can't get files, not
+    even those that they uploaded. If the stack has a customer's key, `key_arn`, callers need it to upload,
+    and S3 requires the permission to decrypt for multipart uploads.
     """
     key_use = key_use_statements(key_arn, ["s3"], ["s3"], dns_suffix) if key_arn else []
-    routes = [
-        f"{api_execution_arn}/*/{re.sub('{.+}', '*', route.replace(' ', ''))}"
-        for route in (*http_api.READ_ROUTES, *http_api.UPLOAD_ROUTES)
-    ]
+    routes = (*http_api.READ_ROUTES, *http_api.UPLOAD_ROUTES)
     return document(
-        allow("CallTheApi", "execute-api:Invoke", routes),
+        allow("CallTheApi", "execute-api:Invoke", _route_arns(api_execution_arn, routes)),
         allow("UploadReceipts", "s3:PutObject", f"{bucket_arn}/{upload_prefix}*"),
+        *key_use,
+    )
+
+
+def auditor_policy(
+    bucket_arn: str,
+    api_execution_arn: str,
+    upload_prefix: str,
+    table_arn: str,
+    index_arn: str,
+    queue_arns: Sequence[str],
+    log_group_arns: Sequence[str],
+    key_arn: str | None,
+    dns_suffix: str,
+) -> Policy:
+    """Allow auditors to read everything about receipts, and to change nothing.
+
+    Through the API, auditors read the ledger and get files. They may not read the bucket's objects directly,
+    so that every file that they get is in the API's access log. To check the API itself, they may list the
+    bucket's versions, and read the ledger, which names uploaders. The locks of versions and the configuration
+    of the bucket show whether something can get lost. With the attributes of the queues, `bill-e reconcile`
+    knows whether entries are still to come. `log_group_arns` are those that say who asked for files and for
+    upload forms. With a customer's key, the table has to be decrypted, and nothing else: S3 decrypts for the
+    function that signs a link, and CloudWatch Logs by itself. A log group has
+    two ARNs, and IAM may ask for either.
+    """
+    key_use = key_use_statements(key_arn, ["dynamodb"], [], dns_suffix) if key_arn else []
+    routes = (*http_api.READ_ROUTES, *http_api.FILE_ROUTES)
+    log_groups = [spelt for arn in log_group_arns for spelt in (arn, f"{arn}:*")]
+    return document(
+        allow("CallTheApi", "execute-api:Invoke", _route_arns(api_execution_arn, routes)),
+        allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
+        allow("SeeLocks", "s3:GetObjectRetention", f"{bucket_arn}/{upload_prefix}*"),
+        allow(
+            "SeeTheConfiguration",
+            [
+                *("s3:GetBucketNotification", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketPolicy"),
+                *("s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"),
+            ],
+            bucket_arn,
+        ),
+        allow("ReadLedger", ["dynamodb:Query", "dynamodb:Scan"], table_arn),
+        allow("ReadLedgerByTime", "dynamodb:Query", index_arn),
+        allow("SeeQueues", "sqs:GetQueueAttributes", list(queue_arns)),
+        allow(
+            "ReadWhoAskedForWhat",
+            "logs:FilterLogEvents",
+            log_groups,
+        ),
         *key_use,
     )
 
@@ -84,3 +130,14 @@ def operator_policy(
         *key_use,
         *former_key_statements(former_key_arns, decrypt_via, dns_suffix),
     )
+
+
+def _route_arns(api_execution_arn: str, routes: Sequence[str]) -> list[str]:
+    """Return the ARNs of routes. The stage is ``*``, since the API has only one.
+
+    A fingerprint is as many ``?`` as it has digits. A ``*`` would also stand for a slash and what follows it,
+    and so for routes that a later release adds.
+    """
+    fingerprint = "?" * FINGERPRINT_DIGITS
+    paths = (route.replace(" ", "").replace("{fingerprint}", fingerprint) for route in routes)
+    return [f"{api_execution_arn}/*/{path}" for path in paths]

@@ -80,6 +80,19 @@ def upload_forms_statements(
     ]
 
 
+def file_links_statements(table_arn: str, bucket_arn: str, upload_prefix: str) -> list[Statement]:
+    """Allow the file-links function to look up entries, and to sign links to object versions.
+
+    A presigned link can do no more than the role that signed it. With `HeadObject`, the function asks S3
+    whether the object version is still there, as the upload-forms function does.
+    """
+    return [
+        allow("FindEntries", ["dynamodb:GetItem", "dynamodb:Query"], table_arn),
+        allow("SignLinks", "s3:GetObjectVersion", f"{bucket_arn}/{upload_prefix}*"),
+        allow("TellGoneFromForbidden", ["s3:ListBucket", "s3:ListBucketVersions"], bucket_arn),
+    ]
+
+
 def reconciler_statements(
     bucket_arn: str,
     table_arn: str,

@@ -32,6 +32,14 @@ CLIENT_CONFIG = Config(
 )
 """An HTTP API gives up after 30 s. All attempts of a call end before that, so a problem can be answered."""
 
+PRESIGNING_CONFIG = Config(
+    signature_version="s3v4",
+    # The style "auto" would sign for the global endpoint, which redirects outside of us-east-1. If the
+    # endpoint is an IP address, as in the embedded AWS, the bucket is in the path in any case.
+    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+)
+"""Signs forms and links with SigV4 for the bucket's regional endpoint."""
+
 THROTTLING_ERRORS = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 )

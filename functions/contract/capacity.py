@@ -22,10 +22,11 @@ UNIT_BYTES: Final = 4 * 1024
 """What a unit reads if the read is strongly consistent. Otherwise, half a unit does."""
 
 HISTORY_UNITS: Final = 64
-"""The most that `SHOW_RECEIPT` reads of the table."""
+"""The most that `SHOW_RECEIPT` reads of the table, and `REQUEST_FILE` to find a version."""
 
 DUPLICATES_UNITS: Final = 6
-"""The most that `REQUEST_FORM` reads of a receipt's duplicates, if its own object version is gone."""
+"""The most that `REQUEST_FORM` and `REQUEST_FILE` read of a receipt's duplicates, if its own object version
+is gone."""
 
 FORM_UNITS: Final = 2 + DUPLICATES_UNITS
 """The most that `REQUEST_FORM` reads of the table: a receipt, a note and duplicates, strongly consistent."""
@@ -36,8 +37,9 @@ without a receipt costs as much."""
 
 _SHARES: Final = {
     http_api.LIST_RECEIPTS: 0.8,
-    http_api.SHOW_RECEIPT: 0.4,
+    http_api.SHOW_RECEIPT: 0.3,
     http_api.LOOK_UP_RECEIPTS: 0.2,
+    http_api.REQUEST_FILE: 0.1,
     http_api.REQUEST_FORM: 0.1,
 }
 """How much of a cap each route may use up. The first is about the index, and the others are about the table.
@@ -66,6 +68,7 @@ def most_requests(route_key: str, *, shards: int, max_read_units: int) -> int:
         http_api.LIST_RECEIPTS: page_units(shards),
         http_api.SHOW_RECEIPT: HISTORY_UNITS,
         http_api.LOOK_UP_RECEIPTS: LOOK_UP_UNITS,
+        http_api.REQUEST_FILE: HISTORY_UNITS,
         http_api.REQUEST_FORM: FORM_UNITS,
     }
     return max(1, int(_SHARES[route_key] * max_read_units / most_units[route_key]))

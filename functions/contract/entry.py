@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-FINGERPRINT_PATTERN = "[0-9a-f]{64}"
-FINGERPRINT_DESCRIPTION = "the SHA-256 of the file: 64 hexadecimal digits, lower-case"
+FINGERPRINT_DIGITS = 64
+FINGERPRINT_PATTERN = f"[0-9a-f]{{{FINGERPRINT_DIGITS}}}"
+FINGERPRINT_DESCRIPTION = f"the SHA-256 of the file: {FINGERPRINT_DIGITS} hexadecimal digits, lower-case"
 
 CLOCK_SKEW = timedelta(minutes=15)
 """How far ahead of ours another clock may be, such as S3's. AWS refuses signatures that are off by more."""

@@ -145,6 +145,15 @@ class UploadFormsEnvironment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileLinksEnvironment:
+    """The file-links function's ledger, where receipts are, and how long a link to one can be used."""
+
+    ledger_table: str = _variable("LEDGER_TABLE")
+    location: UploadLocation = _variable("UPLOAD_LOCATION", _location)  # noqa: RUF009 - a field
+    link_lifetime_seconds: int = _variable("LINK_LIFETIME_SECONDS", _count)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReconcilerEnvironment:
     """The reconciler's names in its metrics, and what it compares, and how often.
 

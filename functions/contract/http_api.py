@@ -7,17 +7,27 @@ from typing import Final
 LIST_RECEIPTS: Final = "GET /receipts"
 SHOW_RECEIPT: Final = "GET /receipts/{fingerprint}"
 LOOK_UP_RECEIPTS: Final = "POST /receipts/lookup"
+REQUEST_FILE: Final = "GET /files/{fingerprint}"
 REQUEST_FORM: Final = "POST /uploads"
 
 READ_ROUTES: Final = (LIST_RECEIPTS, SHOW_RECEIPT, LOOK_UP_RECEIPTS)
+FILE_ROUTES: Final = (REQUEST_FILE,)
 UPLOAD_ROUTES: Final = (REQUEST_FORM,)
-ROUTES: Final = (*READ_ROUTES, *UPLOAD_ROUTES)
+ROUTES: Final = (*READ_ROUTES, *FILE_ROUTES, *UPLOAD_ROUTES)
+"""Those that read the ledger, those that lead to the documents themselves, and those to upload with. Each
+kind is a right of its own."""
 
 OUTCOME, REASON, FINDING, KEY, UPLOADER, TEXT, FINGERPRINT, FROM, TO, LIMIT, CURSOR = PARAMETERS = (
     *("outcome", "reason", "finding", "key", "uploader", "q", "fingerprint"),
     *("from", "to", "limit", "cursor"),
 )
 """The query of `LIST_RECEIPTS`."""
+
+VERSION: Final = "version"
+"""The query of `REQUEST_FILE`: which of a fingerprint's object versions."""
+
+MAX_VERSION_BYTES: Final = 1_024
+"""The longest version id of S3."""
 
 MAX_SEARCH_BYTES: Final = 1_024
 """The longest text to search for, in UTF-8. S3's keys are no longer."""
@@ -39,6 +49,9 @@ RFC_3339: Final = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d
 
 RECEIPT_NOT_FOUND: Final = "receipt-not-found"
 ALREADY_ACCEPTED: Final = "already-accepted"
+VERSION_NOT_FOUND: Final = "version-not-found"
+FILE_GONE: Final = "file-gone"
+FILE_OUT_OF_REACH: Final = "file-out-of-reach"
 """Kinds of problems that callers distinguish: the last part of a problem's ``type``."""
 
 

@@ -69,12 +69,17 @@ class Backing:
 
     def has(self, receipt: Entry) -> bool:
         """Say whether any object version with a receipt's bytes is left."""
-        if self._is_live(receipt.upload.version):
-            return True
+        return self.version_of(receipt) is not None
+
+    def version_of(self, receipt: Entry) -> ObjectVersion | None:
+        """Return the object version that backs a receipt: its own, or that of a duplicate, if one is left."""
+        own = receipt.upload.version
+        if self._is_live(own):
+            return own
         noted = self._noted(receipt)
         if noted is not None and self._is_live(noted):
-            return True
-        return self._live_duplicate(receipt, noted) is not None
+            return noted
+        return self._live_duplicate(receipt, noted)
 
     def passes_to(self, upload: ObjectVersion, receipt: Entry, before_call: Callable[[], None]) -> bool:
         """Say whether an upload of a receipt's bytes is all that backs it from now on, and note that first.

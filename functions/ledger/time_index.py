@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _UPLOADER_HAS = (
     "(contains(#caller.#principal, {text}) OR contains(#caller.#subject, {text})"
+    " OR contains(#caller.#issuer, {text})"
     " OR (attribute_not_exists(#caller) AND contains(#principal, {text})))"
 )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qsl
 
 from functions.api.body import read_members
+from functions.api.parameters import read_parameters
 from functions.api.problems import FieldError, invalid_parameters, parsed, shown
 from functions.contract.entry import (
     FINGERPRINT_DESCRIPTION,
@@ -65,7 +65,7 @@ def parse_listing_query(raw_query: str) -> ListingQuery:
 
     In the parsed query of an HTTP API event, a repeated parameter would look like one value with a comma.
     """
-    given, errors = _known_parameters(raw_query)
+    given, errors = read_parameters(raw_query, PARAMETERS)
 
     def optional(name: str, parse: Callable[[str], T]) -> T | None:
         return parsed(name, given, parse, errors) if name in given else None
@@ -103,22 +103,6 @@ def parse_look_up(request: Mapping[str, Any]) -> list[str]:
     if fingerprints is None or errors:
         raise invalid_parameters(errors)
     return fingerprints
-
-
-def _known_parameters(raw_query: str) -> tuple[dict[str, str], list[FieldError]]:
-    """Return the parameters by name, and an error for each parameter that is unknown or repeated."""
-    given: dict[str, str] = {}
-    errors: list[FieldError] = []
-    for name, value in parse_qsl(raw_query, keep_blank_values=True):
-        if name not in PARAMETERS:
-            allowed = f"only the parameters {', '.join(PARAMETERS)}"
-        elif name in given:
-            allowed = f"{name} once"
-        else:
-            given[name] = value
-            continue
-        errors.append(FieldError(field=shown(name), value=shown(value), allowed=allowed))
-    return given, errors
 
 
 # Each of these parsers raises a ValueError that says what is allowed.

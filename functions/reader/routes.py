@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions.api.problems import FieldError, ProblemError, invalid_parameters, shown
+from functions.api.parameters import read_fingerprint
+from functions.api.problems import ProblemError, invalid_parameters
 from functions.api.responses import Request, Response, Routes, entry_to_json, json_response
 from functions.contract import http_api
-from functions.contract.entry import parse_fingerprint
 from functions.ledger.cursor import encode_cursor
 from functions.ledger.listing import ReadIndex, list_newest
 from functions.reader.query import parse_listing_query, parse_look_up
@@ -52,12 +52,9 @@ def reader_routes(
         )
 
     def show_receipt(request: Request) -> Response:
-        fingerprint = request["pathParameters"]["fingerprint"]
-        try:
-            parse_fingerprint(fingerprint)
-        except ValueError as allowed:
-            error = FieldError(field="fingerprint", value=shown(fingerprint), allowed=str(allowed))
-            raise invalid_parameters([error]) from None
+        fingerprint, errors = read_fingerprint(request)
+        if errors:
+            raise invalid_parameters(errors)
         history = read_history(fingerprint, HISTORY_LIMIT)
         if history.is_empty:
             raise _receipt_not_found(fingerprint)

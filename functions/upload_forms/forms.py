@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from botocore.config import Config
-
 from functions.contract.form_metadata import CALLER, FIELD_PREFIX, write_caller
 
 if TYPE_CHECKING:
@@ -19,14 +17,6 @@ if TYPE_CHECKING:
 
     from functions.contract.entry import Caller
     from functions.upload_forms.request import UploadRequest
-
-PRESIGNING_CONFIG = Config(
-    signature_version="s3v4",
-    # The style "auto" would sign for the global endpoint, which redirects outside of us-east-1. If the
-    # endpoint is an IP address, as in the embedded AWS, the bucket is in the path in any case.
-    s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
-)
-"""Signs forms with SigV4 for the bucket's regional endpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)

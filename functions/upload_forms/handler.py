@@ -12,13 +12,13 @@ from typing import Any
 
 import boto3
 
-from functions.api.responses import CLIENT_CONFIG, respond
+from functions.api.responses import CLIENT_CONFIG, PRESIGNING_CONFIG, respond
 from functions.contract.capacity import DUPLICATES_UNITS, entries_within
 from functions.contract.environment import UploadFormsEnvironment, read_environment
 from functions.ledger.backing import Backing, LiveVersions
 from functions.ledger.lookup import LedgerLookup
 from functions.log import LambdaContext, begin_invocation
-from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.routes import upload_form_routes
 
 _environment = read_environment(UploadFormsEnvironment, os.environ)

@@ -23,6 +23,7 @@ from local.emulator import (
     ministack_access,
     ministack_attributes,
     ministack_batching,
+    ministack_downloads,
     ministack_events,
     ministack_listing,
     ministack_policies,
@@ -44,6 +45,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_batching.install()
     ministack_uploads.install()
     ministack_attributes.install()
+    ministack_downloads.install()
     ministack_events.install()
     ministack_listing.install()
     ministack_policies.install()

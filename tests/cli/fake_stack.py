@@ -135,6 +135,8 @@ class FakeStack:
                     return planned
         if target.startswith(API_PATH):
             return self._api(method, target, headers, body)
+        if method == "GET" and target.startswith("/file/"):
+            return self._file(target, headers)
         if method == "POST" and target == "/form":
             return self._form(headers, body)
         return self._put_object(method, target, headers, body)
@@ -149,6 +151,13 @@ class FakeStack:
         if headers["x-amz-checksum-sha256"] != checksum:
             return s3_error(400, "BadDigest", "The SHA256 you specified did not match")
         return self._stored(200, unquote(key), body)
+
+    def _file(self, target: str, headers: Message) -> Answer:
+        if headers["Authorization"]:
+            return s3_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+        version = unquote(urlsplit(target).path.removeprefix("/file/"))
+        (body,) = (body for (_, id_), body in self.objects.items() if id_ == version)
+        return Answer(200, body, content_type="application/octet-stream")
 
     def _form(self, headers: Message, body: bytes) -> Answer:
         message = BytesParser(policy=HTTP).parsebytes(
@@ -186,6 +195,8 @@ class FakeStack:
                 return self._list(parse_qs(parts.query))
             case "GET", ["receipts", fingerprint]:
                 return self._history(fingerprint)
+            case "GET", ["files", fingerprint]:
+                return self._link(fingerprint, parse_qs(parts.query))
             case "POST", ["receipts", "lookup"]:
                 wanted = json.loads(body)["fingerprints"]
                 return Answer(
@@ -222,6 +233,22 @@ class FakeStack:
         )
         history = {"receipt": next(iter(receipts), None), "duplicates": duplicates, "rejections": rejections}
         return Answer(200, {**history, "truncated": False})
+
+    def _link(self, fingerprint: str, query: dict[str, list[str]]) -> Answer:
+        found = [item for item in self.entries if item["fingerprint"] == fingerprint]
+        (wanted,) = query.get("version", [""])
+        for item in found:
+            if item["version_id"] == wanted or (not wanted and item["outcome"] == Outcome.ACCEPTED):
+                described = ("bucket", "key", "version_id", "fingerprint", "size_bytes", "media_type")
+                return Answer(
+                    200,
+                    {
+                        "url": f"{self.url}/file/{item['version_id']}?signature=secret",
+                        "expires_at": "2026-11-20T12:01:00Z",
+                        **{name: item[name] for name in described},
+                    },
+                )
+        return problem(404, "version-not-found" if found else "receipt-not-found", "There is no such file")
 
     def _accepted(self) -> list[dict[str, Any]]:
         with self.lock:
@@ -291,7 +318,9 @@ def running(stack: FakeStack) -> Iterator[FakeStack]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             answer = stack.answer(self.command, self.path, self.headers, body)
             content = b""
-            if answer.document is not None:
+            if isinstance(answer.document, bytes):
+                content = answer.document
+            elif answer.document is not None:
                 is_text = isinstance(answer.document, str)
                 content = (answer.document if is_text else json.dumps(answer.document)).encode()
             self.send_response_only(answer.status)
@@ -299,7 +328,10 @@ def running(stack: FakeStack) -> Iterator[FakeStack]:
                 self.send_header(name, value)
             if answer.status != 204:
                 self.send_header("Content-Type", answer.content_type)
-                self.send_header("Content-Length", str(len(content)))
+                if "Content-Length" in answer.headers:
+                    self.close_connection = True
+                else:
+                    self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
 

@@ -3,8 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import tracemalloc
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,8 +16,11 @@ from rich.console import Console
 
 from cli.answers import ApiPage
 from cli.caller.api_client import ApiClient, EntryFilter
-from cli.commands.receipts import Listing, write_table
+from cli.commands.receipts import Listing, write_csv, write_table
+from cli.main import main
+from cli.screen.entries import CSV_COLUMNS
 from cli.screen.terminal import Terminal
+from generator.openapi import openapi_document
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack, entry
 
@@ -92,9 +99,14 @@ def test_totals_tell_entries_bytes_and_unknown_sizes_by_outcome(caller: Run, sta
         "+ 1 duplicate (24 bytes) + 1 rejected (0 bytes, 1 of unknown size)"
     )
     assert json.loads(caller("receipts", "--json").out)["totals"] == {
-        "ACCEPTED": {"entries": 2, "bytes": 1_000_024, "of_unknown_size": 0},
-        "DUPLICATE": {"entries": 1, "bytes": 24, "of_unknown_size": 0},
-        "REJECTED": {"entries": 1, "bytes": 0, "of_unknown_size": 1},
+        "entries": 4,
+        "bytes": 1_000_048,
+        "of_unknown_size": 1,
+        "by_outcome": {
+            "ACCEPTED": {"entries": 2, "bytes": 1_000_024, "of_unknown_size": 0},
+            "DUPLICATE": {"entries": 1, "bytes": 24, "of_unknown_size": 0},
+            "REJECTED": {"entries": 1, "bytes": 0, "of_unknown_size": 1},
+        },
     }
 
 
@@ -127,6 +139,46 @@ def text_of(document: Any, column: str) -> str:
     return "" if document is None else json.dumps(document) if isinstance(document, bool) else str(document)
 
 
+def test_csv_has_each_member_that_the_api_describes() -> None:
+    described = openapi_document()["components"]["schemas"]
+    nested = {"uploader": "Uploader", "uploader.caller": "Caller", "duplicate_of": "ObjectVersion"}
+
+    def columns(schema: str, prefix: str = "") -> Iterator[str]:
+        for name in described[schema]["properties"]:
+            path = f"{prefix}{name}"
+            yield from columns(nested[path], f"{path}.") if path in nested else (path,)
+
+    entries = ("AcceptedReceipt", "Duplicate", "Rejection")
+    assert set(CSV_COLUMNS) == {column for schema in entries for column in columns(schema)}
+
+
+def test_csv_is_utf_8_with_its_own_line_ends_whatever_the_terminal_has(
+    stack: FakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stack.entries = [entry(key="領収書, 1.png")]
+    outputs, written = stack.write_outputs(tmp_path), tmp_path / "receipts.csv"
+
+    with written.open("w", encoding="cp1252", newline="\r\n") as as_on_windows:
+        monkeypatch.setattr("sys.stdout", as_on_windows)
+        assert main(["receipts", "--csv", "--outputs", str(outputs)]) == 0
+
+    header, row, end = written.read_bytes().split(b"\r\n")
+    assert header.startswith(b'"recorded_at","outcome",')
+    assert ',"領収書, 1.png",'.encode() in row
+    assert end == b""
+
+
+def test_csv_of_any_number_of_entries_fits_into_memory() -> None:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        terminal = Terminal.over(nowhere, nowhere)
+        tracemalloc.start()
+        try:
+            write_csv(Listing(Pages(*[200] * 100), EntryFilter(), None), terminal)
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+
+
 @pytest.mark.parametrize("key", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'quoted", "plain", "a=1"])
 def test_no_cell_is_a_formula_and_each_can_be_read_back(caller: Run, stack: FakeStack, key: str) -> None:
     stack.entries = [entry(key=key)]
@@ -146,7 +198,7 @@ def test_no_cell_is_a_formula_and_each_can_be_read_back(caller: Run, stack: Fake
         ({"principal": None}, "-"),
         ({"caller": {"principal": "arn:aws:iam::1:user/team/erika"}}, "team/erika"),
         ({"caller": {"principal": "arn:aws:sts::1:assumed-role/Clerk/erika"}}, "Clerk/erika"),
-        ({"caller": {"principal": None, "issuer": "https://i/", "subject": "e@x"}}, "e@x of https://i/"),
+        ({"caller": {"principal": None, "issuer": "https://i/", "subject": "e@x"}}, "e@x"),
     ],
 )
 def test_an_uploader_is_shown_by_the_part_that_people_know(
@@ -221,6 +273,7 @@ def test_each_filter_is_sent_as_the_api_names_it(
         ("--month", "2026-10", "--from", "2026-10-02"),
         ("--key", ""),
         ("--uploader", "x" * 1_025),
+        ("--key", "not UTF-8: \udcff"),
         ("--reason", "virus"),
         ("--csv", "--json"),
     ],
@@ -230,6 +283,15 @@ def test_malformed_option_is_wrong_usage_and_asks_nothing(
 ) -> None:
     assert options[0] in caller("receipts", *options).error(2)
     assert stack.requests == []
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-00:01", "0000-01-01", "10000-01-01"]
+)
+def test_a_time_outside_of_the_calendar_is_refused_as_it_was_typed(caller: Run, time: str) -> None:
+    error = caller("receipts", "--from", time).error(2)
+    assert f"argument --from: '{time}' is not allowed" in error
+    assert "in the years 1 to 9999 in UTC" in error
 
 
 @pytest.mark.parametrize(
@@ -270,7 +332,9 @@ class Pages(ApiClient):
     def page(self, chosen: EntryFilter, *, limit: int, cursor: str | None = None) -> ApiPage:  # noqa: ARG002
         number = int(cursor or 0)
         more = str(number + 1) if number + 1 < len(self._sizes) else None
-        return cast("ApiPage", {"entries": [entry()] * self._sizes[number], "next_cursor": more})
+        return cast(
+            "ApiPage", {"entries": [entry() for _ in range(self._sizes[number])], "next_cursor": more}
+        )
 
 
 @pytest.mark.parametrize(

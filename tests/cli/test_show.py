@@ -172,7 +172,22 @@ def test_the_newest_upload_with_a_key_is_shown_and_it_is_said_that_there_may_be_
     ran = caller("show", "a.png")
 
     assert hashlib.sha256(b"second version").hexdigest() in ran.out
-    assert "note: the newest upload with the key a.png; `bill-e receipts --key` lists all" in ran.err
+    older = next(each for each in stack.entries if each["key"] == "a.png" and each["fingerprint"] == FIRST)
+    assert (
+        f"note: the newest upload with the key a.png; older ones: {older['version_id']} "
+        f"of {older['uploaded_at'][:19]}Z; `bill-e receipts --key` lists all"
+    ) in ran.err
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 300, "x/" * 600, "not UTF-8: \udcff"])
+def test_what_can_be_no_key_or_no_name_of_a_file_is_not_found(caller: Run, subject: str) -> None:
+    assert "is not a file, and the ledger at http://" in caller("show", subject).error()
+
+
+def test_a_key_may_be_longer_than_the_name_of_a_file(caller: Run, stack: FakeStack) -> None:
+    stack.store("x" * 300, b"long name")
+
+    assert hashlib.sha256(b"long name").hexdigest() in caller("show", "x" * 300).out
 
 
 def test_a_key_may_lack_the_upload_prefix(caller: Run, stack: FakeStack) -> None:
@@ -199,4 +214,7 @@ def test_a_file_that_was_rejected_unread_is_found_by_name_and_size(
             line.split(maxsplit=1) for line in caller("show", subject).out.split("\n\n")[0].splitlines()
         )
         assert (fields["reason"], fields["version"]) == ("too_large", "this one"), subject
+    assert caller("show", large).err.endswith(
+        "note: found by the file's name and size: it was rejected without being read\n"
+    )
     assert json.loads(caller("show", large, "--json").out)["entry"]["version_id"] == "this one"

@@ -57,6 +57,8 @@ def test_file_of_the_embedded_aws_brings_its_endpoint_and_credentials(tmp_path: 
     ("command", "kind"),
     [
         ("receipts", "aws"),
+        (f"get {'0' * 64}", "auditor"),
+        (f"open {'0' * 64}", "auditor"),
         ("reconcile", "operator"),
         ("reconcile --checksums", "administrator"),
         ("restore --from-table abc", "administrator"),
@@ -71,7 +73,7 @@ def test_command_uses_the_key_of_its_kind_of_user(
     monkeypatch.setattr("boto3.Session", session)
     needed = {"ledger_table": "t", "resend_queue_url": "r", "dead_letter_queue_url": "d"}
     document: dict[str, Any] = {"outputs": OUTPUTS | needed}
-    for each in ("aws", "operator", "administrator"):
+    for each in ("aws", "auditor", "operator", "administrator"):
         document |= {f"{each}_access_key_id": f"AKID of {each}", f"{each}_secret_access_key": "secret"}
 
     ran = bill_e(*command.split(), "--outputs", _written(tmp_path, document))

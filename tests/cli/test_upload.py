@@ -150,7 +150,7 @@ def test_sigterm_ends_a_run_with_the_report_of_an_interrupted_one(stack: FakeSta
     stack.when_stored = lambda count: process.terminate() if count == 40 else None
     out, err = process.communicate(timeout=60)
 
-    assert process.returncode == 130
+    assert process.returncode == 128 + signal.SIGTERM
     assert err.endswith("\nbill-e: interrupted\n")
     report = json.loads(out)
     assert report["stopped"] == "interrupted"

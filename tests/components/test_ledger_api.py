@@ -7,10 +7,14 @@ import pytest
 
 from components.ingest_pipeline import IngestPipeline
 from components.validation import InvalidInputError
+from functions.contract import http_api
 from tests.components.mocks import Graph, run
 from tests.components.programs import JWT, api_args, api_graph, ingest_args, new_ledger
 
-ROUTES = {"GET /receipts", "GET /receipts/{fingerprint}", "POST /receipts/lookup", "POST /uploads"}
+ROUTES = {
+    *("GET /receipts", "GET /receipts/{fingerprint}", "GET /files/{fingerprint}"),
+    *("POST /receipts/lookup", "POST /uploads"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +32,9 @@ def routes(graph: Graph) -> dict[str, dict[str, Any]]:
 
 
 def functions(graph: Graph) -> list[dict[str, Any]]:
-    both = [graph.named(f"api-{part}-function").inputs for part in ("reader", "uploads")]
-    assert len(both) + 1 == len(graph.of_type("aws:lambda/function:Function"))  # and the processor
-    return both
+    own = [graph.named(f"api-{part}-function").inputs for part in ("reader", "files", "uploads")]
+    assert len(own) + 1 == len(graph.of_type("aws:lambda/function:Function"))  # and the processor
+    return own
 
 
 def function_behind(graph: Graph, route: dict[str, Any]) -> str:
@@ -57,16 +61,18 @@ def test_routes_need_a_token_with_their_scope_where_an_issuer_is_given(jwt: Grap
     assert {key: route["authorizationScopes"] for key, route in routes(jwt).items()} == {
         "GET /receipts": ["receipts:read"],
         "GET /receipts/{fingerprint}": ["receipts:read"],
+        "GET /files/{fingerprint}": ["receipts:files"],
         "POST /receipts/lookup": ["receipts:read"],
         "POST /uploads": ["receipts:write"],
     }
 
 
-def test_reading_and_uploading_are_two_functions(graph: Graph) -> None:
+def test_reading_the_ledger_getting_files_and_uploading_are_three_functions(graph: Graph) -> None:
     behind = {key: function_behind(graph, route) for key, route in routes(graph).items()}
     assert behind == {
         "GET /receipts": "api-reader-function-0a1b2c3",
         "GET /receipts/{fingerprint}": "api-reader-function-0a1b2c3",
+        "GET /files/{fingerprint}": "api-files-function-0a1b2c3",
         "POST /receipts/lookup": "api-reader-function-0a1b2c3",
         "POST /uploads": "api-uploads-function-0a1b2c3",
     }
@@ -78,6 +84,7 @@ def test_each_function_may_be_called_from_its_own_routes_only(graph: Graph) -> N
     assert {(p.inputs["function"], p.inputs["sourceArn"]) for p in permissions} == {
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts"),
         ("api-reader-function-0a1b2c3", f"{api}/*/GET/receipts/{{fingerprint}}"),
+        ("api-files-function-0a1b2c3", f"{api}/*/GET/files/{{fingerprint}}"),
         ("api-reader-function-0a1b2c3", f"{api}/*/POST/receipts/lookup"),
         ("api-uploads-function-0a1b2c3", f"{api}/*/POST/uploads"),
     }
@@ -91,6 +98,19 @@ def test_reader_may_only_read_the_ledger(graph: Graph) -> None:
     assert statements["ReadLedger"]["Resource"] == [table, f"{table}/index/by_recorded_time"]
     assert statements["LookUpReceipts"]["Action"] == "dynamodb:BatchGetItem"
     assert statements["LookUpReceipts"]["Resource"] == table
+
+
+def test_file_function_may_look_up_entries_and_read_object_versions_below_the_upload_prefix() -> None:
+    graph = api_graph(of_ingest={"upload_prefix": "receipts/"})
+    statements = graph.statements("api-files-policy")
+    del statements["WriteOwnLogs"], statements["WriteTraces"]
+    bucket = graph.named("in-uploads-bucket").outputs["arn"]
+    table = graph.named("ledger-table").outputs["arn"]
+    assert {sid: (each["Action"], each["Resource"]) for sid, each in statements.items()} == {
+        "FindEntries": (["dynamodb:GetItem", "dynamodb:Query"], table),
+        "SignLinks": ("s3:GetObjectVersion", f"{bucket}/receipts/*"),
+        "TellGoneFromForbidden": (["s3:ListBucket", "s3:ListBucketVersions"], bucket),
+    }
 
 
 def test_upload_function_may_look_up_a_receipt_and_put_below_its_prefix(graph: Graph) -> None:
@@ -111,6 +131,11 @@ def test_functions_are_told_what_they_need(graph: Graph) -> None:
     assert graph.named("api-reader-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
         "LEDGER_SHARDS": "4",
+    }
+    assert graph.named("api-files-function").inputs["environment"]["variables"] == {
+        "LEDGER_TABLE": table,
+        "UPLOAD_LOCATION": f"{graph.named('in-uploads-bucket').outputs['bucket']}/",
+        "LINK_LIFETIME_SECONDS": "60",
     }
     assert graph.named("api-uploads-function").inputs["environment"]["variables"] == {
         "LEDGER_TABLE": table,
@@ -148,19 +173,24 @@ def test_stage_is_deployed_logged_and_throttled_after_its_routes() -> None:
 @pytest.mark.parametrize(
     ("throttle", "ledger", "limits"),
     [
-        pytest.param({}, {}, [(50, 50), (25, 25), (8, 8), (50, 50)], id="defaults"),
-        pytest.param({"throttle_rate": 5, "throttle_burst": 8}, {}, [(5, 8)] * 4, id="the stack's own"),
+        pytest.param({}, {}, [(50, 50), (18, 18), (8, 8), (6, 6), (50, 50)], id="defaults"),
+        pytest.param({"throttle_rate": 5, "throttle_burst": 6}, {}, [(5, 6)] * 5, id="the stack's own"),
         pytest.param(
             {"throttle_rate": 10_000, "throttle_burst": 5_000},
             {"ledger_max_read_units": 40_000},
-            [(500, 500), (250, 250), (80, 80), (500, 500)],
+            [(500, 500), (187, 187), (80, 80), (62, 62), (500, 500)],
             id="the ledger's",
         ),
         pytest.param(
-            {}, {"ledger_max_read_units": 1_000}, [(12, 12), (6, 6), (2, 2), (12, 12)], id="a small cap"
+            {},
+            {"ledger_max_read_units": 1_000},
+            [(12, 12), (4, 4), (2, 2), (1, 1), (12, 12)],
+            id="a small cap",
         ),
-        pytest.param({}, {"ledger_shards": 64}, [(32, 32), (25, 25), (8, 8), (50, 50)], id="many shards"),
-        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 4, id="one a second at least"),
+        pytest.param(
+            {}, {"ledger_shards": 64}, [(32, 32), (18, 18), (8, 8), (6, 6), (50, 50)], id="many shards"
+        ),
+        pytest.param({}, {"ledger_max_read_units": 1}, [(1, 1)] * 5, id="one a second at least"),
     ],
 )
 def test_each_route_is_limited_to_what_the_ledger_can_take(
@@ -170,7 +200,7 @@ def test_each_route_is_limited_to_what_the_ledger_can_take(
 
     assert graph.named("api-stage").inputs["routeSettings"] == [
         {"routeKey": route, "throttlingRateLimit": rate, "throttlingBurstLimit": burst}
-        for route, (rate, burst) in zip(sorted(ROUTES), limits, strict=True)
+        for route, (rate, burst) in zip(http_api.ROUTES, limits, strict=True)
     ]
 
 
@@ -185,6 +215,7 @@ def test_access_log_is_json_and_says_who_what_and_how_it_ended(graph: Graph) -> 
     assert {
         "$context.requestId",
         "$context.routeKey",
+        "$context.path",
         "$context.status",
         "$context.identity.sourceIp",
         "$context.identity.userArn",
@@ -234,8 +265,9 @@ def test_api_answers_other_origins_only_where_configured() -> None:
                 "jwt_issuer": "http://example.com",
                 "jwt_read_scope": "",
                 "jwt_upload_scope": "a b",
+                "jwt_files_scope": '"',
             },
-            ["jwt_issuer", "jwt_audience", "jwt_read_scope", "jwt_upload_scope"],
+            ["jwt_issuer", "jwt_audience", "jwt_read_scope", "jwt_upload_scope", "jwt_files_scope"],
         ),
     ],
 )

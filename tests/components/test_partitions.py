@@ -78,6 +78,7 @@ def test_keys_are_used_through_services_by_their_names_in_the_partition(graph: G
         "bill-e-encryption-key",
         "bill-e-ingest-processor-policy",
         "caller_policy",
+        "auditor_policy",
         "operator_policy",
     } <= {name for name, _ in used}
     ends = (f".{place.region}.{place.dns_suffix}",)

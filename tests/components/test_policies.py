@@ -13,21 +13,87 @@ from tests.components.mocks import run
 BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
 
 
-def test_caller_may_call_the_three_routes_and_upload() -> None:
-    api = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3"
-    policy = people.caller_policy(BUCKET, api, "receipts/", key_arn=None, dns_suffix="amazonaws.com")
+API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3"
+FINGERPRINT = "?" * 64
+
+
+def actions_of(statements: list[Statement]) -> set[tuple[str, str]]:
+    """Every action that is allowed, with its resource."""
+    return {
+        (action, resource)
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def test_caller_may_upload_and_read_the_ledger_and_gets_no_files() -> None:
+    policy = people.caller_policy(BUCKET, API, "receipts/", key_arn=None, dns_suffix="amazonaws.com")
     assert [(s["Action"], s["Resource"]) for s in policy["Statement"]] == [
         (
             "execute-api:Invoke",
             [
-                f"{api}/*/GET/receipts",
-                f"{api}/*/GET/receipts/*",
-                f"{api}/*/POST/receipts/lookup",
-                f"{api}/*/POST/uploads",
+                f"{API}/*/GET/receipts",
+                f"{API}/*/GET/receipts/{FINGERPRINT}",
+                f"{API}/*/POST/receipts/lookup",
+                f"{API}/*/POST/uploads",
             ],
         ),
         ("s3:PutObject", f"{BUCKET}/receipts/*"),
     ]
+
+
+def auditor_statements(key_arn: str | None = None) -> list[Statement]:
+    statements: list[Statement] = people.auditor_policy(
+        bucket_arn=BUCKET,
+        api_execution_arn=API,
+        upload_prefix="receipts/",
+        table_arn=TABLE,
+        index_arn=f"{TABLE}/index/i",
+        queue_arns=["arn:aws:sqs:r:1:queue"],
+        log_group_arns=["arn:aws:logs:r:1:log-group:api"],
+        key_arn=key_arn,
+        dns_suffix="amazonaws.com",
+    )["Statement"]
+    return statements
+
+
+@pytest.mark.claim(
+    "an auditor may read the ledger, get files through the API, list object versions, and see their locks, "
+    "the bucket's configuration, the queues' lengths and who asked for what, and change nothing",
+    section="Least privilege",
+)
+def test_auditor_reads_everything_and_changes_nothing() -> None:
+    allowed = actions_of(auditor_statements())
+
+    assert allowed == {
+        ("execute-api:Invoke", f"{API}/*/GET/receipts"),
+        ("execute-api:Invoke", f"{API}/*/GET/receipts/{FINGERPRINT}"),
+        ("execute-api:Invoke", f"{API}/*/GET/files/{FINGERPRINT}"),
+        ("execute-api:Invoke", f"{API}/*/POST/receipts/lookup"),
+        ("s3:ListBucketVersions", BUCKET),
+        ("s3:GetObjectRetention", f"{BUCKET}/receipts/*"),
+        ("s3:GetBucketNotification", BUCKET),
+        ("s3:GetBucketObjectLockConfiguration", BUCKET),
+        ("s3:GetBucketPolicy", BUCKET),
+        ("s3:GetBucketPublicAccessBlock", BUCKET),
+        ("s3:GetBucketVersioning", BUCKET),
+        ("s3:GetLifecycleConfiguration", BUCKET),
+        ("dynamodb:Query", TABLE),
+        ("dynamodb:Query", f"{TABLE}/index/i"),
+        ("dynamodb:Scan", TABLE),
+        ("sqs:GetQueueAttributes", "arn:aws:sqs:r:1:queue"),
+        ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api"),
+        ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api:*"),
+    }
+
+
+def test_auditor_of_a_stack_with_its_own_key_may_only_decrypt_the_ledger() -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/k"
+    (use,) = (statement for statement in auditor_statements(key) if statement["Resource"] == key)
+
+    assert use["Action"] == "kms:Decrypt"
+    assert use["Condition"] == {"StringEquals": {"kms:ViaService": ["dynamodb.eu-central-1.amazonaws.com"]}}
 
 
 def operator_statements(**changes: Any) -> list[Statement]:
@@ -59,13 +125,7 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
         operations_log_arn=log,
     )
 
-    allowed = {
-        (action, resource)
-        for statement in statements
-        for action in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-    }
-    assert allowed == {
+    assert actions_of(statements) == {
         ("s3:ListBucketVersions", BUCKET),
         ("dynamodb:Scan", TABLE),
         ("dynamodb:Query", index),

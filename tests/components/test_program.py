@@ -22,7 +22,7 @@ CONTRACT = {
         "dead_letter_queue_url",
     ),
     *("ledger_table", "ledger_shards", "reconciler", "dashboard", "alarm_topic", "log_groups", "region"),
-    *("caller_policy", "operator_policy", "max_receipt_bytes", "accepted_types"),
+    *("caller_policy", "auditor_policy", "operator_policy", "max_receipt_bytes", "accepted_types"),
 }
 
 

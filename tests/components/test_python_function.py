@@ -30,6 +30,7 @@ def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:
         ("bill-e-ingest-processor-function", {"processor", "contract", "ledger"}),
         ("bill-e-api-reader-function", {"reader", "api", "contract", "ledger"}),
         ("bill-e-api-uploads-function", {"upload_forms", "api", "contract", "ledger"}),
+        ("bill-e-api-files-function", {"file_links", "api", "contract", "ledger"}),
         ("bill-e-reconciler-slices-function", {"reconciler", "reconciliation", "contract"}),
     ],
 )

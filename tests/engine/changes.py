@@ -81,6 +81,7 @@ CASES: Sequence[Case] = (
     Case(setting="jwtAudience", to=["bill-e", "console"], base="jwt"),
     Case(setting="jwtReadScope", to="ledger:read", base="jwt"),
     Case(setting="jwtUploadScope", to="ledger:write", base="jwt"),
+    Case(setting="jwtFilesScope", to="ledger:files", base="jwt"),
     Case(setting="allowedOrigins", to=["https://receipts.example.com"]),
     Case(setting="allowedOrigins", to=[], base="full"),
     Case(setting="maxReceiptMegabytes", to=50),

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from functions.contract import schema
-from functions.contract.environment import ProcessorEnvironment, UploadFormsEnvironment, write_environment
+from functions.contract.environment import (
+    FileLinksEnvironment,
+    ProcessorEnvironment,
+    UploadFormsEnvironment,
+    write_environment,
+)
 from functions.ledger.store import LedgerStore
 from local.in_process.events import BUCKET, QUEUE_ARN, RESEND_QUEUE_ARN, SOURCE
 from tests.functions.examples import PNG, context, entry_point, failed, sqs_batch, upload
@@ -49,6 +54,12 @@ ENVIRONMENT = {
         form_prefix="incoming/",
         form_lifetime_seconds=60,
         max_receipt_bytes=MAX_BYTES,
+    ),
+    **write_environment(
+        FileLinksEnvironment,
+        ledger_table=LEDGER["ledger_table"],
+        location=SOURCE["location"],
+        link_lifetime_seconds=60,
     ),
 }
 
@@ -162,6 +173,10 @@ class Account:
 
     def get(self, path: str, query: str = "", **parameters: object) -> Answer:
         return self.ask("reader", http_event("GET", path, query or urlencode(parameters)))
+
+    def file(self, fingerprint: str | None, query: str = "", **parameters: str) -> Answer:
+        event = http_event("GET", f"/files/{fingerprint}", query or urlencode(parameters))
+        return self.ask("file_links", event)
 
     def look_up(self, body: str) -> Answer:
         return self.ask("reader", http_event("POST", "/receipts/lookup", body=body, headers=JSON))

@@ -33,7 +33,7 @@ def passes(filters: Filters | IndexRead, entry: Entry) -> bool:
 def _has(entry: Entry, name: str, value: str) -> bool:
     uploader, key = entry.upload.uploader, entry.upload.version.key
     caller = uploader.caller
-    names = (caller.principal, caller.subject) if caller else (uploader.principal,)
+    names = (caller.principal, caller.subject, caller.issuer) if caller else (uploader.principal,)
     by_uploader = any(value in each for each in names if each is not None)
     return {
         "outcome": value == entry.outcome,

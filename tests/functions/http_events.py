@@ -42,7 +42,8 @@ def http_event(
 ) -> dict[str, Any]:
     """Make the event of a request. ``path`` and ``query`` are as in the URL.
 
-    API Gateway chooses the route. To GET ``/receipts/`` with another part is the route with a parameter.
+    API Gateway chooses the route. To GET ``/receipts/`` or ``/files/`` with another part is a route with a
+    parameter.
     """
     resource, _, part = unquote(path).removeprefix("/").partition("/")
     fingerprint = part if method == "GET" else ""

@@ -436,7 +436,9 @@ class TestInDynamoDB:
     SHARDS = 3
     UPLOADERS = (
         Uploader(principal="AWS:AROAFORMS:uploads", source_ip=None, caller=Caller(principal="arn:erika")),
-        Uploader(principal="AWS:AROAFORMS:uploads", source_ip=None, caller=Caller(issuer="i", subject="max")),
+        Uploader(
+            principal="AWS:AROAFORMS:uploads", source_ip=None, caller=Caller(issuer="https:/i", subject="max")
+        ),
         Uploader(principal="AWS:AIDAERIKA", source_ip=None),
         Uploader(principal=None, source_ip=None),
     )
@@ -478,6 +480,7 @@ class TestInDynamoDB:
             Filters(key="RECEIPT"),
             Filters(uploader="erika"),
             Filters(uploader="max"),
+            Filters(uploader="https:/i"),
             Filters(uploader="ERIKA"),
             Filters(uploader="AROAFORMS"),
             Filters(text="t-1"),

@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from functions.api.body import MAX_BODY_CHARACTERS
-from functions.api.responses import respond
+from functions.api.responses import PRESIGNING_CONFIG, respond
 from functions.contract.entry import Caller, Entry, format_time, parse_time
 from functions.contract.form_metadata import caller_named, read_caller
-from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.request import UploadRequest, safe_key_part
 from functions.upload_forms.routes import upload_form_routes
 from tests.functions.examples import PNG, context, entry

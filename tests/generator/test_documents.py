@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.contract import http_api
+from functions.file_links.routes import file_link_routes
 from functions.reader.routes import reader_routes
 from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.routes import upload_form_routes
@@ -44,9 +45,11 @@ def test_each_function_has_a_handler_for_each_of_its_routes_and_no_other() -> No
     forms = UploadForms(client=unused, bucket="uploads", prefix="uploads/", lifetime=timedelta(minutes=1))
 
     reading = reader_routes(read_index=unused, read_history=unused, read_receipts=unused, shards=1)
+    linking = file_link_routes(unused, unused)
     uploading = upload_form_routes(find_receipt=unused, is_backed=unused, forms=forms, max_bytes=1)
 
     assert sorted(reading) == sorted(http_api.READ_ROUTES)
+    assert sorted(linking) == sorted(http_api.FILE_ROUTES)
     assert sorted(uploading) == sorted(http_api.UPLOAD_ROUTES)
 
 
@@ -57,4 +60,4 @@ def test_every_route_is_a_documented_operation_and_no_other() -> None:
         for method in operations
     ]
 
-    assert sorted(documented) == sorted([*http_api.READ_ROUTES, *http_api.UPLOAD_ROUTES])
+    assert sorted(documented) == sorted(http_api.ROUTES)

@@ -38,7 +38,11 @@ CONFIG = {
 class Answer:
     status: int
     headers: Mapping[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
 
     @property
     def json(self) -> Any:
@@ -109,6 +113,10 @@ class DeployedStack(EmbeddedStack):
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
         return self.send("POST", form["url"], headers, body)
 
+    def fetch(self, url: str) -> Answer:
+        """Get what a link leads to, without any credentials."""
+        return self.send("GET", url, {}, None)
+
     def send(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Answer:
         parts = urlsplit(url)
         context = ssl.create_default_context(cafile=str(self.caller.ca_bundle))
@@ -118,7 +126,7 @@ class DeployedStack(EmbeddedStack):
             connection.request(method, target, body=body, headers=dict(headers))
             response = connection.getresponse()
             received = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(status=response.status, headers=received, text=response.read().decode())
+            return Answer(status=response.status, headers=received, content=response.read())
         finally:
             connection.close()
 

@@ -13,7 +13,10 @@ from local.aws import AccessKey, Aws
 from local.embedded_stack import create_user
 from tests.local.stack import DeployedStack, declared, png
 
-ROUTES = [("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")]
+ROUTES = [
+    *[("GET", "/receipts"), ("GET", f"/receipts/{'0' * 64}"), ("POST", "/uploads")],
+    ("GET", f"/files/{'0' * 64}"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -71,6 +71,8 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
         "region",
         "aws_access_key_id",
         "aws_secret_access_key",
+        "auditor_access_key_id",
+        "auditor_secret_access_key",
         "operator_access_key_id",
         "operator_secret_access_key",
         "administrator_access_key_id",

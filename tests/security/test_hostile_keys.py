@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -20,7 +21,9 @@ from rich.console import Console
 from cli.screen.entries import entry_row
 from cli.screen.terminal import Terminal
 from functions.contract.entry import Outcome
+from functions.contract.file_names import MAX_NAME_BYTES, safe_file_name
 from functions.contract.s3_events import LONGEST_KEY_BYTES
+from functions.file_links.links import content_disposition
 from functions.upload_forms.request import MAX_KEY_PART_BYTES
 from local.in_process.events import s3_event
 from local.whole_files import png
@@ -222,3 +225,24 @@ def test_a_form_is_for_a_harmless_key_under_the_prefix_whatever_the_file_is_call
     assert len(key.encode()) <= LONGEST_KEY_BYTES
     assert name not in {"", ".", ".."}
     assert all(unicodedata.category(character)[0] in "LMN" or character in "-_." for character in name)
+
+
+@settings(max_examples=300)
+@given(key=KEYS | st.sampled_from(HOSTILE_KEYS))
+@pytest.mark.claim(
+    "whatever the key, the name that a file is saved under is a name and no path, and the header that offers "
+    "it to a browser is one line of ASCII",
+    section="Hostile input",
+)
+def test_no_key_gets_out_of_the_folder_or_of_its_header(key: str) -> None:
+    name = safe_file_name(key)
+    header = content_disposition(name)
+
+    assert name not in {"", ".", ".."}
+    assert not set(name) & set('/\\:<>"|?*')
+    assert not any(unicodedata.category(character)[0] == "C" for character in name)
+    assert len(name.encode()) <= MAX_NAME_BYTES + 1
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count('"') == 2
+    assert unquote(header.rpartition("UTF-8''")[2]) == name

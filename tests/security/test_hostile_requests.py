@@ -34,6 +34,7 @@ MOST_QUERIES = {
     # Each takes half a unit at least, and there may be a round just before the budget is spent.
     "GET /receipts": int(2 * SPENT * page_units(SHARDS)) + SHARDS,
     "GET /receipts/{fingerprint}": 2,
+    "GET /files/{fingerprint}": 2,
     "POST /receipts/lookup": 1,
     "POST /uploads": 1,
 }
@@ -189,6 +190,20 @@ def test_reader_answers_any_request(filled: Account, path: str, query: str, head
 @pytest.mark.claim("any query is answered with a bounded number of reads", section="Hostile input")
 def test_listing_answers_any_query(filled: Account, query: str) -> None:
     ask_bounded(filled, "reader", http_event("GET", "/receipts", query))
+
+
+@any_settings
+@given(fingerprint=st.just(FINGERPRINT) | FINGERPRINTS, query=st.just("version=v1") | queries())
+@pytest.mark.claim(
+    "the route to files answers any request with a bounded number of reads, never with a 5xx",
+    section="Hostile input",
+)
+def test_file_route_answers_any_request(filled: Account, fingerprint: object, query: str) -> None:
+    path = f"/files/{quote(str(fingerprint), safe='')}"
+    event = http_event("GET", path, query) | {"routeKey": "GET /files/{fingerprint}"}
+    event["pathParameters"] = {"fingerprint": str(fingerprint)}
+
+    ask_bounded(filled, "file_links", event)
 
 
 def test_listing_answers_any_odd_value_of_any_parameter(filled: Account) -> None:

@@ -217,6 +217,10 @@ class TestNothingSecretIsTold:
                 for body in ("", "[]", "{}", "{")
             ),
         ]
+        answers += [
+            self.answer(account, "file_links", "GET", f"/files/{name}", query)
+            for name, query in ((names[0], ""), (names[0], "version=x"), ("x", "version="))
+        ]
         form = self.answer(account, "upload_forms", "POST", "/uploads", body=GOOD)
 
         assert "x-amz-security-token" in form, "S3 needs to see it"
@@ -244,11 +248,12 @@ class TestNothingSecretIsTold:
         account.calls.fail_before = lambda *_: error
         answers = [
             self.answer(account, "reader", "GET", f"/receipts/{'ab' * 32}"),
+            self.answer(account, "file_links", "GET", f"/files/{'ab' * 32}"),
             self.answer(account, "upload_forms", "POST", "/uploads", body=GOOD),
         ]
 
         output = account.output()
-        assert output.count("request failed") == 2
+        assert output.count("request failed") == 3
         assert all(json.loads(answer)["status"] >= 500 for answer in answers)
         assert [told for told in ("arn:aws", "Traceback") if told in "".join(answers)] == []
         assert self.told("\n".join([output, *answers])) == []

@@ -87,6 +87,7 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
     with_input(STAGE, "routeSettings.0.throttlingRateLimit", 10_000),
     with_input(STAGE, "routeSettings.1.throttlingRateLimit", 10_000),
     with_input(STAGE, "routeSettings.2.throttlingRateLimit", 10_000),
+    with_input(STAGE, "routeSettings.4.throttlingRateLimit", 10_000),
     with_input(STAGE, "routeSettings.3.throttlingRateLimit", REMOVED),
     with_input(STAGE, "routeSettings.3.throttlingBurstLimit", 0),
 )
@@ -101,7 +102,8 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
             assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
             assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
         listing, *of_table = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
-        units = (capacity.HISTORY_UNITS, capacity.LOOK_UP_UNITS, capacity.FORM_UNITS)
+        history = capacity.HISTORY_UNITS
+        units = (history, capacity.LOOK_UP_UNITS, history, capacity.FORM_UNITS)
         assert listing * capacity.page_units(shards) < cap, "the index"
         assert sum(rate * most for rate, most in zip(of_table, units, strict=True)) < cap, "the table"
 

@@ -11,7 +11,7 @@ from typing import Any
 from local.aws import AccessKey, Aws
 from tests.local.stack import DeployedStack
 
-FUNCTIONS = ("processor", "reader", "reconciler", "upload_forms")
+FUNCTIONS = ("file_links", "processor", "reader", "reconciler", "upload_forms")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,17 +47,17 @@ CHECKS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Signs requests of the `requests` package as the caller of a stack."""
+    """Signs requests of the `requests` package as an administrator, whom IAM refuses no path."""
 
     stack: DeployedStack
 
     def __call__(self, prepared: Any) -> Any:
-        caller = self.stack.caller
+        administrator = self.stack.administrator
         # Signature Version 4 only allows this spelling of a space.
         prepared.url = prepared.url.replace("+", "%20")
         request = AWSRequest(method=prepared.method, url=prepared.url, data=prepared.body)
-        key = Credentials(caller.key.id, caller.key.secret)
-        SigV4Auth(key, "execute-api", caller.region).add_auth(request)
+        key = Credentials(administrator.key.id, administrator.key.secret)
+        SigV4Auth(key, "execute-api", administrator.region).add_auth(request)
         prepared.headers.update(request.headers.items())
         return prepared
 
@@ -95,6 +95,8 @@ class Ledger:
     stack: DeployedStack
     receipt: Object
     rejection: Object
+    lost: Object
+    former: str
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +108,29 @@ def ledger(stack: DeployedStack) -> Ledger:
     rejection = stack.upload(f"{WATCHED}notes.txt", uuid.uuid4().bytes)
     outcomes = [entry["outcome"] for entry in stack.entries_of(receipt, again, rejection)]
     assert outcomes == ["ACCEPTED", "DUPLICATE", "REJECTED"]
-    return Ledger(stack=stack, receipt=receipt, rejection=rejection)
+    lost = stack.upload(f"{WATCHED}lost.png", png())
+    stack.entry_of(lost)
+    stack.administrator.client("s3").delete_object(
+        Bucket=stack.bucket, Key=lost.key, VersionId=lost.version_id
+    )
+    return Ledger(
+        stack=stack, receipt=receipt, rejection=rejection, lost=lost, former=former_receipt(stack, receipt)
+    )
+
+
+def former_receipt(stack: DeployedStack, receipt: Object) -> str:
+    """Have a receipt from before the stack's upload prefix changed, and return its fingerprint."""
+    dynamodb, table = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
+    key = {"fingerprint": {"S": str(receipt.fingerprint)}, "entry": {"S": "RECEIPT"}}
+    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    fingerprint = uuid.uuid4().hex * 2
+    item |= {"fingerprint": {"S": fingerprint}, "key": {"S": "former/first.png"}}
+    dynamodb.put_item(TableName=table, Item=item)
+    return fingerprint
 
 
 LIST, SHOW = ("GET", "/receipts"), ("GET", "/receipts/{fingerprint}")
+FILE = ("GET", "/files/{fingerprint}")
 LOOK_UP, UPLOAD = ("POST", "/receipts/lookup"), ("POST", "/uploads")
 Request = Callable[[Ledger], dict[str, Any]]
 
@@ -120,6 +141,13 @@ def body(**changes: Any) -> Request:
 
 def fingerprint(text: str) -> Request:
     return lambda _: {"path_parameters": {"fingerprint": text}}
+
+
+def of_version(uploaded: Object, version_id: str) -> dict[str, Any]:
+    return {
+        "path_parameters": {"fingerprint": uploaded.fingerprint},
+        "query": {"version": version_id},
+    }
 
 
 def look_up(*fingerprints: str) -> Request:
@@ -134,6 +162,14 @@ SITUATIONS: list[tuple[tuple[str, str], int, Request]] = [
     (SHOW, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.rejection.fingerprint}}),
     (SHOW, 400, fingerprint("x")),
     (SHOW, 404, fingerprint("0" * 64)),
+    (FILE, 200, lambda ledger: {"path_parameters": {"fingerprint": ledger.receipt.fingerprint}}),
+    (FILE, 200, lambda ledger: of_version(ledger.rejection, ledger.rejection.version_id)),
+    (FILE, 400, lambda ledger: of_version(ledger.receipt, "")),
+    (FILE, 404, fingerprint("0" * 64)),
+    (FILE, 404, lambda ledger: of_version(ledger.receipt, ledger.rejection.version_id)),
+    (FILE, 409, lambda ledger: {"path_parameters": {"fingerprint": ledger.former}}),
+    (FILE, 410, lambda ledger: {"path_parameters": {"fingerprint": ledger.lost.fingerprint}}),
+    (FILE, 410, lambda ledger: of_version(ledger.lost, ledger.lost.version_id)),
     (LOOK_UP, 200, look_up("0" * 64)),
     (LOOK_UP, 200, lambda ledger: look_up(str(ledger.receipt.fingerprint))(ledger)),
     (LOOK_UP, 400, look_up("x")),
@@ -171,6 +207,7 @@ def test_situation_is_answered_as_documented(
 REFUSALS: dict[tuple[str, str], Request] = {
     LIST: lambda _: {},
     SHOW: fingerprint("0" * 64),
+    FILE: fingerprint("0" * 64),
     LOOK_UP: look_up("0" * 64),
     UPLOAD: body(),
 }
@@ -192,7 +229,7 @@ def test_refusal_is_answered_as_documented(
 
 @pytest.mark.parametrize("operation", REFUSALS)
 def test_failure_is_answered_as_documented(ledger: Ledger, operation: tuple[str, str]) -> None:
-    role = roles_of(ledger.stack)["upload_forms" if operation == UPLOAD else "reader"]
+    role = roles_of(ledger.stack)[{UPLOAD: "upload_forms", FILE: "file_links"}.get(operation, "reader")]
 
     with role.holding_only([Grant(action="s3:ListBucket", resource="arn:aws:s3:::another")]):
         response = send(ledger.stack, new_case(operation, REFUSALS[operation](ledger)), checks=DESCRIBED)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from functions.upload_forms.forms import PRESIGNING_CONFIG, UploadForms
+from functions.api.responses import PRESIGNING_CONFIG
+from functions.upload_forms.forms import UploadForms
 from functions.upload_forms.request import UploadRequest
 from tests.local.eventually import eventually
 from tests.local.stack import DeployedStack, declared, png, sha256_base64

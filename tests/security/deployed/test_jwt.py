@@ -15,7 +15,7 @@ from tests.local.test_access import ROUTES
 from tests.security.deployed.conftest import AUDIENCE
 from tests.security.deployed.issuer import Issuer, encode, new_key
 
-READ, UPLOAD = "receipts:read", "receipts:write"
+READ, FILES, UPLOAD = "receipts:read", "receipts:files", "receipts:write"
 HOUR = 3600
 
 
@@ -26,7 +26,7 @@ def claims(issuer: Issuer, **changes: Any) -> dict[str, Any]:
         "iss": issuer.url,
         "aud": AUDIENCE,
         "sub": "auditor",
-        "scope": f"{READ} {UPLOAD}",
+        "scope": f"{READ} {FILES} {UPLOAD}",
         "iat": now - HOUR,
         "nbf": now - HOUR,
         "exp": now + HOUR,
@@ -53,8 +53,8 @@ def test_right_token_is_accepted_on_every_route(token_stack: DeployedStack, issu
 
     answers = [ask(token_stack, method, path, bearer) for method, path in ROUTES]
 
-    # The last request gets to the function, which refuses a body whose content type isn't JSON.
-    assert [answer.status for answer in answers] == [200, 404, 415]
+    # The upload-forms function refuses a body whose content type isn't JSON.
+    assert [answer.status for answer in answers] == [200, 404, 415, 404]
 
 
 def test_token_for_several_audiences_is_valid_for_each(token_stack: DeployedStack, issuer: Issuer) -> None:
@@ -148,7 +148,8 @@ def test_token_without_the_scope_is_refused(
 
 
 @pytest.mark.claim(
-    "with apiAuth jwt, the scope for reading only allows reading, and the scope for uploads only uploads",
+    "with apiAuth jwt, the scope for reading only allows reading, the one for files only files, and the one "
+    "for uploads only uploads",
     section="Access to the API",
 )
 def test_scope_only_allows_its_own_routes(token_stack: DeployedStack, issuer: Issuer) -> None:
@@ -156,8 +157,9 @@ def test_scope_only_allows_its_own_routes(token_stack: DeployedStack, issuer: Is
         bearer = f"Bearer {token(issuer, scope=scope)}"
         return [ask(token_stack, method, path, bearer).status for method, path in ROUTES]
 
-    assert statuses(READ) == [200, 404, 403]
-    assert statuses(UPLOAD) == [403, 403, 415]
+    assert statuses(READ) == [200, 404, 403, 403]
+    assert statuses(UPLOAD) == [403, 403, 415, 403]
+    assert statuses(FILES) == [403, 403, 403, 404]
 
 
 def test_holder_of_a_token_uploads_with_a_form(token_stack: DeployedStack, issuer: Issuer) -> None:

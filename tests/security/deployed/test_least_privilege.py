@@ -146,6 +146,23 @@ def receipt_is_looked_up(situation: Situation) -> bool:
     return situation.stack.call("POST", "/receipts/lookup", body=wanted).status == 200
 
 
+def file_of_a_receipt_is_linked_to(situation: Situation) -> bool:
+    content = png()
+    uploaded = situation.stack.upload(f"{WATCHED}{uuid.uuid4()}.png", content)
+    situation.stack.entry_of(uploaded)
+    asked = f"/files/{uploaded.fingerprint}"
+    for query in ({}, {"version": uploaded.version_id}):
+        answer = situation.stack.call("GET", asked, query=query, signed_by=situation.stack.auditor.key)
+        if answer.status != 200 or situation.stack.fetch(answer.json["url"]).content != content:
+            return False
+    return True
+
+
+def lost_file_is_gone(situation: Situation) -> bool:
+    asked = f"/files/{situation.deleted.fingerprint}"
+    return situation.stack.call("GET", asked, signed_by=situation.stack.auditor.key).status == 410
+
+
 def form_is_made_and_taken(situation: Situation) -> bool:
     content = png()
     form = situation.stack.call("POST", "/uploads", body=declared(content))
@@ -170,6 +187,7 @@ def round_is_continued(situation: Situation) -> bool:
 
 
 NOTICED: dict[str, list[Callable[[Situation], bool]]] = {
+    "file_links": [file_of_a_receipt_is_linked_to, lost_file_is_gone],
     "processor": [
         new_upload_is_recorded,
         resent_upload_is_recorded,
@@ -404,11 +422,11 @@ class Call(NamedTuple):
     by: tuple[str, ...] = ()
 
 
+SEES_UPLOADS = ("processor", "upload_forms", "file_links")
+
 CALLS = {
-    "read an object version": Call("s3", "get_object", lambda at: at.version, ("processor", "upload_forms")),
-    "ask about an object version": Call(
-        "s3", "head_object", lambda at: at.version, ("processor", "upload_forms")
-    ),
+    "read an object version": Call("s3", "get_object", lambda at: at.version, SEES_UPLOADS),
+    "ask about an object version": Call("s3", "head_object", lambda at: at.version, SEES_UPLOADS),
     "read an object version outside the upload prefix": Call("s3", "get_object", lambda at: at.unwatched),
     "read whatever is the latest object": Call("s3", "get_object", lambda at: at.object),
     "put an object under the form prefix": Call(
@@ -423,9 +441,12 @@ CALLS = {
     ),
     "delete an object": Call("s3", "delete_object", lambda at: at.object),
     "delete an object version": Call("s3", "delete_object", lambda at: at.version),
-    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, ("processor", "upload_forms")),
+    "list the bucket": Call("s3", "list_objects_v2", lambda at: at.bucket, SEES_UPLOADS),
     "list the versions in the bucket": Call(
-        "s3", "list_object_versions", lambda at: at.bucket, ("processor", "reconciler", "upload_forms")
+        "s3",
+        "list_object_versions",
+        lambda at: at.bucket,
+        (*SEES_UPLOADS, "reconciler"),
     ),
     "see the bucket's events": Call(
         "s3", "get_bucket_notification_configuration", lambda at: at.bucket, ("reconciler",)
@@ -453,13 +474,16 @@ CALLS = {
         lambda at: at.bucket | {"VersioningConfiguration": {"Status": "Suspended"}},
     ),
     "get an entry": Call(
-        "dynamodb", "get_item", lambda at: at.table | {"Key": KEY}, ("processor", "upload_forms")
+        "dynamodb",
+        "get_item",
+        lambda at: at.table | {"Key": KEY},
+        SEES_UPLOADS,
     ),
     "query the ledger by fingerprint": Call(
         "dynamodb",
         "query",
         lambda at: at.table | BY_FINGERPRINT,
-        ("processor", "reader", "upload_forms"),
+        ("processor", "reader", "upload_forms", "file_links"),
     ),
     "query the ledger by time": Call(
         "dynamodb", "query", lambda at: at.table | BY_TIME, ("processor", "reader")
@@ -545,8 +569,8 @@ def is_refused(call: Call, aws: Aws, target: Target) -> bool:
 @pytest.mark.claim(
     "under its role, a function can only make the calls that it needs: the reader can't write entries "
     "or read the bucket; the processor can't update, delete or scan entries; the upload-forms function can't "
-    "put objects outside its form prefix; the reconciler can't read uploads or see who uploaded them, and "
-    "only writes to the resend queue and to its own folder",
+    "put objects outside its form prefix; the file-links function can't write anything; the reconciler can't "
+    "read uploads or see who uploaded them, and only writes to the resend queue and to its own folder",
     section="Least privilege",
 )
 @pytest.mark.parametrize("name", FUNCTIONS)
