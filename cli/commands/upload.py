@@ -38,7 +38,7 @@ from cli.options import (
 )
 from cli.screen.entries import detail_of
 from cli.screen.progress import upload_bar
-from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
+from cli.screen.terminal import ABSENT, Row, Terminal, size_text
 from cli.stack import StackAccess
 from functions.contract.entry import Outcome, Reason, format_time
 
@@ -289,7 +289,7 @@ def _row(result: Uploaded | AlreadyAccepted | NotSent, report: UploadReport) -> 
             outcome = "NOT SENT"
         case AlreadyAccepted():
             outcome, size = "ACCEPTED BEFORE", size_text(result.size_bytes)
-            detail = f"on {second_of(result.recorded_at)}" + (f", as {result.key}" if result.key else "")
+            key, detail = result.key or ABSENT, f"on {result.recorded_at[:10]}"
         case Uploaded():
             size, key = size_text(result.size_bytes), result.key
             version = result.version_id or ABSENT
