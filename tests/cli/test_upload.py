@@ -247,11 +247,6 @@ def test_one_missing_file_is_listed_and_fails_while_the_others_are_uploaded(
     assert "1 uploaded; 1 not uploaded" in ran.out
 
 
-@pytest.fixture
-def _every_step_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.screen.progress.SECONDS_BETWEEN_LINES", 0)
-
-
 @pytest.mark.usefixtures("_every_step_is_a_line")
 def test_progress_counts_what_is_up_and_not_what_was_tried(
     stack: FakeStack, caller: Run, folder: Path
