@@ -9,7 +9,9 @@ could take for a formula, since it begins with = + - @ a tab or a line break, ha
 so has one that begins with an apostrophe (OWASP, "CSV Injection"). A spreadsheet has to be told that commas
 separate the cells: if it splits them at another character, it can still find a formula inside a key.
 
-If the table shows only the start of each fingerprint, `bill-e show` takes that, too.
+If the table shows only the start of each fingerprint, `bill-e show` takes that, too. On a narrow screen, the
+tables of all commands leave out columns until the others fit, in this order: VERSION, TYPE, UPLOADER, SIZE,
+RECEIVED, FINGERPRINT, UPLOADED, FIRST SENT, RECORDED, STATE, KEY. In a file or a pipe, tables are whole.
 """
 
 from __future__ import annotations

@@ -89,6 +89,15 @@ def test_duplicate_that_restores_the_receipt_says_so(caller: Run, stack: FakeSta
     assert "of a.png; restores it" in caller("receipts").out
 
 
+def test_duplicate_with_the_key_of_the_receipt_was_sent_again(
+    caller: Run, stack: FakeStack, folder: Path
+) -> None:
+    assert "sent again" not in caller("show", folder / "copy.png").out
+    stack.store("a.png", b"first")
+
+    assert caller("show", folder / "copy.png").out.count("sent again") == 1
+
+
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:
     ran = caller("show", FIRST.upper(), "--json")
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -59,7 +60,7 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
     start: Start, scratch: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     file = tmp_path / "new folder" / "outputs.json"
-    process = start("up", "--outputs", str(file))
+    process = start("up", "--outputs", os.path.relpath(file, REPOSITORY))
     wait_until_up(process, file)
     described = json.loads(file.read_text())
     upload_something(described)
@@ -87,6 +88,12 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
 
     assert (process.returncode, complaints) == (0, "")
     assert described["endpoint_url"] in usage
+    exported = dict(re.findall(r"\b([A-Z_]+)=(/\S*|'/.*?')", usage))
+    paths = {name: Path(*shlex.split(path)).resolve() for name, path in exported.items()}
+    assert paths == {
+        "BILL_E_OUTPUTS": file.resolve(),
+        "AWS_CA_BUNDLE": Path(described["ca_bundle"]).resolve(),
+    }
     assert list(scratch.iterdir()) == []
     assert list(file.parent.iterdir()) == []
     assert processes_of(scratch) == []
