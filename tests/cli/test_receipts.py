@@ -68,6 +68,14 @@ def test_detail_says_what_else_is_known_of_an_entry(
     assert line.partition("b.png")[2].strip() == detail
 
 
+@pytest.mark.parametrize(("options", "rows"), [((), 450), (("--limit", "7"), 7)])
+def test_csv_has_all_entries_unless_told_otherwise(
+    caller: Run, many: list[dict[str, Any]], options: tuple[str, ...], rows: int
+) -> None:
+    assert len(many) == 450
+    assert caller("receipts", "--csv", *options).out.count("\r\n") == 1 + rows
+
+
 @pytest.mark.usefixtures("many")
 def test_limit_beyond_a_page_follows_cursors(caller: Run, stack: FakeStack) -> None:
     ran = caller("receipts", "--limit", "201")
