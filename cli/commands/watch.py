@@ -5,8 +5,8 @@ upload` skips is skipped here, too: hidden files, symbolic links, and the tempor
 downloads. Files are never moved, changed or deleted.
 
 Files that were there before are sent as well, unless their bytes have been accepted. A state file remembers
-what was sent, so that a restart sends nothing twice. What fails is tried again, after 5 seconds at first and
-every 5 minutes at last. The folder is looked at when the system says that it has changed, and every 15
+what was sent, so that a restart doesn't send it again. What fails is tried again, after 5 seconds at first
+and every 5 minutes at last. The folder is looked at when the system says that it has changed, and every 15
 seconds in any case, since network drives don't always say it.
 
 Each event is a line. SIGTERM and Ctrl-C end the command, which then says what is left to send.
