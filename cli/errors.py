@@ -61,6 +61,7 @@ _REFUSED_SIGN_INS = {
 }
 
 _EXPLAINED_CODES = {
+    "403": _DENIED,  # what S3 says about a HEAD, which has no body for a code
     "AccessDenied": _DENIED,
     "AccessDeniedException": _DENIED,
     "AWS.SimpleQueueService.NonExistentQueue": _NO_QUEUE,

@@ -32,6 +32,7 @@ from cli.commands import (
 )
 from cli.errors import BillEError
 from cli.options import add_stack
+from cli.screen.help import HelpFormatter
 from cli.screen.terminal import Terminal
 
 COMMANDS = (
@@ -117,7 +118,6 @@ def _nearest(word: str, known: Sequence[str]) -> str:
 
 def build_parser() -> Parser:
     """Build the parser for all commands."""
-    formatter = argparse.RawDescriptionHelpFormatter
     parser = WholeParser(prog="bill-e", usage=USAGE)
     parser.add_argument("--version", action="version", version=f"bill-e {version('bill-e')}")
     subparsers = parser.add_subparsers(prog="bill-e", metavar="COMMAND", required=True, parser_class=Parser)
@@ -127,7 +127,7 @@ def build_parser() -> Parser:
             help=command.summary,
             description=command.description,
             epilog="\n  ".join(("examples:", *command.examples)),
-            formatter_class=formatter,
+            formatter_class=HelpFormatter,
         )
         if command.needs_stack:
             add_stack(subparser)

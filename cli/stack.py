@@ -65,7 +65,7 @@ def find_stack(stack: str | None, outputs: Path | None) -> StackAccess:
     if stack is None and outputs is None:
         stack = os.environ.get("BILL_E_STACK") or None
         file = os.environ.get("BILL_E_OUTPUTS")
-        outputs = Path(file) if file else None
+        outputs = Path(file).absolute() if file else None
         if stack and outputs:
             raise UsageError(
                 "BILL_E_STACK and BILL_E_OUTPUTS are both set: unset one, or give --stack or --outputs"

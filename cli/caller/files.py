@@ -90,6 +90,16 @@ def find_files(paths: Sequence[Path]) -> Found:
     return Found(files=tuple(files.values()), skipped=tuple(skipped), unreadable=tuple(unreadable))
 
 
+def find_files_below(folder: Path) -> Found:
+    """Find all files in a folder by the same rules, whatever its own name is."""
+    found = [*_walk(folder, above="")]
+    return Found(
+        files=tuple(each for each in found if isinstance(each, LocalFile)),
+        skipped=tuple(each for each in found if not isinstance(each, LocalFile | _Unreadable)),
+        unreadable=tuple(each for each in found if isinstance(each, _Unreadable)),
+    )
+
+
 def fingerprint_of(stream: BinaryIO) -> str:
     """SHA-256 of the rest of a stream, in lower-case hex, in constant memory."""
     digest = hashlib.sha256()
@@ -166,14 +176,24 @@ def _walk(folder: Path, above: str) -> Iterator[LocalFile | NotTaken]:
             yield ruled_out
         elif child.name.startswith("."):
             yield NotTaken(path=path, reason="hidden")
-        elif child.is_symlink():
-            yield NotTaken(path=path, reason="a symbolic link")
-        elif child.is_dir():
-            yield from _walk(path, above=f"{name}/")
-        elif child.is_file():
-            yield LocalFile(path=path, name=name)
         else:
-            yield NotTaken(path=path, reason="not a regular file")
+            yield from _visible(child, path, name)
+
+
+def _visible(child: os.DirEntry[str], path: Path, name: str) -> Iterator[LocalFile | NotTaken]:
+    try:
+        is_link = child.is_symlink()
+        is_folder = not is_link and child.is_dir()
+        is_file = not is_link and child.is_file()
+    except OSError as error:  # For example, a network drive that has gone.
+        yield _Unreadable(path=path, reason=error.strerror or str(error))
+        return
+    if is_folder:
+        yield from _walk(path, above=f"{name}/")
+    elif is_file:
+        yield LocalFile(path=path, name=name)
+    else:
+        yield NotTaken(path=path, reason="a symbolic link" if is_link else "not a regular file")
 
 
 def size_of(file: LocalFile) -> int:

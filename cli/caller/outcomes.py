@@ -39,10 +39,14 @@ class UploadTotals:
 
     def sentence(self) -> str:
         """Such as ``12 uploads = 7 accepted + 1 duplicate + 4 rejected``."""
-        parts = [f"{self.accepted} accepted", f"{self.duplicate} duplicate", f"{self.rejected} rejected"]
+        parts = [
+            f"{self.accepted:,} accepted",
+            f"{self.duplicate:,} duplicate",
+            f"{self.rejected:,} rejected",
+        ]
         if self.pending:
-            parts.append(f"{self.pending} without an outcome yet")
-        return f"{self.uploads} upload{'' if self.uploads == 1 else 's'} = {' + '.join(parts)}"
+            parts.append(f"{self.pending:,} without an outcome yet")
+        return f"{self.uploads:,} upload{'' if self.uploads == 1 else 's'} = {' + '.join(parts)}"
 
 
 def wait_for_outcomes(

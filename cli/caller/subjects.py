@@ -65,7 +65,8 @@ class SubjectSearch:
         if found is None:
             raise BillEError(
                 f"{text!r} is not a file, and the ledger at {self.access.api_url} has it neither as a key "
-                f"nor as a fingerprint (64 hexadecimal digits, or the first {LEAST_DIGITS} or more)"
+                f"nor as a fingerprint (64 hexadecimal digits, or the first {LEAST_DIGITS} or more); "
+                "`bill-e receipts --key` searches for a part of a key"
             )
         return found
 
@@ -83,7 +84,10 @@ class SubjectSearch:
         unread = next(self._unread(path), None)
         if unread is None:
             return self._of_fingerprint(fingerprint, named=str(path))
-        note = "found by the file's name and size: it was rejected without being read"
+        note = (
+            "the newest upload of the file's name and size that was rejected without being read, so nobody "
+            "knows whether its bytes were the same; `bill-e receipts --key` lists all"
+        )
         return Subject(fingerprint=None, history=None, entry=unread, note=note)
 
     def _unread(self, path: Path) -> Iterator[ApiEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,13 @@ class WatchedFolder:
     def waiting(self) -> int:
         """How many files have been seen and not been dealt with."""
         return len(self._seen)
+
+    def next_due(self) -> float:
+        """When a file may be complete, or is to be sent again, if nothing changes until then."""
+        return min(
+            (max(seen.since + self._quiet_seconds, seen.not_before) for seen in self._seen.values()),
+            default=math.inf,
+        )
 
     def complete(self, found: Found, now: float) -> list[LocalFile]:
         """Return the files that are to be sent now, of those that a look at the folder has found."""

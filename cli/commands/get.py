@@ -13,6 +13,7 @@ scope for files.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 import tempfile
@@ -106,8 +107,14 @@ def refuse_wrong_usage(options: argparse.Namespace) -> None:
         raise UsageError("-o - writes one file to stdout, and nothing else")
     if options.output == STDOUT and sys.stdout.isatty():
         raise UsageError("-o - would write the file to the terminal: redirect stdout, or leave -o out")
-    if several and options.output is not None and not Path(options.output).is_dir():
+    is_folder = _names_a_folder(options.output) or Path(options.output or ".").is_dir()
+    if several and not is_folder:
         raise UsageError(f"{options.output} is not a folder, so it can't take several files")
+
+
+def _names_a_folder(output: str | None) -> bool:
+    """Tell whether a path ends in a slash, and so means a folder, which is made if it isn't there."""
+    return output is not None and output.endswith(("/", os.sep))
 
 
 def link_to(stack: StackConnection, subject: Subject, version_id: str | None) -> ApiFileLink:
@@ -143,6 +150,8 @@ def write_to_stdout(stack: StackConnection, link: ApiFileLink) -> None:
 def save(stack: StackConnection, link: ApiFileLink, options: argparse.Namespace) -> Path:
     """Save a file where the options say, and return its path."""
     destination = Path(options.output or ".")
+    if _names_a_folder(options.output):
+        destination.mkdir(parents=True, exist_ok=True)
     if destination.is_dir():
         destination /= safe_file_name(link["key"])
     if destination.exists() and not options.force:

@@ -9,7 +9,9 @@ could take for a formula, since it begins with = + - @ a tab or a line break, ha
 so has one that begins with an apostrophe (OWASP, "CSV Injection"). A spreadsheet has to be told that commas
 separate the cells: if it splits them at another character, it can still find a formula inside a key.
 
-If the table shows only the start of each fingerprint, `bill-e show` takes that, too.
+If the table shows only the start of each fingerprint, `bill-e show` takes that, too. On a narrow screen, the
+tables of all commands leave out columns until the others fit, in this order: VERSION, TYPE, UPLOADER, SIZE,
+RECEIVED, FINGERPRINT, UPLOADED, FIRST SENT, RECORDED, STATE, KEY. In a file or a pipe, tables are whole.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ from cli.screen.entries import CSV_COLUMNS, csv_row, entry_row
 from cli.screen.terminal import Row, Terminal, printable
 from functions.contract.entry import ContentFinding, Outcome, Reason
 from functions.contract.http_api import MAX_SEARCH_BYTES
+
+SHOWN_AT_FIRST = 50
+"""How many entries to list unless told otherwise. A file of CSV is for programs, and has all of them."""
 
 NARROWEST_FULL = 170
 """In a table with fewer columns than this, a fingerprint is cut to its first 12 digits."""
@@ -64,7 +69,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", metavar="TEXT", type=_text, help="list only keys that contain this")
     parser.add_argument(
-        "--uploader", metavar="TEXT", type=_text, help="list only entries whose uploader contains this"
+        "--uploader",
+        metavar="TEXT",
+        type=_text,
+        help="list only entries whose uploader contains this; S3 names a user of IAM who uploaded without a "
+        "form by a unique id (AIDA…), and not by name",
     )
     add_time_range(parser)
     parser.add_argument(
@@ -72,7 +81,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     count = parser.add_mutually_exclusive_group()
     count.add_argument(
-        "--limit", type=positive_integer, default=50, metavar="N", help="list at most this many (default: 50)"
+        "--limit",
+        type=positive_integer,
+        metavar="N",
+        help=f"list at most this many (default: {SHOWN_AT_FIRST}; all with --csv)",
     )
     count.add_argument("--all", action="store_true", help="list all of them")
     form = parser.add_mutually_exclusive_group()
@@ -115,7 +127,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         end=end,
     )
     with connect(stack_of(options), token=token_of(options)) as stack:
-        listing = Listing(stack.api, chosen, None if options.all else options.limit)
+        shown = None if options.all or options.csv else SHOWN_AT_FIRST
+        listing = Listing(stack.api, chosen, options.limit or shown)
         if options.json:
             write_json(listing, terminal)
         elif options.csv:
@@ -251,7 +264,7 @@ COMMAND = Command(
     examples=(
         "bill-e receipts --stack dev",
         "bill-e receipts --outcome rejected --from 2026-11-01 --to 2026-12-01 --stack dev",
-        "bill-e receipts --month 2026-11 --csv --all --stack dev > november.csv",
+        "bill-e receipts --month 2026-11 --csv --stack dev > november.csv",
         "bill-e receipts --uploader erika --key taxi --stack dev",
         "bill-e receipts --all --json --outputs outputs.json",
     ),

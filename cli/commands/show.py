@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-from cli.answers import ApiHistory
+from cli.answers import ApiEntry, ApiHistory
 from cli.caller.connection import connect
 from cli.caller.subjects import Subject, SubjectSearch
 from cli.commands import Audience, Command
 from cli.options import add_json, completed_as_file, stack_of, token_of
 from cli.screen.entries import entry_fields, history_row
 from cli.screen.terminal import Terminal
+from functions.contract.entry import Outcome
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.json:
         terminal.json(subject.history or {"entry": subject.entry})
     elif subject.history:
-        write_history(str(subject.fingerprint), subject.history, terminal)
+        write_history(str(subject.fingerprint), subject.history, subject.entry, terminal)
     elif subject.entry:
         terminal.fields(entry_fields(subject.entry))
         terminal.write("")
@@ -58,13 +59,20 @@ def find_subject(search: SubjectSearch, text: str, terminal: Terminal) -> Subjec
     return subject
 
 
-def write_history(fingerprint: str, history: ApiHistory, terminal: Terminal) -> None:
-    """Write the receipt, then the uploads that were duplicates or rejected."""
-    if history["receipt"]:
-        terminal.fields(entry_fields(history["receipt"]))
+def write_history(fingerprint: str, history: ApiHistory, asked: ApiEntry | None, terminal: Terminal) -> None:
+    """Write the entry that was asked for by its key, the receipt, and the uploads that were none."""
+    receipt, rejections = history["receipt"], history["rejections"]
+    if asked and asked["outcome"] == Outcome.DUPLICATE:
+        terminal.fields(entry_fields(asked))
+        terminal.write("")
+        terminal.write("which has the bytes of this receipt")
+    if receipt:
+        terminal.fields(entry_fields(receipt))
     else:
         terminal.write(f"{fingerprint} was never accepted")
-    for title, entries in (("duplicate", history["duplicates"]), ("rejection", history["rejections"])):
+        if rejections:
+            terminal.fields(entry_fields(rejections[0]))
+    for title, entries in (("duplicate", history["duplicates"]), ("rejection", rejections)):
         if entries:
             terminal.write("")
             terminal.write(f"{len(entries)} {title}{'' if len(entries) == 1 else 's'}")

@@ -38,7 +38,7 @@ from cli.options import (
 )
 from cli.screen.entries import detail_of
 from cli.screen.progress import upload_bar
-from cli.screen.terminal import ABSENT, Row, Terminal, second_of, size_text
+from cli.screen.terminal import ABSENT, Row, Terminal, size_text
 from cli.stack import StackAccess
 from functions.contract.entry import Outcome, Reason, format_time
 
@@ -241,22 +241,22 @@ def write_report(report: UploadReport, terminal: Terminal) -> None:
         terminal.complain("nothing to upload")
     if report.stopped and totals.pending:
         terminal.complain(
-            f"{totals.pending} of the uploads have no entry yet: until they do, the same command would send "
-            "them again, as duplicates"
+            f"{totals.pending:,} of the uploads have no entry yet: until they do, the same command would "
+            "send them again, as duplicates"
         )
 
 
 def totals_line(report: UploadReport) -> str:
     """Such as ``3 uploads = 1 accepted + 1 duplicate + 1 rejected; 2 skipped``."""
     totals = report.totals
-    uploads = totals.sentence() if report.waited else f"{totals.uploads} uploaded"
+    uploads = totals.sentence() if report.waited else f"{totals.uploads:,} uploaded"
     besides = {
         "accepted before, not uploaded": totals.already_accepted,
         "skipped": len(report.found.skipped),
         "not uploaded": totals.failed,
         "not sent: the same command sends the rest": totals.not_sent,
     }
-    return "; ".join([uploads, *(f"{count} {what}" for what, count in besides.items() if count)])
+    return "; ".join([uploads, *(f"{count:,} {what}" for what, count in besides.items() if count)])
 
 
 def report_json(report: UploadReport) -> dict[str, Any]:
@@ -282,22 +282,30 @@ def report_json(report: UploadReport) -> dict[str, Any]:
 
 
 def _row(result: Uploaded | AlreadyAccepted | NotSent, report: UploadReport) -> Row:
-    size, key, detail = ABSENT, ABSENT, ""
+    size = key = version = ABSENT
+    detail = ""
     match result:
         case NotSent():
             outcome = "NOT SENT"
         case AlreadyAccepted():
             outcome, size = "ACCEPTED BEFORE", size_text(result.size_bytes)
-            detail = f"on {second_of(result.recorded_at)}" + (f", as {result.key}" if result.key else "")
+            key, detail = result.key or ABSENT, f"on {result.recorded_at[:10]}"
         case Uploaded():
             size, key = size_text(result.size_bytes), result.key
+            version = result.version_id or ABSENT
             if entry := report.outcomes.get(result):
                 outcome = entry["outcome"]
                 detail = detail_of(entry) + _what_is_accepted(entry.get("reason"), report.access)
             else:
                 outcome = "NONE YET" if report.waited else "UPLOADED"
-                detail = f"version {result.version_id}" if result.version_id else ""
-    return {"OUTCOME": outcome, "SIZE": size, "FILE": str(result.path), "KEY": key, "DETAIL": detail}
+    return {
+        "OUTCOME": outcome,
+        "SIZE": size,
+        "FILE": str(result.path),
+        "KEY": key,
+        "VERSION": version,
+        "DETAIL": detail,
+    }
 
 
 def _what_is_accepted(reason: str | None, access: StackAccess) -> str:

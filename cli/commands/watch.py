@@ -5,8 +5,8 @@ upload` skips is skipped here, too: hidden files, symbolic links, and the tempor
 downloads. Files are never moved, changed or deleted.
 
 Files that were there before are sent as well, unless their bytes have been accepted. A state file remembers
-what was sent, so that a restart sends nothing twice. What fails is tried again, after 5 seconds at first and
-every 5 minutes at last. The folder is looked at when the system says that it has changed, and every 15
+what was sent, so that a restart doesn't send it again. What fails is tried again, after 5 seconds at first
+and every 5 minutes at last. The folder is looked at when the system says that it has changed, and every 15
 seconds in any case, since network drives don't always say it.
 
 Each event is a line. SIGTERM and Ctrl-C end the command, which then says what is left to send.
@@ -16,24 +16,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import watchfiles
-
 from cli.answers import ApiEntry
 from cli.caller.connection import StackConnection, connect
-from cli.caller.files import Found, LocalFile, find_files
+from cli.caller.files import Found, LocalFile, NotTaken, find_files_below
+from cli.caller.folder_changes import ticks
 from cli.caller.outcomes import wait_for_outcomes
 from cli.caller.transfer import AlreadyAccepted, Failed, NotSent, Result, Uploaded
-from cli.caller.upload_run import UploadRun, upload_files
+from cli.caller.upload_run import upload_files
 from cli.caller.watch_journal import WatchJournal, journal_path, open_journal
 from cli.caller.watched_folder import FileState, WatchedFolder
 from cli.commands import Audience, Command
-from cli.errors import BillEError, UsageError
+from cli.errors import BillEError, SignInError, UsageError
 from cli.options import (
     add_json,
     completed_as_file,
@@ -47,13 +48,17 @@ from cli.screen.entries import detail_of
 from cli.screen.terminal import Terminal, size_text
 
 LOOK_AGAIN_SECONDS = 15.0
-TICK_MILLISECONDS = 1_000
 POLL_OUTCOMES_SECONDS = 0.01
 """The time for one look at the ledger; the rest is for the next tick."""
 
 OUTCOME_OVERDUE = timedelta(minutes=10)
 SETTLING_SECONDS = 10.0
 """How long entries of what a killed run had sent may take, before they are looked up."""
+
+FILES_AT_ONCE = 1_000
+"""How many files are sent before the folder and the ledger are looked at again."""
+
+OWN = "this command's own log or state file"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +97,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     access = stack_of(options)
     state = options.state or journal_path(options.folder, access.api_url)
     with (
-        open_journal(state) as journal,
+        open_journal(state, access.api_url) as journal,
         connect(
             access, token=token_of(options), prefix=options.prefix, concurrency=options.concurrency
         ) as stack,
@@ -104,12 +109,26 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             files=WatchedFolder(options.quiet),
             concurrency=options.concurrency,
             tell=_teller(terminal, as_json=options.json),
+            own=_regular_files(1, 2, state),
         )
         try:
             watch.run()
         finally:
             watch.tell_what_is_left()
     return 0
+
+
+def _regular_files(*opened: int | Path) -> frozenset[tuple[int, int]]:
+    """Identify the files among what is open: a log or a state file in the folder would be sent for ever."""
+    found = set()
+    for each in opened:
+        try:
+            status = os.stat(each)  # noqa: PTH116 - a number of an open file has no Path
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 Tell = Callable[..., None]
@@ -131,7 +150,7 @@ def _teller(terminal: Terminal, *, as_json: bool) -> Tell:
 
 @dataclass(kw_only=True)
 class Watch:
-    """One run of the command."""
+    """One run of the command. `own` are the files that it writes itself."""
 
     folder: Path
     stack: StackConnection
@@ -139,73 +158,102 @@ class Watch:
     files: WatchedFolder
     concurrency: int
     tell: Tell
+    own: frozenset[tuple[int, int]] = frozenset()
     clock: Callable[[], float] = time.monotonic
     _waiting: dict[Uploaded, datetime] = field(default_factory=dict)
-    _is_there: bool = True
+    _missing: str | None = None
+    _outcomes_missing: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, state in self.journal.done.items():
+            self.files.done(name, state)
 
     def run(self) -> None:
         """Send what is complete, again and again."""
-        for name, state in self.journal.done.items():
-            self.files.done(name, state)
         if self.journal.begun:
             self.tell("waiting", "", f"{SETTLING_SECONDS:.0f} s for what the last run was sending")
             time.sleep(SETTLING_SECONDS)
-        self.tell("watching", str(self.folder.absolute()))
-        for _ in self._ticks():
-            self.look()
+        sent_before = len(self.journal.done)
+        remembered = f"the state file has {sent_before:,} files that were dealt with" if sent_before else ""
+        self.tell("watching", str(self.folder.absolute()), remembered)
+        looked = -LOOK_AGAIN_SECONDS
+        for changed in ticks(self.folder):
+            self._learn_outcomes()
+            now = self.clock()
+            if changed or now >= min(looked + LOOK_AGAIN_SECONDS, self.files.next_due()):
+                looked = now
+                while self.look():
+                    self._learn_outcomes()
 
-    def look(self) -> None:
-        """Look at the folder and at the ledger once."""
-        self._learn_outcomes()
-        if not self.folder.is_dir():
-            if self._is_there:
-                self.tell("gone", str(self.folder), "there is no such folder any more; waiting for it")
-            self._is_there = False
-            return
-        if not self._is_there:
-            self.tell("back", str(self.folder))
-        self._is_there = True
-        found = find_files([self.folder])
+    def look(self) -> bool:
+        """Look at the folder once, and send some of what is complete. Say whether there is more."""
+        found = self._found()
+        if found is None:
+            return False
         for passed_over in self.files.news((*found.skipped, *found.unreadable)):
-            if passed_over.path != self.folder:
-                self.tell("skipped", str(passed_over.path), passed_over.reason)
-        if due := self.files.complete(found, self.clock()):
-            self._send(due)
+            self.tell("skipped", str(passed_over.path), passed_over.reason)
+        due = self.files.complete(found, self.clock())
+        if due:
+            self._send(due[:FILES_AT_ONCE])
+        return len(due) > FILES_AT_ONCE
+
+    def _found(self) -> Found | None:
+        """Return what the folder has without the command's own files, or ``None`` if it can't be read."""
+        found = find_files_below(self.folder)
+        missing = next((each.reason for each in found.unreadable if each.path == self.folder), None)
+        if missing != self._missing:
+            if missing:
+                self.tell("gone", str(self.folder), f"{missing}; waiting for it")
+            else:
+                self.tell("back", str(self.folder))
+        self._missing = missing
+        if missing:
+            return None
+        own = [file for file in found.files if _identity(file) in self.own]
+        return Found(
+            files=tuple(file for file in found.files if file not in own) if own else found.files,
+            skipped=(*found.skipped, *(NotTaken(path=file.path, reason=OWN) for file in own)),
+            unreadable=found.unreadable,
+        )
 
     def _send(self, due: Sequence[LocalFile]) -> None:
         states = {file.path: (file.name, self.files.state_of(file.name)) for file in due}
         self.journal.begin(states.values())
+        taken: set[Path] = set()
+
+        def take(result: Result) -> None:
+            self._take(result, *states[result.path])
+            taken.add(result.path)
+
         run = upload_files(
             Found(files=tuple(due), skipped=(), unreadable=()),
             self.stack.send_file,
             look_up=self.stack.look_up,
             concurrency=self.concurrency,
             on_bytes=lambda _: None,
-            on_result=lambda _: None,
+            on_result=take,
         )
-        self._take(run, states)
-        if isinstance(run.stopped_by, BillEError):
-            self._put_off(run, states, str(run.stopped_by))
+        for result in run.results:  # What has ended while an interrupt stopped the rest.
+            if result.path not in taken and not isinstance(result, NotSent):
+                take(result)
+        if run.look_up_failure:
+            self.tell(
+                "failed", "", f"sent without knowing what had been accepted before: {run.look_up_failure}"
+            )
+        if isinstance(run.stopped_by, SignInError):
+            for file in due:
+                if file.path not in taken:
+                    self._failed(file.name, file.path, str(run.stopped_by))
         elif run.stopped_by:
             raise run.stopped_by
 
-    def _take(self, run: UploadRun, states: dict[Path, tuple[str, FileState]]) -> None:
-        finished = []
-        for result in run.results:
-            name, state = states[result.path]
-            if isinstance(result, Failed):
-                self._failed(name, result.path, result.reason)
-            elif not isinstance(result, NotSent):
-                self.files.done(name, state)
-                finished.append((name, state))
-                self._tell_arrival(result)
-        self.journal.finish(finished)
-
-    def _put_off(self, run: UploadRun, states: dict[Path, tuple[str, FileState]], reason: str) -> None:
-        """Try all files again later that a refused sign-in has left."""
-        for result in run.results:
-            if isinstance(result, NotSent):
-                self._failed(states[result.path][0], result.path, reason)
+    def _take(self, result: Result, name: str, state: FileState) -> None:
+        if isinstance(result, Failed):
+            self._failed(name, result.path, result.reason)
+        else:
+            self.files.done(name, state)
+            self.journal.finish(name, state)
+            self._tell_arrival(result)
 
     def _failed(self, name: str, path: Path, reason: str) -> None:
         pause = self.files.failed(name, reason, self.clock())
@@ -231,7 +279,11 @@ class Watch:
                 del self._waiting[upload]
                 self._tell_outcome(upload, entry)
         except BillEError as error:
-            self.tell("failed", "", f"outcomes can't be read: {error}")
+            if self._outcomes_missing != str(error):
+                self.tell("failed", "", f"outcomes can't be read: {error}; asking again")
+            self._outcomes_missing = str(error)
+        else:
+            self._outcomes_missing = None
         for upload, since in [*self._waiting.items()]:
             if datetime.now(UTC) - since > OUTCOME_OVERDUE:
                 del self._waiting[upload]
@@ -244,36 +296,19 @@ class Watch:
 
     def tell_what_is_left(self) -> None:
         """Say what an interrupt leaves to the next run."""
+        found = self._found()
+        if found is not None:
+            self.files.complete(found, self.clock())
         left = self.files.waiting
         self.tell("stopped", "", f"{left} to send, {len(self._waiting)} without an outcome yet", left=left)
 
-    def _ticks(self) -> Iterator[None]:
-        """Tick when the folder changes, and otherwise so often that quiet files and outcomes are noticed."""
-        while True:
-            last = self.clock() - LOOK_AGAIN_SECONDS  # What was there before is looked at, too.
-            before = _inode(self.folder)
-            if before is None:
-                yield
-                time.sleep(TICK_MILLISECONDS / 1000)
-                continue
-            for changes in watchfiles.watch(
-                self.folder,
-                watch_filter=None,
-                rust_timeout=TICK_MILLISECONDS,
-                yield_on_timeout=True,
-                ignore_permission_denied=True,
-            ):
-                overdue = self.clock() - last >= LOOK_AGAIN_SECONDS
-                if changes or overdue or self.files.waiting or self._waiting:
-                    last = self.clock()
-                    yield
-                if _inode(self.folder) != before:
-                    break
 
-
-def _inode(folder: Path) -> int | None:
-    state = FileState.of(folder)
-    return None if state is None else state.inode
+def _identity(file: LocalFile) -> tuple[int, int] | None:
+    try:
+        status = file.path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 COMMAND = Command(

@@ -67,8 +67,9 @@ def open_operations_log(resources: StackResources, command: str) -> OperationsLo
         stream=stream,
         operator=resources.caller_arn(),
     )
+    granted_by = None if command == "resubmit" else "operator_policy"  # That one is for administrators.
     with explained(
-        f"adding to the log of operations {log.group} (logs:CreateLogStream)", granted_by="operator_policy"
+        f"adding to the log of operations {log.group} (logs:CreateLogStream)", granted_by=granted_by
     ):
         resources.logs.create_log_stream(logGroupName=log.group, logStreamName=stream)
     return log

@@ -87,7 +87,12 @@ def _short_uploader(entry: ApiEntry) -> str:
 
 def detail_of(entry: ApiEntry) -> str:
     """Say why an upload was rejected, or what it is a duplicate of and what was found in it."""
-    parts = (_why_rejected(entry), _original(entry), _restores(entry), _findings(entry))
+    return _joined(
+        _why_rejected(entry), _sent_again(entry) or _original(entry), _restores(entry), _findings(entry)
+    )
+
+
+def _joined(*parts: str) -> str:
     return "; ".join(filter(None, parts))
 
 
@@ -95,10 +100,20 @@ def _why_rejected(entry: ApiEntry) -> str:
     return ": ".join(filter(None, (entry.get("reason"), entry.get("detail"))))
 
 
+def _sent_again(entry: ApiEntry) -> str:
+    first = entry.get("duplicate_of")
+    if not first or first["key"] != entry["key"]:
+        return ""
+    return "copied onto itself" if _is_copy(entry) else "sent again"
+
+
 def _original(entry: ApiEntry) -> str:
-    duplicate_of = entry.get("duplicate_of")
-    copied = " (a copy)" if entry["uploader"].get("via") == Via.COPY else ""
-    return f"of {duplicate_of['key']}{copied}" if duplicate_of else ""
+    first = entry.get("duplicate_of")
+    return f"of {first['key']}{' (a copy)' if _is_copy(entry) else ''}" if first else ""
+
+
+def _is_copy(entry: ApiEntry) -> bool:
+    return entry["uploader"].get("via") == Via.COPY
 
 
 def _restores(entry: ApiEntry) -> str:
@@ -145,5 +160,5 @@ def history_row(entry: ApiEntry) -> Row:
         "KEY": entry["key"],
         "VERSION": entry["version_id"],
         "UPLOADER": uploader_of(entry) or ABSENT,
-        "DETAIL": _why_rejected(entry) or _restores(entry),
+        "DETAIL": _joined(_why_rejected(entry), _sent_again(entry), _restores(entry)),
     }

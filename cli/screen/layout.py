@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, chop_cells
 
-DROPPED_FIRST = ("VERSION", "TYPE", "UPLOADER", "SIZE", "FINGERPRINT", "UPLOADED")
+DROPPED_FIRST = (
+    *("VERSION", "TYPE", "UPLOADER", "SIZE", "RECEIVED", "FINGERPRINT"),
+    *("UPLOADED", "FIRST SENT", "RECORDED", "STATE", "KEY"),
+)
 """Which columns a narrow table leaves out, in this order, until the others fit. The last is needed most."""
 
 FLEXIBLE = frozenset({"DETAIL", "FILE", "KEY", "REASON"})
@@ -40,7 +43,9 @@ def fitted_widths(natural: Mapping[str, int], width: int) -> dict[str, int]:
     """Return the widths of the columns, of which the flexible ones share what the others leave."""
     widths = dict(natural)
     left = width - GAP * (len(widths) - 1) - sum(widths[name] for name in widths if name not in FLEXIBLE)
-    narrow_first = sorted(FLEXIBLE & widths.keys(), key=lambda name: widths[name])
+    flexible = [name for name in widths if name in FLEXIBLE]
+    # Where all are too wide, the last one, which is DETAIL, gets what is left over.
+    narrow_first = sorted(flexible, key=lambda name: min(widths[name], left // len(flexible)))
     for place, name in enumerate(narrow_first):
         share = left // (len(narrow_first) - place)
         widths[name] = min(widths[name], max(share, LEAST_WIDTH))
@@ -59,12 +64,13 @@ def physical_lines(cells: Sequence[str], widths: Sequence[int]) -> Iterator[list
 def wrapped_cell(text: str, width: int) -> list[str]:
     """Break a cell into lines, after a space or after a character that separates the parts of a key.
 
-    Only a part that is wider than its column is broken anywhere.
+    Digits with a hyphen between them, such as a date, stay together. Only a part that is wider than its
+    column is broken anywhere.
     """
     if cell_len(text) <= width:
         return [text]
     lines = [""]
-    for part in re.findall(r"[^\s/_-]*[\s/_-]?", text):
+    for part in re.findall(r"(?:[^\s/_-]|(?<=\d)-(?=\d))*[\s/_-]?", text):
         if cell_len(lines[-1]) + cell_len(part.rstrip()) <= width:
             lines[-1] += part
         elif cell_len(part) <= width:

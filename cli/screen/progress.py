@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TextColumn,
@@ -33,7 +32,7 @@ def upload_bar(console: Console, files: int, total_bytes: int) -> Iterator[tuple
     if not console.is_terminal:
         yield (lambda _: None), _lines(console, "uploaded", files)
         return
-    count = TextColumn("uploading {task.fields[done]}/{task.fields[files]}")
+    count = TextColumn("uploading {task.fields[done]:,}/{task.fields[files]:,}")
     with _bar(console, count, BarColumn(), DownloadColumn(), TransferSpeedColumn()) as bar:
         task = bar.add_task("", total=total_bytes, done=0, files=files)
 
@@ -55,7 +54,11 @@ def count_bar(
     if in_bytes:
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     elif total is not None:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+        )
     with _bar(console, *columns, TimeElapsedColumn()) as bar:
         task = bar.add_task(doing, total=total)
         yield lambda count: bar.advance(task, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -107,7 +108,7 @@ class Terminal:
         """Write names and values, one per line."""
         width = max(map(len, fields))
         for name, value in fields.items():
-            self.write(f"{name:<{width}}  {value}", COLOURS.get(value, ""))
+            _write(self.out, f"{name:<{width}}  {value}", COLOURS.get(value, ""), in_words=False)
 
     def _row(self, row: Row, widths: Mapping[str, int], style: str = "") -> None:
         for parts in physical_lines([*row.values()], [*widths.values()]):
@@ -152,9 +153,13 @@ def second_of(time: str) -> str:
     return f"{time[:19]}Z" if len(time) > 20 else time
 
 
-def _write(console: Console, line: str, style: str) -> None:
+def _write(console: Console, line: str, style: str, *, in_words: bool = True) -> None:
     if console.is_terminal:
-        console.print(Text(printable(line), style=style), soft_wrap=True)
+        text = printable(line)
+        if in_words:
+            # A word that is too long, such as a path, stays whole so that it can be copied.
+            text = textwrap.fill(text, console.width, break_long_words=False, break_on_hyphens=False)
+        console.print(Text(text, style=style), soft_wrap=True)
     else:
         # Not through rich, which would end the process by itself when the pipe is closed.
         console.file.write(f"{printable(line)}\n")

@@ -26,7 +26,7 @@ def up(outputs_file: Path, port: int | None) -> None:
     target = outputs_file.absolute()
     _check_writable(target)
     with running_stack(port) as stack, _written(target, stack):
-        print(usage(stack, outputs_file), flush=True)  # noqa: T201 (this is the command's output)
+        print(usage(stack, target), flush=True)  # noqa: T201 (this is the command's output)
         with contextlib.suppress(KeyboardInterrupt):
             stack.emulator.wait()
 

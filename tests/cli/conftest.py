@@ -59,6 +59,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def _every_step_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write each step of progress as a line, without the pause of a minute."""
+    monkeypatch.setattr("cli.screen.progress.SECONDS_BETWEEN_LINES", 0)
+
+
+@pytest.fixture
 def stack() -> Iterator[FakeStack]:
     with running(FakeStack()) as served:
         yield served

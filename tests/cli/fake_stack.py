@@ -101,7 +101,8 @@ class FakeStack:
 
     def _entry(self, key: str, version: str, body: bytes) -> dict[str, Any]:
         fingerprint = hashlib.sha256(body).hexdigest()
-        first = next((entry for entry in self.entries if entry["fingerprint"] == fingerprint), None)
+        same = (entry for entry in self.entries if entry["fingerprint"] == fingerprint)
+        first = next((entry for entry in same if entry["outcome"] == Outcome.ACCEPTED), None)
         outcome: dict[str, Any] = {"outcome": "ACCEPTED"}
         if not body:
             outcome = {"outcome": "REJECTED", "reason": "empty", "detail": None}

@@ -457,6 +457,7 @@ def moving(operated: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> MovingSq
     return sqs
 
 
+@pytest.mark.usefixtures("_every_step_is_a_line")
 def test_redrive_follows_the_move_to_its_end(
     operator: Run, operated: OperatedStack, moving: MovingSqs
 ) -> None:

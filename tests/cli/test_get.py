@@ -233,6 +233,11 @@ def test_folder_that_is_not_there_is_named(caller: Run) -> None:
     assert "nowhere" in caller("get", FINGERPRINT, "-o", "nowhere/x.png").refusal()
 
 
+def test_folder_that_ends_in_a_slash_is_made(caller: Run, tmp_path: Path) -> None:
+    assert caller("get", FINGERPRINT, "-o", f"{tmp_path}/new/deep/").code == 0
+    assert len([*(tmp_path / "new" / "deep").iterdir()]) == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

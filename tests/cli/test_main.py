@@ -206,3 +206,15 @@ def test_name_that_the_encoding_lacks_is_escaped_not_an_error(stack: FakeStack, 
 
     assert ran.returncode == 0
     assert rb"S\xfc\xdf \u9818\u53ce\u66f8.png" in ran.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_help_of_a_command_fits_the_terminal_except_for_examples(
+    bill_e: Run, monkeypatch: pytest.MonkeyPatch, command: Command, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown, _, examples = bill_e(command.name, "--help").out.partition("\nexamples:\n")
+
+    assert [line for line in shown.splitlines() if len(line) > width] == []
+    assert examples == "".join(f"  {example}\n" for example in command.examples)

@@ -57,6 +57,7 @@ def gets(change_call: ChangeCall) -> list[str]:
 
 
 @pytest.mark.usefixtures("receipts")
+@pytest.mark.usefixtures("_every_step_is_a_line")
 def test_whole_bucket_is_read_and_the_cost_is_told_before(operator: Run, gets: list[str]) -> None:
     ran = operator(*READ, "--seed", "abc")
 

@@ -68,6 +68,14 @@ def test_detail_says_what_else_is_known_of_an_entry(
     assert line.partition("b.png")[2].strip() == detail
 
 
+@pytest.mark.parametrize(("options", "rows"), [((), 450), (("--limit", "7"), 7)])
+def test_csv_has_all_entries_unless_told_otherwise(
+    caller: Run, many: list[dict[str, Any]], options: tuple[str, ...], rows: int
+) -> None:
+    assert len(many) == 450
+    assert caller("receipts", "--csv", *options).out.count("\r\n") == 1 + rows
+
+
 @pytest.mark.usefixtures("many")
 def test_limit_beyond_a_page_follows_cursors(caller: Run, stack: FakeStack) -> None:
     ran = caller("receipts", "--limit", "201")
@@ -294,15 +302,24 @@ def test_a_time_outside_of_the_calendar_is_refused_as_it_was_typed(caller: Run, 
     assert "in the years 1 to 9999 in UTC" in error
 
 
-@pytest.mark.parametrize(("via", "detail"), [("put", "of a.png"), ("copy", "of a.png (a copy)")])
-def test_duplicate_names_its_receipt_and_whether_it_is_a_copy(
-    via: str, detail: str, caller: Run, stack: FakeStack
+@pytest.mark.parametrize(
+    ("key", "via", "detail"),
+    [
+        ("b.png", "put", "of a.png"),
+        ("b.png", "copy", "of a.png (a copy)"),
+        ("a.png", "put", "sent again"),
+        ("a.png", "copy", "copied onto itself"),
+    ],
+)
+def test_duplicate_names_its_receipt_if_that_has_another_key_and_says_whether_it_is_a_copy(
+    key: str, via: str, detail: str, caller: Run, stack: FakeStack
 ) -> None:
     first = {"bucket": "uploads", "key": "a.png", "version_id": "v1"}
     uploader = {"principal": None, "source_ip": None, "via": via, "caller": None}
-    stack.entries = [entry(outcome="DUPLICATE", duplicate_of=first, uploader=uploader)]
+    stack.entries = [entry(key=key, outcome="DUPLICATE", duplicate_of=first, uploader=uploader)]
 
-    assert caller("receipts").out.splitlines()[1].endswith(f" {detail}")
+    assert caller("receipts").out.splitlines()[1].endswith(f" {key}  {detail}")
+    assert json.loads(caller("receipts", "--json").out)["entries"][0]["duplicate_of"] == first
 
 
 def test_key_that_would_steer_a_terminal_is_shown_escaped(caller: Run, stack: FakeStack) -> None:

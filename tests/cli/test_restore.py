@@ -192,6 +192,7 @@ def test_notes_of_the_processor_are_left_out(operator: Run, operated: OperatedSt
     assert items(operated) == before
 
 
+@pytest.mark.usefixtures("_every_step_is_a_line")
 def test_many_entries_are_all_copied(operator: Run, operated: OperatedStack) -> None:
     put(operated, TABLE, *(entry(f"{number}.png") for number in range(150)))
     before = items(operated)

@@ -89,6 +89,15 @@ def test_duplicate_that_restores_the_receipt_says_so(caller: Run, stack: FakeSta
     assert "of a.png; restores it" in caller("receipts").out
 
 
+def test_duplicate_with_the_key_of_the_receipt_was_sent_again(
+    caller: Run, stack: FakeStack, folder: Path
+) -> None:
+    assert "sent again" not in caller("show", folder / "copy.png").out
+    stack.store("a.png", b"first")
+
+    assert caller("show", folder / "copy.png").out.count("sent again") == 1
+
+
 def test_fingerprint_is_taken_in_either_case(caller: Run) -> None:
     ran = caller("show", FIRST.upper(), "--json")
 
@@ -102,6 +111,8 @@ def test_fingerprint_that_was_only_rejected_is_said_to_be_never_accepted(caller:
 
     assert ran.code == 0
     assert "was never accepted" in ran.out
+    fields = dict(line.split(maxsplit=1) for line in ran.out.split("\n\n")[0].splitlines()[1:])
+    assert (fields["reason"], fields["size"], fields["via"]) == ("empty", "0 B", "put")
     assert "1 rejection\n" in ran.out
 
 
@@ -181,6 +192,13 @@ def test_a_key_may_be_longer_than_the_name_of_a_file(caller: Run, stack: FakeSta
     assert hashlib.sha256(b"long name").hexdigest() in caller("show", "x" * 300).out
 
 
+def test_duplicate_that_was_asked_for_by_its_key_comes_before_its_receipt(caller: Run) -> None:
+    asked, receipt = caller("show", "b.png").out.split("which has the bytes of this receipt\n")
+
+    assert "key          b.png" in asked
+    assert "key          a.png" in receipt
+
+
 def test_a_key_may_lack_the_upload_prefix(caller: Run, stack: FakeStack) -> None:
     stack.upload_prefix = "in/"
     stack.store("in/taxi.png", b"taxi")
@@ -206,6 +224,6 @@ def test_a_file_that_was_rejected_unread_is_found_by_name_and_size(
         )
         assert (fields["reason"], fields["version"]) == ("too_large", "this one"), subject
     assert caller("show", large).err.endswith(
-        "note: found by the file's name and size: it was rejected without being read\n"
+        "so nobody knows whether its bytes were the same; `bill-e receipts --key` lists all\n"
     )
     assert json.loads(caller("show", large, "--json").out)["entry"]["version_id"] == "this one"

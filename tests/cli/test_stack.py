@@ -119,6 +119,15 @@ def test_no_stack_named_is_wrong_usage(bill_e: Run) -> None:
     assert "give --stack NAME or --outputs FILE, or set BILL_E_STACK or BILL_E_OUTPUTS" in error
 
 
+def test_file_that_the_environment_names_is_reported_with_its_whole_path(
+    bill_e: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BILL_E_OUTPUTS", "gone.json")
+
+    assert f"the outputs file {tmp_path / 'gone.json'} cannot be read" in bill_e("receipts").refusal()
+
+
 def test_two_stacks_in_the_environment_are_wrong_usage(bill_e: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILL_E_STACK", "dev")
     monkeypatch.setenv("BILL_E_OUTPUTS", "outputs.json")

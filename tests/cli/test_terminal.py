@@ -8,7 +8,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from cli.screen.layout import wrapped_cell
+from cli.commands import receipts
+from cli.screen.layout import DROPPED_FIRST, wrapped_cell
 from cli.screen.progress import count_bar, upload_bar
 from cli.screen.terminal import Row, Terminal, printable, size_text
 
@@ -27,6 +28,10 @@ def _table(*, width: int, terminal: bool) -> str:
     console, stream = _console(width=width, terminal=terminal)
     Terminal(out=console, err=console).table(ROWS)
     return stream.getvalue()
+
+
+def _plain(stream: io.StringIO) -> list[str]:
+    return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -80,6 +85,39 @@ ENTRY: Row = {
 }
 
 
+DEAD_LETTER: Row = {
+    "FIRST SENT": "2026-11-20T12:00:00Z",
+    "RECEIVED": "6",
+    "ID": "8f14e45f-ceea-467f-a0e6-4a2d3e1b6c11",
+    "STATE": "not recorded",
+    "KEY": "2026/november/hotel-invoice_0042.pdf",
+    "DETAIL": "it has no entry: the processor's log says why, under message_id",
+}
+
+
+@pytest.mark.parametrize(
+    ("width", "kept"),
+    [
+        (132, [*DEAD_LETTER]),
+        (100, ["ID", "STATE", "KEY", "DETAIL"]),
+        (80, ["ID", "KEY", "DETAIL"]),
+        (60, ["ID", "DETAIL"]),
+    ],
+)
+def test_dead_letter_keeps_its_whole_id_and_why_it_is_there(width: int, kept: list[str]) -> None:
+    console, stream = _console(width=width, terminal=True)
+    Terminal(out=console, err=console).table([DEAD_LETTER])
+
+    lines = _plain(stream)
+    assert re.split(r" {2,}", lines[0]) == kept
+    assert DEAD_LETTER["ID"] in lines[1]
+    assert max(map(len, lines)) <= width
+
+
+def test_order_in_which_columns_are_left_out_is_in_the_help() -> None:
+    assert f"in this order: {', '.join(DROPPED_FIRST)}." in " ".join(str(receipts.__doc__).split())
+
+
 @pytest.mark.parametrize(
     ("width", "dropped"),
     [
@@ -89,6 +127,7 @@ ENTRY: Row = {
         (100, ["TYPE"]),
         (80, ["TYPE", "UPLOADER", "SIZE"]),
         (68, ["TYPE", "UPLOADER", "SIZE", "FINGERPRINT"]),
+        (60, ["TYPE", "UPLOADER", "SIZE", "FINGERPRINT", "RECORDED"]),
     ],
 )
 def test_narrow_table_leaves_out_what_is_needed_least_and_nothing_else(
@@ -97,9 +136,9 @@ def test_narrow_table_leaves_out_what_is_needed_least_and_nothing_else(
     console, stream = _console(width=width, terminal=True)
     Terminal(out=console, err=console).table([ENTRY] * 300)
 
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()]
+    lines = _plain(stream)
     assert lines[0].split() == [name for name in ENTRY if name not in dropped]
-    assert sum(name in line for line in lines for name in ["RECORDED"]) == 1
+    assert sum("OUTCOME" in line for line in lines) == 1
     assert max(map(cell_len, lines)) <= width
 
 
@@ -107,12 +146,37 @@ def test_long_cell_goes_on_in_the_next_line_between_its_parts() -> None:
     console, stream = _console(width=80, terminal=True)
     Terminal(out=console, err=console).table([ENTRY])
 
-    rows = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()[1:]]
+    rows = _plain(stream)[1:]
     cells = [re.split(r" {2,}", row.strip()) for row in rows]
     assert cells == [
         [*(ENTRY[name] for name in ("RECORDED", "OUTCOME", "FINGERPRINT")), "2026/november/", "of inbox/"],
         ["hotel-invoice_", "hotel.pdf;"],
         ["0042.pdf", "encrypted"],
+    ]
+
+
+def test_longest_reason_stays_whole_at_80_columns() -> None:
+    console, stream = _console(width=80, terminal=True)
+    Terminal(out=console, err=console).table([ENTRY, {**ENTRY, "DETAIL": "unsupported_type"}])
+
+    assert sum(line.endswith("  unsupported_type") for line in _plain(stream)) == 1
+
+
+def test_date_stays_whole() -> None:
+    assert wrapped_cell("taken on 2026-11-20", 15) == ["taken on", "2026-11-20"]
+
+
+def test_sentence_is_broken_between_words_and_a_path_not_at_all() -> None:
+    console, stream = _console(width=20, terminal=True)
+    terminal = Terminal(out=console, err=console)
+    terminal.write("50 entries (61,700 bytes)")
+    terminal.complain(f"not uploaded: {'/scans' * 5}: gone")
+    terminal.fields({"fingerprint": "0" * 64})
+
+    assert _plain(stream) == [
+        *("50 entries (61,700", "bytes)"),
+        *("not uploaded:", f"{'/scans' * 5}:", "gone"),
+        f"fingerprint  {'0' * 64}",
     ]
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -55,6 +57,8 @@ def test_upload_without_wait_doesnt_ask_the_ledger(stack: FakeStack, caller: Run
 
     assert ran.code == 0
     assert "4 uploaded" in ran.out
+    assert ran.out.splitlines()[0].split() == ["OUTCOME", "SIZE", "FILE", "KEY", "VERSION", "DETAIL"]
+    assert {line.split()[-1] for line in ran.out.splitlines()[1:-1]} == {"v1", "v2", "v3", "v4"}
     assert not [request for request in stack.requests if request.startswith("GET")]
 
 
@@ -74,8 +78,8 @@ def test_what_is_accepted_already_is_not_sent_again_unless_asked_for(
     assert report["totals"]["uploads"] == 2
     assert len(stack.objects) == 3
     listed = caller("upload", folder / "copy.png", "--wait")
-    assert "ACCEPTED BEFORE" in listed.out
-    assert "on 2026-11-20T12:00:00Z, as a receipt.png" in listed.out
+    (before,) = [line for line in listed.out.splitlines() if line.startswith("ACCEPTED BEFORE")]
+    assert re.split(r" {2,}", before)[-3:] == ["a receipt.png", "-", "on 2026-11-20"]
     assert "1 accepted before, not uploaded" in listed.out
     assert "1 uploaded\n" in caller("upload", folder / "copy.png", "--again").out
     assert len(stack.objects) == 4
@@ -133,6 +137,26 @@ def test_interrupted_run_says_what_was_sent_and_the_same_command_sends_the_rest_
     assert again.code == 0
     assert f"{len(left)} uploaded; {len(sent)} accepted before, not uploaded\n" in again.out
     assert len(stack.objects) == 150
+
+
+def test_sigterm_ends_a_run_with_the_report_of_an_interrupted_one(stack: FakeStack, tmp_path: Path) -> None:
+    scans, outputs = _many(tmp_path / "many", 150), stack.write_outputs(tmp_path)
+    command = "import sys, cli; sys.exit(cli.start())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, "upload", scans, "--json", "--outputs", outputs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    stack.when_stored = lambda count: process.terminate() if count == 40 else None
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert err.endswith("\nbill-e: interrupted\n")
+    report = json.loads(out)
+    assert report["stopped"] == "interrupted"
+    assert report["totals"]["uploads"] == report["totals"]["accepted"] == len(stack.objects)
+    assert report["totals"]["not_sent"] == 150 - len(stack.objects) > 0
 
 
 def test_interrupted_run_warns_of_what_has_no_entry_yet(
@@ -223,6 +247,7 @@ def test_one_missing_file_is_listed_and_fails_while_the_others_are_uploaded(
     assert "1 uploaded; 1 not uploaded" in ran.out
 
 
+@pytest.mark.usefixtures("_every_step_is_a_line")
 def test_progress_counts_what_is_up_and_not_what_was_tried(
     stack: FakeStack, caller: Run, folder: Path
 ) -> None:
@@ -412,6 +437,7 @@ def test_files_that_would_get_one_key_are_refused_before_anything_is_sent(
     assert [key for key, _ in stack.objects] == ["taxi.png", "taxi.png"]
 
 
+@pytest.mark.usefixtures("_every_step_is_a_line")
 def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(caller: Run, folder: Path) -> None:
     ran = caller("upload", folder, "--wait")
 
@@ -423,6 +449,12 @@ def test_progress_is_plain_lines_on_stderr_where_there_is_no_terminal(caller: Ru
 def test_an_empty_name_is_wrong_usage_and_not_the_current_folder(stack: FakeStack, caller: Run) -> None:
     assert "'' does not name a file or folder" in caller("upload", "").error(2)
     assert not stack.objects
+
+
+def test_numbers_from_a_thousand_on_have_separators(caller: Run, tmp_path: Path) -> None:
+    ran = caller("upload", _many(tmp_path / "many", 1_001), "--wait")
+
+    assert "1,001 uploads = 1,001 accepted + 0 duplicate + 0 rejected\n" in ran.out
 
 
 def test_nothing_to_upload_is_said_and_fails(caller: Run, tmp_path: Path) -> None:

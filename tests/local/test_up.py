@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -59,7 +60,7 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
     start: Start, scratch: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     file = tmp_path / "new folder" / "outputs.json"
-    process = start("up", "--outputs", str(file))
+    process = start("up", "--outputs", os.path.relpath(file, REPOSITORY))
     wait_until_up(process, file)
     described = json.loads(file.read_text())
     upload_something(described)
@@ -83,10 +84,16 @@ def test_up_describes_itself_in_the_file_and_leaves_nothing_when_it_is_stopped(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     process.send_signal(number)
-    usage, complaints = process.communicate(timeout=30)
+    usage, complaints = process.communicate(timeout=120)
 
     assert (process.returncode, complaints) == (0, "")
     assert described["endpoint_url"] in usage
+    exported = dict(re.findall(r"\b([A-Z_]+)=(/\S*|'/.*?')", usage))
+    paths = {name: Path(*shlex.split(path)).resolve() for name, path in exported.items()}
+    assert paths == {
+        "BILL_E_OUTPUTS": file.resolve(),
+        "AWS_CA_BUNDLE": Path(described["ca_bundle"]).resolve(),
+    }
     assert list(scratch.iterdir()) == []
     assert list(file.parent.iterdir()) == []
     assert processes_of(scratch) == []
@@ -111,7 +118,7 @@ def test_up_ends_with_a_sentence_when_the_emulator_dies(start: Start, scratch: P
 
     # The emulator comes before its functions, one of which may run for the bucket's test event.
     os.kill(min(processes_of(scratch)), signal.SIGKILL)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert complaints.startswith("local: the AWS emulator ended with exit code -9; its log is ")
@@ -123,7 +130,7 @@ def test_port_in_use_is_one_sentence_with_the_port(start: Start, tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = start("up", "--outputs", str(tmp_path / "o.json"), "--port", str(port))
-        _, complaints = process.communicate(timeout=30)
+        _, complaints = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert complaints.startswith(f"local: port {port} on 127.0.0.1 is in use")
@@ -142,7 +149,7 @@ def test_port_in_use_is_one_sentence_with_the_port(start: Start, tmp_path: Path)
 )
 def test_wrong_use_is_told_with_what_is_wrong(start: Start, arguments: list[str], said: str) -> None:
     process = start(*arguments)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=120)
 
     assert process.returncode == 2
     assert said in complaints
@@ -155,7 +162,7 @@ def test_outputs_file_that_cannot_be_written_is_told_before_anything_starts(
 
     for wrong, said in ((tmp_path, "is a folder"), (tmp_path / "file" / "o.json", "cannot be created")):
         process = start("up", "--outputs", str(wrong))
-        output, complaints = process.communicate(timeout=30)
+        output, complaints = process.communicate(timeout=120)
 
         assert (process.returncode, output) == (1, "")
         assert said in complaints
@@ -168,7 +175,7 @@ def test_outputs_file_of_a_running_embedded_aws_is_left_alone(start: Start, tmp_
         description = json.dumps({"endpoint_url": f"https://127.0.0.1:{server.getsockname()[1]}"})
         file.write_text(description)
         process = start("up", "--outputs", str(file))
-        _, complaints = process.communicate(timeout=30)
+        _, complaints = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert "describes an embedded AWS that is up at https://127.0.0.1:" in complaints
@@ -188,7 +195,7 @@ def test_empty_emulator_tells_settings_that_may_do_everything(start: Start, scra
         sqs.close()
 
     process.terminate()
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=120)
     assert (process.returncode, complaints) == (0, "")
     assert list(scratch.iterdir()) == []
 
