@@ -289,7 +289,9 @@ def test_deployed_routes_are_the_documented_ones(
 
     types = {"AWS_IAM": "sigv4", "JWT": "bearer"}
     found = {
-        route["RouteKey"].replace("+}", "}"): {types[route["AuthorizationType"]]: route.get("AuthorizationScopes", [])}
+        route["RouteKey"].replace("+}", "}"): {
+            types[route["AuthorizationType"]]: route.get("AuthorizationScopes", [])
+        }
         for route in routes
     }
     documented = {

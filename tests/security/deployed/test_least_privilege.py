@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from functions.contract.entry import format_time
 from functions.contract.reconciliation import BEGIN_WITH_AGE, PROGRESS_FOLDER
 from functions.contract.schema import OPERATOR_VIEW, RECONCILER_VIEW, TIME_INDEX
+from functions.contract.sealing import TILE_FOLDER
 from functions.reconciler.progress import BACKED, ENTRIES, Progress, Round
 from local.aws import Aws
 from local.in_process.events import s3_event
@@ -247,7 +248,8 @@ def reads_from_the_queue(role: Role, grant: Grant) -> bool:
 
 def reads_objects_of_the_bucket(role: Role, grant: Grant) -> bool:
     """Without the permission to list, S3 answers 403 for what is gone, not 404 (API Reference, GetObject)."""
-    if Grant(action="s3:GetObject", resource=f"{grant.resource}/*") in role.grants:
+    read = (Grant(action="s3:GetObject", resource=f"{grant.resource}/{each}*") for each in ("", TILE_FOLDER))
+    if any(each in role.grants for each in read):
         return True
     folders = (f"{grant.resource}/{folder}*" for folder in (WATCHED, PROGRESS_FOLDER))
     return any(Grant(action="s3:GetObjectVersion", resource=folder) in role.grants for folder in folders)
