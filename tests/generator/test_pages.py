@@ -90,7 +90,7 @@ def test_ledger_in_the_readme_is_that_of_the_samples() -> None:
     rows = [re.split(r" {2,}", line) for line in lines]
     files = [file for folder in ("good", "bad") for file in (REPOSITORY / "samples" / folder).iterdir()]
     digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    assert {key: fingerprint for _, _, fingerprint, _, _, key, *_ in rows} == {
+    assert {key: fingerprint for _, _, fingerprint, _, _, _, key, *_ in rows} == {
         name: digest[:12] for name, digest in digests.items()
     }
     counts = Counter(outcome.lower() for _, outcome, *_ in rows)

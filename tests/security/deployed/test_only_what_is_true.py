@@ -149,6 +149,7 @@ def test_forged_messages_make_no_entry(stack: DeployedStack) -> None:
                 depth(stack, "dead_letter_queue_url").total >= 6
                 and not depth(stack, "resend_queue_url").total
             ),
+            timeout_seconds=240,
         )
 
     assert stack.entries() == before
