@@ -19,6 +19,7 @@ from cli.commands import (
     backfill,
     completion,
     dead_letters,
+    export,
     get,
     open_file,
     receipts,
@@ -37,7 +38,7 @@ from cli.screen.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, watch.COMMAND),
-    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND, verify.COMMAND),
+    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND, export.COMMAND, verify.COMMAND),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
     completion.COMMAND,
 )

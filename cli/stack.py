@@ -49,6 +49,8 @@ class StackAccess:
     resend_queue_url: str | None
     dead_letter_queue_url: str | None
     operations_log: str | None
+    log_public_key: str | None
+    sealer: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
     auditor_key: StackKey | None
@@ -145,6 +147,8 @@ def parse_access(document: object, source: str) -> StackAccess:
         resend_queue_url=outputs.text("resend_queue_url"),
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
         operations_log=outputs.members("log_groups").get("operations"),
+        log_public_key=outputs.text("log_public_key"),
+        sealer=outputs.text("sealer"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
         auditor_key=beside.key("auditor"),

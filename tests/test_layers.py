@@ -45,7 +45,9 @@ MAY_IMPORT = {
     "cli": ["cli", "functions.ledger.store", "functions.reconciliation", "functions.sealing", CONTRACT],
     "cli/auditor": ["cli.auditor", "cli.answers", "cli.screen.entries", "functions.sealing", CONTRACT],
     "cli/screen": ["cli.screen", "cli.answers", CONTRACT],
-    "cli/caller": ["cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", CONTRACT],
+    "cli/caller": [
+        *("cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", "functions.sealing", CONTRACT)
+    ],
     "cli/operator": [
         *("cli.operator", "cli.aws", "cli.errors", "cli.stack"),
         *("functions.ledger.store", "functions.reconciliation", CONTRACT),

@@ -129,6 +129,16 @@ class ApiClient:
         members = ("url", "key", "version_id", "size_bytes", "media_type")
         return cast("ApiFileLink", self._json(response, route, members, granted_by="auditor_policy"))
 
+    def log_file(self, path: str) -> bytes | None:
+        """Return a file of the log; None if there is none."""
+        route = http_api.LOG_FILE.replace("{proxy+}", quote(path))
+        response = self._call(route)
+        if (_problem(response) or {}).get("type") == http_api.problem_type(http_api.LOG_PATH_NOT_FOUND):
+            return None
+        if response.status_code != HTTPStatus.OK:
+            raise self._error(response, route, "caller_policy")
+        return bytes(response.content)
+
     def request_form(
         self, *, filename: str, size_bytes: int, fingerprint: str, again: bool
     ) -> ApiForm | ApiAccepted:
