@@ -22,6 +22,7 @@ from cli.commands import (
     export,
     get,
     open_file,
+    proof,
     receipts,
     reconcile,
     restore,
@@ -38,7 +39,15 @@ from cli.screen.terminal import Terminal
 
 COMMANDS = (
     *(upload.COMMAND, watch.COMMAND),
-    *(receipts.COMMAND, show.COMMAND, get.COMMAND, open_file.COMMAND, export.COMMAND, verify.COMMAND),
+    *(
+        receipts.COMMAND,
+        show.COMMAND,
+        get.COMMAND,
+        open_file.COMMAND,
+        export.COMMAND,
+        verify.COMMAND,
+        proof.COMMAND,
+    ),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
     completion.COMMAND,
 )

@@ -32,7 +32,7 @@ def signed_checkpoint(path: Path, key: VerifierKey, report: Report) -> Checkpoin
     try:
         text = path.read_text(encoding="utf-8")
         checkpoint = Checkpoint.parse(parse_note(text).text)
-        is_by_key = _is_signed(text, key) and checkpoint.origin == key.name
+        is_by_key = is_signed(text, key) and checkpoint.origin == key.name
     except OSError as error:
         raise UnusableError(f"{path} can't be read: {error.strerror}") from None
     except ValueError as error:
@@ -43,7 +43,8 @@ def signed_checkpoint(path: Path, key: VerifierKey, report: Report) -> Checkpoin
     return checkpoint if is_by_key else None
 
 
-def _is_signed(note: str, key: VerifierKey) -> bool:
+def is_signed(note: str, key: VerifierKey) -> bool:
+    """Say whether a note has a valid signature by this key. Raise ValueError if it isn't a note."""
     parsed = parse_note(note)
     for signature in parsed.signed_by(key):
         try:
@@ -75,7 +76,7 @@ def proof_claims(package: Path, key: VerifierKey, report: Report) -> Iterator[Cl
         try:
             proof = Proof.parse(path.read_text(encoding="utf-8"))
             checkpoint = Checkpoint.parse(parse_note(proof.checkpoint).text)
-            holds = proof.leads_to_root() and _is_signed(proof.checkpoint, key)
+            holds = proof.leads_to_root() and is_signed(proof.checkpoint, key)
         except (OSError, ValueError) as error:
             report.add(Code.BAD_PROOF, path.name, str(error))
             continue

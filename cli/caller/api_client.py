@@ -129,6 +129,16 @@ class ApiClient:
         members = ("url", "key", "version_id", "size_bytes", "media_type")
         return cast("ApiFileLink", self._json(response, route, members, granted_by="auditor_policy"))
 
+    def proof(self, fingerprint: str, object_id: str | None) -> str | None:
+        """Return the proof that a receipt's entry is sealed, or another entry; None if it isn't yet."""
+        route = http_api.REQUEST_PROOF.format(fingerprint=quote(fingerprint, safe=""))
+        response = self._call(route, parameters={http_api.OBJECT_ID: object_id} if object_id else None)
+        if response.status_code == HTTPStatus.ACCEPTED:
+            return None
+        if response.status_code != HTTPStatus.OK:
+            raise self._error(response, route, "caller_policy")
+        return str(response.content.decode(errors="replace"))
+
     def log_file(self, path: str) -> bytes | None:
         """Return a file of the log; None if there is none."""
         route = http_api.LOG_FILE.replace("{proxy+}", quote(path))

@@ -58,6 +58,11 @@ class FakeStack:
     """Whether uploads get ledger entries."""
     when_stored: Callable[[int], None] = lambda _: None
     """Called after each object was stored, with the number of objects."""
+    log: Path | None = None
+    """The folder of the log, if the stack has one."""
+    log_public_key: str | None = None
+    proofs: dict[str, str] = field(default_factory=dict)
+    """Proofs by what was asked for: a fingerprint, or an object id."""
     url: str = ""
     form_origin: str = ""
     """Where forms are sent, if it isn't `url`."""
@@ -74,6 +79,7 @@ class FakeStack:
             "api_auth": self.auth,
             "max_receipt_bytes": MAX_BYTES,
             "accepted_types": ["image/png", "application/pdf"],
+            "log_public_key": self.log_public_key,
         }
 
     def write_outputs(self, folder: Path) -> Path:
@@ -195,6 +201,8 @@ class FakeStack:
                 return self._list(parse_qs(parts.query))
             case "GET", ["receipts", fingerprint]:
                 return self._history(fingerprint)
+            case "GET", ["log", *_] | ["receipts", _, "proof"]:
+                return self._sealed(parts.path, parse_qs(parts.query))
             case "GET", ["files", fingerprint]:
                 return self._link(fingerprint, parse_qs(parts.query))
             case "POST", ["receipts", "lookup"]:
@@ -206,6 +214,19 @@ class FakeStack:
                 return self._new_upload(json.loads(body))
             case _:
                 return Answer(404, {"message": "Not Found"})
+
+    def _sealed(self, path: str, query: dict[str, list[str]]) -> Answer:
+        """Answer with a file of the log, or with a proof."""
+        _, kind, *rest = path.split("/")
+        if kind == "receipts":
+            proof = self.proofs.get(query.get("object_id", rest)[0])
+            if proof is None:
+                return Answer(202, {"sealed": False})
+            return Answer(200, proof, content_type="text/plain; charset=utf-8")
+        place = Path(self.log or "nowhere").joinpath(*rest)
+        if not place.is_file():
+            return problem(404, "log-path-not-found", "The log has no such file")
+        return Answer(200, place.read_bytes(), content_type="application/octet-stream")
 
     def _list(self, query: dict[str, list[str]]) -> Answer:
         cursor, limit = query.get("cursor", ["0"])[0], int(query["limit"][0])

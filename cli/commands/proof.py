@@ -1,0 +1,140 @@
+"""Prove that an entry is sealed in the log: a file that anybody can check, without this program or AWS.
+
+Name a receipt as for `bill-e show`. The proof (c2sp.org/tlog-proof) has the entry's leaf, its place in the
+log, the way to the root, and the checkpoint that the log's key has signed. It is checked before it is
+written. A key stands for its newest upload, also if that was a duplicate or was rejected.
+
+With --log DIR, the proof comes from an exported package, without a network; --key is then the log's key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from cli.auditor import package as layout
+from cli.auditor.claims import is_signed
+from cli.caller.connection import connect
+from cli.caller.files import fingerprint_of_file
+from cli.caller.log_download import DownloadedLog
+from cli.caller.subjects import Subject, SubjectSearch
+from cli.commands import Audience, Command
+from cli.commands.show import find_subject
+from cli.errors import BillEError, UsageError
+from cli.options import completed_as_file, named_path, stack_of, token_of
+from cli.screen.terminal import Terminal
+from functions.contract.entry import ObjectVersion, parse_fingerprint
+from functions.contract.sealing import CHECKPOINT
+from functions.sealing.note import Checkpoint, VerifierKey, parse_note
+from functions.sealing.proof import Proof
+from functions.sealing.tree import Tree
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    completed_as_file(
+        parser.add_argument(
+            "subject", metavar="FINGERPRINT|FILE|KEY", help="64 hexadecimal digits or the first 8 or more"
+        )
+    )
+    parser.add_argument(
+        "-o", "--output", type=named_path, metavar="FILE", help="where to write it (default: stdout)"
+    )
+    parser.add_argument(
+        "--log", type=named_path, metavar="DIR", help="an exported package, in place of the stack"
+    )
+    parser.add_argument("--key", metavar="VKEY", help="with --log: the log's verifier key")
+
+
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
+    """Get the proof, check it, and write it."""
+    if (options.log is None) != (options.key is None):
+        raise UsageError("--log and --key go together")
+    proof, key = _from_package(options) if options.log else _from_stack(options, terminal)
+    try:
+        checkpoint = Checkpoint.parse(parse_note(proof.checkpoint).text)
+        holds = proof.leads_to_root() and is_signed(proof.checkpoint, key) and checkpoint.origin == key.name
+    except ValueError as error:
+        raise BillEError(f"the proof can't be read: {error}") from None
+    if not holds:
+        raise BillEError(f"the proof does NOT hold: it doesn't lead to a root that {key.name} has signed")
+    if options.output is None:
+        terminal.out.file.write(str(proof))
+        return 0
+    options.output.write_text(str(proof), encoding="utf-8")
+    sealed_at = json.loads(proof.leaf)["sealed_at"]
+    terminal.write(f"wrote {options.output}: leaf {proof.index:,}, sealed at {sealed_at}")
+    return 0
+
+
+def _from_stack(options: argparse.Namespace, terminal: Terminal) -> tuple[Proof, VerifierKey]:
+    access = stack_of(options)
+    if access.log_public_key is None:
+        raise BillEError("the stack has no output log_public_key: deploy the current program")
+    with connect(access, token=token_of(options)) as stack:
+        subject = find_subject(SubjectSearch(api=stack.api, access=access), options.subject, terminal)
+        if subject.fingerprint is None:
+            raise BillEError(
+                "the upload was rejected without being read, so the API can't find its leaf: export the log, "
+                "whose proofs/ have it"
+            )
+        text = stack.api.proof(subject.fingerprint, _object_id(subject))
+    if text is None:
+        raise BillEError("the entry isn't sealed yet: try again in a minute")
+    return _parsed(text), VerifierKey.parse(access.log_public_key)
+
+
+def _object_id(subject: Subject) -> str | None:
+    """Return which entry was named by its key; None for the receipt."""
+    if subject.entry is None:
+        return None
+    names = ("bucket", "key", "version_id")
+    return ObjectVersion(**{name: str(subject.entry[name]) for name in names}).object_id  # type: ignore[literal-required]
+
+
+def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
+    fingerprint = _fingerprint(options.subject)
+    folder: Path = options.log / layout.LOG
+    try:
+        key = VerifierKey.parse(options.key)
+        note = (folder / CHECKPOINT).read_text(encoding="utf-8")
+        checkpoint = Checkpoint.parse(parse_note(note).text)
+        log = DownloadedLog(folder=folder, note=note, checkpoint=checkpoint)
+        for index, leaf in log.leaves():
+            if json.loads(leaf)["fingerprint"] == fingerprint:
+                path = tuple(Tree(checkpoint.size, log.read_tile).inclusion_proof(index))
+                return Proof(leaf=leaf, index=index, path=path, checkpoint=note), key
+    except (OSError, ValueError) as error:
+        raise BillEError(f"{options.log} or the key can't be used: {error}") from None
+    raise BillEError(f"the log in {options.log} has no entry with the fingerprint {fingerprint}")
+
+
+def _fingerprint(subject: str) -> str:
+    if Path(subject).is_file():
+        return fingerprint_of_file(Path(subject))
+    try:
+        return parse_fingerprint(subject.lower())
+    except ValueError:
+        raise UsageError(f"with --log, {subject!r} has to be a file or a whole fingerprint") from None
+
+
+def _parsed(text: str) -> Proof:
+    try:
+        return Proof.parse(text)
+    except ValueError as error:
+        raise BillEError(f"the API's proof can't be read: {error}") from None
+
+
+COMMAND = Command(
+    name="proof",
+    audience=Audience.AUDITORS,
+    summary="prove that an entry is sealed",
+    description=__doc__,
+    examples=(
+        "bill-e proof receipt.png -o receipt.tlog-proof --stack prod",
+        "bill-e proof receipt.png --log audit-2026 --key VKEY",
+    ),
+    add_options=add_options,
+    run=run,
+)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from functions.contract.entry import ObjectVersion
+from functions.sealing.proof import Proof
+from tests.cli.auditor.packages import KEY, Log
+from tests.cli.conftest import Run
+from tests.cli.fake_stack import FakeStack
+from tests.cli.sealed_stack import sealed_log
+
+
+@pytest.fixture
+def log(stack: FakeStack, tmp_path: Path) -> Log:
+    made = sealed_log(stack, tmp_path / "log")
+    for index, leaf in enumerate(made.leaves):
+        members = json.loads(leaf)
+        stack.proofs[members["fingerprint"]] = stack.proofs[members["object_id"]] = made.proof(index)
+    return made
+
+
+def receipt(tmp_path: Path) -> Path:
+    file = tmp_path / "receipt.png"
+    file.write_bytes(b"receipt 123")
+    return file
+
+
+def object_id(item: dict[str, Any]) -> str:
+    return ObjectVersion(**{name: item[name] for name in ("bucket", "key", "version_id")}).object_id
+
+
+@pytest.mark.usefixtures("log")
+def test_proof_of_a_file_is_checked_and_written(caller: Run, tmp_path: Path) -> None:
+    ran = caller("proof", receipt(tmp_path), "-o", tmp_path / "a.tlog-proof")
+
+    assert ran.code == 0
+    assert ran.out.startswith(f"wrote {tmp_path}/a.tlog-proof: leaf 1")
+    assert Proof.parse((tmp_path / "a.tlog-proof").read_text()).leads_to_root()
+
+
+@pytest.mark.usefixtures("log")
+def test_a_key_stands_for_its_own_entry(caller: Run, stack: FakeStack) -> None:
+    item = next(each for each in stack.entries if each["key"] == "scan 7.png")
+
+    proof = Proof.parse(caller("proof", "scan 7.png").out)
+
+    assert json.loads(proof.leaf)["object_id"] == object_id(item)
+    assert f"object_id={object_id(item)}" in stack.requests[-1]
+
+
+def test_entry_that_is_not_sealed_yet_is_said(
+    caller: Run, stack: FakeStack, log: Log, tmp_path: Path
+) -> None:
+    del log
+    stack.proofs.clear()
+
+    assert "isn't sealed yet: try again in a minute" in caller("proof", receipt(tmp_path)).error()
+
+
+def test_proof_that_another_key_has_signed_does_not_hold(
+    caller: Run, stack: FakeStack, log: Log, tmp_path: Path
+) -> None:
+    log.signer = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    log.write()
+    for index, leaf in enumerate(log.leaves):
+        stack.proofs[json.loads(leaf)["fingerprint"]] = log.proof(index)
+
+    assert "the proof does NOT hold" in caller("proof", receipt(tmp_path)).error()
+
+
+@pytest.mark.usefixtures("log")
+def test_proof_comes_from_a_package_without_a_network(
+    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    caller("export", tmp_path / "package")
+    stack.requests.clear()
+
+    ran = bill_e("proof", receipt(tmp_path), "--log", tmp_path / "package", "--key", str(KEY))
+
+    assert ran.code == 0
+    assert Proof.parse(ran.out).leads_to_root()
+    assert stack.requests == []
+    other = bill_e("proof", "f" * 64, "--log", tmp_path / "package", "--key", str(KEY))
+    assert f"has no entry with the fingerprint {'f' * 64}" in other.error()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("a", "--log", "x"), ("a", "--key", str(KEY)), ("abc", "--log", "x", "--key", str(KEY))]
+)
+def test_wrong_usage_is_refused(bill_e: Run, arguments: tuple[str, ...]) -> None:
+    assert bill_e("proof", *arguments).code == 2
