@@ -52,7 +52,7 @@ MAY_IMPORT = {
         *("cli.operator", "cli.aws", "cli.errors", "cli.stack"),
         *("functions.ledger.store", "functions.reconciliation", CONTRACT),
     ],
-    "local": ["local", "cli", CONTRACT],
+    "local": ["local", "cli", "functions.sealing.note", CONTRACT],
     "generator": ["generator", "components", "functions"],
 }
 

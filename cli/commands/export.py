@@ -33,6 +33,7 @@ from cli.options import (
 )
 from cli.screen.progress import Advance
 from cli.screen.terminal import Terminal
+from cli.stack import StackAccess
 from functions.contract.entry import ObjectVersion, Outcome, format_time
 from functions.sealing.note import VerifierKey
 from functions.sealing.proof import Proof
@@ -85,52 +86,73 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Write the package. Its manifest comes last but for the sums, so that what has one is whole."""
+    """Write the package, and say how to verify it."""
     refuse_empty_range(options)
     folder: Path = options.folder
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder")
     access = stack_of(options)
+    with connect(access, token=token_of(options), concurrency=options.concurrency, as_auditor=True) as stack:
+        manifest = export(
+            stack,
+            access,
+            folder,
+            start=options.start,
+            end=options.end,
+            with_files=options.files,
+            concurrency=options.concurrency,
+            terminal=terminal,
+        )
+    terminal.write(f"exported {manifest.entries:,} entries, recorded before {manifest.end}, to {folder}")
+    terminal.write(f"the log has {manifest.log_size:,} entries; verify it with the key that you pinned:")
+    terminal.write(f"  bill-e verify {folder} --key {access.log_public_key}")
+    return 0
+
+
+def export(
+    stack: StackConnection,
+    access: StackAccess,
+    folder: Path,
+    *,
+    start: datetime | None,
+    end: datetime | None,
+    with_files: bool,
+    concurrency: int,
+    terminal: Terminal,
+) -> layout.Manifest:
+    """Write a package. Its manifest comes last but for the sums, so that what has one is whole."""
     if access.log_public_key is None:
         raise BillEError("the stack has no output log_public_key: deploy the current program")
     key = VerifierKey.parse(access.log_public_key)
-    with connect(access, token=token_of(options), concurrency=options.concurrency, as_auditor=True) as stack:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / layout.MANIFEST).unlink(missing_ok=True)
-        with terminal.counting("files of the log") as advance:
-            log = download_log(
-                stack.api, folder / layout.LOG, concurrency=options.concurrency, on_file=advance
-            )
-        _forget_others(log)
-        if log.checkpoint.origin != key.name:
-            raise BillEError(f"the log is {log.checkpoint.origin}, but the stack's key is for {key.name}")
-        end = _end_of_what_is_sealed(log, options.end)
-        chosen = EntryFilter(start=options.start, end=end)
-        with terminal.counting("entries") as advance:
-            count = layout.write_entries(folder, _entries(stack, chosen, advance))
-        if options.files:
-            _save_files(stack, folder, terminal)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / layout.MANIFEST).unlink(missing_ok=True)
+    with terminal.counting("files of the log") as advance:
+        log = download_log(stack.api, folder / layout.LOG, concurrency=concurrency, on_file=advance)
+    _forget_others(log)
+    if log.checkpoint.origin != key.name:
+        raise BillEError(f"the log is {log.checkpoint.origin}, but the stack's key is for {key.name}")
+    sealed = _end_of_what_is_sealed(log, end)
+    with terminal.counting("entries") as advance:
+        count = layout.write_entries(folder, _entries(stack, EntryFilter(start=start, end=sealed), advance))
+    if with_files:
+        _save_files(stack, folder, terminal)
     _write_proofs(folder, log, count)
-    start_text = format_time(options.start) if options.start else None
     (folder / layout.KEY).write_text(f"{key}\n", encoding="utf-8")
-    readme = README.format(start=start_text or "its beginning", end=format_time(end))
-    (folder / layout.README).write_text(readme, encoding="utf-8")
     manifest = layout.Manifest(
         origin=key.name,
         bucket=access.uploads_bucket,
-        start=start_text,
-        end=format_time(end),
+        start=format_time(start) if start else None,
+        end=format_time(sealed),
         created_at=format_time(datetime.now(UTC)),
         entries=count,
         log_size=log.checkpoint.size,
-        files=options.files,
+        files=with_files,
     )
+    readme = README.format(start=manifest.start or "its beginning", end=manifest.end)
+    (folder / layout.README).write_text(readme, encoding="utf-8")
     manifest.write(folder)
     layout.write_sums(folder)
-    terminal.write(f"exported {count:,} entries, recorded before {format_time(end)}, to {folder}")
-    terminal.write(f"the log has {log.checkpoint.size:,} entries; verify it with the key that you pinned:")
-    terminal.write(f"  bill-e verify {folder} --key {key}")
-    return 0
+    return manifest
 
 
 def _end_of_what_is_sealed(log: DownloadedLog, wanted: datetime | None) -> datetime:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cli.answers import ApiEntry
+from cli.auditor.findings import Report
+from cli.auditor.package import Manifest
+from cli.auditor.verification import Given, verify
 from cli.caller.api_client import EntryFilter
 from cli.caller.connection import connect
 from cli.caller.files import find_files
 from cli.caller.outcomes import UploadTotals, summarise, wait_for_outcomes
 from cli.caller.transfer import Failed, Result, Uploaded
 from cli.caller.upload_run import upload_files
+from cli.commands.export import export
 from cli.errors import BillEError
 from cli.screen.entries import entry_row
 from cli.screen.progress import upload_bar
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
+from functions.contract import schema
+from functions.contract.sealing import SETTLED_AFTER_SECONDS
+from functions.sealing.note import VerifierKey
 from local import REPOSITORY, LocalError
 from local.dashboard import Figure, count_receipts, dashboard_figures, extract_metrics, read_logs
 from local.embedded_stack import EmbeddedStack, running_stack
@@ -46,6 +56,10 @@ def demo() -> None:
         except BillEError as error:
             raise LocalError(f"the demo failed: {error}") from error
         figures = _dashboard(stack, len(ledger))
+        try:
+            audit = _audit(stack, terminal)
+        except BillEError as error:
+            raise LocalError(f"the audit of the demo failed: {error}") from error
     terminal.table(entry_row(entry, full_fingerprint=False) for entry in ledger)
     totals = summarise(results, outcomes)
     terminal.write(totals.sentence())
@@ -56,6 +70,8 @@ def demo() -> None:
     terminal.write("The dashboard, as far as it can be read from the functions' logs:")
     for figure in figures:
         terminal.write(f"  {figure.title:{width}}  {figure}")
+    for line in audit:
+        terminal.write(line)
     if mismatch := find_mismatch(totals, ledger):
         raise LocalError(f"the demo does not add up: {mismatch}")
 
@@ -87,6 +103,57 @@ def _run(
                 advance(1)
         ledger = [entry for page in connected.api.pages(EntryFilter()) for entry in page["entries"]]
         return run.results, outcomes, ledger
+
+
+def _audit(stack: EmbeddedStack, terminal: Terminal) -> list[str]:
+    """Have the ledger sealed and verify it; then change an entry behind its back, and verify it again."""
+    invoked = stack.administrator.client("lambda").invoke(
+        FunctionName=stack.outputs["sealer"], Payload=json.dumps({SETTLED_AFTER_SECONDS: 0}).encode()
+    )
+    if "FunctionError" in invoked:
+        raise LocalError(f"the sealer failed: {invoked['Payload'].read().decode()}")
+    access = parse_access(stack.description(), "the embedded AWS")
+    key = VerifierKey.parse(str(access.log_public_key))
+    with tempfile.TemporaryDirectory() as folder, connect(access, as_auditor=True) as connected:
+
+        def verified() -> tuple[Manifest, Report]:
+            package = Path(folder)
+            manifest = export(
+                connected,
+                access,
+                package,
+                start=None,
+                end=None,
+                with_files=True,
+                concurrency=CONCURRENCY,
+                terminal=terminal,
+            )
+            return manifest, verify(Given(package=package, key=key))
+
+        manifest, whole = verified()
+        if whole.findings:
+            raise LocalError(f"a ledger that nobody changed doesn't verify: {whole.findings[0]}")
+        _change_an_entry(stack)
+        _, changed = verified()
+    checkpoint = f"{manifest.log_size} entries, root {whole.facts['log_root']}"
+    return [
+        f"The log, signed by {key.name}: {checkpoint}",
+        "  exported and verified: nothing is wrong",
+        "  after somebody changed a size in the table:",
+        *(f"    {found.code}: {found.about}: {found.detail}" for found in changed.findings[:1]),
+    ]
+
+
+def _change_an_entry(stack: EmbeddedStack) -> None:
+    dynamodb, table = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
+    items = dynamodb.scan(TableName=table)["Items"]
+    receipt = next(item for item in items if item[schema.ENTRY]["S"] == schema.RECEIPT)
+    dynamodb.update_item(
+        TableName=table,
+        Key={name: receipt[name] for name in (schema.FINGERPRINT, schema.ENTRY)},
+        UpdateExpression="SET size_bytes = :size",
+        ExpressionAttributeValues={":size": {"N": "1"}},
+    )
 
 
 def _dashboard(stack: EmbeddedStack, receipts: int) -> list[Figure]:
