@@ -13,6 +13,7 @@ import shtab
 from cli.errors import UsageError
 from cli.stack import StackAccess, find_stack
 from functions.contract import http_api
+from functions.sealing.note import VerifierKey
 
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MINUTES_AT_MOST = 366 * 24 * 60
@@ -126,6 +127,15 @@ def named_path(text: str) -> Path:
     if not text:
         raise ArgumentTypeError("'' does not name a file or folder; the current folder is '.'")
     return Path(text)
+
+
+def verifier_key(text: str) -> VerifierKey:
+    """Read a log's verifier key, or the file that has it. Raise UsageError if it is neither."""
+    try:
+        is_file = "+" not in text or Path(text).is_file()
+        return VerifierKey.parse(Path(text).read_text(encoding="utf-8") if is_file else text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--key {text!r} can't be used: {error}") from None
 
 
 def moment(text: str) -> datetime:

@@ -104,7 +104,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             terminal=terminal,
         )
     terminal.write(f"exported {manifest.entries:,} entries, recorded before {manifest.end}, to {folder}")
-    terminal.write(f"the log has {manifest.log_size:,} entries; verify it with the key that you pinned:")
+    terminal.write(
+        f"the log has {manifest.log_size:,} entries; verify it with the key that you pinned, which should be:"
+    )
     terminal.write(f"  bill-e verify {folder} --key {access.log_public_key}")
     return 0
 
@@ -134,8 +136,7 @@ def export(
     sealed = _end_of_what_is_sealed(log, end)
     with terminal.counting("entries") as advance:
         count = layout.write_entries(folder, _entries(stack, EntryFilter(start=start, end=sealed), advance))
-    if with_files:
-        _save_files(stack, folder, terminal)
+    missing = _save_files(stack, folder, terminal) if with_files else 0
     _write_proofs(folder, log, count)
     (folder / layout.KEY).write_text(f"{key}\n", encoding="utf-8")
     manifest = layout.Manifest(
@@ -152,6 +153,10 @@ def export(
     (folder / layout.README).write_text(readme, encoding="utf-8")
     manifest.write(folder)
     layout.write_sums(folder)
+    if missing:
+        raise BillEError(
+            f"the package in {folder} is whole but for {missing:,} receipts: run the command again"
+        )
     return manifest
 
 
@@ -200,9 +205,10 @@ def _object_id(line: bytes) -> str:
     return version.object_id
 
 
-def _save_files(stack: StackConnection, folder: Path, terminal: Terminal) -> None:
-    """Save each receipt of the package, unless it is there. One that can't be had is named."""
+def _save_files(stack: StackConnection, folder: Path, terminal: Terminal) -> int:
+    """Save each receipt of the package, unless it is there; return how many can't be had. Each is named."""
     files = folder / layout.FILES
+    missing = 0
     files.mkdir(exist_ok=True)
     with terminal.counting("receipts") as advance, (folder / layout.JSON_LINES).open("rb") as lines:
         for line in lines:
@@ -211,11 +217,12 @@ def _save_files(stack: StackConnection, folder: Path, terminal: Terminal) -> Non
                 continue
             place = files / members["fingerprint"]
             if not (place.is_file() and layout.sha256_of(place) == place.name):
-                _save_file(stack, place, terminal)
+                missing += not _save_file(stack, place, terminal)
             advance(1)
+    return missing
 
 
-def _save_file(stack: StackConnection, place: Path, terminal: Terminal) -> None:
+def _save_file(stack: StackConnection, place: Path, terminal: Terminal) -> bool:
     try:
         link = stack.api.file_link(place.name, None)
         with downloaded(stack.http, link, place.parent) as temporary:
@@ -224,6 +231,8 @@ def _save_file(stack: StackConnection, place: Path, terminal: Terminal) -> None:
         raise
     except BillEError as error:
         terminal.complain(f"not exported: {place.name}: {error}", style="red")
+        return False
+    return True
 
 
 COMMAND = Command(

@@ -22,10 +22,11 @@ from cli.caller.subjects import Subject, SubjectSearch
 from cli.commands import Audience, Command
 from cli.commands.show import find_subject
 from cli.errors import BillEError, UsageError
-from cli.options import completed_as_file, named_path, stack_of, token_of
+from cli.options import completed_as_file, named_path, stack_of, token_of, verifier_key
 from cli.screen.terminal import Terminal
 from functions.contract.entry import ObjectVersion, parse_fingerprint
 from functions.contract.sealing import CHECKPOINT
+from functions.sealing.leaf import Leaf
 from functions.sealing.note import Checkpoint, VerifierKey, parse_note
 from functions.sealing.proof import Proof
 from functions.sealing.tree import Tree
@@ -44,7 +45,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log", type=named_path, metavar="DIR", help="an exported package, in place of the stack"
     )
-    parser.add_argument("--key", metavar="VKEY", help="with --log: the log's verifier key")
+    parser.add_argument(
+        "--key",
+        metavar="VKEY|FILE",
+        help="with --log: the log's verifier key, or a file with it",
+    )
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -82,7 +87,14 @@ def _from_stack(options: argparse.Namespace, terminal: Terminal) -> tuple[Proof,
         text = stack.api.proof(subject.fingerprint, _object_id(subject))
     if text is None:
         raise BillEError("the entry isn't sealed yet: try again in a minute")
-    return _parsed(text), VerifierKey.parse(access.log_public_key)
+    try:
+        proof = Proof.parse(text)
+        leaf = Leaf.parse(proof.leaf)
+    except ValueError as error:
+        raise BillEError(f"the API's proof can't be read: {error}") from None
+    if leaf.fingerprint != subject.fingerprint or _object_id(subject) not in {None, leaf.object_id}:
+        raise BillEError(f"the API's proof is about another entry, with the object id {leaf.object_id}")
+    return proof, VerifierKey.parse(access.log_public_key)
 
 
 def _object_id(subject: Subject) -> str | None:
@@ -94,10 +106,9 @@ def _object_id(subject: Subject) -> str | None:
 
 
 def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
-    fingerprint = _fingerprint(options.subject)
+    fingerprint, key = _fingerprint(options.subject), verifier_key(options.key)
     folder: Path = options.log / layout.LOG
     try:
-        key = VerifierKey.parse(options.key)
         note = (folder / CHECKPOINT).read_text(encoding="utf-8")
         checkpoint = Checkpoint.parse(parse_note(note).text)
         log = DownloadedLog(folder=folder, note=note, checkpoint=checkpoint)
@@ -106,7 +117,7 @@ def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
                 path = tuple(Tree(checkpoint.size, log.read_tile).inclusion_proof(index))
                 return Proof(leaf=leaf, index=index, path=path, checkpoint=note), key
     except (OSError, ValueError) as error:
-        raise BillEError(f"{options.log} or the key can't be used: {error}") from None
+        raise BillEError(f"{options.log} can't be used: {error}") from None
     raise BillEError(f"the log in {options.log} has no entry with the fingerprint {fingerprint}")
 
 
@@ -117,13 +128,6 @@ def _fingerprint(subject: str) -> str:
         return parse_fingerprint(subject.lower())
     except ValueError:
         raise UsageError(f"with --log, {subject!r} has to be a file or a whole fingerprint") from None
-
-
-def _parsed(text: str) -> Proof:
-    try:
-        return Proof.parse(text)
-    except ValueError as error:
-        raise BillEError(f"the API's proof can't be read: {error}") from None
 
 
 COMMAND = Command(

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 
 from cli.auditor.findings import MEANINGS
 from cli.auditor.package import UnusableError
 from cli.auditor.verification import MAX_DELAY, Given, verify
 from cli.commands import Audience, Command
 from cli.errors import UsageError
-from cli.options import add_json, minutes, named_path
+from cli.options import add_json, minutes, named_path, verifier_key
 from cli.screen.terminal import Terminal, printable
-from functions.sealing.note import VerifierKey
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +63,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Verify, and say what was found."""
     given = Given(
         package=options.package,
-        key=_key(options.key),
+        key=verifier_key(options.key),
         since=tuple(options.since),
         objects=options.objects,
         max_delay=options.max_delay,
@@ -99,15 +97,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         terminal.write(f"NOT CHECKED: {what}", style="yellow")
     terminal.write(f"{found:,} findings" if found else "nothing is wrong with what was checked")
     return 1 if found else 0
-
-
-def _key(text: str) -> VerifierKey:
-    """Read a key, or the file that has it."""
-    try:
-        is_file = "+" not in text or Path(text).is_file()
-        return VerifierKey.parse(Path(text).read_text(encoding="utf-8") if is_file else text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--key {text!r} can't be used: {error}") from None
 
 
 COMMAND = Command(

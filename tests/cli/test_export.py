@@ -86,6 +86,22 @@ def test_receipts_are_saved_under_their_fingerprints(
     assert verified(bill_e, package).code == 0
 
 
+@pytest.mark.usefixtures("log")
+def test_receipt_that_cannot_be_had_is_named_and_the_rest_is_exported(
+    caller: Run, bill_e: Run, stack: FakeStack, package: Path
+) -> None:
+    lost = stack.entries[5]
+    del stack.objects[lost["key"], lost["version_id"]]
+
+    ran = caller("export", package, "--from", "2026-11-22T10:02:00Z", "--files")
+
+    assert ran.code == 1
+    assert f"not exported: {lost['fingerprint']}" in ran.err
+    assert "is whole but for 1 receipts: run the command again" in ran.err
+    assert len([*(package / layout.FILES).iterdir()]) == 99
+    assert verified(bill_e, package).code == 0
+
+
 def test_second_run_fetches_only_what_is_new(
     caller: Run, bill_e: Run, stack: FakeStack, log: Log, package: Path
 ) -> None:

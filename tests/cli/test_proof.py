@@ -73,6 +73,17 @@ def test_proof_that_another_key_has_signed_does_not_hold(
     assert "the proof does NOT hold" in caller("proof", receipt(tmp_path)).error()
 
 
+@pytest.mark.parametrize("subject", ["FILE", "scan 123.png"])
+def test_proof_of_another_entry_is_refused(
+    caller: Run, stack: FakeStack, log: Log, tmp_path: Path, subject: str
+) -> None:
+    for asked in stack.proofs:
+        stack.proofs[asked] = log.proof(7)
+    asked_for = receipt(tmp_path) if subject == "FILE" else subject
+
+    assert "the API's proof is about another entry" in caller("proof", asked_for).error()
+
+
 @pytest.mark.usefixtures("log")
 def test_proof_comes_from_a_package_without_a_network(
     caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
@@ -80,7 +91,9 @@ def test_proof_comes_from_a_package_without_a_network(
     caller("export", tmp_path / "package")
     stack.requests.clear()
 
-    ran = bill_e("proof", receipt(tmp_path), "--log", tmp_path / "package", "--key", str(KEY))
+    key = tmp_path / "pinned.vkey"
+    key.write_text(f"{KEY}\n")
+    ran = bill_e("proof", receipt(tmp_path), "--log", tmp_path / "package", "--key", key)
 
     assert ran.code == 0
     assert Proof.parse(ran.out).leads_to_root()
