@@ -59,6 +59,11 @@ BACKED, BACKING = "backed#", "BACKING"
 """How the partition of a note begins that names the object version which backs a receipt instead of the
 receipt's own, and the note's sort key. Unlike an entry, it is replaced if that version is gone, too."""
 
+ERASED, ERASURE = "erasure#", "ERASURE"
+"""How the partition of an erasure begins, before the object id of the entry that it is about, and its sort
+key. An administrator writes it by hand when an entry is deleted, with a ``reason``. It is in the time index,
+so that it is sealed; it isn't an entry, and has no outcome."""
+
 OPERATOR_ATTRIBUTES = (
     *(FINGERPRINT, ENTRY, MONTH_SHARD, RECORDED),
     *("outcome", "reason", "bucket", "key", "version_id", "size_bytes", "media_type", "uploaded_at"),

@@ -21,6 +21,8 @@ def readable_entries(items: Iterable[Item]) -> list[Entry]:
     """
     entries = []
     for item in items:
+        if item[schema.ENTRY].get("S") == schema.ERASURE:
+            continue
         try:
             entries.append(schema.from_item(item))
         except (KeyError, ValueError, AttributeError, TypeError) as error:

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 
 from functions.contract import metric_names, schema
-from functions.contract.entry import format_time, parse_time
+from functions.contract.entry import format_time, parse_fingerprint, parse_time
 from functions.log import logger, write_metrics
 from functions.sealer.growth import grow
 from functions.sealer.head import Lock, first_head
@@ -18,7 +18,7 @@ from functions.sealer.log_bucket import THREADS, LogBucket, LogIntegrityError, R
 from functions.sealer.publication import Publication
 from functions.sealer.recorded_order import RecordedOrder
 from functions.sealer.sealed_keys import SealedKeys
-from functions.sealing.leaf import leaf_of
+from functions.sealing.leaf import Kind, Leaf, leaf_of, record_of, record_sha256
 from functions.sealing.note import VerifierKey
 
 if TYPE_CHECKING:
@@ -265,6 +265,8 @@ def log_malformed(item: Malformed) -> None:
 
 
 def _leaf_of(item: Item, sealed_at: str) -> bytes | Malformed:
+    if item[schema.ENTRY]["S"] == schema.ERASURE:
+        return _erasure_leaf(item, sealed_at)
     try:
         entry = schema.from_item(item)
         leaf = leaf_of(entry, parse_time(sealed_at)).encode()
@@ -277,6 +279,32 @@ def _leaf_of(item: Item, sealed_at: str) -> bytes | Malformed:
     }
     differing = [name for name, text in expected.items() if item[name]["S"] != text]
     return _malformed(item, f"another entry's {', '.join(differing)}") if differing else leaf
+
+
+def _erasure_leaf(item: Item, sealed_at: str) -> bytes | Malformed:
+    """Seal that an entry was erased, which explains to a verifier why it is gone."""
+    object_id = item[schema.FINGERPRINT]["S"].removeprefix(schema.ERASED)
+    time, _, named = item[schema.RECORDED]["S"].partition("#")
+    try:
+        recorded_at = parse_time(time)
+        record = {
+            "object_id": parse_fingerprint(object_id),
+            "recorded_at": time,
+            "reason": item["reason"]["S"],
+        }
+    except (KeyError, ValueError) as error:
+        return _malformed(item, repr(error))
+    if named != object_id or format_time(recorded_at) != time:
+        return _malformed(item, "an erasure whose place in the time index isn't its own")
+    leaf = Leaf(
+        kind=Kind.ERASURE,
+        object_id=object_id,
+        fingerprint=None,
+        recorded_at=recorded_at,
+        sealed_at=parse_time(sealed_at),
+        record_sha256=record_sha256(record_of(record)),
+    )
+    return leaf.encode()
 
 
 def _malformed(item: Item, reason: str) -> Malformed:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.contract import schema
+from functions.contract.entry import format_time
 from functions.contract.metric_names import QUARANTINED, SEALED, UNSEALED_AGE
 from functions.contract.sealing import CHECKPOINT
 from functions.sealer import sealer as sealer_
@@ -341,3 +342,48 @@ def test_sealed_at_is_the_time_of_the_run_and_never_goes_back(ledger: SealedLedg
     ledger.run()
 
     assert [leaf.sealed_at for leaf in ledger.leaves()] == [sealed_at, sealed_at]
+
+
+def erasure(object_id: str, recorded: str, **changes: Any) -> schema.Item:
+    return {
+        schema.FINGERPRINT: {"S": f"{schema.ERASED}{object_id}"},
+        schema.ENTRY: {"S": schema.ERASURE},
+        schema.MONTH_SHARD: {"S": schema.month_shard(recorded[:7], 0)},
+        schema.RECORDED: {"S": f"{recorded}#{object_id}"},
+        "reason": {"S": "request 2027-04"},
+        **changes,
+    }
+
+
+def test_erasure_is_sealed_beside_the_entry_that_it_is_about(ledger: SealedLedger) -> None:
+    (erased,) = ledger.record(ago=timedelta(minutes=5))
+    object_id = erased.upload.version.object_id
+    ledger.put(erasure(object_id, format_time(ledger.now - timedelta(minutes=2))))
+
+    ledger.run()
+
+    leaves = ledger.leaves()
+    assert [(leaf.kind, leaf.object_id) for leaf in leaves] == [
+        ("entry", object_id),
+        ("erasure", object_id),
+    ]
+    assert leaves[1].fingerprint is None
+    ledger.later()
+    ledger.run()
+    assert len(ledger.leaves()) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reason": {"N": "1"}},
+        {schema.FINGERPRINT: {"S": f"{schema.ERASED}x"}},
+        {schema.FINGERPRINT: {"S": f"{schema.ERASED}{'0' * 64}"}},
+    ],
+)
+def test_malformed_erasure_is_quarantined(ledger: SealedLedger, changes: dict[str, Any]) -> None:
+    ledger.put(erasure("a" * 64, format_time(ledger.now - timedelta(minutes=2)), **changes))
+
+    ledger.run()
+
+    assert ledger.leaves() == []
