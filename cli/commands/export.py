@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cli.answers import ApiEntry
 from cli.auditor import package as layout
+from cli.auditor.rows import named_object
 from cli.caller.api_client import EntryFilter
 from cli.caller.connection import StackConnection, connect
 from cli.caller.download import downloaded, give_name
@@ -34,7 +35,7 @@ from cli.options import (
 from cli.screen.progress import Advance
 from cli.screen.terminal import Terminal
 from cli.stack import StackAccess
-from functions.contract.entry import ObjectVersion, Outcome, format_time
+from functions.contract.entry import Outcome, format_time
 from functions.sealing.note import VerifierKey
 from functions.sealing.proof import Proof
 from functions.sealing.tree import Tree
@@ -190,19 +191,14 @@ def _write_proofs(folder: Path, log: DownloadedLog, count: int) -> None:
         old.unlink()
     if count > MOST_PROOFS:
         return
-    wanted = {_object_id(line) for line in (folder / layout.JSON_LINES).read_bytes().splitlines()}
+    with (folder / layout.JSON_LINES).open("rb") as lines:
+        wanted = {named_object(line)[0].hex() for line in lines}
     tree = Tree(log.checkpoint.size, log.read_tile)
     for index, leaf in log.leaves():
         if (object_id := json.loads(leaf)["object_id"]) in wanted:
             path = tuple(tree.inclusion_proof(index))
             proof = Proof(leaf=leaf, index=index, path=path, checkpoint=log.note)
             (proofs / f"{object_id}{layout.PROOF_SUFFIX}").write_text(str(proof), encoding="utf-8")
-
-
-def _object_id(line: bytes) -> str:
-    members = json.loads(line)
-    version = ObjectVersion(**{name: members[name] for name in ("bucket", "key", "version_id")})
-    return version.object_id
 
 
 def _save_files(stack: StackConnection, folder: Path, terminal: Terminal) -> int:

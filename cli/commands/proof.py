@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cli.auditor import package as layout
 from cli.auditor.claims import is_signed
+from cli.auditor.rows import named_object
 from cli.caller.connection import connect
 from cli.caller.files import fingerprint_of_file
 from cli.caller.log_download import DownloadedLog
@@ -24,7 +25,7 @@ from cli.commands.show import find_subject
 from cli.errors import BillEError, UsageError
 from cli.options import completed_as_file, named_path, stack_of, token_of, verifier_key
 from cli.screen.terminal import Terminal
-from functions.contract.entry import ObjectVersion, parse_fingerprint
+from functions.contract.entry import ObjectVersion, Outcome, parse_fingerprint
 from functions.contract.sealing import CHECKPOINT
 from functions.sealing.leaf import Leaf
 from functions.sealing.note import Checkpoint, VerifierKey, parse_note
@@ -112,13 +113,29 @@ def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
         note = (folder / CHECKPOINT).read_text(encoding="utf-8")
         checkpoint = Checkpoint.parse(parse_note(note).text)
         log = DownloadedLog(folder=folder, note=note, checkpoint=checkpoint)
+        receipt = _receipt(options.log, fingerprint)
         for index, leaf in log.leaves():
-            if json.loads(leaf)["fingerprint"] == fingerprint:
+            members = json.loads(leaf)
+            if members["fingerprint"] == fingerprint and receipt in {None, members["object_id"]}:
                 path = tuple(Tree(checkpoint.size, log.read_tile).inclusion_proof(index))
                 return Proof(leaf=leaf, index=index, path=path, checkpoint=note), key
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BillEError(f"{options.log} can't be used: {error}") from None
     raise BillEError(f"the log in {options.log} has no entry with the fingerprint {fingerprint}")
+
+
+def _receipt(package: Path, fingerprint: str) -> str | None:
+    """Return the receipt's object id. Its duplicates have the same fingerprint, and can come before it.
+
+    If the receipt isn't of the package's period, any entry with the fingerprint will do.
+    """
+    with (package / layout.JSON_LINES).open("rb") as lines:
+        for line in lines:
+            if fingerprint.encode() in line:
+                entry = json.loads(line)
+                if entry.get("fingerprint") == fingerprint and entry["outcome"] == Outcome.ACCEPTED:
+                    return named_object(line)[0].hex()
+    return None
 
 
 def _fingerprint(subject: str) -> str:

@@ -12,6 +12,7 @@ from functions.sealing.proof import Proof
 from tests.cli.auditor.packages import KEY, Log
 from tests.cli.conftest import Run
 from tests.cli.fake_stack import FakeStack
+from tests.cli.sealed_stack import leaf as leaf_of
 from tests.cli.sealed_stack import sealed_log
 
 
@@ -100,6 +101,27 @@ def test_proof_comes_from_a_package_without_a_network(
     assert stack.requests == []
     other = bill_e("proof", "f" * 64, "--log", tmp_path / "package", "--key", str(KEY))
     assert f"has no entry with the fingerprint {'f' * 64}" in other.error()
+
+
+def test_package_proves_the_receipt_and_not_a_duplicate_that_precedes_it(
+    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    content = b"receipt 1"
+    log = Log(tmp_path / "log")
+    stack.log, stack.log_public_key = log.folder, str(KEY)
+    for key in ("first.png", "second.png"):
+        stack.store(key, content)
+    for minute, item in enumerate(stack.entries):
+        item["recorded_at"] = f"2026-11-22T10:0{minute}:00.000000Z"
+    assert [item["outcome"] for item in stack.entries] == ["DUPLICATE", "ACCEPTED"]
+    log.seal(leaf_of(item, "2026-11-22T10:03:00.000000Z") for item in stack.entries)
+    caller("export", tmp_path / "package")
+    file = tmp_path / "receipt.png"
+    file.write_bytes(content)
+
+    ran = bill_e("proof", file, "--log", tmp_path / "package", "--key", str(KEY))
+
+    assert json.loads(Proof.parse(ran.out).leaf)["object_id"] == object_id(stack.entries[1])
 
 
 @pytest.mark.parametrize(
