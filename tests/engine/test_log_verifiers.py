@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tlog_scales.signing import Vkey
 from tlog_scales.tiles import leaf_hash
 
 from tests.cli.auditor.packages import KEY, Log
+from tests.local.test_export import block_with
 
 SIZES = (0, 1, 2, 255, 256, 257, 511, 512, 513, 65_535, 65_536, 65_537, 72_484)
 
@@ -53,6 +55,24 @@ def passes_fsck(fsck: Path, log: Log, tmp_path: Path) -> bool:
 @pytest.mark.parametrize("size", SIZES)
 def test_fsck_of_tessera_agrees(fsck: Path, log: Log, tmp_path: Path) -> None:
     assert passes_fsck(fsck, log, tmp_path)
+
+
+@pytest.mark.parametrize("size", [257])
+def test_command_on_the_page_for_auditors_runs_fsck(fsck: Path, log: Log, tmp_path: Path) -> None:
+    package = tmp_path / "audit-november"
+    package.mkdir()
+    (package / "log").symlink_to(log.folder)
+    (tmp_path / "pinned.vkey").write_text(f"{KEY}\n")
+    ran = subprocess.run(
+        ["bash", "-c", block_with("fsck -storage_url")],  # noqa: S607 - wherever it is
+        cwd=tmp_path,
+        env={"PATH": f"{fsck.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Successfully fsck'd log with size 257" in ran.stderr
 
 
 @pytest.mark.parametrize("size", [72_484])
