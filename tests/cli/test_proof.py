@@ -103,23 +103,35 @@ def test_proof_comes_from_a_package_without_a_network(
     assert f"has no entry with the fingerprint {'f' * 64}" in other.error()
 
 
-def test_package_proves_the_receipt_and_not_a_duplicate_that_precedes_it(
-    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
-) -> None:
-    content = b"receipt 1"
-    log = Log(tmp_path / "log")
-    stack.log, stack.log_public_key = log.folder, str(KEY)
+def duplicate_and_receipt(stack: FakeStack, folder: Path) -> Log:
+    """Record a receipt, and a duplicate that comes before it in the log."""
+    made = Log(folder)
+    stack.log, stack.log_public_key = made.folder, str(KEY)
     for key in ("first.png", "second.png"):
-        stack.store(key, content)
+        stack.store(key, b"receipt 123")
     for minute, item in enumerate(stack.entries):
         item["recorded_at"] = f"2026-11-22T10:0{minute}:00.000000Z"
     assert [item["outcome"] for item in stack.entries] == ["DUPLICATE", "ACCEPTED"]
-    log.seal(leaf_of(item, "2026-11-22T10:03:00.000000Z") for item in stack.entries)
-    caller("export", tmp_path / "package")
-    file = tmp_path / "receipt.png"
-    file.write_bytes(content)
+    made.seal(leaf_of(item, "2026-11-22T10:03:00.000000Z") for item in stack.entries)
+    return made
 
-    ran = bill_e("proof", file, "--log", tmp_path / "package", "--key", str(KEY))
+
+def test_proof_of_another_entry_with_the_same_bytes_is_refused(
+    caller: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    log = duplicate_and_receipt(stack, tmp_path / "log")
+    stack.proofs[object_id(stack.entries[0])] = log.proof(1)
+
+    assert "the API's proof is about another entry" in caller("proof", "second.png").error()
+
+
+def test_package_proves_the_receipt_and_not_a_duplicate_that_precedes_it(
+    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    duplicate_and_receipt(stack, tmp_path / "log")
+    caller("export", tmp_path / "package")
+
+    ran = bill_e("proof", receipt(tmp_path), "--log", tmp_path / "package", "--key", str(KEY))
 
     assert json.loads(Proof.parse(ran.out).leaf)["object_id"] == object_id(stack.entries[1])
 
