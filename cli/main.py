@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import NoReturn
 
-from cli import code_of_interrupt
+from cli import code_of_interrupt, start
 from cli.commands import (
     Audience,
     backfill,
@@ -164,4 +164,4 @@ def _explain(terminal: Terminal, sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(start())

@@ -17,7 +17,7 @@ class Audience(StrEnum):
     AUDITORS = "auditors"
     OPERATORS = "operators"
     ADMINISTRATORS = "administrators"
-    EVERYBODY = "everybody"
+    EVERYBODY = "everyone"
 
 
 @dataclass(frozen=True, kw_only=True)

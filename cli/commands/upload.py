@@ -230,7 +230,7 @@ def write_report(report: UploadReport, terminal: Terminal) -> None:
     for result in results:
         if isinstance(result, Failed):
             terminal.complain(f"not uploaded: {result.path}: {result.reason}", style="red")
-    if report.run.look_up_failure:
+    if report.run.look_up_failure and report.run.uploads:
         terminal.complain(
             "what had been accepted before was sent again, since it couldn't be looked up: "
             f"{report.run.look_up_failure}"

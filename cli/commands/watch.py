@@ -5,8 +5,8 @@ upload` skips is skipped here, too: hidden files, symbolic links, and the tempor
 downloads. Files are never moved, changed or deleted.
 
 Files that were there before are sent as well, unless their bytes have been accepted. A state file remembers
-what was sent, so that a restart doesn't send it again. What fails is tried again, after 5 seconds at first
-and every 5 minutes at last. The folder is looked at when the system says that it has changed, and every 15
+what was sent, so that a restart doesn't send it again. What fails is tried again, first after 5 seconds and
+later every 5 minutes. The folder is looked at when the system says that it has changed, and every 15
 seconds in any case, since network drives don't always say it.
 
 Each event is a line. SIGTERM and Ctrl-C end the command, which then says what is left to send.
@@ -45,7 +45,7 @@ from cli.options import (
     token_of,
 )
 from cli.screen.entries import detail_of
-from cli.screen.terminal import Terminal, size_text
+from cli.screen.terminal import Terminal, second_of, size_text
 
 LOOK_AGAIN_SECONDS = 15.0
 POLL_OUTCOMES_SECONDS = 0.01
@@ -267,7 +267,7 @@ class Watch:
                 detail = size_text(result.size_bytes)
                 self.tell("uploaded", str(result.path), detail, key=result.key, version_id=result.version_id)
             case AlreadyAccepted():
-                self.tell("known", str(result.path), f"accepted before, at {result.recorded_at}")
+                self.tell("known", str(result.path), f"accepted before, on {second_of(result.recorded_at)}")
 
     def _learn_outcomes(self) -> None:
         if not self._waiting:

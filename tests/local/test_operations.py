@@ -356,7 +356,7 @@ def test_second_redrive_is_refused_while_one_is_running(stack: DeployedStack, bi
     empty_dead_letters(stack)
     sqs, urls = stack.administrator.client("sqs"), stack.outputs
     with processor_held(stack):
-        for _ in range(40):
+        for _ in range(200):  # The embedded AWS takes ten seconds to move these.
             sqs.send_message(QueueUrl=urls["dead_letter_queue_url"], MessageBody=event_of_nothing())
         source, destination = (
             stack.administrator.arn("sqs", urls[name].rpartition("/")[2])
