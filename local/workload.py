@@ -16,7 +16,7 @@ ODD_NAMES = (
     *("tab\there", "\u2028\u2029", "\u202egnp.exe", "cafe\u0301", "שלום.png", "領収書 (1).png"),
     *("é" * 500, "🧾" * 200),
 )
-"""Names that S3 accepts, except those with a line feed, which the emulator's policies refuse."""
+"""Names that S3 accepts, and that programs easily get wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ class Audience(StrEnum):
     AUDITORS = "auditors"
     OPERATORS = "operators"
     ADMINISTRATORS = "administrators"
-    EVERYBODY = "everyone"
+    EVERYONE = "everyone"
 
 
 @dataclass(frozen=True, kw_only=True)

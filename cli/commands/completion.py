@@ -29,7 +29,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 COMMAND = Command(
     name="completion",
-    audience=Audience.EVERYBODY,
+    audience=Audience.EVERYONE,
     summary="print a script that completes commands",
     description=__doc__,
     examples=('eval "$(bill-e completion bash)"',),

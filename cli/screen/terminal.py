@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rich.text import Text
 from cli.screen.layout import GAP, fitted_widths, fitting_columns, natural_widths, physical_lines
 from cli.screen.progress import Advance, count_bar
 from functions.contract.entry import Outcome
+from functions.contract.file_names import is_unseen
 
 COLOURS: dict[str, str] = {Outcome.ACCEPTED: "green", Outcome.DUPLICATE: "yellow", Outcome.REJECTED: "red"}
 ABSENT = "-"
@@ -118,7 +118,7 @@ class Terminal:
                 line.rstrip()
                 self.out.print(line, soft_wrap=True)
             else:
-                _write(self.out, (" " * GAP).join(parts).rstrip(), style)
+                self.out.file.write(f"{(' ' * GAP).join(parts).rstrip()}\n")
 
 
 def printable(text: str) -> str:
@@ -127,7 +127,7 @@ def printable(text: str) -> str:
     Whoever uploads chooses keys and file names. This escapes the Unicode categories of control, format,
     surrogate, private-use and unassigned characters, and the line and paragraph separators.
     """
-    return "".join(_escape(character) if _is_unsafe(character) else character for character in text)
+    return "".join(_escape(character) if is_unseen(character) else character for character in text)
 
 
 def _printable(row: Row) -> Row:
@@ -163,11 +163,6 @@ def _write(console: Console, line: str, style: str, *, in_words: bool = True) ->
     else:
         # Not through rich, which would end the process by itself when the pipe is closed.
         console.file.write(f"{printable(line)}\n")
-
-
-def _is_unsafe(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category.startswith("C") or category in {"Zl", "Zp"}
 
 
 def _escape(character: str) -> str:

@@ -46,9 +46,9 @@ def auditor_policy(
     bucket's versions, and read the ledger, which names uploaders. The locks of versions and the configuration
     of the bucket show whether something can get lost. With the attributes of the queues, `bill-e reconcile`
     knows whether entries are still to come. `log_group_arns` are those that say who asked for files and for
-    upload forms. With a customer's key, the table has to be decrypted, and nothing else: S3 decrypts for the
-    function that signs a link, and CloudWatch Logs by itself. A log group has
-    two ARNs, and IAM may ask for either.
+    upload forms; a log group has two ARNs, and IAM may ask for either. With a customer's key, the table has
+    to be decrypted, and nothing else: S3 decrypts for the function that signs a link, and CloudWatch Logs by
+    itself.
     """
     key_use = key_use_statements(key_arn, ["dynamodb"], [], dns_suffix) if key_arn else []
     routes = (*http_api.READ_ROUTES, *http_api.FILE_ROUTES)

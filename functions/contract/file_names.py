@@ -34,6 +34,11 @@ def safe_file_name(key: str) -> str:
     return name or NAMELESS
 
 
-def _is_unsafe(character: str) -> bool:
+def is_unseen(character: str) -> bool:
+    """Say whether nobody sees a character, or it changes how others look, by its Unicode category."""
     category = unicodedata.category(character)
-    return category.startswith("C") or category in {"Zl", "Zp"} or character in _NOT_ON_WINDOWS
+    return category.startswith("C") or category in {"Zl", "Zp"}
+
+
+def _is_unsafe(character: str) -> bool:
+    return is_unseen(character) or character in _NOT_ON_WINDOWS

@@ -201,8 +201,9 @@ def test_sample_is_random_and_the_same_for_the_same_seed(operator: Run, gets: li
     assert sampled("--sample", "5", "--seed", "a") == five
     assert five < sampled("--sample", "9", "--seed", "a")
     assert sampled("--sample", "5", "--seed", "b") != five
-    half = sampled("--sample", "50%", "--seed", "a")
-    assert half < sampled("--sample", "90%", "--seed", "a") < sampled("--sample", "100%")
+    # Version ids are random, and so are ranks: parts so far apart differ in all but one run of 5,000.
+    quarter = sampled("--sample", "25%", "--seed", "a")
+    assert quarter < sampled("--sample", "60%", "--seed", "a") < sampled("--sample", "100%")
     assert len(sampled("--sample", "0.001%", "--seed", "a")) == 1
     _, first = read(operator, "--sample", "5")
     assert first["read"]["seed"] != read(operator, "--sample", "5")[1]["read"]["seed"]
