@@ -10,8 +10,8 @@ from cli.auditor.findings import Code, Report
 from cli.auditor.listing import read_listing
 from cli.auditor.matching import match_part, twice_in_part, without_leaf
 from cli.auditor.package import UnusableError
-from cli.auditor.rows import Block, blocks_of, named_object, rows_at, spill_block
-from cli.auditor.spill import Spill
+from cli.auditor.rows import ROW, Block, blocks_of, named_object, rows_at, spill_block
+from cli.auditor.spill import spill
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -91,16 +91,13 @@ def check_objects(context: LogContext, listing: Path | None, report: Report, run
     if listing is None:
         report.not_checked.append("whether every upload has an entry: give a listing of S3 with --objects")
         return
-    bucket, listed, count = context.manifest.bucket, context.leaf_rows.parent / "listed", 0
-    spill = Spill(listed, context.parts)
-    for version in read_listing(listing, bucket):
-        count += 1
-        spill.add(bytes.fromhex(version.object_id) + count.to_bytes(8, "big"))
-    spill.flush()
-    report.facts["objects"] = count
+    bucket, listed = context.manifest.bucket, context.leaf_rows.parent / "listed"
+    versions = enumerate(read_listing(listing, bucket))
+    listed_rows = (ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
+    report.facts["objects"] = spill(listed_rows, listed, context.parts)
     calls = ((part, context.object_rows, listed) for part in range(context.parts))
     places = {place for result in run(without_leaf, calls) for place in result}
-    for place, version in enumerate(read_listing(listing, bucket) if places else (), 1):
+    for place, version in enumerate(read_listing(listing, bucket) if places else ()):
         if place in places:
             about = f"key {version.key!r}, version {version.version_id}"
             report.add(Code.UPLOAD_WITHOUT_ENTRY, about, "no leaf is about it")

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from cli.auditor.findings import Code
 from cli.auditor.package import Manifest
-from cli.auditor.spill import KEY_BYTES, Spill
+from cli.auditor.spill import KEY_BYTES, spill
 from functions.contract.entry import CLOCK_SKEW, format_time, parse_time
 from functions.sealing.leaf import VERSION
 from functions.sealing.tiles import bundle_path, decode_bundle, tile_path
@@ -34,12 +35,10 @@ LEAF: Final = re.compile(
 )
 """A leaf of an entry or an erasure, as `functions.sealing.leaf` writes it."""
 
-IN_PERIOD: Final = b"\x01"
-NOT_IN_PERIOD: Final = b"\x00"
-_INDEX_BYTES: Final = 8
-LEAF_ROW_BYTES: Final = KEY_BYTES + KEY_BYTES + _INDEX_BYTES + 1
+LEAF_ROW: Final = Struct(f">{KEY_BYTES}s{KEY_BYTES}sQ?")
 """The hash of a record, the object id, the leaf's index, and whether the package should have the entry."""
-OBJECT_ROW_BYTES: Final = KEY_BYTES + _INDEX_BYTES
+OBJECT_ROW: Final = Struct(f">{KEY_BYTES}sQ")
+"""The object id, and the leaf's index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +77,8 @@ class Stretch:
 def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stretch:
     """Read up to `STRETCH_BUNDLES` bundles. ``sizes`` are those of smaller trees that end in them."""
     stretch = Stretch()
-    leaves = Spill(context.leaf_rows, context.parts)
-    objects = Spill(context.object_rows, context.parts)
+    leaves: list[bytes] = []
+    objects: list[bytes] = []
     judge = _Judge(context, stretch)
     last = min(first + STRETCH_BUNDLES, -(-context.size // TILE_WIDTH))
     for number in range(first, last):
@@ -96,16 +95,16 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
                 stretch.findings.append((Code.BAD_TILE, f"leaf {index}", "it isn't a leaf of this format"))
                 continue
             _, erasure, object_hex, record_hex, recorded, sealed = match.groups()
-            recorded_at, object_id, place = recorded.decode(), unhexlify(object_hex), index.to_bytes(8, "big")
+            recorded_at, object_id = recorded.decode(), unhexlify(object_hex)
             judge.see(index, object_hex, recorded_at, sealed.decode())
             if erasure:
                 stretch.erased.append(object_id)
                 continue
-            wanted = IN_PERIOD if context.manifest.covers(recorded_at) else NOT_IN_PERIOD
-            leaves.add(unhexlify(record_hex) + object_id + place + wanted)
-            objects.add(object_id + place)
-    leaves.flush()
-    objects.flush()
+            is_wanted = context.manifest.covers(recorded_at)
+            leaves.append(LEAF_ROW.pack(unhexlify(record_hex), object_id, index, is_wanted))
+            objects.append(OBJECT_ROW.pack(object_id, index))
+    spill(leaves, context.leaf_rows, context.parts)
+    spill(objects, context.object_rows, context.parts)
     return stretch
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cli.auditor.log_reading import IN_PERIOD, LEAF_ROW_BYTES, OBJECT_ROW_BYTES
-from cli.auditor.rows import ROW_BYTES
-from cli.auditor.spill import KEY_BYTES, read_part
+from cli.auditor.log_reading import LEAF_ROW, OBJECT_ROW
+from cli.auditor.rows import ROW
+from cli.auditor.spill import read_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,35 +30,29 @@ class Unmatched:
 
 def match_part(part: int, leaf_rows: Path, files: Sequence[Path]) -> list[Unmatched]:
     """Match the hashes of records."""
-    leaves = {row[:KEY_BYTES]: row for row in read_part(leaf_rows, LEAF_ROW_BYTES, part)}
+    leaves = {record: rest for record, *rest in LEAF_ROW.iter_unpack(read_part(leaf_rows, part))}
     result = []
     for folder in files:
-        rows = [*read_part(folder, ROW_BYTES, part)]
-        places = {row[:KEY_BYTES]: row for row in rows}
-        unmatched = Unmatched(repeated=len(rows) - len(places))
-        unmatched.rows = {
-            int.from_bytes(places[each][KEY_BYTES:], "big") for each in places.keys() - leaves.keys()
-        }
-        for each in leaves.keys() - places.keys():
-            row = leaves[each]
-            if row[-1:] == IN_PERIOD:
-                index = int.from_bytes(row[2 * KEY_BYTES : -1], "big")
-                unmatched.leaves[index] = row[KEY_BYTES : 2 * KEY_BYTES]
+        data = read_part(folder, part)
+        places: dict[bytes, int] = dict(ROW.iter_unpack(data))
+        unmatched = Unmatched(repeated=len(data) // ROW.size - len(places))
+        unmatched.rows = {places[record] for record in places.keys() - leaves.keys()}
+        for object_id, index, is_in_period in (leaves[record] for record in leaves.keys() - places.keys()):
+            if is_in_period:
+                unmatched.leaves[index] = object_id
         result.append(unmatched)
     return result
 
 
 def twice_in_part(part: int, object_rows: Path) -> list[bytes]:
     """Return the object ids that have more than one leaf."""
-    counted = Counter(row[:KEY_BYTES] for row in read_part(object_rows, OBJECT_ROW_BYTES, part))
-    return [object_id for object_id, count in counted.items() if count > 1]
+    object_ids = [object_id for object_id, _ in OBJECT_ROW.iter_unpack(read_part(object_rows, part))]
+    if len({*object_ids}) == len(object_ids):
+        return []
+    return [object_id for object_id, count in Counter(object_ids).items() if count > 1]
 
 
 def without_leaf(part: int, object_rows: Path, listed: Path) -> list[int]:
     """Return the places in a listing of object versions that have no leaf."""
-    sealed = {row[:KEY_BYTES] for row in read_part(object_rows, OBJECT_ROW_BYTES, part)}
-    return [
-        int.from_bytes(row[KEY_BYTES:], "big")
-        for row in read_part(listed, ROW_BYTES, part)
-        if row[:KEY_BYTES] not in sealed
-    ]
+    sealed = dict(OBJECT_ROW.iter_unpack(read_part(object_rows, part)))
+    return [place for object_id, place in ROW.iter_unpack(read_part(listed, part)) if object_id not in sealed]
