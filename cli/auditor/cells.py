@@ -35,8 +35,9 @@ class CellReader:
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
-        clashes = any(other.startswith(f"{name}.") for name in columns for other in columns)
-        if not columns or clashes or len({*columns}) < len(columns) or not all(map(_COLUMN.fullmatch, columns)):
+        is_clear = not any(other.startswith(f"{name}.") for name in columns for other in columns)
+        is_usual = columns and len({*columns}) == len(columns) and all(map(_COLUMN.fullmatch, columns))
+        if not (is_clear and is_usual):
             raise ValueError(f"its columns aren't those of entries: {', '.join(columns)}")
         self._columns = [name.split(".") for name in columns]
         self._flags = self._columns_of(_FLAGS)
@@ -71,7 +72,8 @@ class CellReader:
         if given not in self._forms:
             self._forms[given] = self._form(given)
         form, pick = self._forms[given]
-        return form % pick(cells)
+        record: bytes = form % pick(cells)
+        return record
 
     def _form(self, given: bytes) -> tuple[bytes, Callable[[Sequence[bytes]], Any]]:
         """Make the record of rows in which these cells are given, with gaps, and what picks their cells."""

@@ -14,6 +14,7 @@ from cli.auditor.rows import ROW, Block, blocks_of, named_object, rows_at, spill
 from cli.auditor.spill import spill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -25,17 +26,22 @@ if TYPE_CHECKING:
 class _EntryFile:
     """One of the package's files of entries, and what doesn't match the log: leaves, and places of rows."""
 
-    name: str
-    blocks: list[Block]
+    path: Path
+    blocks: list[Block] = field(default_factory=list)
     leaves: dict[bytes, int] = field(default_factory=dict)
     places: set[int] = field(default_factory=set)
 
-    @classmethod
-    def open(cls, path: Path) -> _EntryFile:
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def cut(self) -> Iterator[Block]:
         try:
-            return cls(name=path.name, blocks=[*blocks_of(path)])
+            for block in blocks_of(self.path):
+                self.blocks.append(block)
+                yield block
         except (OSError, ValueError) as error:
-            raise UnusableError(f"{path} isn't a file of entries: {error}") from None
+            raise UnusableError(f"{self.path} isn't a file of entries: {error}") from None
 
 
 def check_entries(
@@ -45,14 +51,14 @@ def check_entries(
     files: list[_EntryFile] = []
     for name in (layout.JSON_LINES, layout.CSV):
         if (package / name).is_file():
-            files.append(_EntryFile.open(package / name))
+            files.append(_EntryFile(path=package / name))
         else:
             report.add(Code.MISSING_FILE, name, "the package doesn't have it")
-    folders = [context.leaf_rows.parent / file.name for file in files]
+    folders = [context.folder / file.name for file in files]
     for file, folder in zip(files, folders, strict=True):
-        calls = ((block, folder, context.parts) for block in file.blocks)
+        calls = ((block, folder, context.parts) for block in file.cut())
         report.facts[file.name] = sum(run(spill_block, calls))
-    parts = ((part, context.leaf_rows, folders) for part in range(context.parts))
+    parts = ((part, context, folders) for part in range(context.parts))
     for result in run(match_part, parts):
         for file, unmatched in zip(files, result, strict=True):
             file.leaves |= {object_id: index for index, object_id in unmatched.leaves.items()}
@@ -85,17 +91,17 @@ def _judge(file: _EntryFile, erased: AbstractSet[bytes], report: Report) -> None
 
 def check_objects(context: LogContext, listing: Path | None, report: Report, run: Run) -> None:
     """Look for object versions with two leaves, and for those of the listing without one."""
-    for twice in run(twice_in_part, ((part, context.object_rows) for part in range(context.parts))):
+    for twice in run(twice_in_part, ((part, context) for part in range(context.parts))):
         for object_id in twice:
             report.add(Code.SEALED_TWICE, f"object {object_id.hex()}", "it has more than one leaf")
     if listing is None:
         report.not_checked.append("whether every upload has an entry: give a listing of S3 with --objects")
         return
-    bucket, listed = context.manifest.bucket, context.leaf_rows.parent / "listed"
+    bucket, listed = context.manifest.bucket, context.folder / "listed"
     versions = enumerate(read_listing(listing, bucket))
     listed_rows = (ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
     report.facts["objects"] = spill(listed_rows, listed, context.parts)
-    calls = ((part, context.object_rows, listed) for part in range(context.parts))
+    calls = ((part, context, listed) for part in range(context.parts))
     places = {place for result in run(without_leaf, calls) for place in result}
     for place, version in enumerate(read_listing(listing, bucket) if places else ()):
         if place in places:

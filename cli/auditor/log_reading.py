@@ -27,25 +27,35 @@ if TYPE_CHECKING:
 
 STRETCH_BUNDLES: Final = 64
 
-_TIME = rb'"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"'
-_HASH = rb'"([0-9a-f]{64})"'
-LEAF: Final = re.compile(
-    rb'\{"fingerprint":(?:null|%b),"kind":"(?:entry|(erasure))","object_id":%b,"record_sha256":%b,'
-    rb'"recorded_at":%b,"sealed_at":%b,"v":%d\}' % (_HASH, _HASH, _HASH, _TIME, _TIME, VERSION)
-)
+
+def _leaf_pattern(hash_: bytes, time: bytes) -> re.Pattern[bytes]:
+    return re.compile(
+        rb'\{"fingerprint":(?:null|"(%b)"),"kind":"(?:entry|(erasure))","object_id":"(%b)",'
+        rb'"record_sha256":"(%b)","recorded_at":"(%b)","sealed_at":"(%b)","v":%d\}'
+        % (hash_, hash_, hash_, time, time, VERSION),
+        re.DOTALL,
+    )
+
+
+LEAF: Final = _leaf_pattern(rb"[0-9a-f]{64}", rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 """A leaf of an entry or an erasure, as `functions.sealing.leaf` writes it."""
 
-LEAF_ROW: Final = Struct(f">{KEY_BYTES}s{KEY_BYTES}sQ?")
-"""The hash of a record, the object id, the leaf's index, and whether the package should have the entry."""
+_OUTLINE: Final = _leaf_pattern(rb".{64}", rb".{27}")
+_DIGITS_AS_0: Final = bytes.maketrans(b"123456789", b"000000000")
+_TIME_OF_0: Final = b"0000-00-00T00:00:00.000000Z"
+
 OBJECT_ROW: Final = Struct(f">{KEY_BYTES}sQ")
-"""The object id, and the leaf's index."""
+"""An object id, and the index of its leaf."""
+LEAF_ROW: Final = Struct(f">{KEY_BYTES}s{OBJECT_ROW.size}s")
+"""The hash of a record, and the `OBJECT_ROW`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogContext:
     """What a stretch is read with.
 
-    The first ``history`` leaves are of entries that were recorded before the log began.
+    The first ``history`` leaves are of entries that were recorded before the log began. What is to be matched
+    is spilled into ``folder``, in so many ``parts``.
     """
 
     log: Path
@@ -53,9 +63,23 @@ class LogContext:
     manifest: Manifest
     max_delay: timedelta
     history: int
-    leaf_rows: Path
-    object_rows: Path
+    folder: Path
     parts: int
+
+    @property
+    def leaf_rows(self) -> Path:
+        """Where the leaves are spilled whose entries the package should have."""
+        return self.folder / "leaves"
+
+    @property
+    def other_leaf_rows(self) -> Path:
+        """Where the leaves are spilled whose entries are of another period."""
+        return self.folder / "other_leaves"
+
+    @property
+    def object_rows(self) -> Path:
+        """Where the object ids of all leaves are spilled."""
+        return self.folder / "objects"
 
 
 @dataclass(kw_only=True)
@@ -78,6 +102,7 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
     """Read up to `STRETCH_BUNDLES` bundles. ``sizes`` are those of smaller trees that end in them."""
     stretch = Stretch()
     leaves: list[bytes] = []
+    other_leaves: list[bytes] = []
     objects: list[bytes] = []
     judge = _Judge(context, stretch)
     last = min(first + STRETCH_BUNDLES, -(-context.size // TILE_WIDTH))
@@ -89,23 +114,46 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
         for size in sizes:
             if hashes and 0 < size - number * TILE_WIDTH <= width and size % TILE_WIDTH:
                 stretch.cuts[size] = _perfect_roots(hashes[: size % TILE_WIDTH])
-        for index, leaf in enumerate(bundle or (), number * TILE_WIDTH):
-            match = LEAF.fullmatch(leaf)
-            if match is None:
+        for index, members in enumerate(_members_of(bundle or ()), number * TILE_WIDTH):
+            if members is None:
                 stretch.findings.append((Code.BAD_TILE, f"leaf {index}", "it isn't a leaf of this format"))
                 continue
-            _, erasure, object_hex, record_hex, recorded, sealed = match.groups()
+            _, erasure, object_hex, record_hex, recorded, sealed = members
             recorded_at, object_id = recorded.decode(), unhexlify(object_hex)
             judge.see(index, object_hex, recorded_at, sealed.decode())
             if erasure:
                 stretch.erased.append(object_id)
                 continue
-            is_wanted = context.manifest.covers(recorded_at)
-            leaves.append(LEAF_ROW.pack(unhexlify(record_hex), object_id, index, is_wanted))
             objects.append(OBJECT_ROW.pack(object_id, index))
+            is_wanted = context.manifest.covers(recorded_at)
+            (leaves if is_wanted else other_leaves).append(unhexlify(record_hex) + objects[-1])
     spill(leaves, context.leaf_rows, context.parts)
+    spill(other_leaves, context.other_leaf_rows, context.parts)
     spill(objects, context.object_rows, context.parts)
     return stretch
+
+
+def _members_of(leaves: Sequence[bytes]) -> Sequence[tuple[bytes, ...] | None]:
+    """Take leaves apart, and return nothing for one that isn't a leaf.
+
+    Most of the time of matching `LEAF` would go into looking at one digit after the other. So the digits of
+    all leaves are looked at together, and one after the other only if something is wrong with them.
+    """
+    found = [match.groups() for match in map(_OUTLINE.fullmatch, leaves) if match]
+    if found and len(found) == len(leaves) and _have_right_digits(found):
+        return found
+    return [match and match.groups() for match in map(LEAF.fullmatch, leaves)]
+
+
+def _have_right_digits(found: Sequence[tuple[bytes, ...]]) -> bool:
+    fingerprints, _, object_ids, records, recorded, sealed = zip(*found, strict=True)
+    hashes = b"".join([*filter(None, fingerprints), *object_ids, *records])
+    times = b"".join(recorded + sealed)
+    try:
+        have_hashes = unhexlify(hashes).hex().encode() == hashes
+    except ValueError:
+        return False
+    return have_hashes and times.translate(_DIGITS_AS_0) == _TIME_OF_0 * (2 * len(found))
 
 
 class _Judge:

@@ -90,7 +90,9 @@ def _end_of_rows(data: bytes, is_csv: bool) -> int:
 
 def spill_block(block: Block, folder: Path, parts: int) -> int:
     """Spill the hash of each record of a block, and return how many rows there are."""
-    return spill((ROW.pack(sha256(record).digest(), place) for place, record in block.placed()), folder, parts)
+    return spill(
+        (ROW.pack(sha256(record).digest(), place) for place, record in block.placed()), folder, parts
+    )
 
 
 def rows_at(blocks: list[Block], places: set[int]) -> Iterator[bytes]:

@@ -74,8 +74,7 @@ def verify(given: Given) -> Report:
             manifest=manifest,
             max_delay=given.max_delay,
             history=history,
-            leaf_rows=Path(folder) / "leaves",
-            object_rows=Path(folder) / "objects",
+            folder=Path(folder),
             parts=parts_for(head.size),
         )
         sizes = {head.size, *(claim.checkpoint.size for claim in claims)}

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from cli.auditor import package as layout
 from cli.auditor import rows, verification
+from cli.auditor.cells import canonical, record_of_cells
 from cli.auditor.findings import MEANINGS, Code, Report
 from cli.auditor.log_reading import LEAF
-from cli.auditor.cells import canonical, record_of_cells
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
