@@ -119,13 +119,13 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
                 stretch.findings.append((Code.BAD_TILE, f"leaf {index}", "it isn't a leaf of this format"))
                 continue
             _, erasure, object_hex, record_hex, recorded, sealed = members
-            recorded_at, object_id = recorded.decode(), unhexlify(object_hex)
-            judge.see(index, object_hex, recorded_at, sealed.decode())
+            judge.see(index, object_hex, recorded, sealed)
+            object_id = unhexlify(object_hex)
             if erasure:
                 stretch.erased.append(object_id)
                 continue
             objects.append(OBJECT_ROW.pack(object_id, index))
-            is_wanted = context.manifest.covers(recorded_at)
+            is_wanted = context.manifest.covers(recorded.decode())
             (leaves if is_wanted else other_leaves).append(unhexlify(record_hex) + objects[-1])
     spill(leaves, context.leaf_rows, context.parts)
     spill(other_leaves, context.other_leaf_rows, context.parts)
@@ -157,30 +157,37 @@ def _have_right_digits(found: Sequence[tuple[bytes, ...]]) -> bool:
 
 
 class _Judge:
-    """Sees the times of leaves one after the other."""
+    """Sees the times of leaves one after the other, as bytes. Text order is time order."""
 
     def __init__(self, context: LogContext, stretch: Stretch) -> None:
         self._context = context
         self._stretch = stretch
-        self._earliest = self._latest = ""
+        self._sealed = self._earliest = self._latest = b""
 
-    def see(self, index: int, object_hex: bytes, recorded_at: str, sealed_at: str) -> None:
-        stretch = self._stretch
-        if sealed_at != stretch.last_sealed_at:
-            if sealed_at < stretch.last_sealed_at:
-                self._add(Code.OUT_OF_ORDER, index, object_hex, "sealed before the last one")
-            try:
-                moment = parse_time(sealed_at)
-                self._earliest = format_time(moment - self._context.max_delay)
-                self._latest = format_time(moment + CLOCK_SKEW)
-            except (ValueError, OverflowError):
-                self._add(Code.BAD_TILE, index, object_hex, f"{sealed_at} isn't a time")
-            stretch.first_sealed_at = stretch.first_sealed_at or sealed_at
-            stretch.last_sealed_at = sealed_at
-        is_late = recorded_at < self._earliest and index >= self._context.history
-        if is_late or recorded_at > self._latest:
+    def see(self, index: int, object_hex: bytes, recorded: bytes, sealed: bytes) -> None:
+        if sealed != self._sealed:
+            self._see_batch(index, object_hex, sealed)
+        if self._earliest <= recorded <= self._latest:
+            return
+        is_late = recorded < self._earliest
+        if not is_late or index >= self._context.history:
             code = Code.LATE if is_late else Code.OUT_OF_ORDER
-            self._add(code, index, object_hex, f"recorded at {recorded_at}, sealed at {sealed_at}")
+            detail = f"recorded at {recorded.decode()}, sealed at {sealed.decode()}"
+            self._add(code, index, object_hex, detail)
+
+    def _see_batch(self, index: int, object_hex: bytes, sealed: bytes) -> None:
+        if sealed < self._sealed:
+            self._add(Code.OUT_OF_ORDER, index, object_hex, "sealed before the last one")
+        sealed_at = sealed.decode()
+        try:
+            moment = parse_time(sealed_at)
+            self._earliest = format_time(moment - self._context.max_delay).encode()
+            self._latest = format_time(moment + CLOCK_SKEW).encode()
+        except (ValueError, OverflowError):
+            self._add(Code.BAD_TILE, index, object_hex, f"{sealed_at} isn't a time")
+        self._sealed = sealed
+        self._stretch.first_sealed_at = self._stretch.first_sealed_at or sealed_at
+        self._stretch.last_sealed_at = sealed_at
 
     def _add(self, code: Code, index: int, object_hex: bytes, detail: str) -> None:
         self._stretch.findings.append((code, f"leaf {index}, object {object_hex.decode()}", detail))
