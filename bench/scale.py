@@ -20,6 +20,8 @@ class Scale:
     format_megabytes: int = 64
     ledger_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
     sealing_minutes: int = 10
+    verified_entries: tuple[int, int] = (100_000, 1_000_000)
+    verify_rounds: int = 5
     throughput_rounds: int = 2
     throughput_uploads: int = 500
     growth_uploaders: tuple[int, ...] = (1, 2, 4, 8)
@@ -36,6 +38,8 @@ QUICK = Scale(
     format_megabytes=8,
     ledger_sizes=(1_000, 10_000),
     sealing_minutes=3,
+    verified_entries=(1_000, 51_000),
+    verify_rounds=1,
     throughput_rounds=1,
     throughput_uploads=50,
     growth_uploaders=(1, 8),

@@ -22,8 +22,8 @@ from datetime import timedelta
 from typing import Any
 
 from bench.contestants import Bench
-from bench.measures.memory import peak_kilobytes
 from bench.prices import MILLION, PRICES
+from bench.processes import peak_kilobytes
 from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import CALL_SECONDS, Scale
 from components.transparency_log import TransparencyLogArgs
