@@ -20,6 +20,7 @@ class Scale:
     format_megabytes: int = 64
     ledger_sizes: tuple[int, ...] = (1_000, 10_000, 100_000)
     sealing_minutes: int = 10
+    sealing_backlog: int = 60_000
     verified_entries: tuple[int, int] = (100_000, 1_000_000)
     verify_rounds: int = 5
     throughput_rounds: int = 2
@@ -38,6 +39,7 @@ QUICK = Scale(
     format_megabytes=8,
     ledger_sizes=(1_000, 10_000),
     sealing_minutes=3,
+    sealing_backlog=6_000,
     verified_entries=(1_000, 51_000),
     verify_rounds=1,
     throughput_rounds=1,
