@@ -11,12 +11,14 @@ the peak of the process that has the most (VmHWM on Linux).
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -77,10 +79,11 @@ def measure(_bench: Bench, scale: Scale) -> Findings:
         commands = {LOG_ALONE: _verify_command(log), WITH_ROWS: _verify_command(large)}
         if fsck := tools.find(tools.FSCK):
             commands[FSCK] = _fsck_command(fsck, large)
+        run = partial(_run, bytecode=Path(name) / "bytecode")
+        least = run(_verify_command(small)).peak_megabytes
         rounds = [
-            {what: _run(command) for what, command in commands.items()} for _ in range(scale.verify_rounds)
+            {what: run(command) for what, command in commands.items()} for _ in range(scale.verify_rounds)
         ]
-        least = _run(_verify_command(small)).peak_megabytes
         for file in (layout.JSON_LINES, layout.CSV):
             change_a_row(small / file)
         changed = verify(Given(package=small, key=KEY))
@@ -123,7 +126,9 @@ def _fsck_command(fsck: Path, package: Path) -> Sequence[str]:
     return [str(fsck), "-storage_url", url, "-public_key", key, "-ui=false"]
 
 
-def _run(command: Sequence[str]) -> Run:
+def _run(command: Sequence[str], bytecode: Path) -> Run:
+    """Run a command, with bytecode as it has where it is installed: the first run writes it."""
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode), "PYTHONDONTWRITEBYTECODE": ""}
     began = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return Run(seconds=time.perf_counter() - began, out=done.stdout, err=done.stderr)
