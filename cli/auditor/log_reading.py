@@ -105,6 +105,7 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
     other_leaves: list[bytes] = []
     objects: list[bytes] = []
     judge = _Judge(context, stretch)
+    start, end = (each.encode() for each in context.manifest.period)
     last = min(first + STRETCH_BUNDLES, -(-context.size // TILE_WIDTH))
     for number in range(first, last):
         width = min(TILE_WIDTH, context.size - number * TILE_WIDTH)
@@ -125,8 +126,7 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
                 stretch.erased.append(object_id)
                 continue
             objects.append(OBJECT_ROW.pack(object_id, index))
-            is_wanted = context.manifest.covers(recorded.decode())
-            (leaves if is_wanted else other_leaves).append(unhexlify(record_hex) + objects[-1])
+            (leaves if start <= recorded < end else other_leaves).append(unhexlify(record_hex) + objects[-1])
     spill(leaves, context.leaf_rows, context.parts)
     spill(other_leaves, context.other_leaf_rows, context.parts)
     spill(objects, context.object_rows, context.parts)

@@ -85,11 +85,10 @@ class Manifest:
         }
         (package / MANIFEST).write_text(f"{json.dumps(members, indent=2)}\n", encoding="utf-8")
 
-    def covers(self, recorded_at: str) -> bool:
-        """Whether the package should have an entry with this time of recording."""
-        return (self.start is None or self.start <= recorded_at) and (
-            self.end is None or recorded_at < self.end
-        )
+    @property
+    def period(self) -> tuple[str, str]:
+        """The first time that it covers, and the first that it doesn't. Text order is time order."""
+        return self.start or "", self.end or "~"
 
 
 def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:
