@@ -24,6 +24,7 @@ from cli.auditor.package import canonical, record_of_cells
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
+from functions.contract.entry import Uploader
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import leaf_of, record_of
 from local.in_process.events import BUCKET
@@ -168,6 +169,20 @@ def test_an_erased_entry_needs_no_row_if_its_erasure_was_sealed(package: Package
     report = report_of(package)
     assert not report.counts
     assert report.notes == [f"erased: object {gone.upload.version.object_id}, as was sealed"]
+
+
+def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> None:
+    whole = package.entries[3]
+    redacted = replace(whole, upload=replace(whole.upload, uploader=Uploader(principal=None, source_ip=None)))
+    package.entries[3] = redacted
+    package.write()
+    assert codes(package) == {Code.ALTERED}
+
+    package.log.seal([erasure_of(whole, BIRTH + timedelta(days=1))])
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert report.notes == [f"erased: object {whole.upload.version.object_id}, as was sealed"]
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]
