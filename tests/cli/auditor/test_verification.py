@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
@@ -371,7 +372,8 @@ def test_a_proof_of_another_leaf_is_found(package: Package) -> None:
 
 
 def test_changed_and_missing_files_are_found(package: Package) -> None:
-    first, second, third = sorted((package.folder / layout.FILES).iterdir())
+    package.write(files=True)
+    first, second, third, *_ = sorted((package.folder / layout.FILES).iterdir())
     first.write_bytes(b"other")
     second.unlink()
     third.rename(third.with_name("receipt.png"))
@@ -379,7 +381,35 @@ def test_changed_and_missing_files_are_found(package: Package) -> None:
     with (package.folder / layout.SUMS).open("a") as sums:
         sums.write(f"{'0' * 64}  package.json\n{'0' * 64}  ../outside\n")
 
-    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 3}
+    # The second and the third are missed by SHA256SUMS and by their entries.
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 5}
+
+
+def test_a_receipt_without_its_file_is_found_unless_the_package_has_no_files(package: Package) -> None:
+    receipt = package.entries[0].fingerprint
+    (package.folder / layout.FILES / str(receipt)).unlink()
+    package.write(files=True)
+    (found,) = report_of(package).findings
+    assert (found.code, found.about) == (Code.MISSING_FILE, f"files/{receipt}")
+
+    package.log.seal([erasure_of(package.entries[0], BIRTH + timedelta(days=1))])
+    package.write(files=True)
+    assert not codes(package)
+
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert "whether each receipt has its file: the package doesn't say that it has all" in report.not_checked
+
+
+def test_a_file_without_its_entry_is_noted(package: Package) -> None:
+    other = b"no receipt of this package"
+    (package.folder / layout.FILES / hashlib.sha256(other).hexdigest()).write_bytes(other)
+    package.write(files=True)
+
+    report = report_of(package)
+    assert not report.counts
+    assert "1 files are of no accepted entry in the package" in report.notes
 
 
 def version_of(number: int) -> dict[str, str]:
