@@ -18,7 +18,7 @@ from cli.auditor.log_check import check_log, history_size
 from cli.auditor.log_reading import LogContext, read_stretch
 from cli.auditor.package import Manifest
 from cli.auditor.parallel import in_processes
-from cli.auditor.spill import PARTS
+from cli.auditor.spill import parts_for
 from functions.contract.sealing import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -74,9 +74,8 @@ def verify(given: Given) -> Report:
             manifest=manifest,
             max_delay=given.max_delay,
             history=history,
-            leaf_rows=Path(folder) / "leaves",
-            object_rows=Path(folder) / "objects",
-            parts=PARTS if is_large else 1,
+            folder=Path(folder),
+            parts=parts_for(head.size),
         )
         sizes = {head.size, *(claim.checkpoint.size for claim in claims)}
         checked = check_log(context, sizes, report, partial(run, read_stretch))
