@@ -1,4 +1,4 @@
-"""Verifying an audit package.
+"""TimedRun an audit package.
 
 `bill-e verify` and Tessera's fsck take turns with the same log of {scale.verified_entries[1]:,} entries, for
 {scale.verify_rounds} rounds. Each run is a process of its own, and reads files that the system has in memory.
@@ -49,7 +49,7 @@ sys.exit(code)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class TimedRun:
     """How long a process took, and what it wrote."""
 
     seconds: float
@@ -101,7 +101,7 @@ def measure(_bench: Bench, scale: Scale) -> Findings:
     yield Count("findings after a row of each file was changed", found, f"2 {Code.ALTERED}")
 
 
-def _rows(rounds: Sequence[Mapping[str, Run]], entries: int) -> Mapping[str, Mapping[str, str]]:
+def _rows(rounds: Sequence[Mapping[str, TimedRun]], entries: int) -> Mapping[str, Mapping[str, str]]:
     rows = {}
     for what in rounds[0]:
         seconds = median(each[what].seconds for each in rounds)
@@ -113,7 +113,7 @@ def _rows(rounds: Sequence[Mapping[str, Run]], entries: int) -> Mapping[str, Map
     return {FSCK: {"time": NOT_BUILT}, **rows} if FSCK not in rows else rows
 
 
-def _share_of_fsck(rounds: Sequence[Mapping[str, Run]], what: str) -> float:
+def _share_of_fsck(rounds: Sequence[Mapping[str, TimedRun]], what: str) -> float:
     return median(each[FSCK].seconds / each[what].seconds for each in rounds)
 
 
@@ -126,9 +126,9 @@ def _fsck_command(fsck: Path, package: Path) -> Sequence[str]:
     return [str(fsck), "-storage_url", url, "-public_key", key, "-ui=false"]
 
 
-def _run(command: Sequence[str], bytecode: Path) -> Run:
+def _run(command: Sequence[str], bytecode: Path) -> TimedRun:
     """Run a command, with bytecode as it has where it is installed: the first run writes it."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode), "PYTHONDONTWRITEBYTECODE": ""}
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return Run(seconds=time.perf_counter() - began, out=done.stdout, err=done.stderr)
+    return TimedRun(seconds=time.perf_counter() - began, out=done.stdout, err=done.stderr)
