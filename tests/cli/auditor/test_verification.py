@@ -499,6 +499,26 @@ def test_a_plain_row_is_read_as_any_other(number: int, at: int, cut: int, put: b
     assert ([*reader.records(changed)] == [record]) == (thorough == [record])
 
 
+@pytest.mark.parametrize(
+    ("number", "gone", "cell", "brought", "end"),
+    [
+        (7, "uploaded_at", "size_bytes", ',"uploaded_at":"2026-11-22T10:00:07.000000Z"', '"'),
+        (10, "restores", "resent", ',"restores":true', "x"),
+    ],
+)
+def test_no_cell_brings_a_member_that_has_no_column(
+    number: int, gone: str, cell: str, brought: str, end: str
+) -> None:
+    row = {**package_row(number), "resent": True}
+    columns = [name for name in CSV_COLUMNS if name != gone]
+    cells = dict(zip(CSV_COLUMNS, csv_row(row), strict=True))
+    cells[cell] += brought
+    line = end + '","'.join(cells[name] for name in columns) + f"{end}\r\n"
+
+    assert brought.encode() in record_of(row)
+    assert [*CellReader(columns).records(line.encode())] != [record_of(row)]
+
+
 def line_of_csv(row: Any) -> bytes:
     file = io.StringIO()
     csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(csv_row(row))
