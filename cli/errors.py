@@ -40,6 +40,10 @@ class SignInError(BillEError):
     """The token or the AWS credentials are refused, or there are none: no other call will do better."""
 
 
+class DeniedError(BillEError):
+    """The caller has no right to a route: no other call to it will do better."""
+
+
 class UnavailableError(BillEError):
     """A service couldn't be reached or is unavailable; the same call may work later."""
 

@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class _EntryFile:
-    """One of the package's files of entries, and what doesn't match the log: leaves, and places of rows."""
+    """One of the package's files of entries, and what doesn't match the log: leaves, and places of rows.
+
+    ``erased`` are the object ids of those leaves whose entry was erased, whole or in part.
+    """
 
     path: Path
     blocks: list[Block] = field(default_factory=list)
     leaves: dict[bytes, int] = field(default_factory=dict)
     places: set[int] = field(default_factory=set)
+    erased: set[bytes] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -47,7 +51,10 @@ class _EntryFile:
 def check_entries(
     package: Path, context: LogContext, erased: AbstractSet[bytes], report: Report, run: Run
 ) -> None:
-    """Match each row with a leaf, and each leaf of the period with a row. An erased entry needs no row."""
+    """Match each row with a leaf, and each leaf of the period with a row.
+
+    An erased entry may have no row, or another one than was sealed.
+    """
     files: list[_EntryFile] = []
     for name in (layout.JSON_LINES, layout.CSV):
         if (package / name).is_file():
@@ -66,12 +73,13 @@ def check_entries(
             for _ in range(unmatched.repeated):
                 report.add(Code.REPEATED, file.name, "a row is there more than once")
     for file in files:
-        _judge(file, erased, report)
-    gone = {object_id for file in files for object_id in file.leaves if object_id in erased}
+        file.erased = erased & file.leaves.keys()
+        _judge(file, report)
+    gone = {object_id for file in files for object_id in file.erased}
     report.notes += [f"erased: object {object_id.hex()}, as was sealed" for object_id in sorted(gone)]
 
 
-def _judge(file: _EntryFile, erased: AbstractSet[bytes], report: Report) -> None:
+def _judge(file: _EntryFile, report: Report) -> None:
     """Say what is wrong with what doesn't match. An entry that is altered isn't missing as well."""
     for record in rows_at(file.blocks, file.places):
         try:
@@ -80,12 +88,14 @@ def _judge(file: _EntryFile, erased: AbstractSet[bytes], report: Report) -> None
             report.add(Code.UNSEALED, file.name, str(error))
             continue
         about = f"{file.name}, key {key!r}, object {object_id.hex()}"
+        if object_id in file.erased and file.leaves.pop(object_id, None) is not None:
+            continue
         if object_id in file.leaves:
             report.add(Code.ALTERED, about, f"it isn't what leaf {file.leaves.pop(object_id)} has sealed")
         else:
             report.add(Code.UNSEALED, about, f"recorded at {recorded_at}; no leaf has this record")
     for object_id, index in sorted(file.leaves.items(), key=lambda item: item[1]):
-        if object_id not in erased:
+        if object_id not in file.erased:
             report.add(Code.MISSING_ENTRY, file.name, f"leaf {index}, object {object_id.hex()}")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cli.auditor import package as layout
 from cli.auditor.claims import earlier_claims, judge_claims, proof_claims, signed_checkpoint
 from cli.auditor.entries import check_entries, check_objects
-from cli.auditor.files import check_files
+from cli.auditor.files import check_files, check_sums
 from cli.auditor.findings import Report
 from cli.auditor.log_check import check_log, history_size
 from cli.auditor.log_reading import LogContext, read_stretch
@@ -82,5 +82,6 @@ def verify(given: Given) -> Report:
         judge_claims(head, claims, checked.roots, report)
         check_entries(given.package, context, checked.erased, report, run)
         check_objects(context, given.objects, report, run)
-    check_files(given.package, manifest, report)
+    check_files(given.package, manifest, checked.erased, report)
+    check_sums(given.package, report)
     return report

@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
-from cli.errors import BillEError, SignInError, UnavailableError
+from cli.errors import BillEError, DeniedError, SignInError, UnavailableError
 from functions.contract import http_api
 from functions.contract.entry import format_time
 
@@ -208,13 +208,14 @@ class ApiClient:
                 "for another API? BILL_E_TOKEN_COMMAND, a command that prints a token, is run when one has "
                 f"expired ({status})"
             )
+        if status == HTTPStatus.FORBIDDEN and problem is None:
+            return DeniedError(
+                f"{route} at {self._base_url}: access denied: {_message(response)}; the stack's output "
+                f"{granted_by} allows this route (execute-api:Invoke), and with tokens it is the scope that "
+                f"does ({status})"
+            )
         if problem is not None:
             reason = _problem_sentence(problem)
-        elif status == 403:
-            reason = (
-                f"access denied: {_message(response)}; the stack's output {granted_by} allows this route "
-                "(execute-api:Invoke), and with tokens it is the scope that does"
-            )
         elif status == 404:
             reason = "there is no such route: is the stack's api_url right?"
         else:

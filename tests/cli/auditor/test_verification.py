@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -27,6 +28,7 @@ from cli.auditor.log_reading import LEAF
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
+from functions.contract.entry import Uploader
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import leaf_of, record_of
 from local.in_process.events import BUCKET
@@ -175,6 +177,20 @@ def test_an_erased_entry_needs_no_row_if_its_erasure_was_sealed(package: Package
     report = report_of(package)
     assert not report.counts
     assert report.notes == [f"erased: object {gone.upload.version.object_id}, as was sealed"]
+
+
+def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> None:
+    whole = package.entries[3]
+    redacted = replace(whole, upload=replace(whole.upload, uploader=Uploader(principal=None, source_ip=None)))
+    package.entries[3] = redacted
+    package.write()
+    assert codes(package) == {Code.ALTERED}
+
+    package.log.seal([erasure_of(whole, BIRTH + timedelta(days=1))])
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert report.notes == [f"erased: object {whole.upload.version.object_id}, as was sealed"]
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]
@@ -378,7 +394,8 @@ def test_a_proof_of_another_leaf_is_found(package: Package) -> None:
 
 
 def test_changed_and_missing_files_are_found(package: Package) -> None:
-    first, second, third = sorted((package.folder / layout.FILES).iterdir())
+    package.write(files=True)
+    first, second, third, *_ = sorted((package.folder / layout.FILES).iterdir())
     first.write_bytes(b"other")
     second.unlink()
     third.rename(third.with_name("receipt.png"))
@@ -386,7 +403,35 @@ def test_changed_and_missing_files_are_found(package: Package) -> None:
     with (package.folder / layout.SUMS).open("a") as sums:
         sums.write(f"{'0' * 64}  package.json\n{'0' * 64}  ../outside\n")
 
-    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 3}
+    # The second and the third are missed by SHA256SUMS and by their entries.
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 5}
+
+
+def test_a_receipt_without_its_file_is_found_unless_the_package_has_no_files(package: Package) -> None:
+    receipt = package.entries[0].fingerprint
+    (package.folder / layout.FILES / str(receipt)).unlink()
+    package.write(files=True)
+    (found,) = report_of(package).findings
+    assert (found.code, found.about) == (Code.MISSING_FILE, f"files/{receipt}")
+
+    package.log.seal([erasure_of(package.entries[0], BIRTH + timedelta(days=1))])
+    package.write(files=True)
+    assert not codes(package)
+
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert "whether each receipt has its file: the package doesn't say that it has all" in report.not_checked
+
+
+def test_a_file_without_its_entry_is_noted(package: Package) -> None:
+    other = b"no receipt of this package"
+    (package.folder / layout.FILES / hashlib.sha256(other).hexdigest()).write_bytes(other)
+    package.write(files=True)
+
+    report = report_of(package)
+    assert not report.counts
+    assert "1 files are of no accepted entry in the package" in report.notes
 
 
 def version_of(number: int) -> dict[str, str]:
