@@ -528,7 +528,7 @@ def test_a_plain_row_is_read_as_any_other(number: int, at: int, cut: int, put: b
 def test_no_cell_brings_a_member_that_has_no_column(
     number: int, gone: str, cell: str, brought: str, end: str
 ) -> None:
-    row = {**package_row(number), "resent": True}
+    row: Any = {**package_row(number), "resent": True}
     columns = [name for name in CSV_COLUMNS if name != gone]
     cells = dict(zip(CSV_COLUMNS, csv_row(row), strict=True))
     cells[cell] += brought
