@@ -8,7 +8,7 @@ import { FilterForm } from "./filter-form.js";
 import { countOf, fromAddress, isOver, NONE, toAddress, toQuery } from "./filters.js";
 import { clock, count, counted, day, size } from "./format.js";
 import { Live } from "./live.js";
-import { addressOf } from "./routes.js";
+import { addressOf, entryAddress } from "./routes.js";
 import { Rows } from "./rows.js";
 import { outcomeMark } from "./shapes.js";
 import { safeKey, safely } from "./text.js";
@@ -337,12 +337,4 @@ function rowOf(entry, index) {
     { class: `row ${entry.outcome}`, role: "row", "aria-rowindex": index + 2 },
     cells.map((cell, at) => h("div", { role: "cell", class: `c${at}` }, cell)),
   );
-}
-
-/** Where an entry is shown. One that wasn't read has no fingerprint, and is found by its key and its time. */
-export function entryAddress(/** @type {Entry} */ entry) {
-  const which = new URLSearchParams({ version: entry.version_id, key: entry.key });
-  if (entry.fingerprint !== null) return addressOf(["receipt", entry.fingerprint], which);
-  which.set("recorded", entry.recorded_at);
-  return addressOf(["receipt", "unread"], which);
 }

@@ -22,3 +22,14 @@ function decoded(part) {
     return part;
   }
 }
+
+/**
+ * Where an entry is shown. One that wasn't read has no fingerprint, and is found by its key and its time.
+ * @param {import("./entry.js").Entry} entry
+ */
+export function entryAddress(entry) {
+  const which = new URLSearchParams({ version: entry.version_id, key: entry.key });
+  if (entry.fingerprint !== null) return addressOf(["receipt", entry.fingerprint], which);
+  which.set("recorded", entry.recorded_at);
+  return addressOf(["receipt", "unread"], which);
+}
