@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
-from cli.errors import BillEError, SignInError, UnavailableError
+from cli.errors import BillEError, DeniedError, SignInError, UnavailableError
 from functions.contract import http_api
 from functions.contract.entry import format_time
 
@@ -35,7 +35,8 @@ Renew = Callable[[str], bool]
 class EntryFilter:
     """Which entries to list: recorded from `start` on, and before `end`.
 
-    `key` and `uploader` are parts of those, and `fingerprint` is how one begins.
+    `key` and `uploader` are parts of those, `text` is a part of one of the two, and `fingerprint` is how one
+    begins.
     """
 
     outcome: str | None = None
@@ -43,6 +44,7 @@ class EntryFilter:
     finding: str | None = None
     key: str | None = None
     uploader: str | None = None
+    text: str | None = None
     fingerprint: str | None = None
     start: datetime | None = None
     end: datetime | None = None
@@ -55,6 +57,7 @@ class EntryFilter:
             http_api.FINDING: self.finding,
             http_api.KEY: self.key,
             http_api.UPLOADER: self.uploader,
+            http_api.TEXT: self.text,
             http_api.FINGERPRINT: self.fingerprint,
             http_api.FROM: format_time(self.start) if self.start else None,
             http_api.TO: format_time(self.end) if self.end else None,
@@ -221,7 +224,9 @@ class ApiClient:
         else:
             reason = _message(response)
         sentence = f"{route} at {self._base_url}: {reason} ({status})"
-        return UnavailableError(sentence) if status == 429 or status >= 500 else BillEError(sentence)
+        if status == 429 or status >= 500:
+            return UnavailableError(sentence)
+        return DeniedError(sentence) if status == 403 else BillEError(sentence)
 
 
 def _object(response: AWSResponse) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +56,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     access = stack_of(options)
     pinned = verifier_key(options.key) if options.key else None
     of_stack = VerifierKey.parse(access.log_public_key) if access.log_public_key else None
-    with connect(access, token=token_of(options), concurrency=CONCURRENCY, as_auditor=True) as reading:
+    token = token_of(options)
+    with ExitStack() as opened:
+        connected = partial(connect, access, token=token, concurrency=CONCURRENCY)
+        reading = opened.enter_context(connected(as_auditor=True))
         console = Console(
             name=_name(options),
             access=access,
             reading=reading,
+            uploading=opened.enter_context(connected()) if access.auditor_key else reading,
             log_key=pinned or of_stack,
             pinned_by="option" if pinned else "stack" if of_stack else None,
         )

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from cli.console.problems import INVALID_REQUEST, READ_RIGHT, handed_on, problem
+from cli.console.problems import CALLER_RIGHT, INVALID_REQUEST, handed_on, problem
 from functions.contract import http_api
 
 if TYPE_CHECKING:
@@ -69,20 +69,20 @@ def api_routes(api: ApiClient) -> list[Route]:
         answer = answers.get(
             request.url.query, lambda: api.call(http_api.LIST_RECEIPTS, parameters=parameters)
         )
-        return handed_on(answer, READ_RIGHT)
+        return handed_on(answer, CALLER_RIGHT)
 
     def receipt(request: Request) -> Response:
         return handed_on(
-            api.call(http_api.SHOW_RECEIPT.format(fingerprint=_fingerprint(request))), READ_RIGHT
+            api.call(http_api.SHOW_RECEIPT.format(fingerprint=_fingerprint(request))), CALLER_RIGHT
         )
 
     def proof(request: Request) -> Response:
         route = http_api.REQUEST_PROOF.format(fingerprint=_fingerprint(request))
-        return handed_on(api.call(route, parameters=dict(request.query_params)), READ_RIGHT)
+        return handed_on(api.call(route, parameters=dict(request.query_params)), CALLER_RIGHT)
 
     def log(request: Request) -> Response:
         route = http_api.LOG_FILE.replace("{proxy+}", quote(request.path_params["path"]))
-        return handed_on(api.call(route), READ_RIGHT)
+        return handed_on(api.call(route), CALLER_RIGHT)
 
     async def look_up(request: Request) -> Response:
         body = bytearray()
@@ -93,7 +93,7 @@ def api_routes(api: ApiClient) -> list[Route]:
                     INVALID_REQUEST, 413, "The request is too large", f"At most {MOST_BODY_BYTES:,} bytes."
                 )
         answer = await run_in_threadpool(api.call, http_api.LOOK_UP_RECEIPTS, body=bytes(body))
-        return handed_on(answer, READ_RIGHT)
+        return handed_on(answer, CALLER_RIGHT)
 
     return [
         Route("/receipts", receipts),

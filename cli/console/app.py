@@ -15,8 +15,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cli.console.api import api_routes
+from cli.console.documents import document_routes
 from cli.console.problems import FAILED, problem, problem_of
 from cli.console.session import Guard
+from cli.console.uploads import Uploads
 from cli.errors import BillEError
 
 if TYPE_CHECKING:
@@ -39,24 +41,31 @@ for extension, media_type in {".js": "text/javascript", ".css": "text/css", ".sv
 class Console:
     """A stack, as the person who runs the console may use it.
 
+    `uploading` isn't `reading` on an embedded AWS, which has a key for callers and another one for auditors.
     `log_key` is what the log's checkpoints have to be signed with, and `pinned_by` is who says so.
     """
 
     name: str
     access: StackAccess
     reading: StackConnection
+    uploading: StackConnection
     log_key: VerifierKey | None
     pinned_by: Literal["option", "stack"] | None
 
 
 def console_app(console: Console, session: Session) -> ASGIApp:
     """Make the app."""
-    about = _about(console)
+    uploads = Uploads(console.uploading)
 
-    def session_route(_request: Request) -> Response:
-        return JSONResponse(about)
+    def about(_request: Request) -> Response:
+        return JSONResponse(_about(console) | {"can": {"upload": uploads.allowed, "operate": False}})
 
-    api = [Route("/session", session_route), *api_routes(console.reading.api)]
+    api = [
+        Route("/session", about),
+        *api_routes(console.reading.api),
+        *document_routes(console.reading),
+        *uploads.routes(),
+    ]
     app = Starlette(
         routes=[Mount("/api", routes=api), Mount("/", StaticFiles(directory=STATIC, html=True))],
         exception_handlers={BillEError: _explained, HTTPException: _refused},
@@ -72,10 +81,12 @@ def _about(console: Console) -> dict[str, Any]:
         "api_auth": access.api_auth,
         "bucket": access.uploads_bucket,
         "upload_prefix": access.upload_prefix,
+        "max_receipt_bytes": access.max_receipt_bytes,
+        "accepted_types": access.accepted_types,
+        "names_are_keys": console.uploading.names_are_keys,
         "log_origin": key.name if key else None,
         "log_public_key": str(key) if key else None,
         "pinned_by": console.pinned_by,
-        "can": {"upload": True, "operate": False},
         "version": version("bill-e"),
     }
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
 from starlette.responses import JSONResponse, Response
 
-from cli.errors import BillEError, SignInError, UnavailableError, UsageError
+from cli.errors import BillEError, DeniedError, SignInError, UnavailableError, UsageError
 from functions.contract.http_api import problem_type
 
 if TYPE_CHECKING:
@@ -21,12 +20,10 @@ UNAVAILABLE = "unavailable"
 INVALID_REQUEST = "invalid-request"
 FAILED = "failed"
 
-READ_RIGHT = "caller_policy"
-FILES_RIGHT = "auditor_policy"
-OPERATE_RIGHT = "operator_policy"
+CALLER_RIGHT = "caller_policy"
+AUDITOR_RIGHT = "auditor_policy"
+OPERATOR_RIGHT = "operator_policy"
 """The stack's outputs with the policies that grant a right."""
-
-DENIED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "403"})
 
 
 def problem(kind: str, status: int, title: str, detail: str, **members: object) -> Response:
@@ -43,19 +40,13 @@ def problem_of(error: BillEError, right: str | None = None) -> Response:
     detail = str(error)
     if isinstance(error, SignInError):
         return problem(LOGIN_ENDED, 401, "Your sign-in has ended", detail)
-    if is_denied(error):
+    if isinstance(error, DeniedError):
         return problem(MISSING_RIGHT, 403, "You may not do this", detail, missing_right=right)
     if isinstance(error, UsageError):
         return problem(INVALID_REQUEST, 400, "The request is not valid", detail)
     if isinstance(error, UnavailableError):
         return problem(UNAVAILABLE, 503, "The stack can't be reached", detail)
     return problem(FAILED, 502, "The stack refused it", detail)
-
-
-def is_denied(error: BillEError) -> bool:
-    """Whether AWS said that the person lacks a permission."""
-    cause = error.__cause__
-    return isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in DENIED_CODES
 
 
 def handed_on(answer: AWSResponse, right: str) -> Response:
