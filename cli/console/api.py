@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
+from cli.caller.api_client import EntryFilter
 from cli.console.problems import CALLER_RIGHT, INVALID_REQUEST, handed_on, problem
+from cli.errors import UsageError
+from cli.screen.entries import CSV_COLUMNS, csv_row, write_csv_rows
 from functions.contract import http_api
+from functions.contract.entry import parse_time
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from cli.answers import ApiPage
     from cli.caller.api_client import ApiClient
 
 FRESH_SECONDS = 1.0
 """Tabs that ask for the same page of the ledger within this time share one call."""
+
+TIMES = (http_api.FROM, http_api.TO)
+FILTERS = tuple(name for name in http_api.PARAMETERS if name not in {http_api.LIMIT, http_api.CURSOR})
 
 MOST_KEPT = 32
 MOST_BODY_BYTES = 64 * 1024
@@ -71,6 +83,16 @@ def api_routes(api: ApiClient) -> list[Route]:
         )
         return handed_on(answer, CALLER_RIGHT)
 
+    def export(request: Request) -> Response:
+        pages = api.pages(_filter(request.query_params))
+        # Whatever is wrong shows in the first page, and can still be said before there is an answer.
+        first = next(pages)
+        return StreamingResponse(
+            _csv(chain([first], pages)),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": "attachment; filename=receipts.csv"},
+        )
+
     def receipt(request: Request) -> Response:
         return handed_on(
             api.call(http_api.SHOW_RECEIPT.format(fingerprint=_fingerprint(request))), CALLER_RIGHT
@@ -97,11 +119,36 @@ def api_routes(api: ApiClient) -> list[Route]:
 
     return [
         Route("/receipts", receipts),
+        Route("/receipts.csv", export),
         Route("/receipts/{fingerprint}", receipt),
         Route("/receipts/{fingerprint}/proof", proof),
         Route("/lookup", look_up, methods=["POST"]),
         Route("/log/{path:path}", log),
     ]
+
+
+def _filter(given: QueryParams) -> EntryFilter:
+    """Read the filters of a listing. Raise UsageError if there are others."""
+    names = {http_api.TEXT: "text", http_api.FROM: "start", http_api.TO: "end"}
+    values: dict[str, Any] = {}
+    for name, value in given.multi_items():
+        if name in values or name not in FILTERS:
+            raise UsageError(f"the parameter {name!r} is given twice, or isn't one of {', '.join(FILTERS)}")
+        try:
+            values[names.get(name, name)] = parse_time(value) if name in TIMES else value
+        except ValueError as error:
+            raise UsageError(f"the parameter {name!r} is not a time: {error}") from None
+    return EntryFilter(**values)
+
+
+def _csv(pages: Iterable[ApiPage]) -> Iterator[str]:
+    """Write entries as `bill-e receipts --csv` does."""
+    rows: Iterable[Iterable[str]] = [CSV_COLUMNS]
+    for page in pages:
+        file = io.StringIO(newline="")
+        write_csv_rows(file, chain(rows, map(csv_row, page["entries"])))
+        rows = ()
+        yield file.getvalue()
 
 
 def _fingerprint(request: Request) -> str:

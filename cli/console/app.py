@@ -18,6 +18,7 @@ from cli.console.api import api_routes
 from cli.console.documents import document_routes
 from cli.console.problems import FAILED, problem, problem_of
 from cli.console.session import Guard
+from cli.console.summary import Summary
 from cli.console.uploads import Uploads
 from cli.errors import BillEError
 
@@ -65,6 +66,7 @@ def console_app(console: Console, session: Session) -> ASGIApp:
         *api_routes(console.reading.api),
         *document_routes(console.reading),
         *uploads.routes(),
+        *Summary(console.reading.api).routes(),
     ]
     app = Starlette(
         routes=[Mount("/api", routes=api), Mount("/", StaticFiles(directory=STATIC, html=True))],

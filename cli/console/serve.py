@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import webbrowser
 from contextlib import suppress
@@ -37,11 +38,12 @@ def listen(port: int | None) -> socket.socket:
 
 
 def server_of(app: ASGIApp) -> uvicorn.Server:
-    """Make the server for an app. It writes no log: an address can have a key or a name in it."""
+    """Make the server for an app. It logs no requests, since an address can have a key or a name in it."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
             log_config=None,
+            log_level="error" if os.environ.get("BILL_E_DEBUG") == "1" else "critical",
             access_log=False,
             lifespan="off",
             server_header=False,
