@@ -47,6 +47,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Serve the console until it is interrupted."""
     try:
         from cli.console.app import Console, console_app
+        from cli.console.operations import Operations
         from cli.console.serve import serve
     except ModuleNotFoundError as error:
         raise BillEError(
@@ -65,6 +66,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             access=access,
             reading=reading,
             uploading=opened.enter_context(connected()) if access.auditor_key else reading,
+            operations=opened.enter_context(Operations(access)),
             log_key=pinned or of_stack,
             pinned_by="option" if pinned else "stack" if of_stack else None,
         )

@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from cli.caller.api_client import EntryFilter
-from cli.console.problems import CALLER_RIGHT, INVALID_REQUEST, handed_on, problem
+from cli.console.problems import CALLER_RIGHT, handed_on
 from cli.errors import UsageError
 from cli.screen.entries import CSV_COLUMNS, csv_row, write_csv_rows
 from functions.contract import http_api
@@ -107,14 +107,7 @@ def api_routes(api: ApiClient) -> list[Route]:
         return handed_on(api.call(route), CALLER_RIGHT)
 
     async def look_up(request: Request) -> Response:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST_BODY_BYTES:
-                return problem(
-                    INVALID_REQUEST, 413, "The request is too large", f"At most {MOST_BODY_BYTES:,} bytes."
-                )
-        answer = await run_in_threadpool(api.call, http_api.LOOK_UP_RECEIPTS, body=bytes(body))
+        answer = await run_in_threadpool(api.call, http_api.LOOK_UP_RECEIPTS, body=await body_of(request))
         return handed_on(answer, CALLER_RIGHT)
 
     return [
@@ -125,6 +118,16 @@ def api_routes(api: ApiClient) -> list[Route]:
         Route("/lookup", look_up, methods=["POST"]),
         Route("/log/{path:path}", log),
     ]
+
+
+async def body_of(request: Request) -> bytes:
+    """Read a small body. Raise UsageError if it isn't."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY_BYTES:
+            raise UsageError(f"the body of the request has more than {MOST_BODY_BYTES:,} bytes")
+    return bytes(body)
 
 
 def _filter(given: QueryParams) -> EntryFilter:

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from cli.console.api import api_routes
 from cli.console.documents import document_routes
+from cli.console.operations import Operations
 from cli.console.problems import FAILED, problem, problem_of
 from cli.console.session import Guard
 from cli.console.summary import Summary
@@ -50,6 +51,7 @@ class Console:
     access: StackAccess
     reading: StackConnection
     uploading: StackConnection
+    operations: Operations
     log_key: VerifierKey | None
     pinned_by: Literal["option", "stack"] | None
 
@@ -59,13 +61,15 @@ def console_app(console: Console, session: Session) -> ASGIApp:
     uploads = Uploads(console.uploading)
 
     def about(_request: Request) -> Response:
-        return JSONResponse(_about(console) | {"can": {"upload": uploads.allowed, "operate": False}})
+        can = {"upload": uploads.allowed, "operate": console.operations.allowed()}
+        return JSONResponse(_about(console) | {"can": can})
 
     api = [
         Route("/session", about),
         *api_routes(console.reading.api),
         *document_routes(console.reading),
         *uploads.routes(),
+        *console.operations.routes(),
         *Summary(console.reading.api).routes(),
     ]
     app = Starlette(

@@ -35,18 +35,18 @@ def problem(kind: str, status: int, title: str, detail: str, **members: object) 
     )
 
 
-def problem_of(error: BillEError, right: str | None = None) -> Response:
+def problem_of(error: BillEError, right: str | None = None, **members: object) -> Response:
     """Turn an error into the problem that it is for the page; `right` is what a refusal lacks."""
     detail = str(error)
     if isinstance(error, SignInError):
-        return problem(LOGIN_ENDED, 401, "Your sign-in has ended", detail)
+        return problem(LOGIN_ENDED, 401, "Your sign-in has ended", detail, **members)
     if isinstance(error, DeniedError):
-        return problem(MISSING_RIGHT, 403, "You may not do this", detail, missing_right=right)
+        return problem(MISSING_RIGHT, 403, "You may not do this", detail, missing_right=right, **members)
     if isinstance(error, UsageError):
-        return problem(INVALID_REQUEST, 400, "The request is not valid", detail)
+        return problem(INVALID_REQUEST, 400, "The request is not valid", detail, **members)
     if isinstance(error, UnavailableError):
-        return problem(UNAVAILABLE, 503, "The stack can't be reached", detail)
-    return problem(FAILED, 502, "The stack refused it", detail)
+        return problem(UNAVAILABLE, 503, "The stack can't be reached", detail, **members)
+    return problem(FAILED, 502, "The stack refused it", detail, **members)
 
 
 def handed_on(answer: AWSResponse, right: str) -> Response:
