@@ -40,6 +40,10 @@ class SignInError(BillEError):
     """The token or the AWS credentials are refused, or there are none: no other call will do better."""
 
 
+class DeniedError(BillEError):
+    """The token or the AWS credentials are good, but lack a permission."""
+
+
 class UnavailableError(BillEError):
     """A service couldn't be reached or is unavailable; the same call may work later."""
 
@@ -129,10 +133,13 @@ def _from_service(error: ClientError, doing: str, granted_by: str | None) -> Bil
     said = error.response.get("Error", {})
     code = said.get("Code", "unknown")
     explanation = _EXPLAINED_CODES.get(code) or said.get("Message", "")
-    if explanation == _DENIED and granted_by:
+    is_denied = explanation == _DENIED
+    if is_denied and granted_by:
         explanation += f", as the one in the stack's output {granted_by} does"
     sentence = f"{doing}: {explanation} ({code})"
     if code in _REFUSED_SIGN_INS:
         return SignInError(sentence)
+    if is_denied:
+        return DeniedError(sentence)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return UnavailableError(sentence) if status >= 500 else BillEError(sentence)

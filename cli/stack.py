@@ -51,6 +51,7 @@ class StackAccess:
     operations_log: str | None
     log_public_key: str | None
     sealer: str | None
+    alarm_topic: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
     auditor_key: StackKey | None
@@ -149,6 +150,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         operations_log=outputs.members("log_groups").get("operations"),
         log_public_key=outputs.text("log_public_key"),
         sealer=outputs.text("sealer"),
+        alarm_topic=outputs.text("alarm_topic"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
         auditor_key=beside.key("auditor"),

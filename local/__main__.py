@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from cli.options import port_number
 from local import STOPPING, LocalError
 
 INTERRUPTED = 130
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     listening = argparse.ArgumentParser(add_help=False)
     listening.add_argument(
-        "--port", metavar="N", type=_port, help="listen on this port (default: a free one)"
+        "--port", metavar="N", type=port_number, help="listen on this port (default: a free one)"
     )
 
     up = commands.add_parser(
@@ -158,12 +159,6 @@ def _parser() -> argparse.ArgumentParser:
 def _uploads(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) >= LEAST_UPLOADS):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a number, {LEAST_UPLOADS} or more")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a port is a number from 1 to 65535")
     return int(text)
 
 

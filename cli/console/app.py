@@ -1,0 +1,106 @@
+"""The console's server, put together."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from cli.console.api import api_routes
+from cli.console.documents import document_routes
+from cli.console.operations import Operations
+from cli.console.problems import FAILED, problem, problem_of
+from cli.console.session import Guard
+from cli.console.summary import Summary
+from cli.console.uploads import Uploads
+from cli.errors import BillEError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from cli.caller.connection import StackConnection
+    from cli.console.session import Session
+    from cli.stack import StackAccess
+    from functions.sealing.note import VerifierKey
+
+STATIC = Path(__file__).parent / "static"
+
+# What the machine says of these can be wrong, as in the registry of Windows, and browsers believe it.
+for extension, media_type in {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}.items():
+    mimetypes.add_type(media_type, extension)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Console:
+    """A stack, as the person who runs the console may use it.
+
+    `uploading` isn't `reading` on an embedded AWS, which has a key for callers and another one for auditors.
+    `log_key` is what the log's checkpoints have to be signed with, and `pinned_by` is who says so.
+    """
+
+    name: str
+    access: StackAccess
+    reading: StackConnection
+    uploading: StackConnection
+    operations: Operations
+    log_key: VerifierKey | None
+    pinned_by: Literal["option", "stack"] | None
+
+
+def console_app(console: Console, session: Session) -> ASGIApp:
+    """Make the app."""
+    uploads = Uploads(console.uploading)
+
+    def about(_request: Request) -> Response:
+        can = {"upload": uploads.allowed, "operate": console.operations.allowed()}
+        return JSONResponse(_about(console) | {"can": can})
+
+    api = [
+        Route("/session", about),
+        *api_routes(console.reading.api),
+        *document_routes(console.reading),
+        *uploads.routes(),
+        *console.operations.routes(),
+        *Summary(console.reading.api).routes(),
+    ]
+    app = Starlette(
+        routes=[Mount("/api", routes=api), Mount("/", StaticFiles(directory=STATIC, html=True))],
+        exception_handlers={BillEError: _explained, HTTPException: _refused},
+    )
+    return Guard(app, session)
+
+
+def _about(console: Console) -> dict[str, Any]:
+    access, key = console.access, console.log_key
+    return {
+        "stack": console.name,
+        "region": access.region,
+        "api_auth": access.api_auth,
+        "bucket": access.uploads_bucket,
+        "upload_prefix": access.upload_prefix,
+        "max_receipt_bytes": access.max_receipt_bytes,
+        "accepted_types": access.accepted_types,
+        "names_are_keys": console.uploading.names_are_keys,
+        "log_origin": key.name if key else None,
+        "log_public_key": str(key) if key else None,
+        "pinned_by": console.pinned_by,
+        "version": version("bill-e"),
+    }
+
+
+def _explained(_request: Request, error: Exception) -> Response:
+    return problem_of(error if isinstance(error, BillEError) else BillEError(str(error)))
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return problem(FAILED, status, "There is no such thing here", str(error))
