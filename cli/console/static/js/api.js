@@ -6,7 +6,8 @@
  * @typedef {{
  *   stack: string, region: string, api_auth: string, bucket: string, upload_prefix: string,
  *   log_origin: string | null, log_public_key: string | null, pinned_by: "option" | "stack" | null,
- *   can: {upload: boolean, operate: boolean}, version: string, max_upload_bytes?: number | null, user?: string | null,
+ *   can: {upload: boolean, operate: boolean}, version: string, max_receipt_bytes: number | null,
+ *   names_are_keys: boolean, accepted_types: string[] | null,
  * }} Session
  * @typedef {{entries: Entry[], next_cursor: string | null}} Page
  * @typedef {{receipt: Entry | null, duplicates: Entry[], rejections: Entry[], truncated: boolean}} History

@@ -3,66 +3,67 @@
 import { h, svg } from "./dom.js";
 import { count } from "./format.js";
 
-const WIDTH = 720;
 const HEIGHT = 200;
-const LEFT = 44;
-const BOTTOM = 22;
-const TOP = 8;
+const BOTTOM = 24;
+const TOP = 16;
+const SPACE = HEIGHT - TOP - BOTTOM;
+/** Where the first bar begins, and how much of its place a bar takes, in percent. */
+const LEFT = 4;
+const FILLED = 70;
+const LABELS = 6;
+const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 
 /**
- * Bars with parts on top of each other.
+ * Bars with parts on top of each other, as wide as there is room.
  * @param {{label: string, href: string, parts: {name: string, value: number}[]}[]} bars
  */
 export function stackedBars(bars) {
-  const most = Math.max(1, ...bars.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0)));
-  const top = nice(most);
-  const space = HEIGHT - TOP - BOTTOM;
-  const slot = (WIDTH - LEFT) / bars.length;
-  const width = Math.max(2, Math.min(34, slot * 0.7));
-  const every = Math.ceil(bars.length / 8);
+  const top = rounded(Math.max(1, ...bars.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0))));
+  const slot = (100 - LEFT) / bars.length;
+  const every = Math.ceil(bars.length / LABELS);
   const drawn = bars.map(({ label, href, parts }, at) => {
-    const x = LEFT + slot * at + (slot - width) / 2;
-    let y = TOP + space;
+    const x = LEFT + slot * at;
+    let y = TOP + SPACE;
     const pieces = parts
       .filter(({ value }) => value > 0)
       .map(({ name, value }) => {
-        const height = Math.max(1.5, (value / top) * space);
+        const height = Math.max(1.5, (value / top) * SPACE);
         y -= height;
-        return svg("rect", { class: `bar ${name}`, x, y, width, height });
+        const width = `${(slot * FILLED) / 100}%`;
+        return svg("rect", { class: `bar ${name}`, x: `${x + (slot * (100 - FILLED)) / 200}%`, y, width, height });
       });
     const text = parts.map(({ name, value }) => `${count(value)} ${name.toLowerCase()}`).join(", ");
     return svg(
       "a",
       { href, tabindex: "-1" },
       svg("title", {}, `${label}: ${text}`),
-      svg("rect", { class: "reach", x: LEFT + slot * at, y: TOP, width: slot, height: space }),
+      svg("rect", { class: "reach", x: `${x}%`, y: TOP, width: `${slot}%`, height: SPACE }),
       pieces,
-      at % every === 0
-        ? svg("text", { x: x + width / 2, y: HEIGHT - 6, "text-anchor": "middle" }, label)
+      (bars.length - 1 - at) % every === 0
+        ? svg("text", { x: `${x + slot}%`, y: HEIGHT - 6, "text-anchor": "end" }, label)
         : null,
     );
   });
-  return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, grid(top, space), drawn);
+  return svg("svg", { class: "chart", height: HEIGHT, width: "100%", "aria-hidden": "true" }, grid(top), drawn);
 }
 
-/** @param {number} top @param {number} space */
-function grid(top, space) {
+/** @param {number} top */
+function grid(top) {
   return [0, top / 2, top].filter(Number.isInteger).map((value) => {
-    const y = TOP + space - (value / top) * space;
+    const y = TOP + SPACE - (value / top) * SPACE;
     return svg(
       "g",
       {},
-      svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: y, y2: y }),
-      svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, count(value)),
+      svg("line", { class: "grid", x1: "0", x2: "100%", y1: y, y2: y }),
+      value ? svg("text", { x: "0", y: y - 4 }, count(value)) : null,
     );
   });
 }
 
-/** A round number that isn't less. @param {number} value */
-function nice(value) {
+/** The next round number. @param {number} value */
+function rounded(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 4, 5, 10].find((each) => each * power >= value) ?? 10;
-  return step * power;
+  return (STEPS.find((step) => step * power >= value) ?? 10) * power;
 }
 
 /**

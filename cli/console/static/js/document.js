@@ -14,6 +14,8 @@ import { typeWord } from "./words.js";
 const MOST_BYTES = 50_000_000;
 const IMAGES = new Set(["image/png", "image/jpeg", "image/webp", "image/gif"]);
 const PDF = "application/pdf";
+/** How the viewer begins, where it understands this. */
+const PDF_VIEW = "#toolbar=0&navpanes=0&view=FitH";
 const UNSAFE_IN_NAMES = /[\p{C}\p{Zl}\p{Zp}<>:"/\\|?*]/gu;
 
 export class DocumentView {
@@ -133,7 +135,7 @@ export class DocumentView {
 
   /** The browser's own viewer. It has no access to the page, whatever the PDF has. @param {Uint8Array} bytes */
   #pdf(bytes) {
-    return h("iframe", { title: "The receipt, as it was uploaded", src: this.#url(bytes, PDF) });
+    return h("iframe", { title: "The receipt, as it was uploaded", src: `${this.#url(bytes, PDF)}${PDF_VIEW}` });
   }
 
   /** @param {Uint8Array} bytes @param {string} words */

@@ -1,7 +1,6 @@
 /** The ledger: all entries, newest first, as far as the filters let them through. */
 
 import { listing, Problem } from "./api.js";
-import { csvLine, HEAD } from "./csv.js";
 import { fill, h } from "./dom.js";
 import { remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { FilterForm } from "./filter-form.js";
@@ -52,8 +51,7 @@ export class Ledger {
     this.rows = new Rows(rowOf, (last) => this.#loadAhead(last));
     this.form = new FilterForm((filter, isTyping) => this.#go(filter, isTyping));
     this.heading = h("h1", { tabindex: "-1" }, "Ledger");
-    this.exportButton = h("button", { class: "quiet", type: "button", click: () => this.#export() }, "Export CSV");
-    this.exported = h("span", { class: "hint", role: "status" });
+    this.exportLink = h("a", { class: "button quiet", download: true }, "Export CSV");
     this.waitingButton = h("button", { class: "arrivals", type: "button", hidden: true, click: () => this.#takeIn(true) });
     this.announcement = h("p", { class: "unheard-not-seen", role: "status" });
     this.end = h("div", { class: "list-end", role: "status" });
@@ -77,7 +75,7 @@ export class Ledger {
     this.element = h(
       "section",
       { class: "view ledger" },
-      h("div", { class: "title-bar" }, this.heading, this.exported, this.exportButton),
+      h("div", { class: "title-bar" }, this.heading, this.exportLink),
       this.form.element,
       this.announcement,
       h("div", { class: "arrivals-place" }, this.waitingButton),
@@ -92,6 +90,7 @@ export class Ledger {
     const query = String(toQuery(filter));
     this.#filter = filter;
     this.form.show(filter);
+    this.exportLink.href = `/api/receipts.csv?${query}`;
     this.#unfollow = this.rows.follow();
     if (query !== this.#shown || !this.rows.items.length) {
       this.#shown = query;
@@ -266,47 +265,6 @@ export class Ledger {
   #button(text, act) {
     return h("button", { class: "quiet", type: "button", click: act }, text);
   }
-
-  /** Read the view to its end, and offer it as a file. Asking once more stops it. */
-  async #export() {
-    if (this.exporting) {
-      this.exporting.abort();
-      return;
-    }
-    const exporting = new AbortController();
-    this.exporting = exporting;
-    fill(this.exportButton, "Stop");
-    const parts = [HEAD];
-    const query = toQuery(this.#filter);
-    query.set("limit", String(PAGE));
-    try {
-      for (let goesOn = true; goesOn; ) {
-        const page = await listing(query, exporting.signal);
-        parts.push(...page.entries.map(csvLine));
-        fill(this.exported, `${counted(parts.length - 1, "entry", "entries")} read…`);
-        goesOn = page.next_cursor !== null;
-        if (page.next_cursor) query.set("cursor", page.next_cursor);
-      }
-      save(new Blob(parts, { type: "text/csv" }), `ledger-${new Date().toISOString().slice(0, 10)}.csv`);
-      fill(this.exported, `${counted(parts.length - 1, "entry", "entries")} exported`);
-    } catch (error) {
-      const why = exporting.signal.aborted ? "Export stopped" : `Export failed: ${/** @type {Error} */ (error).message}`;
-      fill(this.exported, why);
-    } finally {
-      this.exporting = null;
-      fill(this.exportButton, "Export CSV");
-    }
-  }
-
-  /** @type {AbortController | null} */
-  exporting = null;
-}
-
-/** @param {Blob} blob @param {string} name */
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** @param {Entry} entry @param {number} index */

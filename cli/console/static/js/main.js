@@ -51,7 +51,7 @@ async function begin() {
     return;
   }
   fill(element("stack"), session.stack);
-  element("stack").title = [session.region, session.user].filter(Boolean).join(", ");
+  element("stack").title = session.region;
   document.documentElement.classList.add("ready");
   /** @type {Record<string, View>} */
   const views = {

@@ -4,7 +4,7 @@ import { checkpoint, operations, Problem, redrive, summary } from "./api.js";
 import { barTable, stackedBars } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { toAddress, NONE } from "./filters.js";
-import { count, counted, dayInWords, moment } from "./format.js";
+import { count, counted, dayInWords, duration, moment } from "./format.js";
 import { canCheckSignatures, hex, isSigned, parseCheckpoint, parseNote, parseVerifierKey } from "./proof.js";
 import { addressOf } from "./routes.js";
 import { outcomeMark, shape } from "./shapes.js";
@@ -12,15 +12,19 @@ import { safeKey, safely } from "./text.js";
 import { OUTCOMES, REASONS, wordFor } from "./words.js";
 
 /** @typedef {import("./words.js").Outcome} Outcome */
-/** @typedef {{day: string, ACCEPTED: number, DUPLICATE: number, REJECTED: number, reasons: Record<string, number>}} Day */
 /**
- * @typedef {{complete: boolean, since: string | null, entries: number, days: Day[],
- *   uploaders: {uploader: string | null, entries: number, duplicates: number}[]}} Summary
+ * @typedef {{day: string, reasons: Map<string, number>} & Record<Outcome, number>} Day
+ * @typedef {{complete: boolean, since: string, limit_reached: boolean,
+ *   outcomes: {day: string, outcome: Outcome, reason: string | null, entries: number}[],
+ *   duplicates: {uploader: string | null, entries: number}[]}} Summary
  * @typedef {{value: any} | {unavailable: string}} Item
+ * @typedef {{id: string, first_sent_at: string, state: string, reason: string | null, more_uploads: number,
+ *   uploads: {bucket: string, key: string, version_id: string}[]}} Letter
  */
 
 const DAYS = 30;
 const REFRESH_MS = 30_000;
+const MOST_UPLOADERS = 12;
 const DAY_MS = 86_400_000;
 const NAMES = /** @type {Outcome[]} */ (Object.keys(OUTCOMES));
 
@@ -36,7 +40,7 @@ export class Overview {
     this.receipts = h("section", { class: "over-time", "aria-labelledby": "h-over-time" });
     this.log = h("section", { class: "log", "aria-labelledby": "h-log" });
     this.operation = h("section", { class: "operation", "aria-labelledby": "h-operation" });
-    this.element = h("section", { class: "view overview" }, this.heading, this.operation, this.receipts, this.log);
+    this.element = h("section", { class: "view overview" }, this.heading, h("div", { class: "columns" }, this.receipts, h("div", {}, this.operation, this.log)));
   }
 
   show() {
@@ -62,8 +66,12 @@ export class Overview {
   async #showSummary() {
     const head = h("h2", { id: "h-over-time" }, `The last ${DAYS} days`);
     try {
-      const answer = /** @type {Summary} */ (await summary(DAYS));
-      fill(this.receipts, head, ...summarised(answer));
+      /** @type {Summary} */
+      let answer;
+      do {
+        answer = await summary(DAYS);
+        fill(this.receipts, head, ...summarised(answer));
+      } while (this.#isShown && !answer.complete && !answer.limit_reached);
     } catch (error) {
       fill(this.receipts, head, failure(error));
     }
@@ -96,32 +104,39 @@ function failure(error) {
 }
 
 /** @param {Summary} answer */
-function summarised({ complete, since, days, uploaders }) {
-  const filled = allDays(days);
-  const totals = NAMES.map((name) => ({ name, value: filled.reduce((sum, each) => sum + each[name], 0) }));
+function summarised({ complete, since, limit_reached: isLimited, outcomes, duplicates }) {
+  const days = byDay(outcomes);
+  const totals = NAMES.map((name) => ({ name, value: days.reduce((sum, each) => sum + each[name], 0) }));
   /** @type {Map<string, number>} */
   const reasons = new Map();
-  for (const each of filled) {
-    for (const [name, value] of Object.entries(each.reasons)) reasons.set(name, (reasons.get(name) ?? 0) + value);
+  for (const each of days) {
+    for (const [name, value] of each.reasons) reasons.set(name, (reasons.get(name) ?? 0) + value);
   }
-  const repeated = uploaders.filter(({ duplicates }) => duplicates > 0);
   return [
-    complete ? null : h("p", { class: "hint" }, `Counted back to ${since ? moment(since) : "a part of the period"}: the ledger has more entries than the console reads for this page.`),
+    complete
+      ? null
+      : h(
+          "p",
+          { class: "hint", role: "status" },
+          isLimited
+            ? `Counted back to ${moment(since)}. The ledger has more entries than the console counts.`
+            : `Counted back to ${moment(since)} so far…`,
+        ),
     h(
       "dl",
       { class: "totals" },
       totals.map(({ name, value }) =>
-        h("div", {}, h("dt", {}, outcomeMark(name)), h("dd", {}, h("a", { href: ledgerOf({ outcome: name, from: filled[0].day }) }, count(value)))),
+        h("div", {}, h("dt", {}, outcomeMark(name)), h("dd", {}, h("a", { href: ledgerOf({ outcome: name, from: days[0].day }) }, count(value)))),
       ),
     ),
     stackedBars(
-      filled.map((each) => ({
-        label: each.day.slice(5),
+      days.map((each) => ({
+        label: dayInWords(each.day).slice(0, -5),
         href: ledgerOf({ from: each.day, to: each.day }),
         parts: NAMES.map((name) => ({ name, value: each[name] })),
       })),
     ),
-    h("details", {}, h("summary", {}, "Entries of each day, as a table"), dayTable(filled)),
+    h("details", {}, h("summary", {}, "Entries of each day, as a table"), dayTable(days)),
     h(
       "div",
       { class: "pair" },
@@ -135,7 +150,7 @@ function summarised({ complete, since, days, uploaders }) {
               [...reasons]
                 .sort(([, a], [, b]) => b - a)
                 .map(([name, value]) => ({
-                  name: h("a", { href: ledgerOf({ reason: name, from: filled[0].day }) }, wordFor(REASONS, name).word),
+                  name: h("a", { href: ledgerOf({ reason: name, from: days[0].day }) }, wordFor(REASONS, name).word),
                   value,
                   className: "REJECTED",
                 })),
@@ -146,15 +161,15 @@ function summarised({ complete, since, days, uploaders }) {
         "div",
         {},
         h("h3", {}, "Who sent duplicates"),
-        repeated.length
+        duplicates.length
           ? barTable(
               ["Uploader", "Duplicates"],
-              repeated.slice(0, 12).map(({ uploader, duplicates }) => ({
+              duplicates.slice(0, MOST_UPLOADERS).map(({ uploader, entries }) => ({
                 name:
                   uploader === null
                     ? "unknown"
-                    : h("a", { href: ledgerOf({ outcome: "DUPLICATE", uploader: uploader.split(" of ")[0], from: filled[0].day }) }, safely(uploader)),
-                value: duplicates,
+                    : h("a", { href: ledgerOf({ outcome: "DUPLICATE", uploader: uploader.split(" of ")[0], from: days[0].day }) }, safely(uploader)),
+                value: entries,
                 className: "DUPLICATE",
               })),
             )
@@ -169,13 +184,21 @@ function ledgerOf(filter) {
   return addressOf(["ledger"], toAddress({ ...NONE, ...filter }));
 }
 
-/** Every day of the period, also those without entries. @param {Day[]} days @returns {Day[]} */
-function allDays(days) {
-  const known = new Map(days.map((each) => [each.day, each]));
-  return Array.from({ length: DAYS }, (_, at) => {
-    const day = new Date(Date.now() - (DAYS - 1 - at) * DAY_MS).toISOString().slice(0, 10);
-    return known.get(day) ?? { day, ACCEPTED: 0, DUPLICATE: 0, REJECTED: 0, reasons: {} };
-  });
+/** Every day of the period, also those without entries. @param {Summary["outcomes"]} outcomes @returns {Day[]} */
+function byDay(outcomes) {
+  /** @type {Map<string, Day>} */
+  const days = new Map();
+  for (let back = DAYS - 1; back >= 0; back--) {
+    const day = new Date(Date.now() - back * DAY_MS).toISOString().slice(0, 10);
+    days.set(day, { day, reasons: new Map(), ACCEPTED: 0, DUPLICATE: 0, REJECTED: 0 });
+  }
+  for (const { day, outcome, reason, entries } of outcomes) {
+    const found = days.get(day);
+    if (!found) continue;
+    found[outcome] += entries;
+    if (reason) found.reasons.set(reason, (found.reasons.get(reason) ?? 0) + entries);
+  }
+  return [...days.values()];
 }
 
 /** @param {Day[]} days */
@@ -227,20 +250,17 @@ async function logged(text, session) {
 
 /** @param {Record<string, Item>} answer @param {() => void} refresh */
 function operated(answer, refresh) {
-  const figures = [
-    ["backlog", "Waiting to be processed"],
-    ["missing", "Uploads without an entry"],
-    ["unbacked", "Receipts without an object"],
-    ["unsealed", "Entries not sealed in time"],
-  ];
   return [
     h(
       "dl",
       { class: "totals" },
-      figures.map(([name, words]) => {
-        const item = answer[name];
-        return h("div", {}, h("dt", {}, words), h("dd", {}, figure(item, name !== "backlog")));
-      }),
+      figure("Waiting to be processed", answer.backlog, ({ uploads, resends }) => [
+        count(uploads.waiting + uploads.in_work),
+        resends.waiting + resends.in_work ? h("small", {}, `and ${count(resends.waiting + resends.in_work)} resent`) : null,
+      ]),
+      figure("Uploads without an entry", answer.missing, alarming),
+      figure("Receipts without an object", answer.unbacked, alarming),
+      figure("Oldest unsealed entry", answer.unsealed, (age) => [age ? duration(age * 1000) : "none"]),
     ),
     alarms(answer.alarms),
     h("h3", {}, "Dead letters"),
@@ -248,17 +268,26 @@ function operated(answer, refresh) {
   ];
 }
 
-/** @param {Item | undefined} item @param {boolean} isAlarming Whether anything but zero is wrong. */
-function figure(item, isAlarming) {
-  if (!item || "unavailable" in item) return h("small", {}, `not known: ${item?.unavailable ?? "no answer"}`);
-  if (item.value === null) return h("small", {}, "no data yet");
-  return h("span", { class: isAlarming && item.value > 0 ? "alarming" : null }, isAlarming && item.value > 0 ? shape("fails") : null, count(item.value));
+/**
+ * @param {string} name
+ * @param {Item | undefined} item
+ * @param {(value: any) => import("./dom.js").Child[]} shown
+ */
+function figure(name, item, shown) {
+  const isKnown = item !== undefined && "value" in item;
+  const why = item && "unavailable" in item ? item.unavailable : "no answer";
+  return h("div", {}, h("dt", {}, name), h("dd", {}, isKnown ? shown(item.value) : h("small", {}, `Not known: ${why}`)));
+}
+
+/** Anything but zero is wrong. @param {number} value */
+function alarming(value) {
+  return [value > 0 ? h("span", { class: "alarming" }, shape("fails"), count(value)) : count(value)];
 }
 
 /** @param {Item | undefined} item */
 function alarms(item) {
   if (!item || "unavailable" in item) return h("p", {}, `Alarms: not known: ${item?.unavailable ?? "no answer"}`);
-  /** @type {{name: string, state: string, since: string | null, description: string | null}[]} */
+  /** @type {{name: string, state: string, since: string | null, reason: string | null, description: string | null}[]} */
   const all = item.value;
   const active = all.filter(({ state }) => state === "ALARM");
   if (!active.length) return h("p", { class: "check holds" }, shape("holds"), ` ${all.length ? `None of the ${count(all.length)} alarms is on` : "The stack has no alarms"}`);
@@ -274,7 +303,7 @@ function alarms(item) {
 /** @param {Item | undefined} item @param {() => void} refresh */
 function letters(item, refresh) {
   if (!item || "unavailable" in item) return h("p", {}, `Not known: ${item?.unavailable ?? "no answer"}`);
-  /** @type {{id: string, queue: string, bucket: string | null, key: string | null, version_id: string | null, reason: string | null, sent_at: string | null, redrivable: boolean, why_not: string | null}[]} */
+  /** @type {Letter[]} */
   const all = item.value;
   if (!all.length) return h("p", {}, "There are none.");
   const said = h("p", { class: "hint", role: "status" });
@@ -288,9 +317,8 @@ function letters(item, refresh) {
     }
     button.disabled = true;
     try {
-      const { redriven, refused } = await redrive(ids);
-      const rest = refused.length ? ` ${counted(refused.length, "message")} stayed: ${refused[0].why}` : "";
-      fill(said, `${counted(redriven.length, "message")} sent back to be processed.${rest}`);
+      const { redriven } = await redrive(ids);
+      fill(said, `${counted(redriven.length, "message")} sent back to be processed.`);
       button.blur();
       refresh();
     } catch (error) {
@@ -308,20 +336,21 @@ function letters(item, refresh) {
       h(
         "table",
         {},
-        h("thead", {}, h("tr", {}, ["Choose", "Key", "Why it failed", "Since"].map((name) => h("th", { scope: "col" }, name)))),
+        h("thead", {}, h("tr", {}, ["Choose", "Upload", "Why it failed", "First sent"].map((name) => h("th", { scope: "col" }, name)))),
         h(
           "tbody",
           {},
-          all.map((letter) =>
-            h(
+          all.map((letter) => {
+            const [first] = letter.uploads;
+            return h(
               "tr",
               {},
-              h("td", {}, h("input", { type: "checkbox", value: letter.id, disabled: !letter.redrivable, "aria-label": `Choose ${letter.key ?? letter.id}` })),
-              h("td", {}, letter.key === null ? safely(letter.id) : safeKey(letter.key)),
-              h("td", {}, letter.reason === null ? "not known" : safely(letter.reason), letter.why_not ? h("small", {}, safely(letter.why_not)) : null),
-              h("td", {}, letter.sent_at === null ? "not known" : moment(letter.sent_at)),
-            ),
-          ),
+              h("td", {}, h("input", { type: "checkbox", value: letter.id, "aria-label": `Choose ${first?.key ?? letter.id}` })),
+              h("td", {}, first ? safeKey(first.key) : h("code", {}, safely(letter.id)), letter.more_uploads ? h("small", {}, `and ${counted(letter.more_uploads, "more upload")}`) : null),
+              h("td", {}, letter.reason === null ? "not known" : safely(letter.reason), h("small", {}, safely(letter.state))),
+              h("td", {}, moment(letter.first_sent_at)),
+            );
+          }),
         ),
       ),
     ),

@@ -77,7 +77,7 @@ export class Receipt {
     fill(
       this.element,
       h("nav", { class: "back", "aria-label": "Back" }, h("a", { href: "#/ledger", click: back }, "← Ledger")),
-      h("header", { class: "receipt-head" }, outcomeMark(entry.outcome), this.heading, h("p", { class: "where" }, safeKey(entry.key))),
+      h("header", { class: "receipt-head" }, outcomeMark(entry.outcome), this.heading, h("p", { class: "where" }, safely(`${entry.bucket}/${entry.key}`))),
       h(
         "div",
         { class: "receipt-body" },
@@ -192,7 +192,7 @@ function wasSentTwice(entry, history) {
   const first = entry.duplicate_of;
   return [
     h("strong", {}, "Yes."),
-    ` These bytes were sent ${others}${count(times)} times. `,
+    ` These bytes were sent ${others}${times === 2 ? "twice" : `${count(times)} times`}. `,
     first ? h("a", { href: `#/receipt/${entry.fingerprint}` }, "See the receipt") : "This was the first.",
     entry.restores ? " This upload brought back a receipt that had no object left." : null,
   ];

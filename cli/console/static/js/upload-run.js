@@ -4,6 +4,7 @@
  */
 
 import { lookUp, Problem, reported } from "./api.js";
+import { moment } from "./format.js";
 import { Live } from "./live.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -12,7 +13,7 @@ import { Live } from "./live.js";
 /**
  * @typedef {{
  *   id: number, file: File, path: string, state: State, done: number, why: string | null,
- *   fingerprint: string | null, entry: Entry | null, sent: {key: string, version_id: string} | null,
+ *   fingerprint: string | null, entry: Entry | null, sent: {key: string, version_id: string | null} | null,
  *   request: XMLHttpRequest | null, isForced: boolean,
  * }} Item `entry` is the receipt if the file is known, and its own entry if it is recorded.
  */
@@ -202,12 +203,12 @@ export class UploadRun {
   #sent(item, request) {
     if (item.state !== "sending") return;
     const answer = request.response ?? {};
-    if (request.status >= 200 && request.status < 300) {
+    if (request.status === 200 && answer.already_accepted) {
+      this.#set(item, "known", `The same bytes were accepted on ${moment(answer.already_accepted.recorded_at)}.`);
+    } else if (request.status === 200) {
       item.sent = { key: answer.key, version_id: answer.version_id };
       this.#set(item, "sent");
       this.#match();
-    } else if (request.status === 409) {
-      this.#set(item, "known", String(answer.detail ?? "These bytes were accepted before."));
     } else if (request.status === 0) {
       this.#set(item, "failed", "The console doesn't answer. Is `bill-e console` still running?");
     } else {
@@ -217,14 +218,14 @@ export class UploadRun {
     this.#goOn();
   }
 
-  /** @type {Map<string, Entry>} */
-  #arrived = new Map();
+  /** @type {Entry[]} */
+  #arrived = [];
 
   /** Listen for entries from before the first file is sent, until each has its own. */
   #watch() {
     this.#live ??= new Live(new URLSearchParams(), [], {
       onEntries: (entries) => {
-        for (const entry of entries) this.#arrived.set(`${entry.version_id}\0${entry.key}`, entry);
+        this.#arrived.push(...entries);
         this.#match();
       },
       onState: () => {},
@@ -234,7 +235,9 @@ export class UploadRun {
   #match() {
     for (const item of this.items) {
       if (item.state !== "sent" || !item.sent) continue;
-      const entry = this.#arrived.get(`${item.sent.version_id}\0${item.sent.key}`);
+      const { key, version_id: version } = item.sent;
+      // S3 may not say which version it made.
+      const entry = this.#arrived.find((each) => each.key === key && (version === null || each.version_id === version));
       if (!entry) continue;
       item.entry = entry;
       this.#set(item, "recorded");
@@ -242,7 +245,7 @@ export class UploadRun {
     if (this.#live && !this.items.some((item) => ["ready", "sending", "sent"].includes(item.state))) {
       this.#live.end();
       this.#live = null;
-      this.#arrived.clear();
+      this.#arrived = [];
     }
   }
 }

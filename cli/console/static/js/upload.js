@@ -57,7 +57,7 @@ export class Upload {
         { class: "hint" },
         "Each file is hashed in this browser first. What the ledger already has isn't sent. Files go to ",
         h("code", {}, safely(`${session.bucket}/${session.upload_prefix}`)),
-        ".",
+        session.names_are_keys ? "." : ", under names that the stack chooses.",
       ),
       this.files,
       this.folder,
@@ -103,7 +103,7 @@ export class Upload {
   #add(chosen) {
     const taken = chosen.filter(({ path }) => !isHidden(path));
     this.#hidden += chosen.length - taken.length;
-    this.run ??= new UploadRun(this.session.max_upload_bytes ?? null, (item) => this.#changed(item));
+    this.run ??= new UploadRun(this.session.max_receipt_bytes, (item) => this.#changed(item));
     this.results.hidden = false;
     this.run.add(taken);
     this.#schedule();
