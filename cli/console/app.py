@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from cli.caller.connection import StackConnection, connect
 from cli.console.api import api_routes
 from cli.console.documents import document_routes
 from cli.console.operations import Operations
@@ -22,15 +26,17 @@ from cli.console.session import Guard
 from cli.console.summary import Summary
 from cli.console.uploads import Uploads
 from cli.errors import BillEError
+from functions.sealing.note import VerifierKey
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from cli.caller.connection import StackConnection
     from cli.console.session import Session
     from cli.stack import StackAccess
-    from functions.sealing.note import VerifierKey
+
+CONCURRENCY = 32
+"""How many connections to a host are kept. There are as many threads, and a few more."""
 
 STATIC = Path(__file__).parent / "static"
 
@@ -54,6 +60,29 @@ class Console:
     operations: Operations
     log_key: VerifierKey | None
     pinned_by: Literal["option", "stack"] | None
+
+
+@contextmanager
+def open_console(
+    access: StackAccess, *, name: str, token: str | None, pinned: VerifierKey | None
+) -> Iterator[Console]:
+    """Connect to a stack, and close everything at the end. Make no call yet.
+
+    `pinned` is the log's key, if the person has it from somewhere else than the stack's outputs.
+    """
+    of_stack = VerifierKey.parse(access.log_public_key) if access.log_public_key else None
+    connected = partial(connect, access, token=token, concurrency=CONCURRENCY)
+    with ExitStack() as opened:
+        reading = opened.enter_context(connected(as_auditor=True))
+        yield Console(
+            name=name,
+            access=access,
+            reading=reading,
+            uploading=opened.enter_context(connected()) if access.auditor_key else reading,
+            operations=opened.enter_context(Operations(access)),
+            log_key=pinned or of_stack,
+            pinned_by="option" if pinned else "stack" if of_stack else None,
+        )
 
 
 def console_app(console: Console, session: Session) -> ASGIApp:
