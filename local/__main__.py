@@ -82,6 +82,12 @@ def _demo(_options: argparse.Namespace) -> None:
     demo()
 
 
+def _console(options: argparse.Namespace) -> None:
+    from local.commands.console import console
+
+    console(options.port, browser=not options.no_browser)
+
+
 def _soak(options: argparse.Namespace) -> None:
     from local.commands.soak import soak
 
@@ -141,6 +147,15 @@ def _parser() -> argparse.ArgumentParser:
         help="deploy, upload samples/, wait for the outcomes, print the ledger and the dashboard, stop",
     )
     demo.set_defaults(run=_demo)
+
+    console = commands.add_parser(
+        "console", help="deploy, upload a few hundred receipts, and show them in a browser until Ctrl-C"
+    )
+    console.add_argument(
+        "--port", metavar="N", type=port_number, help="serve the console on this port (default: a free one)"
+    )
+    console.add_argument("--no-browser", action="store_true", help="print the address, and don't open it")
+    console.set_defaults(run=_console)
 
     load = commands.add_parser(
         "soak", help="deploy, upload a lot with faults and redeliveries, check that nothing is missing, stop"

@@ -12,22 +12,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.caller.connection import connect
 from cli.commands import Audience, Command
 from cli.errors import BillEError
 from cli.options import port_number, stack_of, token_of, verifier_key
-from functions.sealing.note import VerifierKey
 
 if TYPE_CHECKING:
     from cli.screen.terminal import Terminal
-
-CONCURRENCY = 32
-"""As many requests can run at the same time as threads that make them, with a few to spare."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,42 +39,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Serve the console until it is interrupted."""
     try:
-        from cli.console.app import Console, console_app
-        from cli.console.operations import Operations
+        from cli.console.app import open_console
         from cli.console.serve import serve
     except ModuleNotFoundError as error:
         raise BillEError(
             f"the console needs the package {error.name}: install Bill-E with its extra, "
             "`pip install 'bill-e[console]'`"
         ) from error
-    access = stack_of(options)
     pinned = verifier_key(options.key) if options.key else None
-    of_stack = VerifierKey.parse(access.log_public_key) if access.log_public_key else None
-    token = token_of(options)
-    with ExitStack() as opened:
-        connected = partial(connect, access, token=token, concurrency=CONCURRENCY)
-        reading = opened.enter_context(connected(as_auditor=True))
-        console = Console(
-            name=_name(options),
-            access=access,
-            reading=reading,
-            uploading=opened.enter_context(connected()) if access.auditor_key else reading,
-            operations=opened.enter_context(Operations(access)),
-            log_key=pinned or of_stack,
-            pinned_by="option" if pinned else "stack" if of_stack else None,
-        )
-
-        def on_start(address: str) -> None:
-            terminal.write(address)
-            terminal.complain("this address works once, in one browser; Ctrl-C ends the console")
-
+    with open_console(
+        stack_of(options), name=_name(options), token=token_of(options), pinned=pinned
+    ) as console:
         serve(
-            lambda session: console_app(console, session),
+            console,
             port=options.port,
-            on_start=on_start,
             browser=not options.no_browser,
+            on_start=lambda address: say_address(address, terminal),
         )
     return 0
+
+
+def say_address(address: str, terminal: Terminal) -> None:
+    """Write where the console is."""
+    terminal.write(address)
+    terminal.complain("this address works once, in one browser; Ctrl-C ends the console")
 
 
 def _name(options: argparse.Namespace) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from cli.console.app import console_app
 from cli.console.session import Session
 from cli.errors import BillEError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.types import ASGIApp
+
+    from cli.console.app import Console
 
 HOST = "127.0.0.1"
 ENDING_SECONDS = 2
@@ -54,13 +57,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
     )
 
 
-def serve(
-    make_app: Callable[[Session], ASGIApp],
-    *,
-    port: int | None,
-    on_start: Callable[[str], None],
-    browser: bool,
-) -> None:
+def serve(console: Console, *, port: int | None, browser: bool, on_start: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM. `on_start` gets the address, which works once.
 
     The browser's command line has the address for a moment, and other users of the machine can see it. If
@@ -68,7 +65,7 @@ def serve(
     """
     with listen(port) as listening:
         session = Session(listening.getsockname()[1])
-        server = server_of(make_app(session))
+        server = server_of(console_app(console, session))
         on_start(session.first_address)
         if browser:
             webbrowser.open(session.first_address)

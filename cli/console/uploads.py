@@ -120,7 +120,9 @@ class Uploads:
                 raise BecameShorterError from None
 
         def send() -> Uploaded | AlreadyAccepted:
-            return self._stack.send_file(_announced(request, ReceivedBody(receive)), lambda _: None)
+            again = request.query_params.get("again") == "1"
+            send_file = self._stack.send_again if again else self._stack.send_file
+            return send_file(_announced(request, ReceivedBody(receive)), lambda _: None)
 
         # It belongs to the loop, which doesn't run yet when this object is made.
         self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
