@@ -82,7 +82,8 @@ export class Overview {
     try {
       fill(this.log, head, ...(await logged(await checkpoint(), this.session)));
     } catch (error) {
-      fill(this.log, head, failure(error));
+      const isEmpty = error instanceof Problem && error.status === 404;
+      fill(this.log, head, isEmpty ? h("p", {}, "Nothing has been sealed yet.") : failure(error));
     }
   }
 
@@ -330,31 +331,27 @@ function letters(item, refresh) {
   const form = h(
     "form",
     { submit },
-    h(
-      "div",
-      { class: "scrolls", tabindex: "0", role: "region", "aria-label": "Dead letters" },
-      h(
-        "table",
-        {},
-        h("thead", {}, h("tr", {}, ["Choose", "Upload", "Why it failed", "First sent"].map((name) => h("th", { scope: "col" }, name)))),
-        h(
-          "tbody",
-          {},
-          all.map((letter) => {
-            const [first] = letter.uploads;
-            return h(
-              "tr",
-              {},
-              h("td", {}, h("input", { type: "checkbox", value: letter.id, "aria-label": `Choose ${first?.key ?? letter.id}` })),
-              h("td", {}, first ? safeKey(first.key) : h("code", {}, safely(letter.id)), letter.more_uploads ? h("small", {}, `and ${counted(letter.more_uploads, "more upload")}`) : null),
-              h("td", {}, letter.reason === null ? "not known" : safely(letter.reason), h("small", {}, safely(letter.state))),
-              h("td", {}, moment(letter.first_sent_at)),
-            );
-          }),
-        ),
-      ),
-    ),
+    h("ul", { class: "letters" }, all.map(letterLine)),
     h("p", {}, button, said),
   );
   return form;
+}
+
+/** @param {Letter} letter */
+function letterLine({ id, uploads: [first], more_uploads: more, reason, state, first_sent_at: sent }) {
+  const box = h("input", { type: "checkbox", value: id, id: `letter-${id}` });
+  const name = first ? safeKey(first.key) : h("code", {}, safely(id));
+  return h(
+    "li",
+    {},
+    box,
+    h(
+      "div",
+      {},
+      h("label", { for: box.id }, name),
+      more ? ` and ${counted(more, "more upload")}` : null,
+      h("div", {}, reason === null ? "Why it failed isn't known" : safely(reason)),
+      h("small", {}, `${state}, first sent on ${moment(sent)}`),
+    ),
+  );
 }
