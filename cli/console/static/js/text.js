@@ -50,7 +50,7 @@ const LATIN = /\p{Script=Latin}/u;
 
 /** More marks than this on one letter hide what is around it. */
 const MOST_MARKS = 2;
-const TOO_MANY_MARKS = new RegExp(`(?<=\\p{M}{${MOST_MARKS}})\\p{M}`, "u");
+const MARK = /\p{M}/u;
 
 /** Letters of other scripts that look like Latin ones (from Unicode's confusables), by what they look like. */
 const LOOKALIKES = new Map(
@@ -78,11 +78,12 @@ export function partsOf(text) {
   /** @type {Part[]} */
   const parts = [];
   let at = 0;
+  let marks = 0;
   for (const character of text) {
-    const rest = text.slice(Math.max(0, at - 2 * MOST_MARKS), at + character.length);
+    marks = MARK.test(character) ? marks + 1 : 0;
     const isAtEnd = (at === 0 || at === text.length - 1) && SPACE_AT_AN_END.test(character);
     const like = lookalikes.get(at) ?? SIGNS.get(character) ?? compatible(character);
-    if (UNSEEN.test(character) || isAtEnd || TOO_MANY_MARKS.test(rest.slice(-2 * MOST_MARKS - 2))) {
+    if (UNSEEN.test(character) || isAtEnd || marks > MOST_MARKS) {
       parts.push(unseen(character));
     } else if (like) {
       parts.push({
