@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
+from botocore.awsrequest import AWSResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
@@ -23,7 +24,6 @@ from functions.contract import http_api
 from functions.contract.entry import parse_time
 
 if TYPE_CHECKING:
-    from botocore.awsrequest import AWSResponse
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.responses import Response
@@ -40,26 +40,28 @@ FILTERS = tuple(name for name in http_api.PARAMETERS if name not in {http_api.LI
 MOST_KEPT = 32
 MOST_BODY_BYTES = 64 * 1024
 
+T = TypeVar("T")
+
 
 @dataclass(kw_only=True)
-class _Shared:
+class _Shared(Generic[T]):
     """The latest answer to one question."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     asked_at: float = float("-inf")
-    answer: AWSResponse | None = None
+    answer: T | None = None
 
 
-class SharedAnswers:
+class SharedAnswers(Generic[T]):
     """Answers that are at most a second old, so that many tabs cost no more than one."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         """Measure time by `now`, in seconds."""
         self._now = now
-        self._kept: dict[str, _Shared] = {}
+        self._kept: dict[str, _Shared[T]] = {}
         self._lock = threading.Lock()
 
-    def get(self, question: str, ask: Callable[[], AWSResponse]) -> AWSResponse:
+    def get(self, question: str, ask: Callable[[], T]) -> T:
         """Return a fresh answer to a question. Whoever comes while it is asked waits for the same answer."""
         with self._lock:
             shared = self._kept.pop(question, None) or _Shared()
@@ -74,7 +76,7 @@ class SharedAnswers:
 
 def api_routes(api: ApiClient) -> list[Route]:
     """Return the routes that the stack's API has as well, here below /api."""
-    answers = SharedAnswers()
+    answers = SharedAnswers[AWSResponse]()
 
     def receipts(request: Request) -> Response:
         parameters = dict(request.query_params)

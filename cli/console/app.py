@@ -107,7 +107,7 @@ def console_app(console: Console, session: Session) -> ASGIApp:
     ]
     app = Starlette(
         routes=[Mount("/api", routes=api), Mount("/", StaticFiles(directory=STATIC, html=True))],
-        exception_handlers={BillEError: _explained, HTTPException: _refused},
+        exception_handlers={BillEError: _explained, HTTPException: _refused, Exception: _unexpected},
     )
     return Guard(app, session)
 
@@ -151,3 +151,8 @@ def _explained(_request: Request, error: Exception) -> Response:
 def _refused(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return problem(FAILED, status, "There is no such thing here", str(error))
+
+
+def _unexpected(_request: Request, error: Exception) -> Response:
+    detail = f"An unexpected {type(error).__name__}: with BILL_E_DEBUG=1, the terminal shows where."
+    return problem(FAILED, 500, "The console failed", detail)
