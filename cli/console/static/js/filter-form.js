@@ -1,7 +1,7 @@
 /** The controls with which the ledger is filtered. */
 
 import { h } from "./dom.js";
-import { countOf, NONE, periodOf, periods } from "./filters.js";
+import { countOf, NONE, periodOf, periods, toAddress } from "./filters.js";
 import { FINDINGS, OUTCOMES, REASONS } from "./words.js";
 
 /** @typedef {import("./filters.js").Filter} Filter */
@@ -87,7 +87,9 @@ export class FilterForm {
   #set(change, isTyping = false) {
     clearTimeout(this.#typing);
     if (!isTyping && document.activeElement === this.clear) this.outcome.focus();
-    this.onFilter({ ...this.#filter, ...change }, isTyping);
+    const filter = { ...this.#filter, ...change };
+    // A field that is left tells its text again. Whatever was clicked must not be replaced by then.
+    if (String(toAddress(filter)) !== String(toAddress(this.#filter))) this.onFilter(filter, isTyping);
   }
 
   /** A reason only goes with rejections, and a finding never does. @param {string} outcome @returns {Partial<Filter>} */
