@@ -21,7 +21,7 @@ from tests.console.served import served
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 Open = Callable[..., Page]
-"""Opens the console at a view, such as ``"#/ledger"``; options are those of a browser context, and `pinned`."""
+"""Opens the console at a view, such as ``"#/ledger"``, with `pinned` and the options of a browser context."""
 
 
 @pytest.fixture(scope="session")

@@ -271,4 +271,4 @@ def test_an_empty_ledger_says_what_to_do(open_page: Open) -> None:
     page.get_by_role("link", name="Upload a receipt").click()
 
     expect(page.get_by_role("heading", level=1, name="Upload")).to_be_focused()
-    expect(page).to_have_title("Upload – Bill-E")
+    expect(page).to_have_title("Upload - Bill-E")

@@ -85,7 +85,7 @@ function follow(views) {
         if (isCurrent) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
       }
-      document.title = `${current.title} – Bill-E`;
+      document.title = `${current.title} - Bill-E`;
       if (next !== "ledger") scrollTo({ top: 0 });
       current.show(path.slice(1), parameters);
       if (!isFirst) current.heading.focus({ preventScroll: true });

@@ -107,7 +107,8 @@ function back(event) {
 async function unread(address, signal) {
   const recorded = address.get("recorded") ?? "";
   const from = new Date(recorded).toISOString();
-  const query = new URLSearchParams({ key: address.get("key") ?? "", from, to: new Date(Date.parse(recorded) + 1).toISOString() });
+  const to = new Date(Date.parse(recorded) + 1).toISOString();
+  const query = new URLSearchParams({ key: address.get("key") ?? "", from, to, limit: "50" });
   const page = await listing(query, signal);
   return { receipt: null, duplicates: [], rejections: page.entries, truncated: false };
 }
