@@ -1,5 +1,5 @@
 /**
- * Sends files: each is hashed in a worker, looked up in the ledger, and sent unless it is known, up to ten at a
+ * Sends files: each is hashed in a worker, looked up in the ledger, and sent unless it is known, a few at a
  * time. Then its entry is waited for. What becomes of each file is told to a listener.
  */
 
@@ -18,7 +18,8 @@ import { Live } from "./live.js";
  * }} Item `entry` is the receipt if the file is known, and its own entry if it is recorded.
  */
 
-const AT_ONCE = 10;
+/** A browser has six connections to a server, and the rest of the page, in every tab, needs some of them. */
+const AT_ONCE = 4;
 const MOST_LOOKED_UP = 100;
 
 /** States in which nothing more happens by itself. */
