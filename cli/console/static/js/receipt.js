@@ -244,7 +244,7 @@ function uploads(entry, history) {
   });
   return h(
     "div",
-    { class: "scrolls", tabindex: "0", role: "region", "aria-labelledby": "h-uploads" },
+    { class: "scrolls", tabindex: "0", role: "group", "aria-label": "Table of uploads" },
     h(
       "table",
       {},
