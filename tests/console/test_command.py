@@ -67,6 +67,10 @@ def test_it_prints_an_address_and_ends_when_it_is_interrupted(
         assert process.stderr.read() == "this address works once, in one browser; Ctrl-C ends the console\n"
 
 
+@pytest.mark.claim(
+    "the console is reached from its own machine alone",
+    section="The console",
+)
 def test_it_is_reached_from_this_machine_alone() -> None:
     with serve.listen(None) as listening:
         assert listening.getsockname()[0] == "127.0.0.1"

@@ -144,6 +144,10 @@ def test_alarms_and_the_newest_figures_are_shown(page: Served, cloudwatch: Cloud
     )
 
 
+@pytest.mark.claim(
+    "the console shows nobody what their own permissions don't let them see",
+    section="The console",
+)
 def test_what_the_person_may_not_see_is_said_to_be_unavailable(page: Served, change_call: ChangeCall) -> None:
     change_call("sqs", "get_queue_attributes", denied)
     change_call("cloudwatch", "describe_alarms", denied)
