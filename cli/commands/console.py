@@ -42,8 +42,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         from cli.console.app import open_console
         from cli.console.serve import serve
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
         raise BillEError(
-            f"the console needs the package {error.name}: install Bill-E with its extra, "
+            f"the console needs the package {package}: install Bill-E with its extra, "
             "`pip install 'bill-e[console]'`"
         ) from error
     pinned = verifier_key(options.key) if options.key else None

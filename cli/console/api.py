@@ -49,6 +49,7 @@ class _Shared(Generic[T]):
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     asked_at: float = float("-inf")
+    answered_at: float = float("-inf")
     answer: T | None = None
 
 
@@ -63,14 +64,17 @@ class SharedAnswers(Generic[T]):
 
     def get(self, question: str, ask: Callable[[], T]) -> T:
         """Return a fresh answer to a question. Whoever comes while it is asked waits for the same answer."""
+        came_at = self._now()
         with self._lock:
             shared = self._kept.pop(question, None) or _Shared()
             self._kept[question] = shared
             while len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         with shared.lock:
-            if shared.answer is None or self._now() - shared.asked_at >= FRESH_SECONDS:
+            is_fresh = shared.asked_at > came_at - FRESH_SECONDS or shared.answered_at >= came_at
+            if shared.answer is None or not is_fresh:
                 shared.asked_at, shared.answer = self._now(), ask()
+                shared.answered_at = self._now()
             return shared.answer
 
 

@@ -72,7 +72,10 @@ def open_console(
 
     `pinned` is the log's key, if the person has it from somewhere else than the stack's outputs.
     """
-    of_stack = VerifierKey.parse(access.log_public_key) if access.log_public_key else None
+    try:
+        of_stack = VerifierKey.parse(access.log_public_key) if access.log_public_key else None
+    except ValueError as error:
+        raise BillEError(f"the stack's output log_public_key can't be used: {error}") from None
     connected = partial(connect, access, token=token, concurrency=CONCURRENCY)
     with ExitStack() as opened:
         reading = opened.enter_context(connected(as_auditor=True))

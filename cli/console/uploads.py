@@ -109,37 +109,41 @@ class Uploads:
 
     async def _upload(self, request: Request) -> Response:
         chunks = _not_empty(request.stream())
-
-        async def next_chunk() -> bytes:
-            return await anext(chunks, b"")
-
-        def receive() -> bytes:
-            try:
-                return anyio.from_thread.run(next_chunk)
-            except ClientDisconnect:
-                raise BecameShorterError from None
-
-        def send() -> Uploaded | AlreadyAccepted:
-            again = request.query_params.get("again") == "1"
-            send_file = self._stack.send_again if again else self._stack.send_file
-            return send_file(_announced(request, ReceivedBody(receive)), lambda _: None)
-
-        # It belongs to the loop, which doesn't run yet when this object is made.
-        self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
+        file = _announced(request, ReceivedBody(_receiver(chunks)))
         try:
-            try:
-                answer: Response = JSONResponse(
-                    _result_json(await anyio.to_thread.run_sync(send, limiter=self._limiter))
-                )
-            except BillEError as error:
-                self.allowed = self.allowed and not isinstance(error, DeniedError)
-                answer = problem_of(error, CALLER_RIGHT)
+            answer = await self._sent(file, again=request.query_params.get("again") == "1")
             # A browser that is still sending wouldn't read the answer.
             async for _ in chunks:
                 pass
         except (ClientDisconnect, BecameShorterError):
             return Response(status_code=400)  # Nobody reads it.
         return answer
+
+    async def _sent(self, file: ReceivedFile, *, again: bool) -> Response:
+        send_file = self._stack.send_again if again else self._stack.send_file
+        # It belongs to the loop, which doesn't run yet when this object is made.
+        self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
+        try:
+            result = await anyio.to_thread.run_sync(send_file, file, lambda _: None, limiter=self._limiter)
+        except BillEError as error:
+            self.allowed = self.allowed and not isinstance(error, DeniedError)
+            return problem_of(error, CALLER_RIGHT)
+        return JSONResponse(_result_json(result))
+
+
+def _receiver(chunks: AsyncIterator[bytes]) -> Callable[[], bytes]:
+    """Return a function that has the server receive a chunk, and waits for it in another thread."""
+
+    async def next_chunk() -> bytes:
+        return await anext(chunks, b"")
+
+    def receive() -> bytes:
+        try:
+            return anyio.from_thread.run(next_chunk)
+        except ClientDisconnect:
+            raise BecameShorterError from None
+
+    return receive
 
 
 def _announced(request: Request, body: ReceivedBody) -> ReceivedFile:

@@ -193,18 +193,22 @@ def test_few_answers_are_kept() -> None:
 
 
 def test_tabs_that_ask_while_an_answer_is_under_way_wait_for_it() -> None:
-    answers, asked, may_answer = SharedAnswers[int](Clock()), threading.Semaphore(0), threading.Event()
-    calls = count(1)
+    asked_for_the_time = threading.Semaphore(0)
+    clock, calls = Clock(), count(1)
+
+    def now() -> float:
+        asked_for_the_time.release()
+        return clock.now
 
     def ask() -> int:
-        asked.release()
-        assert may_answer.wait(60)
+        # Once by each of the four as they come, and once more by the one that asks.
+        assert all(asked_for_the_time.acquire(timeout=60) for _ in range(5))
+        clock.now += 5
         return next(calls)
 
+    answers = SharedAnswers[int](now)
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(answers.get, "a", ask) for _ in range(4)]
-        assert asked.acquire(timeout=60)
-        may_answer.set()
         assert {one.result() for one in waiting} == {1}
 
 

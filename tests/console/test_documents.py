@@ -17,6 +17,10 @@ A = "a" * 64
 WAIT_SECONDS = 60
 
 
+@pytest.mark.claim(
+    "a document leaves the console as bytes to be saved, whatever it is, and its link never does",
+    section="The console",
+)
 @pytest.mark.parametrize("stack", ["iam", "jwt"], indirect=True)
 def test_a_document_comes_as_bytes_to_be_saved(page: Served, stack: FakeStack) -> None:
     content = b"<script>alert(1)</script>" + bytes(range(256)) * 10_000

@@ -19,6 +19,10 @@ def first(console: Served) -> str:
     return console.session.first_address.removeprefix(f"http://{console.host}")
 
 
+@pytest.mark.claim(
+    "the console's first address gives a cookie that only its own page sends, and that no script reads",
+    section="The console",
+)
 def test_the_first_address_gives_a_cookie_that_only_the_page_sends_and_no_script_reads(
     stranger: Served,
 ) -> None:
@@ -34,6 +38,10 @@ def test_the_first_address_gives_a_cookie_that_only_the_page_sends_and_no_script
     assert stranger.ask("GET", "/", {"Cookie": f"{cookie.key}={cookie.value}"}).status == 200
 
 
+@pytest.mark.claim(
+    "the console's first address works once",
+    section="The console",
+)
 def test_an_address_that_was_used_says_how_to_get_another_one(stranger: Served) -> None:
     address = first(stranger)
     assert stranger.ask("GET", address, {}).status == 303
@@ -59,6 +67,10 @@ def test_each_run_has_secrets_of_its_own(page: Served) -> None:
     assert page.cookie["Cookie"] != f"{other.cookie_name}={other._cookie}"
 
 
+@pytest.mark.claim(
+    "without that cookie, the console asks the stack nothing, and only says how to get one",
+    section="The console",
+)
 @pytest.mark.parametrize("cookie", [{}, {"Cookie": "{name}=x"}, {"Cookie": "bill_e_console_1={value}"}])
 def test_nobody_gets_anything_without_the_cookie(
     stranger: Served, stack: FakeStack, cookie: dict[str, str]
@@ -86,6 +98,10 @@ def test_the_console_has_two_names(page: Served, host: str) -> None:
     assert page.ask("GET", "/api/receipts?limit=1", sent).status == 200
 
 
+@pytest.mark.claim(
+    "the console refuses requests under a name that was made to resolve to this machine",
+    section="The console",
+)
 @pytest.mark.parametrize(
     "host",
     [
@@ -119,6 +135,10 @@ ELSEWHERE = [
 ]
 
 
+@pytest.mark.claim(
+    "no other site can read anything from the console, or have it change anything",
+    section="The console",
+)
 @pytest.mark.parametrize("headers", ELSEWHERE)
 def test_another_site_can_neither_read_nor_change_anything(
     page: Served, stack: FakeStack, headers: dict[str, str]
@@ -168,6 +188,10 @@ def test_a_link_on_another_site_may_lead_to_the_page_and_to_nothing_else(page: S
     assert page.ask("POST", "/", visit, b"").status == 403
 
 
+@pytest.mark.claim(
+    "every answer of the console forbids scripts and frames of others, and caches",
+    section="The console",
+)
 def test_every_answer_forbids_scripts_frames_and_caches(
     page: Served, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +245,10 @@ def assert_safe(answer: Received) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.claim(
+    "the console serves no file of the machine but those of its page",
+    section="The console",
+)
 def test_nothing_outside_the_folder_of_the_page_is_served(page: Served) -> None:
     targets = ("/../app.py", "/..%2fapp.py", "/%2e%2e/app.py", "/js/../../app.py", "//etc/passwd")
 
