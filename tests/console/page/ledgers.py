@@ -68,11 +68,11 @@ class Ledger:
         for number in range(count):
             self.add(at=newest - timedelta(minutes=number), key=f"many {number}.png")
 
-    def seal(self) -> None:
-        """Seal what was recorded."""
+    def seal(self, at: datetime | None = None) -> None:
+        """Seal what was recorded, in a minute or at another time."""
         log = Log(self.folder / "log")
         entries = [*reversed(self.stack.entries)]
-        sealed_at = format_time(datetime.now(UTC) + timedelta(minutes=1))
+        sealed_at = format_time(at or datetime.now(UTC) + timedelta(minutes=1))
         log.seal(leaf(each, sealed_at) for each in entries)
         self.stack.log, self.stack.log_public_key = log.folder, str(KEY)
         for index, each in enumerate(entries):

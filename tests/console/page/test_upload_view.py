@@ -86,7 +86,7 @@ def test_what_cannot_be_a_receipt_is_not_sent(
     choose(page, file("empty.png", b""), file("large.png", bytes(5_001)))
 
     expect(row(page, "empty.png")).to_contain_text("Failed. The file has no bytes.")
-    expect(row(page, "large.png")).to_contain_text("Failed. The file is larger than one upload may be.")
+    expect(row(page, "large.png")).to_contain_text("Failed. A receipt may have up to 5.0 kB.")
     assert sent(ledger) == []
 
 

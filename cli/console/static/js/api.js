@@ -7,6 +7,7 @@
  *   stack: string, region: string, api_auth: string, bucket: string, upload_prefix: string,
  *   log_origin: string | null, log_public_key: string | null, pinned_by: "option" | "stack" | null,
  *   can: {upload: boolean, operate: boolean}, version: string, max_receipt_bytes: number | null,
+ *   max_upload_bytes: number, user: string | null,
  *   names_are_keys: boolean, accepted_types: string[] | null,
  * }} Session
  * @typedef {{entries: Entry[], next_cursor: string | null}} Page
@@ -50,7 +51,10 @@ export async function ask(path, options) {
     answer = await fetch(`/api${path}`, options);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new Problem(0, { title: "The console doesn't answer", detail: "Is `bill-e console` still running?" });
+    throw new Problem(0, {
+      title: "The console doesn't answer",
+      detail: "Is `bill-e console` still running?",
+    });
   }
   if (answer.ok) return answer;
   throw reported(new Problem(answer.status, await membersOf(answer)));
@@ -105,7 +109,11 @@ export async function proof(fingerprint, objectId, signal) {
 /** Which of these fingerprints have been accepted. @param {string[]} fingerprints @returns {Promise<Entry[]>} */
 export async function lookUp(fingerprints) {
   const body = JSON.stringify({ fingerprints });
-  const answer = await json("/lookup", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  const answer = await json("/lookup", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+  });
   return answer.receipts;
 }
 
@@ -126,7 +134,11 @@ export function operations() {
 /** @param {string[]} ids */
 export function redrive(ids) {
   const body = JSON.stringify({ ids });
-  return json("/operations/redrive", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return json("/operations/redrive", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body,
+  });
 }
 
 /**

@@ -18,7 +18,9 @@ const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
  * @param {{label: string, href: string, parts: {name: string, value: number}[]}[]} bars
  */
 export function stackedBars(bars) {
-  const top = rounded(Math.max(1, ...bars.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0))));
+  const top = rounded(
+    Math.max(1, ...bars.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0))),
+  );
   const slot = (100 - LEFT) / bars.length;
   const every = Math.ceil(bars.length / LABELS);
   const drawn = bars.map(({ label, href, parts }, at) => {
@@ -30,7 +32,13 @@ export function stackedBars(bars) {
         const height = Math.max(1.5, (value / top) * SPACE);
         y -= height;
         const width = `${(slot * FILLED) / 100}%`;
-        return svg("rect", { class: `bar ${name}`, x: `${x + (slot * (100 - FILLED)) / 200}%`, y, width, height });
+        return svg("rect", {
+          class: `bar ${name}`,
+          x: `${x + (slot * (100 - FILLED)) / 200}%`,
+          y,
+          width,
+          height,
+        });
       });
     const text = parts.map(({ name, value }) => `${count(value)} ${name.toLowerCase()}`).join(", ");
     return svg(
@@ -44,7 +52,12 @@ export function stackedBars(bars) {
         : null,
     );
   });
-  return svg("svg", { class: "chart", height: HEIGHT, width: "100%", "aria-hidden": "true" }, grid(top), drawn);
+  return svg(
+    "svg",
+    { class: "chart", height: HEIGHT, width: "100%", "aria-hidden": "true" },
+    grid(top),
+    drawn,
+  );
 }
 
 /** @param {number} top */
@@ -76,7 +89,15 @@ export function barTable(columns, lines) {
   return h(
     "table",
     { class: "bars" },
-    h("thead", {}, h("tr", {}, columns.map((name, at) => h("th", { scope: "col", class: at ? "number" : null }, name)))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        columns.map((name, at) => h("th", { scope: "col", class: at ? "number" : null }, name)),
+      ),
+    ),
     h(
       "tbody",
       {},
@@ -91,7 +112,13 @@ export function barTable(columns, lines) {
             svg(
               "svg",
               { class: "measure", viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
-              svg("rect", { class: `bar ${className}`, x: 0, y: 0, width: Math.max(0.5, (value / most) * 100), height: 8 }),
+              svg("rect", {
+                class: `bar ${className}`,
+                x: 0,
+                y: 0,
+                width: Math.max(0.5, (value / most) * 100),
+                height: 8,
+              }),
             ),
             h("span", {}, count(value)),
           ),

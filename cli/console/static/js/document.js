@@ -43,10 +43,22 @@ export class DocumentView {
     if (fingerprint === null) {
       this.#leave("The file wasn't read when it arrived, so there is no fingerprint to check it against.");
     } else if (bytes === 0) {
-      this.#leave("The file has no bytes.", { holds: null, why: "there are no bytes to show", computed: null });
+      this.#leave("The file has no bytes.", {
+        holds: null,
+        why: "there are no bytes to show",
+        computed: null,
+      });
     } else if (bytes !== null && bytes > MOST_BYTES) {
-      const load = h("button", { type: "button", click: () => this.#load(fingerprint) }, `Load and check ${size(bytes)}`);
-      this.#leave("This is a large file. ", { holds: null, why: "the file hasn't been loaded", computed: null }, load);
+      const load = h(
+        "button",
+        { type: "button", click: () => this.#load(fingerprint) },
+        `Load and check ${size(bytes)}`,
+      );
+      this.#leave(
+        "This is a large file. ",
+        { holds: null, why: "the file hasn't been loaded", computed: null },
+        load,
+      );
     } else {
       this.#load(fingerprint);
     }
@@ -75,7 +87,11 @@ export class DocumentView {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       const why = error instanceof Problem ? error.message : String(error);
-      this.#leave(`The file can't be shown. ${why}`, { holds: null, why: "the file couldn't be loaded", computed: null });
+      this.#leave(`The file can't be shown. ${why}`, {
+        holds: null,
+        why: "the file couldn't be loaded",
+        computed: null,
+      });
     }
   }
 
@@ -92,7 +108,11 @@ export class DocumentView {
         "div",
         { class: "empty alarm", role: "alert" },
         h("strong", {}, "This file isn't what the entry says."),
-        h("p", {}, `${count(bytes.length)} bytes arrived, and their SHA-256 is another one. The file is not shown.`),
+        h(
+          "p",
+          {},
+          `${count(bytes.length)} bytes arrived, and their SHA-256 is another one. The file is not shown.`,
+        ),
         this.#download(bytes, "Download it anyway"),
       ),
     );
@@ -110,7 +130,13 @@ export class DocumentView {
         h(
           "div",
           { class: "empty" },
-          h("p", {}, type === null ? "The type of this file is unknown." : `The console doesn't show ${typeWord(type)}.`),
+          h(
+            "p",
+            {},
+            type === null
+              ? "The type of this file is unknown."
+              : `The console doesn't show ${typeWord(type)}.`,
+          ),
           this.#download(bytes, "Download"),
         ),
       );
@@ -126,7 +152,12 @@ export class DocumentView {
     image.addEventListener("error", () => {
       fill(
         this.stage,
-        h("div", { class: "empty" }, h("p", {}, `This browser can't display the ${typeWord(type)}.`), this.#download(bytes, "Download")),
+        h(
+          "div",
+          { class: "empty" },
+          h("p", {}, `This browser can't display the ${typeWord(type)}.`),
+          this.#download(bytes, "Download"),
+        ),
       );
       fill(this.caption);
     });
@@ -135,7 +166,10 @@ export class DocumentView {
 
   /** The browser's own viewer. It has no access to the page, whatever the PDF has. @param {Uint8Array} bytes */
   #pdf(bytes) {
-    return h("iframe", { title: "The receipt, as it was uploaded", src: `${this.#url(bytes, PDF)}${PDF_VIEW}` });
+    return h("iframe", {
+      title: "The receipt, as it was uploaded",
+      src: `${this.#url(bytes, PDF)}${PDF_VIEW}`,
+    });
   }
 
   /** @param {Uint8Array} bytes @param {string} words */
@@ -161,6 +195,8 @@ export class DocumentView {
 
 /** @param {string} key */
 export function fileName(key) {
-  const name = nameOf(key).replaceAll(UNSAFE_IN_NAMES, "_").replace(/^[.\s]+|[.\s]+$/g, "");
+  const name = nameOf(key)
+    .replaceAll(UNSAFE_IN_NAMES, "_")
+    .replace(/^[.\s]+|[.\s]+$/g, "");
   return name || "receipt";
 }

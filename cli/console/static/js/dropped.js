@@ -32,7 +32,8 @@ export async function droppedIn(transfer) {
   const found = [];
   if (entries.every((entry) => entry === null)) return files.map((file) => ({ file, path: file.name }));
   for (const entry of entries) {
-    if (entry?.isFile) found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), path: entry.name });
+    if (entry?.isFile)
+      found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), path: entry.name });
     else if (entry) await walk(/** @type {FileSystemDirectoryEntry} */ (entry), "", found);
   }
   return found;

@@ -36,7 +36,8 @@ export function shortUploaderOf(entry) {
   const { caller } = entry.uploader;
   if (caller && caller.principal === null) return caller.subject ?? "";
   const name = uploaderOf(entry) ?? "";
-  if (name.startsWith("arn:")) return name.split(":").slice(5).join(":").split("/").slice(1).join("/") || name;
+  if (name.startsWith("arn:"))
+    return name.split(":").slice(5).join(":").split("/").slice(1).join("/") || name;
   return name.startsWith("AWS:") ? name.slice(name.lastIndexOf(":") + 1) : name;
 }
 

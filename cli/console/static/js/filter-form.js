@@ -17,7 +17,10 @@ export class FilterForm {
     this.onFilter = onFilter;
     this.outcome = h(
       "select",
-      { id: "filter-outcome", change: () => this.#set({ outcome: this.outcome.value, ...this.#reasonFor(this.outcome.value) }) },
+      {
+        id: "filter-outcome",
+        change: () => this.#set({ outcome: this.outcome.value, ...this.#reasonFor(this.outcome.value) }),
+      },
       h("option", { value: "" }, "All outcomes"),
       Object.entries(OUTCOMES).map(([value, { word }]) => h("option", { value }, word)),
     );
@@ -35,15 +38,34 @@ export class FilterForm {
       periods(Date.now()).map(({ name, word }) => h("option", { value: name }, word)),
       h("option", { value: "dates" }, "Between dates…"),
     );
-    this.from = h("input", { id: "filter-from", type: "date", change: () => this.#set({ from: this.from.value }) });
+    this.from = h("input", {
+      id: "filter-from",
+      type: "date",
+      change: () => this.#set({ from: this.from.value }),
+    });
     this.to = h("input", { id: "filter-to", type: "date", change: () => this.#set({ to: this.to.value }) });
     this.uploader = this.#text("uploader", "filter-uploader", "such as erika");
     this.key = this.#text("key", "filter-key", "such as taxi");
-    this.dates = h("div", { class: "dates", hidden: true }, field("First day", this.from), field("Last day", this.to));
-    this.clear = h("button", { type: "button", class: "quiet", click: () => this.#set({ ...NONE }) }, "Clear");
+    this.dates = h(
+      "div",
+      { class: "dates", hidden: true },
+      field("First day", this.from),
+      field("Last day", this.to),
+    );
+    this.clear = h(
+      "button",
+      { type: "button", class: "quiet", click: () => this.#set({ ...NONE }) },
+      "Clear",
+    );
     this.toggle = h(
       "button",
-      { type: "button", class: "quiet toggle", "aria-expanded": "false", "aria-controls": "filter-fields", click: () => this.#open() },
+      {
+        type: "button",
+        class: "quiet toggle",
+        "aria-expanded": "false",
+        "aria-controls": "filter-fields",
+        click: () => this.#open(),
+      },
       "Filters",
     );
     this.fields = h(
@@ -59,7 +81,12 @@ export class FilterForm {
     );
     this.element = h(
       "form",
-      { class: "filters", role: "search", "aria-label": "Filters", submit: (/** @type {Event} */ event) => event.preventDefault() },
+      {
+        class: "filters",
+        role: "search",
+        "aria-label": "Filters",
+        submit: (/** @type {Event} */ event) => event.preventDefault(),
+      },
       this.toggle,
       this.fields,
     );
@@ -70,7 +97,11 @@ export class FilterForm {
     this.#filter = { ...filter };
     const number = countOf(filter);
     this.outcome.value = filter.outcome;
-    this.what.value = filter.reason ? `reason:${filter.reason}` : filter.finding ? `finding:${filter.finding}` : "";
+    this.what.value = filter.reason
+      ? `reason:${filter.reason}`
+      : filter.finding
+        ? `finding:${filter.finding}`
+        : "";
     const period = periodOf(filter, Date.now());
     if (period || this.period.value !== "dates") this.period.value = period;
     this.dates.hidden = this.period.value !== "dates";
@@ -105,7 +136,10 @@ export class FilterForm {
     this.#set({
       reason: kind === "reason" ? name : "",
       finding: kind === "finding" ? name : "",
-      outcome: (kind === "reason" && outcome !== "REJECTED") || (kind === "finding" && outcome === "REJECTED") ? "" : outcome,
+      outcome:
+        (kind === "reason" && outcome !== "REJECTED") || (kind === "finding" && outcome === "REJECTED")
+          ? ""
+          : outcome,
     });
   }
 
@@ -151,6 +185,8 @@ function field(label, control) {
 
 /** @param {string} label @param {string} kind @param {Record<string, {word: string}>} words */
 function group(label, kind, words) {
-  const options = Object.entries(words).map(([name, { word }]) => h("option", { value: `${kind}:${name}` }, word));
+  const options = Object.entries(words).map(([name, { word }]) =>
+    h("option", { value: `${kind}:${name}` }, word),
+  );
   return h("optgroup", { label }, options);
 }

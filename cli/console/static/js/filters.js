@@ -8,7 +8,15 @@
 export const NAMES = /** @type {const} */ (["outcome", "reason", "finding", "from", "to", "uploader", "key"]);
 
 /** @type {Readonly<Filter>} */
-export const NONE = Object.freeze({ outcome: "", reason: "", finding: "", from: "", to: "", uploader: "", key: "" });
+export const NONE = Object.freeze({
+  outcome: "",
+  reason: "",
+  finding: "",
+  from: "",
+  to: "",
+  uploader: "",
+  key: "",
+});
 
 const IS_DAY = /^\d{4}-\d\d-\d\d$/;
 const DAY_MS = 86_400_000;

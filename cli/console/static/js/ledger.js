@@ -2,7 +2,7 @@
 
 import { listing, Problem } from "./api.js";
 import { fill, h } from "./dom.js";
-import { remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
+import { nameOf, remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { FilterForm } from "./filter-form.js";
 import { countOf, fromAddress, isOver, NONE, toAddress, toQuery } from "./filters.js";
 import { clock, count, counted, day, size } from "./format.js";
@@ -52,7 +52,12 @@ export class Ledger {
     this.form = new FilterForm((filter, isTyping) => this.#go(filter, isTyping));
     this.heading = h("h1", { tabindex: "-1" }, "Ledger");
     this.exportLink = h("a", { class: "button quiet", download: true }, "Export CSV");
-    this.waitingButton = h("button", { class: "arrivals", type: "button", hidden: true, click: () => this.#takeIn(true) });
+    this.waitingButton = h("button", {
+      class: "arrivals",
+      type: "button",
+      hidden: true,
+      click: () => this.#takeIn(true),
+    });
     this.announcement = h("p", { class: "unheard-not-seen", role: "status" });
     this.end = h("div", { class: "list-end", role: "status" });
     this.table = h(
@@ -176,7 +181,8 @@ export class Ledger {
 
   /** @param {number} last */
   #loadAhead(last) {
-    if (last + AHEAD >= this.rows.items.length && this.#cursor && this.#emptyPages < EMPTY_PAGES) this.#load();
+    if (last + AHEAD >= this.rows.items.length && this.#cursor && this.#emptyPages < EMPTY_PAGES)
+      this.#load();
   }
 
   #follow() {
@@ -196,7 +202,9 @@ export class Ledger {
   /** @param {Entry[]} entries */
   #arrived(entries) {
     this.#waiting.unshift(...entries);
-    this.#waiting.sort((a, b) => (a.recorded_at < b.recorded_at ? 1 : a.recorded_at > b.recorded_at ? -1 : 0));
+    this.#waiting.sort((a, b) =>
+      a.recorded_at < b.recorded_at ? 1 : a.recorded_at > b.recorded_at ? -1 : 0,
+    );
     if (!this.#isBeingRead()) this.#takeIn(false);
     else this.#showWaiting();
     if (Date.now() - this.#announced > ANNOUNCE_MS) {
@@ -243,7 +251,10 @@ export class Ledger {
     const rows = this.rows.items.length;
     if (rows) this.#showEnd(`${counted(rows, "entry", "entries")}, back to the first.`);
     else if (countOf(this.#filter)) {
-      this.#showEnd("No entry matches these filters. ", this.#button("Clear the filters", () => this.#go({ ...NONE }, false)));
+      this.#showEnd(
+        "No entry matches these filters. ",
+        this.#button("Clear the filters", () => this.#go({ ...NONE }, false)),
+      );
     } else {
       this.#showEnd("Nothing has been recorded yet. ", h("a", { href: "#/upload" }, "Upload a receipt"));
     }
@@ -253,7 +264,10 @@ export class Ledger {
   #showFailure(error) {
     const text = error instanceof Problem ? `${error.title}. ${error.message}` : String(error);
     this.table.setAttribute("aria-busy", "false");
-    this.#showEnd(`${text} `, this.#button("Try again", () => this.#load()));
+    this.#showEnd(
+      `${text} `,
+      this.#button("Try again", () => this.#load()),
+    );
   }
 
   /** @param {...import("./dom.js").Child} children */
@@ -274,10 +288,15 @@ function rowOf(entry, index) {
     at ? "; " : null,
     words,
     given === undefined ? null : " ",
-    given === undefined ? null : safely(given),
+    given === undefined ? null : safely(nameOf(given)),
   ]);
   const cells = [
-    h("time", { datetime: entry.recorded_at }, h("span", { class: "day" }, day(entry.recorded_at)), ` ${clock(entry.recorded_at)}`),
+    h(
+      "time",
+      { datetime: entry.recorded_at },
+      h("span", { class: "day" }, day(entry.recorded_at)),
+      ` ${clock(entry.recorded_at)}`,
+    ),
     outcomeMark(entry.outcome),
     h("a", { href: entryAddress(entry) }, safeKey(entry.key)),
     remarks,

@@ -6,6 +6,7 @@ import { Ledger } from "./ledger.js";
 import { Overview } from "./overview.js";
 import { Receipt } from "./receipt.js";
 import { routeOf } from "./routes.js";
+import { safely } from "./text.js";
 import { Upload } from "./upload.js";
 
 /** @typedef {{title: string, heading: HTMLElement, element: HTMLElement, show: (path: string[], parameters: URLSearchParams) => void, hide: () => void}} View */
@@ -47,11 +48,15 @@ async function begin() {
     session = await askSession();
   } catch (error) {
     const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
-    fill(main, h("section", { class: "view" }, h("h1", {}, problem.title), h("p", { role: "alert" }, problem.message)));
+    fill(
+      main,
+      h("section", { class: "view" }, h("h1", {}, problem.title), h("p", { role: "alert" }, problem.message)),
+    );
     return;
   }
   fill(element("stack"), session.stack);
   element("stack").title = session.region;
+  fill(element("user"), session.user && safely(session.user));
   document.documentElement.classList.add("ready");
   /** @type {Record<string, View>} */
   const views = {
@@ -103,7 +108,8 @@ function follow(views) {
 function showEnd(problem) {
   if (!ended.hidden) return;
   ended.hidden = false;
-  const advice = problem.type === "login-ended" ? "Sign in again, and run `bill-e console` once more." : problem.message;
+  const advice =
+    problem.type === "login-ended" ? "Sign in again, and run `bill-e console` once more." : problem.message;
   fill(ended, h("strong", {}, problem.title), ` ${advice}`);
 }
 

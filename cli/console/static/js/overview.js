@@ -40,7 +40,12 @@ export class Overview {
     this.receipts = h("section", { class: "over-time", "aria-labelledby": "h-over-time" });
     this.log = h("section", { class: "log", "aria-labelledby": "h-log" });
     this.operation = h("section", { class: "operation", "aria-labelledby": "h-operation" });
-    this.element = h("section", { class: "view overview" }, this.heading, h("div", { class: "columns" }, this.receipts, h("div", {}, this.operation, this.log)));
+    this.element = h(
+      "section",
+      { class: "view overview" },
+      this.heading,
+      h("div", { class: "columns" }, this.receipts, h("div", {}, this.operation, this.log)),
+    );
   }
 
   show() {
@@ -56,7 +61,8 @@ export class Overview {
   async #refresh() {
     clearTimeout(this.#timer);
     await Promise.all([this.#showSummary(), this.#showLog(), this.#showOperation()]);
-    if (this.#isShown) this.#timer = window.setTimeout(() => (document.hidden ? this.#later() : this.#refresh()), REFRESH_MS);
+    if (this.#isShown)
+      this.#timer = window.setTimeout(() => (document.hidden ? this.#later() : this.#refresh()), REFRESH_MS);
   }
 
   #later() {
@@ -65,6 +71,7 @@ export class Overview {
 
   async #showSummary() {
     const head = h("h2", { id: "h-over-time" }, `The last ${DAYS} days`);
+    if (!this.receipts.hasChildNodes()) fill(this.receipts, head, h("p", { class: "hint" }, "Counting…"));
     try {
       /** @type {Summary} */
       let answer;
@@ -101,7 +108,11 @@ export class Overview {
 
 /** @param {unknown} error */
 function failure(error) {
-  return h("p", { role: "alert" }, error instanceof Problem ? `${error.title}. ${error.message}` : String(error));
+  return h(
+    "p",
+    { role: "alert" },
+    error instanceof Problem ? `${error.title}. ${error.message}` : String(error),
+  );
 }
 
 /** @param {Summary} answer */
@@ -127,7 +138,12 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
       "dl",
       { class: "totals" },
       totals.map(({ name, value }) =>
-        h("div", {}, h("dt", {}, outcomeMark(name)), h("dd", {}, h("a", { href: ledgerOf({ outcome: name, from: days[0].day }) }, count(value)))),
+        h(
+          "div",
+          {},
+          h("dt", {}, outcomeMark(name)),
+          h("dd", {}, h("a", { href: ledgerOf({ outcome: name, from: days[0].day }) }, count(value))),
+        ),
       ),
     ),
     stackedBars(
@@ -151,7 +167,11 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
               [...reasons]
                 .sort(([, a], [, b]) => b - a)
                 .map(([name, value]) => ({
-                  name: h("a", { href: ledgerOf({ reason: name, from: days[0].day }) }, wordFor(REASONS, name).word),
+                  name: h(
+                    "a",
+                    { href: ledgerOf({ reason: name, from: days[0].day }) },
+                    wordFor(REASONS, name).word,
+                  ),
                   value,
                   className: "REJECTED",
                 })),
@@ -169,7 +189,17 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
                 name:
                   uploader === null
                     ? "unknown"
-                    : h("a", { href: ledgerOf({ outcome: "DUPLICATE", uploader: uploader.split(" of ")[0], from: days[0].day }) }, safely(uploader)),
+                    : h(
+                        "a",
+                        {
+                          href: ledgerOf({
+                            outcome: "DUPLICATE",
+                            uploader: uploader.split(" of ")[0],
+                            from: days[0].day,
+                          }),
+                        },
+                        safely(uploader),
+                      ),
                 value: entries,
                 className: "DUPLICATE",
               })),
@@ -207,7 +237,16 @@ function dayTable(days) {
   return h(
     "table",
     { class: "numbers" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Day (UTC)"), NAMES.map((name) => h("th", { scope: "col", class: "number" }, OUTCOMES[name].word)))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        h("th", { scope: "col" }, "Day (UTC)"),
+        NAMES.map((name) => h("th", { scope: "col", class: "number" }, OUTCOMES[name].word)),
+      ),
+    ),
     h(
       "tbody",
       {},
@@ -215,7 +254,11 @@ function dayTable(days) {
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, h("a", { href: ledgerOf({ from: each.day, to: each.day }) }, dayInWords(each.day))),
+          h(
+            "th",
+            { scope: "row" },
+            h("a", { href: ledgerOf({ from: each.day, to: each.day }) }, dayInWords(each.day)),
+          ),
           NAMES.map((name) => h("td", { class: "number" }, count(each[name]))),
         ),
       ),
@@ -229,7 +272,8 @@ async function logged(text, session) {
   const { origin, size, root } = parseCheckpoint(note.text);
   let state = "open";
   let words = "Not checked: the console has no key of the log.";
-  if (session.log_public_key && !(await canCheckSignatures())) words = "Not checked: this browser can't check Ed25519 signatures.";
+  if (session.log_public_key && !(await canCheckSignatures()))
+    words = "Not checked: this browser can't check Ed25519 signatures.";
   else if (session.log_public_key) {
     const key = await parseVerifierKey(session.log_public_key);
     const holds = origin === key.name && (await isSigned(note, key));
@@ -238,11 +282,21 @@ async function logged(text, session) {
     words = holds ? `Verified: signed with ${whose}` : `Not verified: ${whose} didn't sign it`;
   }
   return [
-    h("p", { class: "figure" }, h("strong", {}, count(size)), Number(size) === 1 ? " entry sealed" : " entries sealed"),
+    h(
+      "p",
+      { class: "figure" },
+      h("strong", {}, count(size)),
+      Number(size) === 1 ? " entry sealed" : " entries sealed",
+    ),
     h(
       "dl",
       { class: "fields-of-entry" },
-      h("div", {}, h("dt", {}, "Newest checkpoint"), h("dd", { class: `check ${state}` }, shape(/** @type {"open"} */ (state)), ` ${words}`)),
+      h(
+        "div",
+        {},
+        h("dt", {}, "Newest checkpoint"),
+        h("dd", { class: `check ${state}` }, shape(/** @type {"open"} */ (state)), ` ${words}`),
+      ),
       h("div", {}, h("dt", {}, "Root"), h("dd", {}, h("code", {}, hex(root)))),
       h("div", {}, h("dt", {}, "Log"), h("dd", {}, safely(origin))),
     ),
@@ -257,7 +311,9 @@ function operated(answer, refresh) {
       { class: "totals" },
       figure("Waiting to be processed", answer.backlog, ({ uploads, resends }) => [
         count(uploads.waiting + uploads.in_work),
-        resends.waiting + resends.in_work ? h("small", {}, `and ${count(resends.waiting + resends.in_work)} resent`) : null,
+        resends.waiting + resends.in_work
+          ? h("small", {}, `and ${count(resends.waiting + resends.in_work)} resent`)
+          : null,
       ]),
       figure("Uploads without an entry", answer.missing, alarming),
       figure("Receipts without an object", answer.unbacked, alarming),
@@ -277,7 +333,12 @@ function operated(answer, refresh) {
 function figure(name, item, shown) {
   const isKnown = item !== undefined && "value" in item;
   const why = item && "unavailable" in item ? item.unavailable : "no answer";
-  return h("div", {}, h("dt", {}, name), h("dd", {}, isKnown ? shown(item.value) : h("small", {}, `Not known: ${why}`)));
+  return h(
+    "div",
+    {},
+    h("dt", {}, name),
+    h("dd", {}, isKnown ? shown(item.value) : h("small", {}, `Not known: ${why}`)),
+  );
 }
 
 /** Anything but zero is wrong. @param {number} value */
@@ -287,16 +348,31 @@ function alarming(value) {
 
 /** @param {Item | undefined} item */
 function alarms(item) {
-  if (!item || "unavailable" in item) return h("p", {}, `Alarms: not known: ${item?.unavailable ?? "no answer"}`);
+  if (!item || "unavailable" in item)
+    return h("p", {}, `Alarms: not known: ${item?.unavailable ?? "no answer"}`);
   /** @type {{name: string, state: string, since: string | null, reason: string | null, description: string | null}[]} */
   const all = item.value;
   const active = all.filter(({ state }) => state === "ALARM");
-  if (!active.length) return h("p", { class: "check holds" }, shape("holds"), ` ${all.length ? `None of the ${count(all.length)} alarms is on` : "The stack has no alarms"}`);
+  if (!active.length)
+    return h(
+      "p",
+      { class: "check holds" },
+      shape("holds"),
+      ` ${all.length ? `None of the ${count(all.length)} alarms is on` : "The stack has no alarms"}`,
+    );
   return h(
     "ul",
     { class: "alarms" },
     active.map(({ name, since, description }) =>
-      h("li", { class: "check fails" }, shape("fails"), " ", h("strong", {}, safely(name)), since ? ` since ${moment(since)}. ` : ". ", description ? safely(description) : null),
+      h(
+        "li",
+        { class: "check fails" },
+        shape("fails"),
+        " ",
+        h("strong", {}, safely(name)),
+        since ? ` since ${moment(since)}. ` : ". ",
+        description ? safely(description) : null,
+      ),
     ),
   );
 }
@@ -311,7 +387,9 @@ function letters(item, refresh) {
   const button = h("button", { type: "submit" }, "Redrive the chosen ones");
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const ids = [...form.querySelectorAll("input:checked")].map((box) => /** @type {HTMLInputElement} */ (box).value);
+    const ids = [...form.querySelectorAll("input:checked")].map(
+      (box) => /** @type {HTMLInputElement} */ (box).value,
+    );
     if (!ids.length) {
       fill(said, "Choose at least one.");
       return;

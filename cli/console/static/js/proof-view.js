@@ -40,7 +40,13 @@ export class ProofView {
 
   #draw() {
     const { state, text } = this.#judged();
-    const marks = { verified: "holds", failed: "fails", working: "working", unchecked: "open", unsealed: "open" };
+    const marks = {
+      verified: "holds",
+      failed: "fails",
+      working: "working",
+      unchecked: "open",
+      unsealed: "open",
+    };
     const words = {
       verified: "Verified",
       failed: "Not verified",
@@ -49,7 +55,11 @@ export class ProofView {
       unsealed: "Not sealed yet",
     };
     this.verdict.className = `verdict ${state}`;
-    fill(this.verdict, h("strong", {}, shape(/** @type {"holds"} */ (marks[state])), words[state]), ` ${text}`);
+    fill(
+      this.verdict,
+      h("strong", {}, shape(/** @type {"holds"} */ (marks[state])), words[state]),
+      ` ${text}`,
+    );
     fill(this.element, h("ol", { class: "steps" }, this.#steps()), this.#key(), this.#download());
   }
 
@@ -66,7 +76,8 @@ export class ProofView {
       const text = file.holds ? "The file has its fingerprint. " : "";
       return { state: seal.state, text: `${text}${seal.why}` };
     }
-    if (file.holds) return { state: "verified", text: "The file and the entry are as they were recorded and sealed." };
+    if (file.holds)
+      return { state: "verified", text: "The file and the entry are as they were recorded and sealed." };
     return { state: "unchecked", text: `The entry is as it was sealed, but ${file.why}.` };
   }
 
@@ -77,25 +88,42 @@ export class ProofView {
     const isWorking = !seal || seal.state === "working";
     const place = check && check.index !== null && check.checkpoint;
     return [
-      step("The bytes shown have the fingerprint of the entry", file ?? { holds: null, why: null }, !file || (file.holds === null && file.why === null), [
-        ["SHA-256 of the bytes", file?.computed ?? null],
-        ["Fingerprint of the entry", this.entry.fingerprint],
-      ]),
-      step("The log has a leaf for this entry, as it is shown here", check?.record ?? { holds: null, why: null }, isWorking, [
-        ["SHA-256 of the entry's record", check?.recordHash ?? null],
-        ["Hash in the leaf", check?.leaf?.record_sha256 ?? null],
-        ["Object id in the leaf", check?.leaf?.object_id ?? null],
-      ]),
       step(
-        place ? `The leaf is number ${count(place && /** @type {bigint} */ (check.index) + 1n)} of ${count(place.size)} in the log` : "The leaf is in the log",
+        "The bytes shown have the fingerprint of the entry",
+        file ?? { holds: null, why: null },
+        !file || (file.holds === null && file.why === null),
+        [
+          ["SHA-256 of the bytes", file?.computed ?? null],
+          ["Fingerprint of the entry", this.entry.fingerprint],
+        ],
+      ),
+      step(
+        "The log has a leaf for this entry, as it is shown here",
+        check?.record ?? { holds: null, why: null },
+        isWorking,
+        [
+          ["SHA-256 of the entry's record", check?.recordHash ?? null],
+          ["Hash in the leaf", check?.leaf?.record_sha256 ?? null],
+          ["Object id in the leaf", check?.leaf?.object_id ?? null],
+        ],
+      ),
+      step(
+        place
+          ? `The leaf is number ${count(place && /** @type {bigint} */ (check.index) + 1n)} of ${count(place.size)} in the log`
+          : "The leaf is in the log",
         check?.inclusion ?? { holds: null, why: null },
         isWorking,
         [["Root of the checkpoint", place ? hex(place.root) : null]],
       ),
-      step("The log's key has signed that state of the log", check?.signature ?? { holds: null, why: null }, isWorking, [
-        ["Log", check?.checkpoint?.origin ?? null],
-        ["Key", seal?.key ? `${seal.key.name}+${seal.key.id}` : null],
-      ]),
+      step(
+        "The log's key has signed that state of the log",
+        check?.signature ?? { holds: null, why: null },
+        isWorking,
+        [
+          ["Log", check?.checkpoint?.origin ?? null],
+          ["Key", seal?.key ? `${seal.key.name}+${seal.key.id}` : null],
+        ],
+      ),
     ];
   }
 
@@ -115,7 +143,11 @@ export class ProofView {
     URL.revokeObjectURL(this.#proofUrl);
     this.#proofUrl = URL.createObjectURL(new Blob([text], { type: "application/octet-stream" }));
     const name = `${fileName(this.entry.key)}.tlog-proof`;
-    return h("p", {}, h("a", { class: "button quiet", href: this.#proofUrl, download: name }, "Save the proof"));
+    return h(
+      "p",
+      {},
+      h("a", { class: "button quiet", href: this.#proofUrl, download: name }, "Save the proof"),
+    );
   }
 }
 
@@ -143,7 +175,11 @@ function step(claim, { holds, why }, isWorking, values) {
             "details",
             {},
             h("summary", {}, "Hashes"),
-            h("dl", {}, known.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, h("code", {}, value))])),
+            h(
+              "dl",
+              {},
+              known.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, h("code", {}, value))]),
+            ),
           )
         : null,
     ),

@@ -30,7 +30,7 @@ export class ProofError extends Error {}
 /** @param {Uint8Array | string} data @returns {Promise<Uint8Array>} */
 export async function sha256(data) {
   const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", /** @type {BufferSource} */ (bytes)));
 }
 
 /** @param {Uint8Array} bytes */
@@ -126,7 +126,8 @@ export function parseNote(text) {
     .split("\n")
     .map((line) => {
       const match = /^— (\S+) (\S+)$/.exec(line);
-      if (!match || !isName(match[1])) throw new ProofError("the checkpoint has a line that isn't a signature");
+      if (!match || !isName(match[1]))
+        throw new ProofError("the checkpoint has a line that isn't a signature");
       const data = base64(match[2], "a signature");
       if (data.length <= KEY_ID_BYTES) throw new ProofError("a signature of the checkpoint is too short");
       return {
@@ -183,16 +184,29 @@ export function parseLeaf(data) {
   }
   const isLeaf =
     isObject(leaf) &&
-    [ENTRY_KIND, "erasure"].includes(leaf.kind) &&
-    [leaf.object_id, leaf.record_sha256, leaf.fingerprint ?? "0".repeat(64)].every((hash) => IS_HASH.test(hash)) &&
-    [leaf.recorded_at, leaf.sealed_at].every((time) => IS_TIME.test(time));
+    [ENTRY_KIND, "erasure"].includes(/** @type {string} */ (leaf.kind)) &&
+    [leaf.object_id, leaf.record_sha256].every((hash) => matches(hash, IS_HASH)) &&
+    (leaf.fingerprint === null || matches(leaf.fingerprint, IS_HASH)) &&
+    [leaf.recorded_at, leaf.sealed_at].every((time) => matches(time, IS_TIME));
   if (!isLeaf) throw new ProofError("the leaf lacks what a leaf has to have");
   const { kind, object_id, fingerprint, recorded_at, sealed_at, record_sha256 } = leaf;
-  const members = { kind, object_id, fingerprint, recorded_at, sealed_at, record_sha256 };
+  const members = /** @type {Leaf} */ ({
+    kind,
+    object_id,
+    fingerprint,
+    recorded_at,
+    sealed_at,
+    record_sha256,
+  });
   if (canonical({ ...members, v: LEAF_VERSION }) !== text) {
     throw new ProofError(`the leaf isn't one of version ${LEAF_VERSION} in canonical JSON`);
   }
   return members;
+}
+
+/** A regular expression takes anything for a text. @param {unknown} value @param {RegExp} pattern */
+function matches(value, pattern) {
+  return typeof value === "string" && pattern.test(value);
 }
 
 /**
@@ -228,10 +242,12 @@ export async function isIncluded({ leaf, index, size, root, path }) {
  */
 export async function isSigned(note, key) {
   const text = new TextEncoder().encode(note.text);
-  const imported = await crypto.subtle.importKey("raw", key.publicKey, { name: "Ed25519" }, false, ["verify"]);
+  const raw = /** @type {BufferSource} */ (key.publicKey);
+  const imported = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
   for (const each of note.signatures) {
     if (each.name !== key.name || each.id !== key.id) continue;
-    if (await crypto.subtle.verify({ name: "Ed25519" }, imported, each.signature, text)) return true;
+    const signature = /** @type {BufferSource} */ (each.signature);
+    if (await crypto.subtle.verify({ name: "Ed25519" }, imported, signature, text)) return true;
   }
   return false;
 }
@@ -292,7 +308,10 @@ export async function checkSeal(entry, text, key) {
   const isIn = await isIncluded({ ...proof, ...checkpoint });
   check.inclusion = { holds: isIn, why: isIn ? null : "the hashes don't lead to the root of the checkpoint" };
   const isByKey = checkpoint.origin === key.name && (await isSigned(note, key));
-  check.signature = { holds: isByKey, why: isByKey ? null : `${key.name}, with this key, didn't sign the checkpoint` };
+  check.signature = {
+    holds: isByKey,
+    why: isByKey ? null : `${key.name}, with this key, didn't sign the checkpoint`,
+  };
   check.isVerified = check.record.holds === true && isIn && isByKey;
   return check;
 }

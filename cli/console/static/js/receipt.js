@@ -36,7 +36,8 @@ export class Receipt {
     fill(this.heading, "Receipt");
     fill(this.element, this.heading, h("p", { class: "hint", role: "status" }, "Loading…"));
     try {
-      const history = fingerprint === "unread" ? await unread(address, signal) : await historyOf(fingerprint, signal);
+      const history =
+        fingerprint === "unread" ? await unread(address, signal) : await historyOf(fingerprint, signal);
       const entry = await chosen(history, address);
       if (signal.aborted) return;
       if (entry) this.#show(entry, history);
@@ -44,7 +45,8 @@ export class Receipt {
     } catch (error) {
       if (signal.aborted) return;
       const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
-      if (problem.status === 404) this.#say("There is no such receipt", "The ledger has no entry with this fingerprint.");
+      if (problem.status === 404)
+        this.#say("There is no such receipt", "The ledger has no entry with this fingerprint.");
       else this.#say(problem.title, problem.message);
     }
   }
@@ -59,7 +61,12 @@ export class Receipt {
   /** @param {string} title @param {string} text */
   #say(title, text) {
     fill(this.heading, title);
-    fill(this.element, this.heading, h("p", { role: "alert" }, text), h("p", {}, h("a", { href: "#/ledger" }, "Back to the ledger")));
+    fill(
+      this.element,
+      this.heading,
+      h("p", { role: "alert" }, text),
+      h("p", {}, h("a", { href: "#/ledger" }, "Back to the ledger")),
+    );
   }
 
   /** @param {Entry} entry @param {History} history */
@@ -76,8 +83,18 @@ export class Receipt {
     this.#running.push(seal, shown);
     fill(
       this.element,
-      h("nav", { class: "back", "aria-label": "Back" }, h("a", { href: "#/ledger", click: back }, "← Ledger")),
-      h("header", { class: "receipt-head" }, outcomeMark(entry.outcome), this.heading, h("p", { class: "where" }, safely(`${entry.bucket}/${entry.key}`))),
+      h(
+        "nav",
+        { class: "back", "aria-label": "Back" },
+        h("a", { href: "#/ledger", click: back }, "← Ledger"),
+      ),
+      h(
+        "header",
+        { class: "receipt-head" },
+        outcomeMark(entry.outcome),
+        this.heading,
+        h("p", { class: "where" }, safely(`${entry.bucket}/${entry.key}`)),
+      ),
       h(
         "div",
         { class: "receipt-body" },
@@ -149,14 +166,22 @@ function answers(entry, history, verdict) {
   return h(
     "dl",
     { class: "answers" },
-    pairs.map(([question, answer]) => h("div", {}, h("dt", {}, String(question)), h("dd", {}, /** @type {import("./dom.js").Child[]} */ (answer)))),
+    pairs.map(([question, answer]) =>
+      h(
+        "div",
+        {},
+        h("dt", {}, String(question)),
+        h("dd", {}, /** @type {import("./dom.js").Child[]} */ (answer)),
+      ),
+    ),
   );
 }
 
 /** @param {Entry} entry @returns {import("./dom.js").Child[]} */
 function whoSent(entry) {
   const who = uploaderOf(entry);
-  if (who === null) return [entry.resent ? "Unknown: an operator's command had this upload recorded." : "S3 doesn't say."];
+  if (who === null)
+    return [entry.resent ? "Unknown: an operator's command had this upload recorded." : "S3 doesn't say."];
   const { caller, source_ip: address } = entry.uploader;
   return [
     h("strong", {}, safely(who)),
@@ -172,11 +197,18 @@ function isWhole(entry) {
       const { word, meaning } = wordFor(FINDINGS, name);
       return h("span", { class: "finding" }, h("strong", {}, word), ` ${meaning}`);
     });
-    return [h("strong", {}, "Yes."), ` ${typeWord(entry.media_type)}, whole from its first byte to its end.`, ...findings];
+    return [
+      h("strong", {}, "Yes."),
+      ` ${typeWord(entry.media_type)}, whole from its first byte to its end.`,
+      ...findings,
+    ];
   }
   const { word, meaning } = wordFor(REASONS, entry.reason ?? "");
   if (entry.reason === "damaged") {
-    return [h("strong", {}, "No."), entry.detail ? [" The file ", safely(entry.detail), "."] : ` ${meaning}`].flat();
+    return [
+      h("strong", {}, "No."),
+      entry.detail ? [" The file ", safely(entry.detail), "."] : ` ${meaning}`,
+    ].flat();
   }
   return [h("strong", {}, "Not known."), ` ${word}. ${meaning}`];
 }
@@ -187,7 +219,9 @@ function wasSentTwice(entry, history) {
   const times = all(history).filter((each) => each.outcome !== "REJECTED").length;
   const others = history.truncated ? "at least " : "";
   if (entry.outcome === "REJECTED" && times === 0) {
-    return all(history).length > 1 ? [`These bytes were rejected ${count(all(history).length)} times.`] : ["No."];
+    return all(history).length > 1
+      ? [`These bytes were rejected ${count(all(history).length)} times.`]
+      : ["No."];
   }
   if (times <= 1 && entry.outcome !== "DUPLICATE") return [h("strong", {}, "No.")];
   const first = entry.duplicate_of;
@@ -207,7 +241,13 @@ function fillTimeline(element, entry, seal) {
     { time: entry.recorded_at, what: `Recorded as ${OUTCOMES[entry.outcome].word.toLowerCase()}` },
     {
       time: sealedAt,
-      what: sealedAt ? (seal?.state === "verified" ? "Sealed in the log" : "Sealed, says the proof; it isn't verified") : seal?.state === "unsealed" ? "Not sealed yet" : "Sealing not known",
+      what: sealedAt
+        ? seal?.state === "verified"
+          ? "Sealed in the log"
+          : "Sealed, says the proof; it isn't verified"
+        : seal?.state === "unsealed"
+          ? "Not sealed yet"
+          : "Sealing not known",
     },
   ];
   let before = 0;
@@ -222,7 +262,13 @@ function fillTimeline(element, entry, seal) {
         { class: time === null ? "pending" : "" },
         h("span", { class: "what" }, what),
         time === null ? null : h("time", { datetime: time }, moment(time)),
-        passed === null ? null : h("span", { class: "passed" }, passed < 0 ? `${duration(passed)} earlier` : `${duration(passed)} later`),
+        passed === null
+          ? null
+          : h(
+              "span",
+              { class: "passed" },
+              passed < 0 ? `${duration(passed)} earlier` : `${duration(passed)} later`,
+            ),
       );
     }),
   );
@@ -238,7 +284,11 @@ function uploads(entry, history) {
       { "aria-current": isThis ? "true" : null },
       h("td", {}, h("time", { datetime: each.recorded_at }, moment(each.recorded_at))),
       h("td", {}, outcomeMark(each.outcome)),
-      h("td", {}, isThis ? [safeKey(each.key), " (this one)"] : h("a", { href: entryAddress(each) }, safeKey(each.key))),
+      h(
+        "td",
+        {},
+        isThis ? [safeKey(each.key), " (this one)"] : h("a", { href: entryAddress(each) }, safeKey(each.key)),
+      ),
       h("td", {}, who === null ? "unknown" : safely(who)),
     );
   });
@@ -248,10 +298,20 @@ function uploads(entry, history) {
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, ["Recorded", "Outcome", "Key", "Uploader"].map((name) => h("th", { scope: "col" }, name)))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["Recorded", "Outcome", "Key", "Uploader"].map((name) => h("th", { scope: "col" }, name)),
+        ),
+      ),
       h("tbody", {}, rows),
     ),
-    history.truncated ? h("p", { class: "hint" }, "There may be more: `bill-e receipts` lists them all.") : null,
+    history.truncated
+      ? h("p", { class: "hint" }, "There may be more: `bill-e receipts` lists them all.")
+      : null,
   );
 }
 
@@ -262,12 +322,32 @@ function fields(entry) {
   /** @type {[string, import("./dom.js").Child | import("./dom.js").Child[]][]} */
   const pairs = [
     ["Outcome", [OUTCOMES[entry.outcome].word, h("small", {}, OUTCOMES[entry.outcome].meaning)]],
-    ...pair(entry.reason, "Reason", (name) => [wordFor(REASONS, name).word, h("small", {}, wordFor(REASONS, name).meaning)]),
+    ...pair(entry.reason, "Reason", (name) => [
+      wordFor(REASONS, name).word,
+      h("small", {}, wordFor(REASONS, name).meaning),
+    ]),
     ...pair(entry.detail, "Detail", (text) => ["The file ", safely(text)]),
-    ["Fingerprint (SHA-256)", entry.fingerprint === null ? "none: the file wasn't read" : h("code", {}, entry.fingerprint)],
-    ["Size", entry.size_bytes === null ? "unknown" : entry.size_bytes < 1000 ? counted(entry.size_bytes, "byte") : `${count(entry.size_bytes)} bytes (${size(entry.size_bytes)})`],
+    [
+      "Fingerprint (SHA-256)",
+      entry.fingerprint === null ? "none: the file wasn't read" : h("code", {}, entry.fingerprint),
+    ],
+    [
+      "Size",
+      entry.size_bytes === null
+        ? "unknown"
+        : entry.size_bytes < 1000
+          ? counted(entry.size_bytes, "byte")
+          : `${count(entry.size_bytes)} bytes (${size(entry.size_bytes)})`,
+    ],
     ["Type", typeWord(entry.media_type)],
-    ["Findings", entry.findings?.length ? entry.findings.map((name) => h("div", {}, wordFor(FINDINGS, name).word, h("small", {}, wordFor(FINDINGS, name).meaning))) : "none"],
+    [
+      "Findings",
+      entry.findings?.length
+        ? entry.findings.map((name) =>
+            h("div", {}, wordFor(FINDINGS, name).word, h("small", {}, wordFor(FINDINGS, name).meaning)),
+          )
+        : "none",
+    ],
     ["Bucket", safely(entry.bucket)],
     ["Key", safely(entry.key)],
     ["Version id", h("code", {}, safely(entry.version_id))],
@@ -277,13 +357,23 @@ function fields(entry) {
     ["Principal in S3's event", uploader.principal === null ? "none" : safely(uploader.principal)],
     ["Address of the sender", uploader.source_ip === null ? "none" : safely(uploader.source_ip)],
     ...pair(caller?.principal, "Asked for the form", (text) => safely(text)),
-    ...pair(caller?.subject, "Asked for the form", (text) => [safely(text), h("small", {}, "signed in at ", safely(caller?.issuer ?? ""))]),
-    ...pair(first, "Duplicate of", (version) => [safely(version.key), h("small", {}, "version ", safely(version.version_id))]),
+    ...pair(caller?.subject, "Asked for the form", (text) => [
+      safely(text),
+      h("small", {}, "signed in at ", safely(caller?.issuer ?? "")),
+    ]),
+    ...pair(first, "Duplicate of", (version) => [
+      safely(version.key),
+      h("small", {}, "version ", safely(version.version_id)),
+    ]),
     ...pair(entry.restores || null, "Restores", () => "a receipt of which no object version was left"),
     ["Resent", entry.resent ? "yes: an operator's command had it recorded" : "no"],
     ...pair(entry.salt, "Salt", (text) => h("code", {}, text)),
   ];
-  return h("dl", { class: "fields-of-entry" }, pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "fields-of-entry" },
+    pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 /**

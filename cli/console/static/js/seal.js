@@ -48,15 +48,24 @@ export class SealWatch {
   async #check() {
     const { entry, verifierKey } = this;
     if (entry.fingerprint === null) {
-      this.#tell("unchecked", "The API finds a proof by the fingerprint, and this file wasn't read. `bill-e export` has its proof.");
+      this.#tell(
+        "unchecked",
+        "The API finds a proof by the fingerprint, and this file wasn't read. `bill-e export` has its proof.",
+      );
       return;
     }
     if (verifierKey === null) {
-      this.#tell("unchecked", "The console has no key of the log. Start it with --key, or deploy the current program.");
+      this.#tell(
+        "unchecked",
+        "The console has no key of the log. Start it with --key, or deploy the current program.",
+      );
       return;
     }
     if (!(await canCheckSignatures())) {
-      this.#tell("unchecked", "This browser can't check Ed25519 signatures. A current one can, and so can `bill-e proof`.");
+      this.#tell(
+        "unchecked",
+        "This browser can't check Ed25519 signatures. A current one can, and so can `bill-e proof`.",
+      );
       return;
     }
     const key = await parseVerifierKey(verifierKey);
@@ -68,7 +77,8 @@ export class SealWatch {
     }
     const check = await checkSeal(entry, text, key);
     if (this.#stop.signal.aborted) return;
-    const why = [check.record, check.inclusion, check.signature].find((step) => step.holds === false)?.why ?? null;
+    const why =
+      [check.record, check.inclusion, check.signature].find((step) => step.holds === false)?.why ?? null;
     this.onSeal({ state: check.isVerified ? "verified" : "failed", why, check, proof: text, key });
   }
 

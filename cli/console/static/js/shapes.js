@@ -28,7 +28,9 @@ function svgCircle() {
 
 /** @param {keyof typeof PATHS} name */
 export function shape(name) {
-  const parts = PATHS[name].map(([tag, attributes]) => svg(String(tag), /** @type {Record<string, unknown>} */ (attributes)));
+  const parts = PATHS[name].map(([tag, attributes]) =>
+    svg(String(tag), /** @type {Record<string, unknown>} */ (attributes)),
+  );
   return svg("svg", { class: `shape ${name}`, viewBox: "0 0 16 16", "aria-hidden": "true" }, parts);
 }
 

@@ -42,7 +42,8 @@ const NAMES = new Map([
 ]);
 
 /** What nobody sees: categories C, Zl and Zp, spaces but U+0020, and letters and marks without ink. */
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\u{A0}\u{1680}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}\u{34F}\u{115F}\u{1160}\u{17B4}\u{17B5}\u{2800}\u{3164}\u{FFA0}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/u;
+const UNSEEN =
+  /[\p{C}\p{Zl}\p{Zp}\u{A0}\u{1680}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}\u{34F}\u{115F}\u{1160}\u{17B4}\u{17B5}\u{2800}\u{3164}\u{FFA0}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/u;
 const SPACE_AT_AN_END = /^ | $/u;
 
 const LETTERS = /[\p{L}\p{M}]+/gu;
@@ -55,9 +56,42 @@ const MARK = /\p{M}/u;
 /** Letters of other scripts that look like Latin ones (from Unicode's confusables), by what they look like. */
 const LOOKALIKES = new Map(
   Object.entries({
-    A: "АΑ", B: "ВΒ", C: "СϹ", E: "ЕΕ", H: "НΗ", I: "ІΙ", J: "ЈͿ", K: "КΚ", M: "МΜ", N: "Ν", O: "ОΟՕ",
-    P: "РΡ", S: "ЅՏ", T: "ТΤ", X: "ХΧ", Y: "ҮΥ", Z: "Ζ", a: "аα", c: "сϲ", d: "ԁ", e: "е", g: "ց", h: "һհ",
-    i: "іι", j: "јϳ", l: "ӏ", n: "ո", o: "оοօ", p: "рρ", q: "ԛգ", s: "ѕ", u: "սυ", v: "ν", w: "ԝ", x: "х", y: "уγ",
+    A: "АΑ",
+    B: "ВΒ",
+    C: "СϹ",
+    E: "ЕΕ",
+    H: "НΗ",
+    I: "ІΙ",
+    J: "ЈͿ",
+    K: "КΚ",
+    M: "МΜ",
+    N: "Ν",
+    O: "ОΟՕ",
+    P: "РΡ",
+    S: "ЅՏ",
+    T: "ТΤ",
+    X: "ХΧ",
+    Y: "ҮΥ",
+    Z: "Ζ",
+    a: "аα",
+    c: "сϲ",
+    d: "ԁ",
+    e: "е",
+    g: "ց",
+    h: "һհ",
+    i: "іι",
+    j: "јϳ",
+    l: "ӏ",
+    n: "ո",
+    o: "оοօ",
+    p: "рρ",
+    q: "ԛգ",
+    s: "ѕ",
+    u: "սυ",
+    v: "ν",
+    w: "ԝ",
+    x: "х",
+    y: "уγ",
   }).flatMap(([latin, others]) => [...others].map((other) => [other, latin])),
 );
 
@@ -142,7 +176,12 @@ function shown(part) {
 function unseen(character) {
   const name = NAMES.get(/** @type {number} */ (character.codePointAt(0)));
   const label = number(character);
-  return { kind: "unseen", text: character, label, title: name ? `${label}, ${name}` : `${label}, not a visible character` };
+  return {
+    kind: "unseen",
+    text: character,
+    label,
+    title: name ? `${label}, ${name}` : `${label}, not a visible character`,
+  };
 }
 
 /** @param {string} character */

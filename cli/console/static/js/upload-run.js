@@ -4,7 +4,7 @@
  */
 
 import { lookUp, Problem, reported } from "./api.js";
-import { moment } from "./format.js";
+import { moment, size as sizeText } from "./format.js";
 import { Live } from "./live.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -37,7 +37,7 @@ export class UploadRun {
   /** @type {Live | null} */
   #live = null;
 
-  /** @param {number | null} mostBytes @param {(item: Item) => void} onChange */
+  /** @param {number} mostBytes @param {(item: Item) => void} onChange */
   constructor(mostBytes, onChange) {
     this.mostBytes = mostBytes;
     this.onChange = onChange;
@@ -51,7 +51,8 @@ export class UploadRun {
 
   /** How many bytes aren't in S3 yet, as files: they are lost if the page is closed. */
   get unsent() {
-    return this.items.filter((item) => ["waiting", "hashing", "ready", "sending"].includes(item.state)).length;
+    return this.items.filter((item) => ["waiting", "hashing", "ready", "sending"].includes(item.state))
+      .length;
   }
 
   /** @param {import("./dropped.js").Chosen[]} chosen */
@@ -59,8 +60,17 @@ export class UploadRun {
     for (const { file, path } of chosen) {
       /** @type {Item} */
       const item = {
-        id: this.items.length, file, path, state: "waiting", done: 0, why: null, fingerprint: null, entry: null,
-        sent: null, request: null, isForced: false,
+        id: this.items.length,
+        file,
+        path,
+        state: "waiting",
+        done: 0,
+        why: null,
+        fingerprint: null,
+        entry: null,
+        sent: null,
+        request: null,
+        isForced: false,
       };
       this.items.push(item);
       this.onChange(item);
@@ -102,8 +112,12 @@ export class UploadRun {
     const next = this.items.find((item) => item.state === "waiting");
     if (!next) return;
     const { size } = next.file;
-    if (size === 0 || (this.mostBytes !== null && size > this.mostBytes)) {
-      this.#set(next, "failed", size ? "The file is larger than one upload may be." : "The file has no bytes.");
+    if (size === 0 || size > this.mostBytes) {
+      this.#set(
+        next,
+        "failed",
+        size ? `A receipt may have up to ${sizeText(this.mostBytes)}.` : "The file has no bytes.",
+      );
       this.#hashNext();
       return;
     }
@@ -151,17 +165,23 @@ export class UploadRun {
     let known;
     try {
       const wanted = [...new Set(batch.map((item) => /** @type {string} */ (item.fingerprint)))];
-      known = new Map((wanted.length ? await lookUp(wanted) : []).map((receipt) => [receipt.fingerprint, receipt]));
+      known = new Map(
+        (wanted.length ? await lookUp(wanted) : []).map((receipt) => [receipt.fingerprint, receipt]),
+      );
     } catch (error) {
       const why = error instanceof Problem ? error.message : String(error);
-      for (const item of batch) this.#set(item, "failed", `It couldn't be looked up, so it wasn't sent. ${why}`);
+      for (const item of batch)
+        this.#set(item, "failed", `It couldn't be looked up, so it wasn't sent. ${why}`);
       return;
     }
     for (const item of batch) {
       if (item.state !== "hashing") continue;
       item.entry = known.get(item.fingerprint) ?? null;
       const twin = this.items.find(
-        (other) => other !== item && other.fingerprint === item.fingerprint && ["ready", "sending", "sent", "recorded"].includes(other.state),
+        (other) =>
+          other !== item &&
+          other.fingerprint === item.fingerprint &&
+          ["ready", "sending", "sent", "recorded"].includes(other.state),
       );
       if (item.entry) this.#set(item, "known");
       else if (twin) this.#set(item, "known", `The same bytes as ${twin.path}`);
@@ -205,7 +225,11 @@ export class UploadRun {
     if (item.state !== "sending") return;
     const answer = request.response ?? {};
     if (request.status === 200 && answer.already_accepted) {
-      this.#set(item, "known", `The same bytes were accepted on ${moment(answer.already_accepted.recorded_at)}.`);
+      this.#set(
+        item,
+        "known",
+        `The same bytes were accepted on ${moment(answer.already_accepted.recorded_at)}.`,
+      );
     } else if (request.status === 200) {
       item.sent = { key: answer.key, version_id: answer.version_id };
       this.#set(item, "sent");
@@ -238,7 +262,9 @@ export class UploadRun {
       if (item.state !== "sent" || !item.sent) continue;
       const { key, version_id: version } = item.sent;
       // S3 may not say which version it made.
-      const entry = this.#arrived.find((each) => each.key === key && (version === null || each.version_id === version));
+      const entry = this.#arrived.find(
+        (each) => each.key === key && (version === null || each.version_id === version),
+      );
       if (!entry) continue;
       item.entry = entry;
       this.#set(item, "recorded");

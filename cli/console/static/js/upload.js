@@ -28,7 +28,11 @@ export class Upload {
     this.files = this.#input({ multiple: true });
     this.folder = this.#input({ webkitdirectory: true });
     this.summary = h("p", { class: "upload-summary", role: "status" });
-    this.stopAll = h("button", { type: "button", class: "quiet", click: () => this.#cancelAll() }, "Cancel all");
+    this.stopAll = h(
+      "button",
+      { type: "button", class: "quiet", click: () => this.#cancelAll() },
+      "Cancel all",
+    );
     this.list = h("tbody", {});
     this.results = h(
       "div",
@@ -37,7 +41,15 @@ export class Upload {
       h(
         "table",
         { class: "uploads", "aria-label": "Files" },
-        h("thead", {}, h("tr", {}, ["File", "Size", "What became of it", "Act"].map((name) => h("th", { scope: "col" }, name)))),
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["File", "Size", "What became of it", "Act"].map((name) => h("th", { scope: "col" }, name)),
+          ),
+        ),
         this.list,
       ),
     );
@@ -63,7 +75,13 @@ export class Upload {
       this.folder,
     );
     const refused = h("p", {}, "You may read this stack, but not upload to it.");
-    this.element = h("section", { class: "view upload" }, this.heading, session.can.upload ? this.zone : refused, this.results);
+    this.element = h(
+      "section",
+      { class: "view upload" },
+      this.heading,
+      session.can.upload ? this.zone : refused,
+      this.results,
+    );
     addEventListener("beforeunload", (event) => {
       if (this.run?.unsent) event.preventDefault();
     });
@@ -103,7 +121,9 @@ export class Upload {
   #add(chosen) {
     const taken = chosen.filter(({ path }) => !isHidden(path));
     this.#hidden += chosen.length - taken.length;
-    this.run ??= new UploadRun(this.session.max_receipt_bytes, (item) => this.#changed(item));
+    this.run ??= new UploadRun(this.session.max_receipt_bytes ?? this.session.max_upload_bytes, (item) =>
+      this.#changed(item),
+    );
     this.results.hidden = false;
     this.run.add(taken);
     this.#schedule();
@@ -143,7 +163,10 @@ export class Upload {
     const parts = [
       part((item) => !FINAL.has(item.state), "on the way"),
       part((item) => item.state === "recorded" && item.entry?.outcome === "ACCEPTED", "accepted"),
-      part((item) => item.state === "recorded" && item.entry?.outcome === "DUPLICATE", "recorded as duplicates"),
+      part(
+        (item) => item.state === "recorded" && item.entry?.outcome === "DUPLICATE",
+        "recorded as duplicates",
+      ),
       part((item) => item.state === "recorded" && item.entry?.outcome === "REJECTED", "rejected"),
       part((item) => item.state === "known", "already known, not sent"),
       part((item) => item.state === "failed", "failed"),
@@ -176,7 +199,10 @@ export class Upload {
         return item.fingerprint ? "Looking it up" : progress("Hashing", item);
       case "known":
         if (item.why !== null || !item.entry) return `Not sent. ${item.why ?? ""}`;
-        return ["Not sent: ", h("a", { href: entryAddress(item.entry) }, `accepted on ${moment(item.entry.recorded_at)}`)];
+        return [
+          "Not sent: ",
+          h("a", { href: entryAddress(item.entry) }, `accepted on ${moment(item.entry.recorded_at)}`),
+        ];
       case "ready":
         return "Waiting to be sent";
       case "sending":
@@ -184,11 +210,16 @@ export class Upload {
       case "sent":
         return "Sent, waiting for its entry";
       case "recorded":
-        return item.entry && [
-          h("a", { href: entryAddress(item.entry) }, outcomeMark(item.entry.outcome)),
-          " ",
-          remarksOf(item.entry).flatMap(([words, given]) => [words, given === undefined ? " " : [" ", safely(given)]].flat()),
-        ].flat();
+        return (
+          item.entry &&
+          [
+            h("a", { href: entryAddress(item.entry) }, outcomeMark(item.entry.outcome)),
+            " ",
+            remarksOf(item.entry).flatMap(([words, given]) =>
+              [words, given === undefined ? " " : [" ", safely(given)]].flat(),
+            ),
+          ].flat()
+        );
       default:
         return `${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`;
     }
@@ -198,18 +229,22 @@ export class Upload {
   #action(item) {
     /** @param {string} words @param {() => void} act */
     const button = (words, act) =>
-      h("button", { type: "button", class: "quiet", click: act, "aria-label": `${words}: ${item.path}` }, words);
+      h(
+        "button",
+        { type: "button", class: "quiet", click: act, "aria-label": `${words}: ${item.path}` },
+        words,
+      );
     if (item.state === "known") return button("Send anyway", () => this.run?.sendAgain(item));
-    if (item.state === "failed" || item.state === "cancelled") return button("Try again", () => this.run?.sendAgain(item));
-    return item.state === "sent" || item.state === "recorded" ? null : button("Cancel", () => this.run?.cancel(item));
+    if (item.state === "failed" || item.state === "cancelled")
+      return button("Try again", () => this.run?.sendAgain(item));
+    return item.state === "sent" || item.state === "recorded"
+      ? null
+      : button("Cancel", () => this.run?.cancel(item));
   }
 }
 
 /** @param {string} word @param {Item} item */
 function progress(word, item) {
   const share = item.file.size ? item.done / item.file.size : 0;
-  return [
-    `${word} `,
-    h("progress", { value: share, max: 1, "aria-label": `${word} ${item.path}` }),
-  ];
+  return [`${word} `, h("progress", { value: share, max: 1, "aria-label": `${word} ${item.path}` })];
 }

@@ -22,7 +22,10 @@ export const OUTCOMES = {
 export const REASONS = {
   empty: { word: "Empty", meaning: "The object has no bytes." },
   folder_marker: { word: "Folder", meaning: "The object has no bytes and only stands for a folder." },
-  too_large: { word: "Too large", meaning: "The object was larger than the limit at that time, and wasn't read." },
+  too_large: {
+    word: "Too large",
+    meaning: "The object was larger than the limit at that time, and wasn't read.",
+  },
   unsupported_type: {
     word: "Unsupported type",
     meaning: "The file isn't of a type that was accepted at that time.",

@@ -1,12 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { countOf, fromAddress, isOver, NONE, periodOf, periods, toAddress, toQuery } from "../../../../cli/console/static/js/filters.js";
+import {
+  countOf,
+  fromAddress,
+  isOver,
+  NONE,
+  periodOf,
+  periods,
+  toAddress,
+  toQuery,
+} from "../../../../cli/console/static/js/filters.js";
 
 const NOW = Date.parse("2026-03-01T00:30:00Z");
 
 test("an address leads to the same filter again", () => {
-  const filter = { ...NONE, outcome: "REJECTED", reason: "damaged", from: "2026-02-01", to: "2026-02-28", uploader: "erika&?", key: "taxi ä#" };
+  const filter = {
+    ...NONE,
+    outcome: "REJECTED",
+    reason: "damaged",
+    from: "2026-02-01",
+    to: "2026-02-28",
+    uploader: "erika&?",
+    key: "taxi ä#",
+  };
   assert.deepEqual(fromAddress(new URLSearchParams(String(toAddress(filter)))), filter);
   assert.deepEqual(fromAddress(new URLSearchParams("foo=1")), NONE);
   assert.equal(String(toAddress(NONE)), "");
@@ -22,10 +39,22 @@ test("the last day belongs to the period", () => {
 
 test("months have their days, across years as well", () => {
   const of = (now, name) => periods(Date.parse(now)).find((period) => period.name === name);
-  assert.deepEqual([of("2026-03-15T12:00:00Z", "last-month").from, of("2026-03-15T12:00:00Z", "last-month").to], ["2026-02-01", "2026-02-28"]);
-  assert.deepEqual([of("2024-03-31T12:00:00Z", "last-month").from, of("2024-03-31T12:00:00Z", "last-month").to], ["2024-02-01", "2024-02-29"]);
-  assert.deepEqual([of("2026-01-01T00:00:00Z", "last-month").from, of("2026-01-01T00:00:00Z", "last-month").to], ["2025-12-01", "2025-12-31"]);
-  assert.deepEqual([of("2026-03-01T00:30:00Z", "week").from, of("2026-03-01T00:30:00Z", "week").to], ["2026-02-23", "2026-03-01"]);
+  assert.deepEqual(
+    [of("2026-03-15T12:00:00Z", "last-month").from, of("2026-03-15T12:00:00Z", "last-month").to],
+    ["2026-02-01", "2026-02-28"],
+  );
+  assert.deepEqual(
+    [of("2024-03-31T12:00:00Z", "last-month").from, of("2024-03-31T12:00:00Z", "last-month").to],
+    ["2024-02-01", "2024-02-29"],
+  );
+  assert.deepEqual(
+    [of("2026-01-01T00:00:00Z", "last-month").from, of("2026-01-01T00:00:00Z", "last-month").to],
+    ["2025-12-01", "2025-12-31"],
+  );
+  assert.deepEqual(
+    [of("2026-03-01T00:30:00Z", "week").from, of("2026-03-01T00:30:00Z", "week").to],
+    ["2026-02-23", "2026-03-01"],
+  );
 });
 
 test("a period is recognised in the address", () => {

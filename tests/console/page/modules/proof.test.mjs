@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { checkSeal, objectIdOf, parseVerifierKey, ProofError, recordOf } from "../../../../cli/console/static/js/proof.js";
+import {
+  checkSeal,
+  objectIdOf,
+  parseVerifierKey,
+  ProofError,
+  recordOf,
+} from "../../../../cli/console/static/js/proof.js";
 import { vectors } from "./vectors.mjs";
 
 const key = await parseVerifierKey(vectors.key);
@@ -25,7 +31,8 @@ test("records and object ids are Python's", async () => {
 });
 
 test("an entry with any member changed is not verified", async () => {
-  const changed = (value) => (typeof value === "number" ? value + 1 : typeof value === "boolean" ? !value : `${value ?? ""}x`);
+  const changed = (value) =>
+    typeof value === "number" ? value + 1 : typeof value === "boolean" ? !value : `${value ?? ""}x`;
   for (const name of Object.keys(entry)) {
     const other = { ...entry, [name]: changed(entry[name]) };
     const check = await checkSeal(other, proof, key);
@@ -58,7 +65,9 @@ test("another key, and another log, didn't sign it", async () => {
 });
 
 test("the proof of one entry doesn't prove another", async () => {
-  const [first, last] = vectors.proved.filter(({ size }) => size === 7).flatMap((each, at) => (at === 1 ? [] : [each]));
+  const [first, last] = vectors.proved
+    .filter(({ size }) => size === 7)
+    .flatMap((each, at) => (at === 1 ? [] : [each]));
   const check = await checkSeal(first.entry, last.proof, key);
   assert.equal(check.isVerified, false);
   assert.match(check.record.why, /another object version/);
@@ -81,7 +90,13 @@ test("hashes can't be left out, added or swapped", async () => {
   const [head, ...note] = proof.split("\n\n");
   const [first, leaf, index, ...path] = head.split("\n");
   assert.ok(path.length > 3);
-  for (const other of [path.slice(1), path.slice(0, -1), [...path, path[0]], [path[1], path[0], ...path.slice(2)], []]) {
+  for (const other of [
+    path.slice(1),
+    path.slice(0, -1),
+    [...path, path[0]],
+    [path[1], path[0], ...path.slice(2)],
+    [],
+  ]) {
     const text = [[first, leaf, index, ...other].join("\n"), ...note].join("\n\n");
     const check = await checkSeal(entry, text, key);
     assert.equal(check.inclusion.holds, false);
@@ -90,7 +105,15 @@ test("hashes can't be left out, added or swapped", async () => {
 });
 
 test("what isn't a proof is not verified", async () => {
-  for (const text of ["", "\n\n", "{}", "c2sp.org/tlog-proof@v1\n\n", proof.slice(0, -5), proof.replace("\n\n", "\n"), `x${proof}`]) {
+  for (const text of [
+    "",
+    "\n\n",
+    "{}",
+    "c2sp.org/tlog-proof@v1\n\n",
+    proof.slice(0, -5),
+    proof.replace("\n\n", "\n"),
+    `x${proof}`,
+  ]) {
     assert.equal((await checkSeal(entry, text, key)).isVerified, false, text);
   }
 });
@@ -98,14 +121,25 @@ test("what isn't a proof is not verified", async () => {
 test("an erasure isn't an entry", async () => {
   const line = proof.split("\n").find((each) => each.startsWith("extra "));
   const leaf = Buffer.from(line.slice(6), "base64").toString().replace('"entry"', '"erasure"');
-  const check = await checkSeal(entry, proof.replace(line, `extra ${Buffer.from(leaf).toString("base64")}`), key);
+  const check = await checkSeal(
+    entry,
+    proof.replace(line, `extra ${Buffer.from(leaf).toString("base64")}`),
+    key,
+  );
   assert.equal(check.isVerified, false);
   assert.match(check.record.why, /erased/);
 });
 
 test("a verifier key has to have the id that it says", async () => {
   const [name, id, data] = vectors.key.split("+");
-  for (const text of ["", name, `${name}+00000000+${data}`, `other+${id}+${data}`, `${name}+${id}+AAAA`, `a b+${id}+${data}`]) {
+  for (const text of [
+    "",
+    name,
+    `${name}+00000000+${data}`,
+    `other+${id}+${data}`,
+    `${name}+${id}+AAAA`,
+    `a b+${id}+${data}`,
+  ]) {
     await assert.rejects(parseVerifierKey(text), ProofError, text);
   }
 });

@@ -5,8 +5,18 @@ import { isSuspicious, partsOf } from "../../../../cli/console/static/js/text.js
 
 test("ordinary names of any language are shown as they are", () => {
   for (const name of [
-    "2026/11/taxi.png", "Bäckerei Süß – Quittung.webp", "taxi 領収書.heic", "чек такси.pdf", "Απόδειξη.pdf", "קבלה.png",
-    "إيصال.pdf", "रसीद.pdf", "e\u0301clair.png", "🧾.png", "a  b.png", "Ελλάδα 2026.pdf",
+    "2026/11/taxi.png",
+    "Bäckerei Süß – Quittung.webp",
+    "taxi 領収書.heic",
+    "чек такси.pdf",
+    "Απόδειξη.pdf",
+    "קבלה.png",
+    "إيصال.pdf",
+    "रसीद.pdf",
+    "e\u0301clair.png",
+    "🧾.png",
+    "a  b.png",
+    "Ελλάδα 2026.pdf",
   ]) {
     assert.deepEqual(partsOf(name), [{ kind: "plain", text: name }]);
   }
@@ -36,8 +46,14 @@ test("what nobody sees is shown by its number", () => {
 
 test("letters that look like Latin ones are marked", () => {
   for (const [text, letters] of [
-    ["pаypal.pdf", "а"], ["раурal.pdf", "рауp".replace("p", "р")], ["Αpple.pdf", "Α"], ["сор.pdf", "сор"], ["ｐdf", "ｐ"],
-    ["𝐀bc", "𝐀"], ["2026∕11∕a.png", "∕∕"], ["a․png", "․"],
+    ["pаypal.pdf", "а"],
+    ["раурal.pdf", "рауp".replace("p", "р")],
+    ["Αpple.pdf", "Α"],
+    ["сор.pdf", "сор"],
+    ["ｐdf", "ｐ"],
+    ["𝐀bc", "𝐀"],
+    ["2026∕11∕a.png", "∕∕"],
+    ["a․png", "․"],
   ]) {
     const marked = partsOf(text).filter(({ kind }) => kind === "lookalike");
     assert.equal(marked.map((part) => part.text).join(""), letters, text);
@@ -54,7 +70,12 @@ test("a pile of marks doesn't hide what is around it", () => {
 
 test("nothing is lost", () => {
   const text = " \u202E<script>pаy\u0000\ud800\u{1f600}\u0301\u0301\u0301\u0301 ";
-  assert.equal(partsOf(text).map((part) => part.text).join(""), text);
+  assert.equal(
+    partsOf(text)
+      .map((part) => part.text)
+      .join(""),
+    text,
+  );
   assert.equal(isSuspicious(text), true);
   assert.equal(isSuspicious("taxi.png"), false);
 });

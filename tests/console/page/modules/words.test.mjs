@@ -18,7 +18,13 @@ test("sizes are those of the command line", () => {
 });
 
 test("durations are short", () => {
-  assert.deepEqual([300, 1_120, 74_000, 5_400_000, 172_800_000].map(duration), ["0.3 s", "1.12 s", "74 s", "2 hours", "2 days"]);
+  assert.deepEqual([300, 1_120, 74_000, 5_400_000, 172_800_000].map(duration), [
+    "0.3 s",
+    "1.12 s",
+    "74 s",
+    "2 hours",
+    "2 days",
+  ]);
 });
 
 test("remarks keep what was given apart from our words", () => {
@@ -26,7 +32,9 @@ test("remarks keep what was given apart from our words", () => {
   const first = { bucket: "b", key: "<b>other</b>", version_id: "v" };
   const duplicate = { ...entry, findings: ["encrypted"], outcome: "DUPLICATE", duplicate_of: first };
   assert.deepEqual(remarksOf(duplicate), [["Same as", "<b>other</b>"], ["Encrypted"]]);
-  assert.deepEqual(remarksOf({ ...duplicate, findings: [], duplicate_of: { ...first, key: entry.key } }), [["Sent again"]]);
+  assert.deepEqual(remarksOf({ ...duplicate, findings: [], duplicate_of: { ...first, key: entry.key } }), [
+    ["Sent again"],
+  ]);
   assert.deepEqual(remarksOf({ ...entry, findings: [], reason: "constructor" }), [["constructor"]]);
 });
 
