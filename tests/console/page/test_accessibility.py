@@ -99,6 +99,7 @@ def test_fits_into_320_pixels(open_page: Open, ledger: Ledger, view: Show) -> No
     view(page, ledger)
 
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.evaluate("scrollTo(0, 0)")
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 

@@ -148,6 +148,35 @@ def test_a_row_with_the_focus_does_not_move(open_page: Open, ledger: Ledger) -> 
     expect(page.get_by_role("link", name="new.png")).to_have_count(0)
 
 
+def test_what_came_while_another_view_was_shown_is_not_missed(open_page: Open, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    ledger.add(key="before.png", at=now - timedelta(hours=1))
+    page = open_page()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Upload").click()
+    ledger.add(key="meanwhile.png", at=now + timedelta(minutes=5))
+
+    page.clock.set_fixed_time(now + timedelta(hours=2))
+    page.get_by_role("link", name="Ledger").click()
+
+    expect(rows(page)).to_have_text([re.compile("meanwhile.png"), re.compile("before.png")])
+
+
+def test_more_new_entries_than_can_be_taken_in_are_loaded_again(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="before.png", at=datetime.now(UTC) - timedelta(hours=1))
+    page = open_page()
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="before.png").focus()
+
+    for number in range(2_100):
+        ledger.stack.store(f"{number}.png", b"%d" % number)
+    page.get_by_role("button", name=re.compile("More than .* new entries")).click()
+
+    expect(page.get_by_role("link", name="2099.png")).to_be_visible()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(page.get_by_text("Loading more")).to_be_attached()
+
+
 def test_keys_lead_through_the_rows_and_back(open_page: Open, ledger: Ledger) -> None:
     ledger.add_many(300)
     page = open_page(viewport={"width": 1200, "height": 700})
@@ -164,6 +193,7 @@ def test_keys_lead_through_the_rows_and_back(open_page: Open, ledger: Ledger) ->
 
     page.get_by_role("link", name="← Ledger").click()
 
+    expect(focused).to_be_focused()
     expect(focused).to_be_in_viewport()
     assert page.evaluate("scrollY") == scrolled
     page.get_by_role("link", name="many 41.png").focus()

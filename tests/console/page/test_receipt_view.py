@@ -187,6 +187,7 @@ def test_duplicates_are_shown_with_their_receipt(open_page: Open, ledger: Ledger
     page.get_by_role("link", name="See the receipt").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("first.png")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(answer(page, "Was it sent twice?")).to_have_text(
         "Yes. These bytes were sent twice. This was the first."
     )
@@ -304,6 +305,8 @@ def test_a_file_that_is_gone_is_said_to_be(open_page: Open, ledger: Ledger) -> N
     expect(verdict(page)).to_have_text(
         "Not checked The entry is as it was sealed, but the file couldn't be loaded."
     )
+    page.get_by_role("button", name="Look for the same bytes elsewhere").click()
+    expect(verdict(page)).to_contain_text("Verified")
 
 
 def test_a_large_file_is_only_loaded_if_asked_for(open_page: Open, ledger: Ledger) -> None:

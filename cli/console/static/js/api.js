@@ -142,14 +142,15 @@ export function redrive(ids) {
 }
 
 /**
- * The bytes of an object version.
+ * The bytes of an object version, or of any that has this fingerprint.
  * @param {string} fingerprint
- * @param {string} version
+ * @param {string | null} version
  * @param {(done: number, total: number | null) => void} onBytes
  * @param {AbortSignal} [signal]
  */
 export async function file(fingerprint, version, onBytes, signal) {
-  const answer = await ask(`/files/${fingerprint}?version=${encodeURIComponent(version)}`, { signal });
+  const query = version === null ? "" : `?version=${encodeURIComponent(version)}`;
+  const answer = await ask(`/files/${fingerprint}${query}`, { signal });
   const length = Number(answer.headers.get("Content-Length")) || null;
   const parts = [];
   let done = 0;

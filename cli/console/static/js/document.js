@@ -14,6 +14,7 @@ import { typeWord } from "./words.js";
 const MOST_BYTES = 50_000_000;
 const IMAGES = new Set(["image/png", "image/jpeg", "image/webp", "image/gif"]);
 const PDF = "application/pdf";
+const GONE = 410;
 /** How the viewer begins, where it understands this. */
 const PDF_VIEW = "#toolbar=0&navpanes=0&view=FitH";
 const UNSAFE_IN_NAMES = /[\p{C}\p{Zl}\p{Zp}<>:"/\\|?*]/gu;
@@ -64,15 +65,15 @@ export class DocumentView {
     }
   }
 
-  /** @param {string} fingerprint */
-  async #load(fingerprint) {
+  /** @param {string} fingerprint @param {string | null} [version] Null for any with these bytes. */
+  async #load(fingerprint, version = this.entry.version_id) {
     const progress = h("progress", { "aria-label": "Loading the document" });
     fill(this.stage, h("div", { class: "empty" }, progress));
     this.onCheck({ holds: null, why: null, computed: null });
     try {
       const bytes = await file(
         fingerprint,
-        this.entry.version_id,
+        version,
         (done, total) => {
           if (total) {
             progress.max = total;
@@ -87,11 +88,18 @@ export class DocumentView {
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       const why = error instanceof Problem ? error.message : String(error);
-      this.#leave(`The file can't be shown. ${why}`, {
-        holds: null,
-        why: "the file couldn't be loaded",
-        computed: null,
-      });
+      const isGone = error instanceof Problem && error.status === GONE && version !== null;
+      this.#leave(
+        `The file can't be shown. ${why}`,
+        { holds: null, why: "the file couldn't be loaded", computed: null },
+        isGone && this.entry.outcome !== "REJECTED"
+          ? h(
+              "button",
+              { type: "button", click: () => this.#load(fingerprint, null) },
+              "Look for the same bytes elsewhere",
+            )
+          : null,
+      );
     }
   }
 

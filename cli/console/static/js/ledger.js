@@ -44,6 +44,11 @@ export class Ledger {
   #pointedAt = 0;
   #announced = 0;
   #scrolled = 0;
+  /** @type {number | null} */
+  #left = null;
+  #asked = 0;
+  /** Whether there are more new entries than were asked for, so that there is a gap. */
+  #isStale = false;
 
   /** @param {{showLive: (state: import("./live.js").State | "off", detail?: string) => void}} frame */
   constructor(frame) {
@@ -107,11 +112,18 @@ export class Ledger {
     }
   }
 
+  /** Go back to the row that was left, if it is still there. */
+  focus() {
+    if (this.#left === null || this.#left >= this.rows.items.length)
+      this.heading.focus({ preventScroll: true });
+    else this.rows.focus(this.#left);
+  }
+
   hide() {
     this.#scrolled = scrollY;
+    this.#left = this.rows.focused;
     this.#unfollow();
-    this.#live?.end();
-    this.#live = null;
+    this.#endLive();
     this.frame.showLive("off");
   }
 
@@ -124,8 +136,10 @@ export class Ledger {
   }
 
   #start() {
-    this.#live?.end();
-    this.#live = null;
+    this.#endLive();
+    this.#asked = Date.now();
+    this.#isStale = false;
+    this.#left = null;
     this.#loading?.abort();
     this.#loading = null;
     this.#cursor = "";
@@ -185,22 +199,28 @@ export class Ledger {
       this.#load();
   }
 
-  #follow() {
+  #endLive() {
+    this.#asked = this.#live?.asked ?? this.#asked;
     this.#live?.end();
     this.#live = null;
+  }
+
+  #follow() {
+    this.#endLive();
     if (isOver(this.#filter, Date.now())) {
       this.frame.showLive("off");
       return;
     }
     const known = [...this.#waiting, ...this.rows.items.slice(0, 2000)];
-    this.#live = new Live(toQuery(this.#filter), known, {
-      onEntries: (entries) => this.#arrived(entries),
+    this.#live = new Live(toQuery(this.#filter), known, this.#asked, {
+      onEntries: (entries, mayLack) => this.#arrived(entries, mayLack),
       onState: (state, error) => this.frame.showLive(state, error?.message),
     });
   }
 
-  /** @param {Entry[]} entries */
-  #arrived(entries) {
+  /** @param {Entry[]} entries @param {boolean} mayLack Whether there are more than these. */
+  #arrived(entries, mayLack) {
+    this.#isStale ||= mayLack;
     this.#waiting.unshift(...entries);
     this.#waiting.sort((a, b) =>
       a.recorded_at < b.recorded_at ? 1 : a.recorded_at > b.recorded_at ? -1 : 0,
@@ -218,7 +238,7 @@ export class Ledger {
     const selection = getSelection();
     return (
       scrollY > 4 ||
-      this.rows.hasFocus ||
+      this.rows.isUsedByKeys ||
       Date.now() - this.#pointedAt < POINTING_MS ||
       Boolean(selection && !selection.isCollapsed && this.rows.element.contains(selection.anchorNode))
     );
@@ -226,6 +246,10 @@ export class Ledger {
 
   /** @param {boolean} isAsked */
   #takeIn(isAsked) {
+    if (this.#isStale) {
+      this.#start();
+      return;
+    }
     if (isAsked) scrollTo({ top: 0 });
     this.rows.prepend(this.#waiting);
     this.#waiting = [];
@@ -238,7 +262,10 @@ export class Ledger {
   #showWaiting() {
     const number = this.#waiting.length;
     this.waitingButton.hidden = number === 0;
-    fill(this.waitingButton, `↑ ${counted(number, "new entry", "new entries")}`);
+    fill(
+      this.waitingButton,
+      `↑ ${this.#isStale ? "More than " : ""}${counted(number, "new entry", "new entries")}`,
+    );
   }
 
   #showCount() {

@@ -26,15 +26,16 @@ export class Live {
   /** @type {Set<string>} */
   #known;
   #newest;
-  #asked = Date.now();
 
   /**
    * @param {URLSearchParams} query What the view shows.
    * @param {Entry[]} known What it has, newest first.
+   * @param {number} asked When it was asked for last.
    * @param {{onEntries: (entries: Entry[], mayLack: boolean) => void, onState: (state: State, error?: Error) => void}} listener
    */
-  constructor(query, known, listener) {
+  constructor(query, known, asked, listener) {
     this.query = query;
+    this.asked = asked;
     this.listener = listener;
     this.#known = new Set(known.map(identityOf));
     this.#newest = known.length ? Date.parse(known[0].recorded_at) : 0;
@@ -62,7 +63,7 @@ export class Live {
     const began = Date.now();
     try {
       const { fresh, mayLack } = await this.#fresh();
-      this.#asked = began;
+      this.asked = began;
       if (this.#stop.signal.aborted) return;
       this.listener.onState(document.hidden ? "slow" : "live");
       if (fresh.length) this.listener.onEntries(fresh, mayLack);
@@ -77,7 +78,7 @@ export class Live {
 
   async #fresh() {
     const query = new URLSearchParams(this.query);
-    const since = Math.max(this.#newest - LATE_MS, this.#asked - SKEW_MS);
+    const since = Math.max(this.#newest - LATE_MS, this.asked - SKEW_MS);
     const from = Math.floor(since / STEP_MS) * STEP_MS;
     const own = query.get("from");
     if (!own || Date.parse(own) < from) query.set("from", new Date(from).toISOString());

@@ -9,7 +9,7 @@ import { routeOf } from "./routes.js";
 import { safely } from "./text.js";
 import { Upload } from "./upload.js";
 
-/** @typedef {{title: string, heading: HTMLElement, element: HTMLElement, show: (path: string[], parameters: URLSearchParams) => void, hide: () => void}} View */
+/** @typedef {{title: string, element: HTMLElement, focus: () => void, show: (path: string[], parameters: URLSearchParams) => void, hide: () => void}} View */
 
 const main = element("main");
 const live = element("live");
@@ -79,29 +79,32 @@ function follow(views) {
     const isOther = next !== name;
     // A receipt that was opened from the ledger goes back to where the ledger was.
     if (isOther && next === "receipt" && name === "ledger") history.replaceState({ from: "ledger" }, "");
+    const isFirst = name === "";
     current?.hide();
     current = views[next];
+    name = next;
     if (isOther) {
-      const isFirst = name === "";
-      name = next;
       fill(main, current.element);
-      for (const link of document.querySelectorAll("nav.views a")) {
-        const isCurrent = link.getAttribute("href") === `#/${next}`;
-        if (isCurrent) link.setAttribute("aria-current", "page");
-        else link.removeAttribute("aria-current");
-      }
+      markCurrent(next);
       document.title = `${current.title} - Bill-E`;
-      if (next !== "ledger") scrollTo({ top: 0 });
-      current.show(path.slice(1), parameters);
-      if (!isFirst) current.heading.focus({ preventScroll: true });
-    } else {
-      current.show(path.slice(1), parameters);
     }
+    // The ledger knows where it was, and stays there while its filters change.
+    if (next !== "ledger") scrollTo({ top: 0 });
+    current.show(path.slice(1), parameters);
+    if (!isFirst && (isOther || next !== "ledger")) current.focus();
   };
   addEventListener("hashchange", route);
   addEventListener("routed", route);
   history.scrollRestoration = "manual";
   route();
+}
+
+/** @param {string} name */
+function markCurrent(name) {
+  for (const link of document.querySelectorAll("nav.views a")) {
+    if (link.getAttribute("href") === `#/${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 /** @param {Problem} problem */

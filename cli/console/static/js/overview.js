@@ -53,6 +53,10 @@ export class Overview {
     this.#refresh();
   }
 
+  focus() {
+    this.heading.focus({ preventScroll: true });
+  }
+
   hide() {
     this.#isShown = false;
     clearTimeout(this.#timer);

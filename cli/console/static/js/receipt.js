@@ -34,7 +34,7 @@ export class Receipt {
     this.#stop = new AbortController();
     const { signal } = this.#stop;
     fill(this.heading, "Receipt");
-    fill(this.element, this.heading, h("p", { class: "hint", role: "status" }, "Loading…"));
+    this.#fill(() => [this.heading, h("p", { class: "hint", role: "status" }, "Loading…")]);
     try {
       const history =
         fingerprint === "unread" ? await unread(address, signal) : await historyOf(fingerprint, signal);
@@ -51,6 +51,10 @@ export class Receipt {
     }
   }
 
+  focus() {
+    this.heading.focus({ preventScroll: true });
+  }
+
   hide() {
     this.#stop.abort();
     for (const each of this.#running) each.end();
@@ -58,15 +62,21 @@ export class Receipt {
     fill(this.element);
   }
 
+  /** The heading keeps the focus, though it is moved. @param {() => Node[]} make */
+  #fill(make) {
+    const hasFocus = document.activeElement === this.heading;
+    fill(this.element, make());
+    if (hasFocus) this.focus();
+  }
+
   /** @param {string} title @param {string} text */
   #say(title, text) {
     fill(this.heading, title);
-    fill(
-      this.element,
+    this.#fill(() => [
       this.heading,
       h("p", { role: "alert" }, text),
       h("p", {}, h("a", { href: "#/ledger" }, "Back to the ledger")),
-    );
+    ]);
   }
 
   /** @param {Entry} entry @param {History} history */
@@ -81,8 +91,7 @@ export class Receipt {
     });
     const shown = new DocumentView(entry, (check) => proof.showFile(check));
     this.#running.push(seal, shown);
-    fill(
-      this.element,
+    this.#fill(() => [
       h(
         "nav",
         { class: "back", "aria-label": "Back" },
@@ -109,7 +118,7 @@ export class Receipt {
           section("entry", "Entry", fields(entry)),
         ),
       ),
-    );
+    ]);
   }
 }
 

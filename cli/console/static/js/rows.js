@@ -59,13 +59,19 @@ export class Rows {
   /** Add rows at the top. What is seen moves down. @param {Item[]} items */
   prepend(items) {
     this.items.unshift(...items);
+    if (this.#focused !== null) this.#focused += items.length;
     this.redraw();
     for (let index = 0; index < items.length; index++) this.#shown.get(index)?.classList.add("new");
   }
 
-  /** Whether the focus is in a row. */
-  get hasFocus() {
-    return this.#focused !== null;
+  /** Which row has the focus. */
+  get focused() {
+    return this.#focused;
+  }
+
+  /** Whether a row has the focus, and the person sees it. A click leaves it behind unseen. */
+  get isUsedByKeys() {
+    return this.#focused !== null && this.element.querySelector(":focus-visible") !== null;
   }
 
   redraw = () => {

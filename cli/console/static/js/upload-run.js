@@ -248,7 +248,7 @@ export class UploadRun {
 
   /** Listen for entries from before the first file is sent, until each has its own. */
   #watch() {
-    this.#live ??= new Live(new URLSearchParams(), [], {
+    this.#live ??= new Live(new URLSearchParams(), [], Date.now(), {
       onEntries: (entries) => {
         this.#arrived.push(...entries);
         this.#match();

@@ -87,6 +87,10 @@ export class Upload {
     });
   }
 
+  focus() {
+    this.heading.focus({ preventScroll: true });
+  }
+
   show() {}
 
   hide() {}
