@@ -12,15 +12,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from cli.console.app import open_console
 from cli.stack import read_outputs_file
 from tests.cli.auditor.packages import KEY
-from tests.cli.fake_stack import TOKEN, FakeStack, running
-from tests.console.page.conftest import CHROMIUM
+from tests.cli.fake_stack import FakeStack, running
+from tests.console.page.browsing import chromium_started, visiting
 from tests.console.page.ledgers import Entry, Ledger, view_of
-from tests.console.served import served
 
 REPOSITORY = Path(__file__).parents[3]
 DOCS = REPOSITORY / "docs"
@@ -105,9 +103,8 @@ def _by(person: str) -> dict[str, object]:
     return {"principal": f"AWS:AROAEXAMPLE:{person}", "source_ip": "192.0.2.7", "via": "put", "caller": None}
 
 
-def take(page: Page, address: str, receipt: Entry, scheme: str) -> Iterator[tuple[str, bytes]]:
+def take(page: Page, receipt: Entry, scheme: str) -> Iterator[tuple[str, bytes]]:
     """Take a picture of each view."""
-    page.goto(address)
     expect(page.get_by_role("link", name="scan.png")).to_be_visible()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     yield f"console-ledger-{scheme}", page.screenshot()
@@ -124,19 +121,15 @@ def take(page: Page, address: str, receipt: Entry, scheme: str) -> Iterator[tupl
 
 def pictures(browser: Browser, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Take all pictures, in light and in dark."""
-    with running(FakeStack()) as stack:
+    with running(FakeStack()) as stack, visiting(browser) as visits:
         ledger = Ledger(stack, folder)
         receipt = fill(ledger)
         access = read_outputs_file(stack.write_outputs(folder))
         for scheme in ("light", "dark"):
-            with (
-                open_console(access, name="prod", token=TOKEN, pinned=KEY) as console,
-                served(console) as made,
-                browser.new_context(viewport=SIZE, color_scheme=scheme) as context,  # type: ignore[arg-type]
-            ):
-                page = context.new_page()
-                page.clock.set_fixed_time(NOW)
-                yield from take(page, made.session.first_address, receipt, scheme)
+            page = visits.open(access, pinned=KEY, viewport=SIZE, color_scheme=scheme)
+            page.clock.set_fixed_time(NOW)
+            page.reload()
+            yield from take(page, receipt, scheme)
 
 
 def compressed(picture: bytes) -> bytes:
@@ -151,8 +144,7 @@ def compressed(picture: bytes) -> bytes:
 
 def main(kept: Sequence[str]) -> None:
     """Take the pictures, and keep those with these names, or all."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+    with tempfile.TemporaryDirectory() as folder, chromium_started() as browser:
         for name, picture in pictures(browser, Path(folder)):
             if not kept or name in kept:
                 (DOCS / f"{name}.png").write_bytes(compressed(picture))

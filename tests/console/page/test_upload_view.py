@@ -87,6 +87,7 @@ def test_what_cannot_be_a_receipt_is_not_sent(
 
     expect(row(page, "empty.png")).to_contain_text("Failed. The file has no bytes.")
     expect(row(page, "large.png")).to_contain_text("Failed. A receipt may have up to 5.0 kB.")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     assert sent(ledger) == []
 
 

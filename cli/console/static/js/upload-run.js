@@ -14,12 +14,13 @@ import { Live } from "./live.js";
  * @typedef {{
  *   id: number, file: File, path: string, state: State, done: number, why: string | null,
  *   fingerprint: string | null, entry: Entry | null, sent: {key: string, version_id: string | null} | null,
- *   request: XMLHttpRequest | null, isForced: boolean,
+ *   request: XMLHttpRequest | null, isForced: boolean, isHopeless: boolean,
  * }} Item `entry` is the receipt if the file is known, and its own entry if it is recorded.
  */
 
 /** A browser has six connections to a server, and the rest of the page, in every tab, needs some of them. */
 const AT_ONCE = 4;
+const GONE = "The console doesn't answer. Is `bill-e console` still running?";
 const MOST_LOOKED_UP = 100;
 
 /** States in which nothing more happens by itself. */
@@ -42,6 +43,7 @@ export class UploadRun {
     this.mostBytes = mostBytes;
     this.onChange = onChange;
     this.#worker.addEventListener("message", (event) => this.#onHash(event.data));
+    this.#worker.addEventListener("error", () => this.#onNoWorker());
   }
 
   /** How many files aren't done. */
@@ -71,6 +73,7 @@ export class UploadRun {
         sent: null,
         request: null,
         isForced: false,
+        isHopeless: false,
       };
       this.items.push(item);
       this.onChange(item);
@@ -113,6 +116,7 @@ export class UploadRun {
     if (!next) return;
     const { size } = next.file;
     if (size === 0 || size > this.mostBytes) {
+      next.isHopeless = true;
       this.#set(
         next,
         "failed",
@@ -144,6 +148,14 @@ export class UploadRun {
       }
     }
     this.#goOn();
+  }
+
+  /** The script of the worker comes from the server, which may have ended. */
+  #onNoWorker() {
+    for (const item of this.items) {
+      if (["waiting", "hashing"].includes(item.state)) this.#set(item, "failed", GONE);
+    }
+    this.#hashing = null;
   }
 
   async #lookUpNext() {
@@ -235,7 +247,7 @@ export class UploadRun {
       this.#set(item, "sent");
       this.#match();
     } else if (request.status === 0) {
-      this.#set(item, "failed", "The console doesn't answer. Is `bill-e console` still running?");
+      this.#set(item, "failed", GONE);
     } else {
       const problem = reported(new Problem(request.status, answer));
       this.#set(item, "failed", problem.message);

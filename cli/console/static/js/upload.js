@@ -238,12 +238,9 @@ export class Upload {
         { type: "button", class: "quiet", click: act, "aria-label": `${words}: ${item.path}` },
         words,
       );
-    if (item.state === "known") return button("Send anyway", () => this.run?.sendAgain(item));
-    if (item.state === "failed" || item.state === "cancelled")
-      return button("Try again", () => this.run?.sendAgain(item));
-    return item.state === "sent" || item.state === "recorded"
-      ? null
-      : button("Cancel", () => this.run?.cancel(item));
+    if (item.isHopeless || item.state === "sent" || item.state === "recorded") return null;
+    if (!FINAL.has(item.state)) return button("Cancel", () => this.run?.cancel(item));
+    return button(item.state === "known" ? "Send anyway" : "Try again", () => this.run?.sendAgain(item));
   }
 }
 
