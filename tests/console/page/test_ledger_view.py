@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.cli.fake_stack import Answer
 from tests.console.page.conftest import Open
-from tests.console.page.ledgers import Ledger, LongStack
+from tests.console.page.ledgers import Entry, Ledger, LongStack
 
-DAMAGED = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
+DAMAGED: Entry = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
 
 
 def rows(page: Page) -> Locator:
