@@ -9,7 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cli.screen.entries import entry_row, uploader_of
 from cli.screen.terminal import size_text
-from functions.contract.entry import Caller, Entry, Uploader, Via, format_time
+from functions.contract.entry import (
+    Caller,
+    ContentFinding,
+    Entry,
+    Outcome,
+    Reason,
+    Uploader,
+    Via,
+    format_time,
+)
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import Leaf, leaf_of, record_of
 from functions.sealing.note import Checkpoint, VerifierKey, sign
@@ -47,6 +56,10 @@ def vectors() -> dict[str, Any]:
             for entry in entries
             for made in [entry_to_json(entry)]
         ],
+        "outcomes": [*Outcome],
+        "reasons": [*Reason],
+        "findings": [*ContentFinding],
+        "via": [*Via],
         "sizes": [
             [size, size_text(size)]
             for size in (0, 1, 999, 1000, 1500, 999_949, 999_950, 20_000_000, 5 * 10**12)
