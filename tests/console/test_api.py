@@ -170,7 +170,7 @@ class Clock:
 
 def test_tabs_share_an_answer_for_a_second() -> None:
     clock = Clock()
-    answers, asked = SharedAnswers[int](clock), count(1)
+    answers, asked = SharedAnswers[int](bool, clock), count(1)
 
     def get(question: str) -> int:
         return answers.get(question, lambda: next(asked))
@@ -183,7 +183,7 @@ def test_tabs_share_an_answer_for_a_second() -> None:
 
 
 def test_few_answers_are_kept() -> None:
-    answers, asked = SharedAnswers[int](Clock()), count(1)
+    answers, asked = SharedAnswers[int](bool, Clock()), count(1)
 
     for question in range(40):
         answers.get(str(question), lambda: next(asked))
@@ -208,7 +208,7 @@ def test_tabs_that_ask_while_an_answer_is_under_way_wait_for_it() -> None:
         clock.now = 5
         return next(calls)
 
-    answers = SharedAnswers[int](now)
+    answers = SharedAnswers[int](bool, now)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(answers.get, "a", ask)
         assert may_come.wait(60)
@@ -217,11 +217,17 @@ def test_tabs_that_ask_while_an_answer_is_under_way_wait_for_it() -> None:
 
 
 def test_a_question_that_failed_is_asked_again() -> None:
-    answers = SharedAnswers[float](Clock())
+    answers = SharedAnswers[float](bool, Clock())
 
     with pytest.raises(ZeroDivisionError):
         answers.get("a", lambda: 1 / 0)
     assert answers.get("a", lambda: 1) == 1
+
+
+def test_a_failure_is_not_kept(page: Served, stack: FakeStack) -> None:
+    stack.planned.append(("GET /receipts", Answer(500, {"message": "Internal Server Error"})))
+
+    assert [page.get("/api/receipts?limit=1").status for _ in range(2)] == [500, 200]
 
 
 def test_the_page_learns_what_it_is_about(page: Served) -> None:
