@@ -74,9 +74,9 @@ def _proved(entries: list[Entry], size: int, index: int) -> dict[str, Any]:
     checkpoint = Checkpoint(origin=ORIGIN, size=size, root=tree.edge.root())
     path = tuple(Tree(size, tree.read).inclusion_proof(index))
 
-    def proof(origin: str, signer: Ed25519PrivateKey) -> str:
+    def proof(origin: str, signer: Ed25519PrivateKey, name: str | None = None) -> str:
         text = Checkpoint(origin=origin, size=size, root=checkpoint.root).text
-        note = sign(text, _key_of(origin, signer), signer.sign)
+        note = sign(text, _key_of(name or origin, signer), signer.sign)
         return str(Proof(leaf=leaves[index], index=index, path=path, checkpoint=note))
 
     return {
@@ -87,6 +87,7 @@ def _proved(entries: list[Entry], size: int, index: int) -> dict[str, Any]:
         "proof": proof(ORIGIN, SIGNER),
         "by_other_key": proof(ORIGIN, OTHER_SIGNER),
         "of_other_log": proof("log.example/other", SIGNER),
+        "of_other_origin": proof("log.example/other", SIGNER, ORIGIN),
     }
 
 
