@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo local test pulumi engine soak bench bench-quick lint changes docs format lock clean
+.PHONY: help install demo console local test pulumi engine soak bench bench-quick lint changes docs format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,6 +28,9 @@ $(INSTALLED): requirements-dev.txt requirements-uv.txt pyproject.toml
 
 demo: $(INSTALLED) ## Deploy to the embedded AWS, upload samples/, print the ledger
 	$(BIN)/python -m local demo
+
+console: $(INSTALLED) ## Deploy to the embedded AWS, upload a few hundred receipts, show the ledger in a browser
+	@$(BIN)/python -m local console
 
 local: $(INSTALLED) ## Deploy to the embedded AWS and keep it running until Ctrl-C
 	@$(BIN)/python -m local up --outputs .local/outputs.json

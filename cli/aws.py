@@ -37,7 +37,7 @@ def credentials_of(session: boto3.Session) -> Credentials:
 
 def client(
     session: boto3.Session,
-    service: Literal["s3", "dynamodb", "sqs", "sts", "logs"],
+    service: Literal["s3", "dynamodb", "sqs", "sts", "logs", "cloudwatch"],
     access: StackAccess,
     *,
     connections: int = 10,

@@ -41,7 +41,7 @@ class SignInError(BillEError):
 
 
 class DeniedError(BillEError):
-    """The caller has no right to a route: no other call to it will do better."""
+    """The sign-in is good, but has no right to a route or a call: no other call to it will do better."""
 
 
 class UnavailableError(BillEError):
@@ -133,10 +133,13 @@ def _from_service(error: ClientError, doing: str, granted_by: str | None) -> Bil
     said = error.response.get("Error", {})
     code = said.get("Code", "unknown")
     explanation = _EXPLAINED_CODES.get(code) or said.get("Message", "")
-    if explanation == _DENIED and granted_by:
+    is_denied = explanation == _DENIED
+    if is_denied and granted_by:
         explanation += f", as the one in the stack's output {granted_by} does"
     sentence = f"{doing}: {explanation} ({code})"
     if code in _REFUSED_SIGN_INS:
         return SignInError(sentence)
+    if is_denied:
+        return DeniedError(sentence)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return UnavailableError(sentence) if status >= 500 else BillEError(sentence)

@@ -18,6 +18,7 @@ from cli.commands import (
     Audience,
     backfill,
     completion,
+    console,
     dead_letters,
     export,
     get,
@@ -47,6 +48,7 @@ COMMANDS = (
         export.COMMAND,
         verify.COMMAND,
         proof.COMMAND,
+        console.COMMAND,
     ),
     *(reconcile.COMMAND, backfill.COMMAND, dead_letters.COMMAND, resubmit.COMMAND, restore.COMMAND),
     completion.COMMAND,
@@ -58,9 +60,8 @@ DESCRIPTION = "Upload receipts to a Bill-E stack, read its ledger, and keep it c
 
 EPILOG = """\
 bill-e COMMAND --help shows a command's options and examples.
-Exit codes: 0 done, 1 something failed (stderr says what), 2 wrong usage, 3 a
-file got an outcome that --fail-on names, 130 interrupted.
-BILL_E_DEBUG=1 shows where in the code an error was raised.
+Exit codes: 0 done, 1 failed (stderr says why), 2 wrong usage, 3 an outcome that
+--fail-on names, 130 interrupted. BILL_E_DEBUG=1 shows where errors come from.
 """
 
 

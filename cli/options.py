@@ -97,6 +97,13 @@ def positive_integer(text: str) -> int:
     return int(text)
 
 
+def port_number(text: str) -> int:
+    """Read the number of a TCP port."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise ArgumentTypeError(f"{text!r} is not a port: a port is a number from 1 to 65535")
+    return int(text)
+
+
 def positive_number(text: str) -> float:
     """Read a number above 0."""
     number = _number(text)

@@ -52,6 +52,7 @@ class StackAccess:
     log_public_key: str | None
     log_bucket: str | None
     sealer: str | None
+    alarm_topic: str | None
     endpoint_url: str | None
     caller_key: StackKey | None
     auditor_key: StackKey | None
@@ -151,6 +152,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         log_public_key=outputs.text("log_public_key"),
         log_bucket=outputs.text("log_bucket"),
         sealer=outputs.text("sealer"),
+        alarm_topic=outputs.text("alarm_topic"),
         endpoint_url=beside.text("endpoint_url"),
         caller_key=beside.key("aws"),
         auditor_key=beside.key("auditor"),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from cli.options import port_number
 from local import STOPPING, LocalError
 
 INTERRUPTED = 130
@@ -81,6 +82,12 @@ def _demo(_options: argparse.Namespace) -> None:
     demo()
 
 
+def _console(options: argparse.Namespace) -> None:
+    from local.commands.console import console
+
+    console(options.port, browser=not options.no_browser)
+
+
 def _soak(options: argparse.Namespace) -> None:
     from local.commands.soak import soak
 
@@ -92,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     listening = argparse.ArgumentParser(add_help=False)
     listening.add_argument(
-        "--port", metavar="N", type=_port, help="listen on this port (default: a free one)"
+        "--port", metavar="N", type=port_number, help="listen on this port (default: a free one)"
     )
 
     up = commands.add_parser(
@@ -141,6 +148,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(run=_demo)
 
+    console = commands.add_parser(
+        "console", help="deploy, upload a few hundred receipts, and show them in a browser until Ctrl-C"
+    )
+    console.add_argument(
+        "--port", metavar="N", type=port_number, help="serve the console on this port (default: a free one)"
+    )
+    console.add_argument("--no-browser", action="store_true", help="print the address, and don't open it")
+    console.set_defaults(run=_console)
+
     load = commands.add_parser(
         "soak", help="deploy, upload a lot with faults and redeliveries, check that nothing is missing, stop"
     )
@@ -158,12 +174,6 @@ def _parser() -> argparse.ArgumentParser:
 def _uploads(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and int(text) >= LEAST_UPLOADS):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: give a number, {LEAST_UPLOADS} or more")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a port is a number from 1 to 65535")
     return int(text)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -37,16 +39,43 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 def pdf(note: bytes = b"") -> bytes:
     """Make a PDF of one blank page, with the note in a stream of its own."""
-    objects = (
+    return _pdf_of(
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]/Resources<<>>>>",
-        b"<</Length %d>>stream\n%b\nendstream" % (len(note), note),
+        _stream(note),
     )
+
+
+def printed_pdf(lines: Sequence[str], script: str = "") -> bytes:
+    """Make a PDF of one page with lines of text, and with a script that runs when it is opened, if any."""
+    height = 40 + 16 * len(lines)
+    text = b"".join(b"(%b)'" % _escaped(line) for line in lines)
+    action = b"/OpenAction<</S/JavaScript/JS(%b)>>" % _escaped(script) if script else b""
+    return _pdf_of(
+        b"<</Type/Catalog/Pages 2 0 R%b>>" % action,
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 280 %d]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>"
+        % height,
+        _stream(b"BT /F 11 Tf 16 TL 24 %d Td %b ET" % (height - 16, text)),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Courier/Encoding/WinAnsiEncoding>>",
+    )
+
+
+def _pdf_of(*objects: bytes) -> bytes:
     made, places = b"%PDF-1.7\n", []
     for number, content in enumerate(objects, start=1):
         places.append(len(made))
         made += b"%d 0 obj%b endobj\n" % (number, content)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    end = b"trailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % len(made)
-    return b"".join((made, b"xref\n0 5\n0000000000 65535 f \n", table, end))
+    size = len(objects) + 1
+    end = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, len(made))
+    return b"".join((made, b"xref\n0 %d\n0000000000 65535 f \n" % size, table, end))
+
+
+def _stream(content: bytes) -> bytes:
+    return b"<</Length %d>>stream\n%b\nendstream" % (len(content), content)
+
+
+def _escaped(text: str) -> bytes:
+    return re.sub(rb"([()\\])", rb"\\\1", text.encode("cp1252", errors="replace"))

@@ -44,6 +44,11 @@ MAY_IMPORT = {
     ],
     "cli": ["cli", "functions.ledger.store", "functions.reconciliation", "functions.sealing", CONTRACT],
     "cli/auditor": ["cli.auditor", "cli.answers", "cli.screen.entries", "functions.sealing", CONTRACT],
+    # Everything that people do with a stack, but neither the other commands nor the terminal.
+    "cli/console": [
+        *("cli.console", "cli.caller", "cli.operator", "cli.aws", "cli.answers", "cli.errors", "cli.stack"),
+        *("cli.screen.entries", "functions.sealing.note", CONTRACT),
+    ],
     "cli/screen": ["cli.screen", "cli.answers", CONTRACT],
     "cli/caller": [
         *("cli.caller", "cli.aws", "cli.answers", "cli.errors", "cli.stack", "functions.sealing", CONTRACT)

@@ -35,7 +35,8 @@ Renew = Callable[[str], bool]
 class EntryFilter:
     """Which entries to list: recorded from `start` on, and before `end`.
 
-    `key` and `uploader` are parts of those, and `fingerprint` is how one begins.
+    `key` and `uploader` are parts of those, `text` is a part of one of the two, and `fingerprint` is how one
+    begins.
     """
 
     outcome: str | None = None
@@ -43,6 +44,7 @@ class EntryFilter:
     finding: str | None = None
     key: str | None = None
     uploader: str | None = None
+    text: str | None = None
     fingerprint: str | None = None
     start: datetime | None = None
     end: datetime | None = None
@@ -55,6 +57,7 @@ class EntryFilter:
             http_api.FINDING: self.finding,
             http_api.KEY: self.key,
             http_api.UPLOADER: self.uploader,
+            http_api.TEXT: self.text,
             http_api.FINGERPRINT: self.fingerprint,
             http_api.FROM: format_time(self.start) if self.start else None,
             http_api.TO: format_time(self.end) if self.end else None,
@@ -85,7 +88,7 @@ class ApiClient:
         """List up to `limit` entries, newest recorded first."""
         parameters = chosen.parameters() | {http_api.LIMIT: str(limit)}
         parameters |= {http_api.CURSOR: cursor} if cursor else {}
-        response = self._call(http_api.LIST_RECEIPTS, parameters=parameters)
+        response = self.call(http_api.LIST_RECEIPTS, parameters=parameters)
         return cast("ApiPage", self._json(response, http_api.LIST_RECEIPTS, ("entries", "next_cursor")))
 
     def pages(self, chosen: EntryFilter, *, limit: int | None = None) -> Iterator[ApiPage]:
@@ -108,7 +111,7 @@ class ApiClient:
     def history(self, fingerprint: str) -> ApiHistory | None:
         """Return everything that the ledger has about a fingerprint; None if it has nothing."""
         route = http_api.SHOW_RECEIPT.format(fingerprint=quote(fingerprint, safe=""))
-        response = self._call(route)
+        response = self.call(route)
         # A gateway's 404 means that there is no such route, and has another body.
         if (_problem(response) or {}).get("type") == http_api.problem_type(http_api.RECEIPT_NOT_FOUND):
             return None
@@ -118,21 +121,21 @@ class ApiClient:
         """Return the receipts with up to `http_api.MAX_FINGERPRINTS` fingerprints, by fingerprint."""
         body = json.dumps({http_api.FINGERPRINTS: [*fingerprints]}).encode()
         answer = self._json(
-            self._call(http_api.LOOK_UP_RECEIPTS, body=body), http_api.LOOK_UP_RECEIPTS, ("receipts",)
+            self.call(http_api.LOOK_UP_RECEIPTS, body=body), http_api.LOOK_UP_RECEIPTS, ("receipts",)
         )
         return {receipt["fingerprint"]: receipt for receipt in answer["receipts"]}
 
     def file_link(self, fingerprint: str, version_id: str | None) -> ApiFileLink:
         """Ask for a link to the file of a receipt, or of any object version with its fingerprint."""
         route = http_api.REQUEST_FILE.format(fingerprint=quote(fingerprint, safe=""))
-        response = self._call(route, parameters={http_api.VERSION: version_id} if version_id else None)
+        response = self.call(route, parameters={http_api.VERSION: version_id} if version_id else None)
         members = ("url", "key", "version_id", "size_bytes", "media_type")
         return cast("ApiFileLink", self._json(response, route, members, granted_by="auditor_policy"))
 
     def proof(self, fingerprint: str, object_id: str | None) -> str | None:
         """Return the proof that a receipt's entry is sealed, or another entry; None if it isn't yet."""
         route = http_api.REQUEST_PROOF.format(fingerprint=quote(fingerprint, safe=""))
-        response = self._call(route, parameters={http_api.OBJECT_ID: object_id} if object_id else None)
+        response = self.call(route, parameters={http_api.OBJECT_ID: object_id} if object_id else None)
         if response.status_code == HTTPStatus.ACCEPTED:
             return None
         if response.status_code != HTTPStatus.OK:
@@ -142,7 +145,7 @@ class ApiClient:
     def log_file(self, path: str) -> bytes | None:
         """Return a file of the log; None if there is none."""
         route = http_api.LOG_FILE.replace("{proxy+}", quote(path))
-        response = self._call(route)
+        response = self.call(route)
         if (_problem(response) or {}).get("type") == http_api.problem_type(http_api.LOG_PATH_NOT_FOUND):
             return None
         if response.status_code != HTTPStatus.OK:
@@ -156,15 +159,16 @@ class ApiClient:
         declared = {"filename": filename, "size_bytes": size_bytes, "fingerprint": fingerprint}
         # An API of the last release refuses a member that it doesn't know.
         declared |= {"again": True} if again else {}
-        response = self._call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
+        response = self.call(http_api.REQUEST_FORM, body=json.dumps(declared).encode())
         problem = _problem(response) or {}
         if problem.get("type") == http_api.problem_type(http_api.ALREADY_ACCEPTED):
             return cast("ApiAccepted", problem)
         return cast("ApiForm", self._json(response, http_api.REQUEST_FORM, ("url", "fields", "key")))
 
-    def _call(
+    def call(
         self, route: str, *, parameters: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> AWSResponse:
+        """Call a route, whose parameters in the path are filled in, and return whatever the answer is."""
         method, path = route.split(" ")
         # SigV4 signs a space as %20, so it must also be sent that way, never as "+".
         query = f"?{urlencode(parameters, quote_via=quote, safe='')}" if parameters else ""

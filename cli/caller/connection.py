@@ -27,12 +27,13 @@ class StackConnection:
     """An open connection to a stack. `names_are_keys` unless the API chooses a key for each file.
 
     `look_up` finds what was accepted before, unless that is sent again. It is None where the API says it when
-    it is asked for a form. `http` follows the API's links.
+    it is asked for a form; `send_again` also sends that. `http` follows the API's links.
     """
 
     api: ApiClient
     http: HttpClient
     send_file: SendFile
+    send_again: SendFile
     look_up: LookUp | None
     names_are_keys: bool
 
@@ -69,18 +70,22 @@ def connect(
                 )
             bearer = BearerToken(token, os.environ.get(TOKEN_COMMAND))
             api = ApiClient(access.api_url, http, bearer.sign, renew=bearer.renew)
-            send_file, look_up = form_sender(api, http, access.uploads_bucket, again=again), None
+            look_up = None
+            send_again = form_sender(api, http, access.uploads_bucket, again=True)
+            send_file = send_again if again else form_sender(api, http, access.uploads_bucket, again=False)
         else:
             auditor_key = access.auditor_key if as_auditor else None
             session = aws.session_for(access, auditor_key or access.caller_key)
             api = ApiClient(access.api_url, http, sigv4(aws.credentials_of(session), access.region))
             s3 = opened.enter_context(closing(aws.client(session, "s3", access, connections=concurrency)))
             send_file = put_object_sender(s3, access.uploads_bucket, access.upload_prefix + prefix)
+            send_again = send_file
             look_up = None if again else api.receipts
         yield StackConnection(
             api=api,
             http=http,
             send_file=send_file,
+            send_again=send_again,
             look_up=look_up,
             names_are_keys=access.api_auth != "jwt",
         )

@@ -40,6 +40,10 @@ class HashedFile:
     size_bytes: int
     fingerprint: str
 
+    def open(self) -> BinaryIO:
+        """Open it for reading."""
+        return self.path.open("rb")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
@@ -112,7 +116,7 @@ def put_object_sender(s3: S3Client, bucket: str, prefix: str) -> SendFile:
     def send(file: HashedFile, count: CountBytes) -> Uploaded:
         key = _key_of(prefix + file.name)
         doing = f"upload to bucket {bucket} (s3:PutObject)"
-        with file.path.open("rb") as stream, explained(doing, granted_by="caller_policy"):
+        with file.open() as stream, explained(doing, granted_by="caller_policy"):
             answer = s3.put_object(
                 Bucket=bucket,
                 Key=key,
@@ -156,7 +160,7 @@ def form_sender(api: ApiClient, http: HttpClient, bucket: str, *, again: bool) -
                 key=None,
             )
         url, fields = answer["url"], answer["fields"]
-        with file.path.open("rb") as stream:
+        with file.open() as stream:
             response = http.send(
                 lambda: form_request(
                     url, fields, _CountedFile(stream, file.size_bytes, count), file.size_bytes

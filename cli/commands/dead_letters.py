@@ -28,14 +28,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import islice
-from typing import Any
 
 from cli.commands import Audience, Command
 from cli.errors import BillEError, UsageError
 from cli.operator.chosen_letters import ChosenLetter, choose_letters, delete_letters, redrive_letters
 from cli.operator.dead_letters import DeadLetter, Diagnosis, LetterUpload, diagnose, looked_at
+from cli.operator.letter_json import LISTED_UPLOADS, listed_json, shortened, whole_json
 from cli.operator.operations_log import open_operations_log
 from cli.operator.redrive import Move, follow_move, latest_move, refuse_second, start_move
 from cli.operator.resources import Queue, StackResources, open_resources, queue_name
@@ -44,8 +43,6 @@ from cli.screen.terminal import ABSENT, Row, Terminal, second_of
 from functions.contract.entry import format_time
 from functions.contract.s3_events import LONGEST_KEY_BYTES
 
-# A message can have 1 MiB, and anybody who may send to the resend queue chooses what is in it.
-LISTED_UPLOADS = 3
 LISTED_CHARACTERS = 100
 """How many characters of a key and of a version id a row of the list has."""
 LONGEST_REASON = 1000
@@ -133,7 +130,7 @@ def list_letters(resources: StackResources, limit: int, as_json: bool, terminal:
     found.sort(key=lambda pair: (pair[0].first_sent_at, pair[0].id))
     if as_json:
         members = {"queue_url": queue.url, "about": total}
-        terminal.json_of_lists(members, {"dead_letters": (_listed_json(*pair) for pair in found)})
+        terminal.json_of_lists(members, {"dead_letters": (listed_json(*pair) for pair in found)})
         return
     terminal.table(_row(*pair) for pair in found)
     if not found and not queue.in_work:
@@ -154,8 +151,7 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
         )
     diagnosis = diagnose(letter, resources)
     if as_json:
-        uploads = [_upload_json(told) for told in diagnosis.uploads]
-        terminal.json({**_letter_json(letter, diagnosis), "uploads": uploads, "body": letter.body})
+        terminal.json(whole_json(letter, diagnosis))
         return
     terminal.fields(
         {
@@ -170,7 +166,7 @@ def show(letter_id: str, resources: StackResources, as_json: bool, terminal: Ter
         terminal.write("")
         terminal.fields(_upload_fields(told))
     terminal.write("")
-    terminal.write(_cut(letter.body, SHOWN_BODY))
+    terminal.write(shortened(letter.body, SHOWN_BODY))
     if len(letter.body) > SHOWN_BODY:
         terminal.complain(f"{SHOWN_BODY:,} of {len(letter.body):,} characters: --json writes the whole body")
 
@@ -190,7 +186,7 @@ def change(options: argparse.Namespace, resources: StackResources, terminal: Ter
             {
                 "status": "DRY_RUN" if options.dry_run else done.upper(),
                 "reason": options.reason,
-                "dead_letters": [_listed_json(one.letter, one.diagnosis) for one in chosen],
+                "dead_letters": [listed_json(one.letter, one.diagnosis) for one in chosen],
             }
         )
     elif options.dry_run:
@@ -292,33 +288,6 @@ def _redrive_sentence(status: str, moved: int, dead_letters: Queue, queue: Queue
     return f"{status.lower()}: {moved:,} moved to {name}"
 
 
-def _listed_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
-    uploads = [_upload_json(told) for told in diagnosis.uploads[:LISTED_UPLOADS]]
-    return {
-        **_letter_json(letter, diagnosis),
-        "uploads": [upload | {"key": _cut(upload["key"], LONGEST_KEY_BYTES)} for upload in uploads],
-        "more_uploads": len(diagnosis.uploads) - len(uploads),
-    }
-
-
-def _letter_json(letter: DeadLetter, diagnosis: Diagnosis) -> dict[str, Any]:
-    members = asdict(letter)
-    del members["body"], members["handle"]
-    return {**members, "state": diagnosis.state, "reason": diagnosis.reason}
-
-
-def _upload_json(told: LetterUpload) -> dict[str, Any]:
-    version, entry = told.upload.version, told.entry
-    return {
-        "bucket": version.bucket,
-        "key": version.key,
-        "version_id": version.version_id,
-        "uploaded_at": format_time(told.upload.uploaded_at),
-        "outcome": entry.outcome if entry else None,
-        "fingerprint": entry.fingerprint if entry else None,
-    }
-
-
 def _row(letter: DeadLetter, diagnosis: Diagnosis) -> Row:
     return {
         "FIRST SENT": second_of(letter.first_sent_at),
@@ -333,7 +302,7 @@ def _row(letter: DeadLetter, diagnosis: Diagnosis) -> Row:
 def _keys(uploads: Sequence[LetterUpload]) -> str:
     versions = (told.upload.version for told in uploads[:LISTED_UPLOADS])
     named = [
-        f"{_cut(version.key, LISTED_CHARACTERS)} ({_cut(version.version_id, LISTED_CHARACTERS)})"
+        f"{shortened(version.key, LISTED_CHARACTERS)} ({shortened(version.version_id, LISTED_CHARACTERS)})"
         for version in versions
     ]
     if len(uploads) > LISTED_UPLOADS:
@@ -345,16 +314,12 @@ def _upload_fields(told: LetterUpload) -> Row:
     version, entry = told.upload.version, told.entry
     return {
         "bucket": version.bucket,
-        "key": _cut(version.key, LONGEST_KEY_BYTES),
+        "key": shortened(version.key, LONGEST_KEY_BYTES),
         "version": version.version_id,
         "uploaded": second_of(format_time(told.upload.uploaded_at)),
         "outcome": str(entry.outcome) if entry else "no entry",
         "fingerprint": (entry.fingerprint if entry else None) or ABSENT,
     }
-
-
-def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[:characters]}…"
 
 
 COMMAND = Command(

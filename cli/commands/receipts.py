@@ -17,7 +17,6 @@ RECEIVED, FINGERPRINT, UPLOADED, FIRST SENT, RECORDED, STATE, KEY. In a file or 
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import re
@@ -34,7 +33,7 @@ from cli.caller.subjects import can_be_searched_for
 from cli.commands import Audience, Command
 from cli.errors import UsageError
 from cli.options import add_json, add_time_range, positive_integer, refuse_empty_range, stack_of, token_of
-from cli.screen.entries import CSV_COLUMNS, csv_row, entry_row
+from cli.screen.entries import CSV_COLUMNS, csv_row, entry_row, write_csv_rows
 from cli.screen.terminal import Row, Terminal, printable
 from functions.contract.entry import ContentFinding, Outcome, Reason
 from functions.contract.http_api import MAX_SEARCH_BYTES
@@ -214,11 +213,10 @@ def write_csv(listing: Listing, terminal: Terminal) -> None:
     """Write entries as CSV, and the totals to stderr."""
     if isinstance(terminal.out.file, io.TextIOWrapper):
         terminal.out.file.reconfigure(encoding="utf-8", newline="")  # Windows would write CR CR LF
-    writer = csv.writer(terminal.out.file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     shown = printable if terminal.out.is_terminal else str
-    writer.writerow(CSV_COLUMNS)
+    write_csv_rows(terminal.out.file, [CSV_COLUMNS])
     for page in _without_empty_ones(listing, terminal):
-        writer.writerows([*map(shown, csv_row(entry))] for entry in page["entries"])
+        write_csv_rows(terminal.out.file, (map(shown, csv_row(entry)) for entry in page["entries"]))
     terminal.complain(totals_line(listing))
     _say_if_more(listing, terminal)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import IO, Any
 
 from cli.answers import ApiEntry
 from cli.screen.terminal import ABSENT, Row, second_of, size_text
@@ -39,6 +41,11 @@ CSV_COLUMNS = (
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """A cell that begins with one of these gets an apostrophe before it."""
+
+
+def write_csv_rows(file: IO[str], rows: Iterable[Iterable[str]]) -> None:
+    """Write rows as RFC 4180 says, with every cell in quotes."""
+    csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerows(rows)
 
 
 def csv_row(entry: ApiEntry) -> list[str]:

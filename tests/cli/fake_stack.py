@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from functions.contract.entry import Outcome, format_time
+from functions.contract.entry import Outcome, format_time, parse_time
 from tests.cli.signatures import is_signed
 
 BUCKET, REGION = "uploads", "eu-central-1"
@@ -237,9 +237,11 @@ class FakeStack:
             for item in self.entries
             if given.get("outcome", item["outcome"]) == item["outcome"]
             and given.get("reason", item.get("reason")) == item.get("reason")
+            and given.get("finding", "") in ("", *item["findings"])
+            and given.get("uploader", "") in (item["uploader"]["principal"] or "")
             and given.get("key", "") in item["key"]
             and (item["fingerprint"] or "-").startswith(given.get("fingerprint", ""))
-            and given.get("from", "") <= item["recorded_at"] < given.get("to", "9")
+            and _time(given.get("from", "0001")) <= item["recorded_at"] < _time(given.get("to", "9999"))
         ]
         page = chosen[start : start + limit]
         more = start + limit < len(chosen)
@@ -290,6 +292,11 @@ class FakeStack:
             "expires_at": "2026-11-20T12:15:00Z",
         }
         return Answer(201, form)
+
+
+def _time(given: str) -> str:
+    """A time of a query as the ledger writes it, or the first or the last year."""
+    return given if len(given) == 4 else format_time(parse_time(given))
 
 
 def entry(**members: Any) -> dict[str, Any]:

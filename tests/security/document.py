@@ -66,6 +66,9 @@ The embedded AWS checks every token as RS256, whatever the token's header says, 
 about other algorithms.""",
     "Hostile input": """\
 Nothing from outside causes an unhandled exception, a wrong entry, or unlimited use of memory or CPU.""",
+    "The console": """\
+`bill-e console` serves a page on the machine of the person who runs it, and signs what the page asks for with
+their credentials or token ([the console](console.md)).""",
     "Supply chain": """\
 What gets into a function, and what a function reveals.""",
 }

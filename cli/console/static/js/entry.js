@@ -1,0 +1,71 @@
+/** What can be said of an entry, as the API has it. */
+
+import { FINDINGS, REASONS, wordFor } from "./words.js";
+
+/**
+ * @typedef {{bucket: string, key: string, version_id: string}} ObjectVersion
+ * @typedef {{principal: string | null, issuer: string | null, subject: string | null}} Caller
+ * @typedef {ObjectVersion & {
+ *   outcome: import("./words.js").Outcome,
+ *   reason?: string, detail?: string | null,
+ *   fingerprint: string | null, size_bytes: number | null, media_type: string | null,
+ *   findings?: string[], uploaded_at: string, recorded_at: string,
+ *   uploader: {principal: string | null, source_ip: string | null, via?: string | null, caller?: Caller | null},
+ *   resent?: boolean, salt?: string | null,
+ *   duplicate_of?: ObjectVersion, restores?: boolean,
+ * }} Entry
+ */
+
+/** What makes two entries the same one. @param {ObjectVersion} entry */
+export function identityOf(entry) {
+  return `${entry.bucket}\0${entry.version_id}\0${entry.key}`;
+}
+
+/** Who uploaded: the caller who asked for the form, or else the principal that S3 names. @param {Entry} entry */
+export function uploaderOf(entry) {
+  const { caller, principal } = entry.uploader;
+  if (!caller) return principal;
+  return caller.principal ?? `${caller.subject} of ${caller.issuer}`;
+}
+
+/**
+ * The part of an uploader's name that a person recognises: of a token, the subject; of a role, its session.
+ * @param {Entry} entry
+ */
+export function shortUploaderOf(entry) {
+  const { caller } = entry.uploader;
+  if (caller && caller.principal === null) return caller.subject ?? "";
+  const name = uploaderOf(entry) ?? "";
+  if (name.startsWith("arn:"))
+    return name.split(":").slice(5).join(":").split("/").slice(1).join("/") || name;
+  return name.startsWith("AWS:") ? name.slice(name.lastIndexOf(":") + 1) : name;
+}
+
+/** The name of the file: the last part of the key. @param {string} key */
+export function nameOf(key) {
+  return key.slice(key.lastIndexOf("/", key.length - 2) + 1) || key;
+}
+
+/**
+ * What is worth saying about an entry besides its outcome, in a few words. The second part of each pair is given
+ * by whoever uploaded, and has to be shown safely.
+ * @param {Entry} entry
+ * @returns {[string, string?][]}
+ */
+export function remarksOf(entry) {
+  /** @type {[string, string?][]} */
+  const remarks = [];
+  if (entry.reason) {
+    const { word } = wordFor(REASONS, entry.reason);
+    remarks.push([entry.detail ? `${word}: ${entry.detail}` : word]);
+  }
+  const first = entry.duplicate_of;
+  if (first) {
+    const isCopy = entry.uploader.via === "copy";
+    if (first.key === entry.key) remarks.push([isCopy ? "Copied onto itself" : "Sent again"]);
+    else remarks.push([isCopy ? "Copy of" : "Same as", first.key]);
+  }
+  if (entry.restores) remarks.push(["Restores a lost receipt"]);
+  for (const finding of entry.findings ?? []) remarks.push([wordFor(FINDINGS, finding).word]);
+  return remarks;
+}
