@@ -200,7 +200,8 @@ class Sealer:
             head,
             size=edge.size,
             root=edge.root().hex(),
-            through=batch.through,
+            # A full batch of late entries can end before what is sealed already.
+            through=max(batch.through, head.through),
             sealed_at=batch.sealed_at,
         )
         published = self._log.published()
