@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from cli.screen.entries import CSV_COLUMNS, csv_row
+from functions.contract.entry import format_time, parse_time
 from functions.sealing.leaf import record_of
 
 if TYPE_CHECKING:
@@ -69,13 +70,16 @@ class Manifest:
                 raise UnusableError(
                     f"{package / MANIFEST} has format {members['format']!r}; this release reads {FORMAT}"
                 )
+            for name in ("from", "to"):
+                if members[name] is not None and format_time(parse_time(members[name])) != members[name]:
+                    raise ValueError(f"{name} isn't a time of an entry: {members[name]!r}")
             members |= {"start": members["from"], "end": members["to"]}
             return cls(**{each.name: members[each.name] for each in fields(cls)})
         except OSError as error:
             raise UnusableError(
                 f"{package} isn't a package: {MANIFEST} can't be read: {error.strerror}"
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnusableError(f"{package / MANIFEST} isn't the manifest of a package: {error!r}") from None
 
     def write(self, package: Path) -> None:

@@ -277,6 +277,23 @@ def cut_off(package: Package) -> None:
     package.write()
 
 
+@pytest.mark.parametrize("end", [None, "2027-01-01T00:00:00.000000Z"])
+def test_a_package_that_goes_further_than_its_log_does_not_hide_that(
+    package: Package, end: str | None
+) -> None:
+    """An older checkpoint is signed as well, and nobody signs what the package says of its period."""
+    last = package.log.leaves[COUNT // 2 - 1]
+    cut_off(package)
+    shutil.rmtree(package.log.folder / "checkpoints")
+    package.write(end=end)
+
+    report = report_of(package)
+
+    assert not report.counts
+    assert report.facts["last_sealed_at"] == json.loads(last)["sealed_at"]
+    assert any("after last_sealed_at" in each for each in report.not_checked)
+
+
 def test_a_truncated_log_is_found_by_its_history(package: Package) -> None:
     cut_off(package)
 
@@ -595,6 +612,11 @@ def test_command_needs_no_network_and_exits_with_what_it_found(
         (lambda package: (package.folder / layout.MANIFEST).write_text('{"format": 2}'), "format 2"),
         (lambda package: (package.log.folder / "checkpoint").unlink(), "can't be read"),
         (lambda package: (package.folder / layout.CSV).write_bytes(b""), "isn't a file of entries"),
+        *(
+            (lambda package, end=end: package.write(end=end), "isn't the manifest")
+            for end in (5, "", "2026-11-22", "2026-11-22T10:00:00Z", "\x1b[8m", "\ud800")
+        ),
+        (lambda package: (package.folder / layout.MANIFEST).write_text("[" * 100_000), "isn't the manifest"),
         # A reader would see the first of them, and a program the last.
         (
             lambda package: (package.folder / layout.CSV).write_bytes(b'"key","key"\r\n'),
