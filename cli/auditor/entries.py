@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class _EntryFile:
             for block in blocks_of(self.path):
                 self.blocks.append(block)
                 yield block
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise UnusableError(f"{self.path} isn't a file of entries: {error}") from None
 
 
@@ -111,6 +112,8 @@ def check_objects(context: LogContext, listing: Path | None, report: Report, run
     versions = enumerate(read_listing(listing, bucket))
     listed_rows = (ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
     report.facts["objects"] = spill(listed_rows, listed, context.parts)
+    if not report.facts["objects"]:
+        report.not_checked.append("whether every upload has an entry: the listing has no object version")
     calls = ((part, context, listed) for part in range(context.parts))
     places = {place for result in run(without_leaf, calls) for place in result}
     for place, version in enumerate(read_listing(listing, bucket) if places else ()):

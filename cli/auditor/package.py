@@ -70,10 +70,7 @@ class Manifest:
                 raise UnusableError(
                     f"{package / MANIFEST} has format {members['format']!r}; this release reads {FORMAT}"
                 )
-            for name in ("from", "to"):
-                if members[name] is not None and format_time(parse_time(members[name])) != members[name]:
-                    raise ValueError(f"{name} isn't a time of an entry: {members[name]!r}")
-            members |= {"start": members["from"], "end": members["to"]}
+            members |= {"start": _time(members["from"]), "end": _time(members["to"])}
             return cls(**{each.name: members[each.name] for each in fields(cls)})
         except OSError as error:
             raise UnusableError(
@@ -93,6 +90,13 @@ class Manifest:
     def period(self) -> tuple[str, str]:
         """The first time that it covers, and the first that it doesn't. Text order is time order."""
         return self.start or "", self.end or "~"
+
+
+def _time(text: str | None) -> str | None:
+    """Refuse what can't be compared with the times of leaves, which are compared as text."""
+    if text is not None and format_time(parse_time(text)) != text:
+        raise ValueError(f"{text!r} isn't a time as entries have it")
+    return text
 
 
 def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:

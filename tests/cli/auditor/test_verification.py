@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import socket
@@ -424,6 +425,46 @@ def test_changed_and_missing_files_are_found(package: Package) -> None:
     assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 5}
 
 
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_found_and_not_read(package: Package, put: Callable[[Path], None]) -> None:
+    path = next((package.folder / layout.FILES).iterdir())
+    path.unlink()
+    put(path)
+    sums = package.folder / layout.SUMS
+    sums.write_text(
+        "".join(line for line in sums.read_text().splitlines(keepends=True) if path.name not in line)
+    )
+
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 1}
+
+
+@pytest.mark.parametrize("name", [b"a\0b", b"\xff", b"a" * 5_000, b"loop"])
+def test_a_name_that_no_file_of_the_package_can_have_is_found(package: Package, name: bytes) -> None:
+    (package.folder / "loop").symlink_to("loop")
+    with (package.folder / layout.SUMS).open("ab") as sums:
+        sums.write(b"0" * 64 + b"  " + name + b"\n")
+
+    assert report_of(package).counts == {Code.MISSING_FILE: 1}
+
+
+@pytest.mark.parametrize("through", ["", "../files/"])
+def test_another_hash_of_a_receipt_is_found(package: Package, through: str) -> None:
+    receipt = next((package.folder / layout.FILES).iterdir()).name
+    with (package.folder / layout.SUMS).open("a") as sums:
+        sums.write(f"{'0' * 64}  files/{through}{receipt}\n")
+
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 1}
+
+
+def test_a_row_of_many_brackets_is_found(package: Package) -> None:
+    package.write(files=True)
+    with (package.folder / layout.JSON_LINES).open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n")
+    layout.write_sums(package.folder)
+
+    assert report_of(package).counts == {Code.UNSEALED: 1}
+
+
 def test_a_receipt_without_its_file_is_found_unless_the_package_has_no_files(package: Package) -> None:
     receipt = package.entries[0].fingerprint
     (package.folder / layout.FILES / str(receipt)).unlink()
@@ -526,7 +567,7 @@ def test_a_plain_row_is_read_as_any_other(number: int, at: int, cut: int, put: b
 def test_no_cell_brings_a_member_that_has_no_column(
     number: int, gone: str, cell: str, brought: str, end: str
 ) -> None:
-    row = {**package_row(number), "resent": True}
+    row: Any = {**package_row(number), "resent": True}
     columns = [name for name in CSV_COLUMNS if name != gone]
     cells = dict(zip(CSV_COLUMNS, csv_row(row), strict=True))
     cells[cell] += brought
@@ -622,6 +663,13 @@ def test_command_needs_no_network_and_exits_with_what_it_found(
             lambda package: (package.folder / layout.CSV).write_bytes(b'"key","key"\r\n'),
             "isn't a file of entries",
         ),
+        *(
+            (
+                lambda package, data=data: (package.folder / layout.CSV).write_bytes(data),
+                "isn't a file of entries",
+            )
+            for data in (b"a" * 200_000, b'"a"\r"b"\r\n')
+        ),
         (
             lambda package: (package.folder / layout.CSV).write_bytes(b'"a","a.b"\r\n'),
             "isn't a file of entries",
@@ -640,19 +688,41 @@ def test_unusable_input_exits_with_2(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("is_clean", "expected"), [(True, 0), (False, 1)])
+def test_findings_that_nobody_reads_are_in_the_exit_code(
+    package: Package, is_clean: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `| head -1` and pipefail, if there are many."""
+    if not is_clean:
+        package.write(package.rows[1:])
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+
+        assert main(["verify", str(package.folder), "--key", str(KEY)]) == expected
+
+
 @pytest.mark.parametrize("key", ["nowhere.vkey", "a+b+c", str(KEY)[:-5]])
 def test_what_is_no_key_exits_with_2(key: str, package: Package, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(package.folder), "--key", key]) == 2
     assert "--key" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"Versions": [{}]}', "a,b\n"])
-def test_what_is_no_listing_exits_with_2(text: str, package: Package, tmp_path: Path) -> None:
+DEEP = '{"Versions":' + "[" * 100_000
+NO_TEXT = '{"Versions": [{"Key": "\\ud800", "VersionId": "v"}]}'
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"Versions": [{}]}', DEEP, NO_TEXT, "a,b\n"])
+def test_what_is_no_listing_exits_with_2(
+    text: str, package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     listing = tmp_path / "listing"
     listing.write_text(text)
 
     code = main(["verify", str(package.folder), "--key", str(KEY), "--objects", str(listing)])
     assert code == (2 if text else 0)
+    assert ("NOT CHECKED: whether every upload has an entry" in capsys.readouterr().out) == (not text)
 
 
 def test_verification_imports_no_aws_sdk() -> None:
