@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from cli.auditor import package as layout
 from cli.auditor.findings import Code, Report
 from cli.auditor.listing import read_listing
+from cli.auditor.log_reading import OBJECT_ROW
 from cli.auditor.matching import match_part, twice_in_part, without_leaf
 from cli.auditor.package import UnusableError
-from cli.auditor.rows import ROW, Block, blocks_of, named_object, rows_at, spill_block
+from cli.auditor.rows import Block, blocks_of, named_object, rows_at, spill_block
 from cli.auditor.spill import spill
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def check_objects(context: LogContext, listing: Path | None, report: Report, run
         return
     bucket, listed = context.manifest.bucket, context.folder / "listed"
     versions = enumerate(read_listing(listing, bucket))
-    listed_rows = (ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
+    listed_rows = (OBJECT_ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
     report.facts["objects"] = spill(listed_rows, listed, context.parts)
     if not report.facts["objects"]:
         report.not_checked.append("whether every upload has an entry: the listing has no object version")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.auditor.log_reading import LEAF_ROW, OBJECT_ROW, LogContext
-from cli.auditor.rows import ROW
+from cli.auditor.rows import ENTRY_ROW, NO_IDENTITY
 from cli.auditor.spill import read_part
 
 if TYPE_CHECKING:
@@ -29,22 +29,35 @@ class Unmatched:
 
 
 def match_part(part: int, context: LogContext, files: Sequence[Path]) -> list[Unmatched]:
-    """Match the hashes of records."""
-    leaves: dict[bytes, bytes] = dict(LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)))
+    """Match the hashes of records, and what the leaves say with what the records do."""
+    leaves: dict[bytes, bytes] = {}
+    sealed: dict[bytes, bytes] = {}
+    lying: list[bytes] = []
+    for record, leaf, said in LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)):
+        if sealed.get(record, said) != said:
+            lying.append(leaves[record])
+        leaves[record], sealed[record] = leaf, said
     result = []
     for folder in files:
         data = read_part(folder, part)
-        places: dict[bytes, int] = dict(ROW.iter_unpack(data))
-        unsealed = places.keys() - leaves.keys()
-        if unsealed:
-            others = read_part(context.other_leaf_rows, part)
-            unsealed -= {record for record, _ in LEAF_ROW.iter_unpack(others)}
-        missing = (OBJECT_ROW.unpack(leaves[record]) for record in leaves.keys() - places.keys())
+        places: dict[bytes, int] = {}
+        matched: set[bytes] = set()
+        strangers: dict[bytes, bytes] = {}
+        for record, place, said in ENTRY_ROW.iter_unpack(data):
+            places[record] = place
+            if record not in sealed:
+                strangers[record] = said
+            elif said in {NO_IDENTITY, sealed[record]}:
+                matched.add(record)
+        if strangers:
+            others = LEAF_ROW.iter_unpack(read_part(context.other_leaf_rows, part))
+            matched |= {record for record, _, said in others if strangers.get(record) in {NO_IDENTITY, said}}
+        missing = map(OBJECT_ROW.unpack, [*lying, *(leaves[record] for record in leaves.keys() - matched)])
         result.append(
             Unmatched(
                 leaves={index: object_id for object_id, index in missing},
-                rows={places[record] for record in unsealed},
-                repeated=len(data) // ROW.size - len(places),
+                rows={places[record] for record in places.keys() - matched},
+                repeated=len(data) // ENTRY_ROW.size - len(places),
             )
         )
     return result
@@ -61,4 +74,8 @@ def twice_in_part(part: int, context: LogContext) -> list[bytes]:
 def without_leaf(part: int, context: LogContext, listed: Path) -> list[int]:
     """Return the places in a listing of object versions that have no leaf."""
     sealed = dict(OBJECT_ROW.iter_unpack(read_part(context.object_rows, part)))
-    return [place for object_id, place in ROW.iter_unpack(read_part(listed, part)) if object_id not in sealed]
+    return [
+        place
+        for object_id, place in OBJECT_ROW.iter_unpack(read_part(listed, part))
+        if object_id not in sealed
+    ]

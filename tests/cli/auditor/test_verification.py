@@ -29,7 +29,7 @@ from cli.auditor.log_reading import LEAF
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
-from functions.contract.entry import Uploader
+from functions.contract.entry import Uploader, format_time
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import leaf_of, record_of
 from local.in_process.events import BUCKET
@@ -373,6 +373,41 @@ def test_entries_from_before_the_log_are_told_and_not_found(package: Package) ->
     assert report.notes == [f"{COUNT} entries were recorded before the log began, and sealed with it"]
 
 
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        ({"recorded_at": BIRTH + timedelta(minutes=20)}, {Code.ALTERED: 1}),
+        ({"fingerprint": "f" * 64}, {Code.ALTERED: 1}),
+        ({"fingerprint": None}, {Code.ALTERED: 1}),
+        ({"object_id": "f" * 64}, {Code.UNSEALED: 1, Code.MISSING_ENTRY: 1}),
+    ],
+)
+@pytest.mark.parametrize("key", ["new.png", '"new".png'])
+def test_a_leaf_that_says_something_else_than_its_entry_is_found(
+    package: Package, lie: dict[str, Any], expected: dict[Code, int], key: str
+) -> None:
+    """A sealer of somebody else's can sign a young leaf for an entry with an old time."""
+    new = entries_of(1, COUNT)[0]
+    new = replace(new, upload=replace(new.upload, version=replace(new.upload.version, key=key)))
+    leaf = leaf_of(new, BIRTH + timedelta(minutes=21))
+    package.log.seal([replace(leaf, **{"recorded_at": leaf.recorded_at, **lie})])
+    package.entries.append(new)
+    package.write(end=format_time(BIRTH + timedelta(minutes=21)))
+
+    assert report_of(package, max_delay=timedelta(hours=1)).counts == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_second_leaf_for_an_entry_stands_for_no_other_object(package: Package, order: int) -> None:
+    new = entries_of(1, COUNT)
+    (leaf,) = sealed(new)
+    package.log.seal([leaf, replace(leaf, object_id="f" * 64)][::order])
+    package.entries += new
+    package.write()
+
+    assert Code.MISSING_ENTRY in codes(package)
+
+
 def test_leaves_out_of_their_time_and_twice_are_found(package: Package) -> None:
     again = package.entries[-1]
     package.log.seal([leaf_of(again, BIRTH - timedelta(days=1))])
@@ -533,6 +568,13 @@ def test_a_row_of_csv_gives_its_record_back(principal: str, key: str, start: str
     assert record == record_of(row)
     assert canonical(json.loads(record)) == record
     assert [*CellReader(CSV_COLUMNS).records(line * 2)] == [record, record]
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\r", "\x00", "\x7f", "\\", "\r\n", "\u2028"])
+def test_any_character_can_be_inside_of_a_cell(character: str) -> None:
+    row = {**package_row(0), "key": f"a{character}b"}
+
+    assert [*CellReader(CSV_COLUMNS).records(line_of_csv(row))] == [record_of(row)]
 
 
 @given(
