@@ -47,8 +47,8 @@ _TIME_OF_0: Final = b"0000-00-00T00:00:00.000000Z"
 
 OBJECT_ROW: Final = Struct(f">{KEY_BYTES}sQ")
 """An object id, and the index of its leaf, or its place in a listing."""
-LEAF_ROW: Final = Struct(f">{KEY_BYTES}s{OBJECT_ROW.size}s{IDENTITY_BYTES}s")
-"""The hash of a record, the `OBJECT_ROW`, and the `identity` that the record should have."""
+LEAF_ROW: Final = Struct(f">{KEY_BYTES + IDENTITY_BYTES}s{OBJECT_ROW.size}s")
+"""The hash of a record with the `identity` that it should have, and the `OBJECT_ROW`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
                 continue
             objects.append(OBJECT_ROW.pack(object_id, index))
             (leaves if start <= recorded < end else other_leaves).append(
-                unhexlify(record_hex) + objects[-1] + identity(object_id, recorded, fingerprint or b"")
+                unhexlify(record_hex) + identity(object_id, recorded, fingerprint or b"") + objects[-1]
             )
     spill(leaves, context.leaf_rows, context.parts)
     spill(other_leaves, context.other_leaf_rows, context.parts)

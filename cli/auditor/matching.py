@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cli.auditor.log_reading import LEAF_ROW, OBJECT_ROW, LogContext
 from cli.auditor.rows import ENTRY_ROW, NO_IDENTITY
-from cli.auditor.spill import read_part
+from cli.auditor.spill import KEY_BYTES, read_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,37 +30,30 @@ class Unmatched:
 
 def match_part(part: int, context: LogContext, files: Sequence[Path]) -> list[Unmatched]:
     """Match the hashes of records, and what the leaves say with what the records do."""
-    leaves: dict[bytes, bytes] = {}
-    sealed: dict[bytes, bytes] = {}
-    lying: list[bytes] = []
-    for record, leaf, said in LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)):
-        if sealed.get(record, said) != said:
-            lying.append(leaves[record])
-        leaves[record], sealed[record] = leaf, said
+    said: dict[bytes, bytes] = dict(LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)))
     result = []
     for folder in files:
+        is_csv = folder.suffix == ".csv"
+        leaves = {_without_identity(key): leaf for key, leaf in said.items()} if is_csv else said
         data = read_part(folder, part)
-        places: dict[bytes, int] = {}
-        matched: set[bytes] = set()
-        strangers: dict[bytes, bytes] = {}
-        for record, place, said in ENTRY_ROW.iter_unpack(data):
-            places[record] = place
-            if record not in sealed:
-                strangers[record] = said
-            elif said in {NO_IDENTITY, sealed[record]}:
-                matched.add(record)
-        if strangers:
+        places: dict[bytes, int] = dict(ENTRY_ROW.iter_unpack(data))
+        unsealed = places.keys() - leaves.keys()
+        if unsealed:
             others = LEAF_ROW.iter_unpack(read_part(context.other_leaf_rows, part))
-            matched |= {record for record, _, said in others if strangers.get(record) in {NO_IDENTITY, said}}
-        missing = map(OBJECT_ROW.unpack, [*lying, *(leaves[record] for record in leaves.keys() - matched)])
+            unsealed -= {_without_identity(key) if is_csv else key for key, _ in others}
+        missing = (OBJECT_ROW.unpack(leaves[key]) for key in leaves.keys() - places.keys())
         result.append(
             Unmatched(
                 leaves={index: object_id for object_id, index in missing},
-                rows={places[record] for record in places.keys() - matched},
+                rows={places[key] for key in unsealed},
                 repeated=len(data) // ENTRY_ROW.size - len(places),
             )
         )
     return result
+
+
+def _without_identity(key: bytes) -> bytes:
+    return key[:KEY_BYTES] + NO_IDENTITY
 
 
 def twice_in_part(part: int, context: LogContext) -> list[bytes]:

@@ -22,8 +22,8 @@ IDENTITY_BYTES: Final = 16
 NO_IDENTITY: Final = bytes(IDENTITY_BYTES)
 """Of a row in CSV. The one in JSON Lines has the same record."""
 
-ENTRY_ROW: Final = Struct(f">{KEY_BYTES}sQ{IDENTITY_BYTES}s")
-"""The hash of a record, the place of its row, and the record's `identity`."""
+ENTRY_ROW: Final = Struct(f">{KEY_BYTES + IDENTITY_BYTES}sQ")
+"""The hash of a record with its `identity`, and the place of its row."""
 
 _BLOCK_BYTES: Final = 4 << 20
 _MAX_ROW_BYTES: Final = 1 << 20
@@ -93,12 +93,12 @@ def _end_of_rows(data: bytes, is_csv: bool) -> int:
     return end
 
 
-_PLAIN: Final = re.compile(
-    rb'\{"bucket":"([^"\\]*)",(?:"detail":"[^"\\]*",)?(?:"duplicate_of":\{[^\\{}]*\},)?'
-    rb'(?:"findings":\[[^\\\[\]]*\],)?(?:"fingerprint":"([^"\\]*)",)?"key":"([^"\\]*)",'
-    rb'[^\\]*?"recorded_at":"([^"\\]*)",[^\\]*"version_id":"([^"\\]*)"\}'
+_START: Final = re.compile(
+    rb'\{"bucket":"([^"]*)",(?:"detail":"[^"]*",)?(?:"duplicate_of":\{[^{}]*\},)?'
+    rb'(?:"findings":\[[^\[\]]*\],)?(?:"fingerprint":"([^"]*)",)?"key":"([^"]*)",'
 )
-"""A record in which nothing is escaped, as nearly all are. Reading it takes half as long as reading JSON."""
+_REST: Final = re.compile(rb'"recorded_at":"([^"]*)",.*"version_id":"([^"]*)"\}\Z')
+"""A record in which nothing is escaped, as nearly all are. Reading it is faster than reading JSON."""
 
 
 def identity(object_id: bytes, recorded_at: bytes, fingerprint: bytes) -> bytes:
@@ -108,8 +108,10 @@ def identity(object_id: bytes, recorded_at: bytes, fingerprint: bytes) -> bytes:
 
 def identity_of(record: bytes) -> bytes:
     """Return the identity that a record has, and one that no leaf has if it isn't the record of an entry."""
-    if match := _PLAIN.fullmatch(record):
-        bucket, fingerprint, key, recorded_at, version_id = match.groups(b"")
+    is_plain = b"\\" not in record
+    if is_plain and (start := _START.match(record)) and (rest := _REST.search(record, start.end())):
+        bucket, fingerprint, key = start.groups(b"")
+        recorded_at, version_id = rest.groups()
         object_id = sha256(b"\0".join((bucket, version_id, key))).digest()
         return identity(object_id, recorded_at, fingerprint)
     try:
@@ -122,7 +124,9 @@ def identity_of(record: bytes) -> bytes:
 def spill_block(block: Block, folder: Path, parts: int) -> int:
     """Spill the hash of each record of a block, and return how many rows there are."""
     rows = (
-        ENTRY_ROW.pack(sha256(record).digest(), place, NO_IDENTITY if block.columns else identity_of(record))
+        ENTRY_ROW.pack(
+            sha256(record).digest() + (NO_IDENTITY if block.columns else identity_of(record)), place
+        )
         for place, record in block.placed()
     )
     return spill(rows, folder, parts)
