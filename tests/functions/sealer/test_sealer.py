@@ -168,6 +168,22 @@ def test_a_batch_of_late_entries_alone_seals_nothing_twice(ledger: SealedLedger)
     assert sorted(sealed_keys(ledger.leaves())) == sorted(keys_of([*first, *late]))
 
 
+def test_a_clock_that_was_ahead_delays_nothing(ledger: SealedLedger) -> None:
+    entries = ledger.record(2)
+    ledger.later(timedelta(hours=1))
+    ledger.run()
+    ledger.later(-timedelta(minutes=59))
+    entries += ledger.record(2, ago=timedelta(seconds=40))
+    young = ledger.record(ago=timedelta(seconds=20))
+
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of(entries)
+
+    ledger.later()
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of([*entries, *young])
+
+
 @pytest.mark.parametrize("delay", [timedelta(hours=2), timedelta(days=2)])
 def test_a_sweep_finds_what_came_after_the_overlap(
     delay: timedelta, ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
