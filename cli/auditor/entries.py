@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class _EntryFile:
     """One of the package's files of entries, and what doesn't match the log: leaves, and places of rows.
 
-    ``erased`` are the object ids of those leaves whose entry was erased, whole or in part.
+    ``erased`` are the object ids of those leaves whose entry was erased, whole or in part. Those that still
+    have a row are ``redacted``.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class _EntryFile:
     leaves: dict[bytes, int] = field(default_factory=dict)
     places: set[int] = field(default_factory=set)
     erased: set[bytes] = field(default_factory=set)
+    redacted: set[bytes] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -77,8 +79,11 @@ def check_entries(
     for file in files:
         file.erased = erased & file.leaves.keys()
         _judge(file, report)
-    gone = {object_id for file in files for object_id in file.erased}
-    report.notes += [f"erased: object {object_id.hex()}, as was sealed" for object_id in sorted(gone)]
+    redacted = {object_id for file in files for object_id in file.redacted}
+    for object_id in sorted({object_id for file in files for object_id in file.erased}):
+        left = ". Its row isn't the one that was sealed: nothing shows what was changed in it"
+        about = f"erased: object {object_id.hex()}, as was sealed"
+        report.notes.append(f"{about}{left if object_id in redacted else ''}")
 
 
 def _judge(file: _EntryFile, report: Report) -> None:
@@ -91,6 +96,7 @@ def _judge(file: _EntryFile, report: Report) -> None:
             continue
         about = f"{file.name}, key {key!r}, object {object_id.hex()}"
         if object_id in file.erased and file.leaves.pop(object_id, None) is not None:
+            file.redacted.add(object_id)
             continue
         if object_id in file.leaves:
             report.add(Code.ALTERED, about, f"it isn't what leaf {file.leaves.pop(object_id)} has sealed")

@@ -191,7 +191,10 @@ def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> No
     package.write()
     report = report_of(package)
     assert not report.counts
-    assert report.notes == [f"erased: object {whole.upload.version.object_id}, as was sealed"]
+    assert report.notes == [
+        f"erased: object {whole.upload.version.object_id}, as was sealed. Its row isn't the one that was "
+        "sealed: nothing shows what was changed in it"
+    ]
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]
