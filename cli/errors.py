@@ -44,6 +44,10 @@ class DeniedError(BillEError):
     """The sign-in is good, but has no right to a route or a call: no other call to it will do better."""
 
 
+class UnreadError(BrokenPipeError):
+    """Nobody read all that a command found. That doesn't end it as if it had found nothing."""
+
+
 class UnavailableError(BillEError):
     """A service couldn't be reached or is unavailable; the same call may work later."""
 

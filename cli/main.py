@@ -33,7 +33,7 @@ from cli.commands import (
     verify,
     watch,
 )
-from cli.errors import BillEError
+from cli.errors import BillEError, UnreadError
 from cli.options import add_stack
 from cli.screen.help import HelpFormatter
 from cli.screen.terminal import Terminal
@@ -76,10 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options, terminal)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except BrokenPipeError as error:
         # The reader of stdout has closed it. Python flushes it once more on exit, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1 if isinstance(error, UnreadError) else 0
     except KeyboardInterrupt:
         _explain(terminal, "interrupted")
         return code_of_interrupt()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cli.auditor import package as layout
 from cli.auditor.findings import Code, Report
 from cli.auditor.listing import read_listing
+from cli.auditor.log_reading import OBJECT_ROW
 from cli.auditor.matching import match_part, twice_in_part, without_leaf
 from cli.auditor.package import UnusableError
-from cli.auditor.rows import ROW, Block, blocks_of, named_object, rows_at, spill_block
+from cli.auditor.rows import Block, blocks_of, named_object, rows_at, spill_block
 from cli.auditor.spill import spill
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 class _EntryFile:
     """One of the package's files of entries, and what doesn't match the log: leaves, and places of rows.
 
-    ``erased`` are the object ids of those leaves whose entry was erased, whole or in part.
+    ``erased`` are the object ids of those leaves whose entry was erased, whole or in part. Those that still
+    have a row are ``redacted``.
     """
 
     path: Path
@@ -34,6 +37,7 @@ class _EntryFile:
     leaves: dict[bytes, int] = field(default_factory=dict)
     places: set[int] = field(default_factory=set)
     erased: set[bytes] = field(default_factory=set)
+    redacted: set[bytes] = field(default_factory=set)
 
     @property
     def name(self) -> str:
@@ -44,7 +48,7 @@ class _EntryFile:
             for block in blocks_of(self.path):
                 self.blocks.append(block)
                 yield block
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise UnusableError(f"{self.path} isn't a file of entries: {error}") from None
 
 
@@ -75,8 +79,11 @@ def check_entries(
     for file in files:
         file.erased = erased & file.leaves.keys()
         _judge(file, report)
-    gone = {object_id for file in files for object_id in file.erased}
-    report.notes += [f"erased: object {object_id.hex()}, as was sealed" for object_id in sorted(gone)]
+    redacted = {object_id for file in files for object_id in file.redacted}
+    for object_id in sorted({object_id for file in files for object_id in file.erased}):
+        left = ". Its row isn't the one that was sealed: nothing shows what was changed in it"
+        about = f"erased: object {object_id.hex()}, as was sealed"
+        report.notes.append(f"{about}{left if object_id in redacted else ''}")
 
 
 def _judge(file: _EntryFile, report: Report) -> None:
@@ -89,6 +96,7 @@ def _judge(file: _EntryFile, report: Report) -> None:
             continue
         about = f"{file.name}, key {key!r}, object {object_id.hex()}"
         if object_id in file.erased and file.leaves.pop(object_id, None) is not None:
+            file.redacted.add(object_id)
             continue
         if object_id in file.leaves:
             report.add(Code.ALTERED, about, f"it isn't what leaf {file.leaves.pop(object_id)} has sealed")
@@ -109,8 +117,10 @@ def check_objects(context: LogContext, listing: Path | None, report: Report, run
         return
     bucket, listed = context.manifest.bucket, context.folder / "listed"
     versions = enumerate(read_listing(listing, bucket))
-    listed_rows = (ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
+    listed_rows = (OBJECT_ROW.pack(bytes.fromhex(version.object_id), place) for place, version in versions)
     report.facts["objects"] = spill(listed_rows, listed, context.parts)
+    if not report.facts["objects"]:
+        report.not_checked.append("whether every upload has an entry: the listing has no object version")
     calls = ((part, context, listed) for part in range(context.parts))
     places = {place for result in run(without_leaf, calls) for place in result}
     for place, version in enumerate(read_listing(listing, bucket) if places else ()):

@@ -33,15 +33,10 @@ def check_files(package: Path, manifest: Manifest, erased: AbstractSet[bytes], r
         )
     whole = 0
     for path in folder.iterdir() if folder.is_dir() else ():
-        try:
-            fingerprint = parse_fingerprint(path.name)
-        except ValueError:
-            report.add(Code.FILE_DIFFERS, f"{layout.FILES}/{path.name}", "its name isn't a fingerprint")
-            continue
-        if layout.sha256_of(path) == fingerprint:
-            whole += 1
+        if why := _why_different(path):
+            report.add(Code.FILE_DIFFERS, f"{layout.FILES}/{path.name}", why)
         else:
-            report.add(Code.FILE_DIFFERS, f"{layout.FILES}/{path.name}", "its bytes have another fingerprint")
+            whole += 1
     for fingerprint, object_id in _receipts(package):
         if (folder / fingerprint).is_file():
             whole -= 1
@@ -50,6 +45,17 @@ def check_files(package: Path, manifest: Manifest, erased: AbstractSet[bytes], r
             report.add(Code.MISSING_FILE, about, "an entry was accepted with this fingerprint")
     if manifest.files and whole > 0:
         report.notes.append(f"{whole:,} files are of no accepted entry in the package")
+
+
+def _why_different(path: Path) -> str | None:
+    """Say why something isn't a receipt that is named by its fingerprint. Only a file is opened."""
+    try:
+        fingerprint = parse_fingerprint(path.name)
+    except ValueError:
+        return "its name isn't a fingerprint"
+    if not path.is_file():
+        return "it isn't a file"
+    return None if layout.sha256_of(path) == fingerprint else "its bytes have another fingerprint"
 
 
 def _receipts(package: Path) -> Iterator[tuple[str, bytes]]:
@@ -63,23 +69,32 @@ def _receipts(package: Path) -> Iterator[tuple[str, bytes]]:
                 entry = json.loads(line)
                 if entry["outcome"] == Outcome.ACCEPTED:
                     yield parse_fingerprint(entry["fingerprint"]), named_object(line)[0]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
 
 def check_sums(package: Path, report: Report) -> None:
-    """Compare every file with `SHA256SUMS`, but for the receipts, whose names say the same."""
+    """Compare every file with `SHA256SUMS`. A receipt is named by its hash, which was compared."""
     sums = package / layout.SUMS
     if not sums.is_file():
         report.not_checked.append(f"{layout.SUMS}: the package has none")
         return
-    with sums.open(encoding="utf-8") as lines:
+    folder = package.resolve()
+    with sums.open(encoding="utf-8", errors="backslashreplace") as lines:
         for line in lines:
             expected, _, name = line.rstrip("\n").partition("  ")
-            path = package / name
-            if not path.resolve().is_relative_to(package.resolve()) or not path.is_file():
+            path = _listed(folder, name)
+            if path is None:
                 report.add(Code.MISSING_FILE, name, f"{layout.SUMS} lists it, but it isn't there")
-            elif name.startswith(f"{layout.FILES}/"):
-                continue
-            elif layout.sha256_of(path) != expected:
+            elif expected != (path.name if path.parent == folder / layout.FILES else layout.sha256_of(path)):
                 report.add(Code.FILE_DIFFERS, name, f"{layout.SUMS} has another hash of it")
+
+
+def _listed(folder: Path, name: str) -> Path | None:
+    """Return the file of a package with some name. One elsewhere isn't of the package."""
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        # A name that no file can have, or links that lead nowhere.
+        return None

@@ -39,5 +39,5 @@ def read_listing(path: Path, bucket: str) -> Iterator[ObjectVersion]:
                     )
     except OSError as error:
         raise UnusableError(f"{path} can't be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise UnusableError(f"{path} isn't a listing of object versions: {error!r}") from None

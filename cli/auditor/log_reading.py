@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.auditor.findings import Code
 from cli.auditor.package import Manifest
+from cli.auditor.rows import IDENTITY_BYTES, identity
 from cli.auditor.spill import KEY_BYTES, spill
 from functions.contract.entry import CLOCK_SKEW, format_time, parse_time
 from functions.sealing.leaf import VERSION
@@ -45,9 +46,9 @@ _DIGITS_AS_0: Final = bytes.maketrans(b"123456789", b"000000000")
 _TIME_OF_0: Final = b"0000-00-00T00:00:00.000000Z"
 
 OBJECT_ROW: Final = Struct(f">{KEY_BYTES}sQ")
-"""An object id, and the index of its leaf."""
-LEAF_ROW: Final = Struct(f">{KEY_BYTES}s{OBJECT_ROW.size}s")
-"""The hash of a record, and the `OBJECT_ROW`."""
+"""An object id, and the index of its leaf, or its place in a listing."""
+LEAF_ROW: Final = Struct(f">{KEY_BYTES + IDENTITY_BYTES}s{OBJECT_ROW.size}s")
+"""The hash of a record with the `identity` that it should have, and the `OBJECT_ROW`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +120,16 @@ def read_stretch(context: LogContext, first: int, sizes: Sequence[int]) -> Stret
             if members is None:
                 stretch.findings.append((Code.BAD_TILE, f"leaf {index}", "it isn't a leaf of this format"))
                 continue
-            _, erasure, object_hex, record_hex, recorded, sealed = members
+            fingerprint, erasure, object_hex, record_hex, recorded, sealed = members
             judge.see(index, object_hex, recorded, sealed)
             object_id = unhexlify(object_hex)
             if erasure:
                 stretch.erased.append(object_id)
                 continue
             objects.append(OBJECT_ROW.pack(object_id, index))
-            (leaves if start <= recorded < end else other_leaves).append(unhexlify(record_hex) + objects[-1])
+            (leaves if start <= recorded < end else other_leaves).append(
+                unhexlify(record_hex) + identity(object_id, recorded, fingerprint or b"") + objects[-1]
+            )
     spill(leaves, context.leaf_rows, context.parts)
     spill(other_leaves, context.other_leaf_rows, context.parts)
     spill(objects, context.object_rows, context.parts)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cli.auditor.log_reading import LEAF_ROW, OBJECT_ROW, LogContext
-from cli.auditor.rows import ROW
-from cli.auditor.spill import read_part
+from cli.auditor.rows import ENTRY_ROW, NO_IDENTITY
+from cli.auditor.spill import KEY_BYTES, read_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,25 +29,31 @@ class Unmatched:
 
 
 def match_part(part: int, context: LogContext, files: Sequence[Path]) -> list[Unmatched]:
-    """Match the hashes of records."""
-    leaves: dict[bytes, bytes] = dict(LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)))
+    """Match the hashes of records, and what the leaves say with what the records do."""
+    said: dict[bytes, bytes] = dict(LEAF_ROW.iter_unpack(read_part(context.leaf_rows, part)))
     result = []
     for folder in files:
+        is_csv = folder.suffix == ".csv"
+        leaves = {_without_identity(key): leaf for key, leaf in said.items()} if is_csv else said
         data = read_part(folder, part)
-        places: dict[bytes, int] = dict(ROW.iter_unpack(data))
+        places: dict[bytes, int] = dict(ENTRY_ROW.iter_unpack(data))
         unsealed = places.keys() - leaves.keys()
         if unsealed:
-            others = read_part(context.other_leaf_rows, part)
-            unsealed -= {record for record, _ in LEAF_ROW.iter_unpack(others)}
-        missing = (OBJECT_ROW.unpack(leaves[record]) for record in leaves.keys() - places.keys())
+            others = LEAF_ROW.iter_unpack(read_part(context.other_leaf_rows, part))
+            unsealed -= {_without_identity(key) if is_csv else key for key, _ in others}
+        missing = (OBJECT_ROW.unpack(leaves[key]) for key in leaves.keys() - places.keys())
         result.append(
             Unmatched(
                 leaves={index: object_id for object_id, index in missing},
-                rows={places[record] for record in unsealed},
-                repeated=len(data) // ROW.size - len(places),
+                rows={places[key] for key in unsealed},
+                repeated=len(data) // ENTRY_ROW.size - len(places),
             )
         )
     return result
+
+
+def _without_identity(key: bytes) -> bytes:
+    return key[:KEY_BYTES] + NO_IDENTITY
 
 
 def twice_in_part(part: int, context: LogContext) -> list[bytes]:
@@ -61,4 +67,8 @@ def twice_in_part(part: int, context: LogContext) -> list[bytes]:
 def without_leaf(part: int, context: LogContext, listed: Path) -> list[int]:
     """Return the places in a listing of object versions that have no leaf."""
     sealed = dict(OBJECT_ROW.iter_unpack(read_part(context.object_rows, part)))
-    return [place for object_id, place in ROW.iter_unpack(read_part(listed, part)) if object_id not in sealed]
+    return [
+        place
+        for object_id, place in OBJECT_ROW.iter_unpack(read_part(listed, part))
+        if object_id not in sealed
+    ]

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from cli.screen.entries import CSV_COLUMNS, csv_row
+from functions.contract.entry import format_time, parse_time
 from functions.sealing.leaf import record_of
 
 if TYPE_CHECKING:
@@ -69,13 +70,13 @@ class Manifest:
                 raise UnusableError(
                     f"{package / MANIFEST} has format {members['format']!r}; this release reads {FORMAT}"
                 )
-            members |= {"start": members["from"], "end": members["to"]}
+            members |= {"start": _time(members["from"]), "end": _time(members["to"])}
             return cls(**{each.name: members[each.name] for each in fields(cls)})
         except OSError as error:
             raise UnusableError(
                 f"{package} isn't a package: {MANIFEST} can't be read: {error.strerror}"
             ) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnusableError(f"{package / MANIFEST} isn't the manifest of a package: {error!r}") from None
 
     def write(self, package: Path) -> None:
@@ -89,6 +90,13 @@ class Manifest:
     def period(self) -> tuple[str, str]:
         """The first time that it covers, and the first that it doesn't. Text order is time order."""
         return self.start or "", self.end or "~"
+
+
+def _time(text: str | None) -> str | None:
+    """Refuse what can't be compared with the times of leaves, which are compared as text."""
+    if text is not None and format_time(parse_time(text)) != text:
+        raise ValueError(f"{text!r} isn't a time as entries have it")
+    return text
 
 
 def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:

@@ -79,9 +79,19 @@ def verify(given: Given) -> Report:
         )
         sizes = {head.size, *(claim.checkpoint.size for claim in claims)}
         checked = check_log(context, sizes, report, partial(run, read_stretch))
+        _say_where_it_ends(checked.last_sealed_at, manifest, report)
         judge_claims(head, claims, checked.roots, report)
         check_entries(given.package, context, checked.erased, report, run)
         check_objects(context, given.objects, report, run)
     check_files(given.package, manifest, checked.erased, report)
     check_sums(given.package, report)
     return report
+
+
+def _say_where_it_ends(last_sealed_at: str, manifest: Manifest, report: Report) -> None:
+    """Say until when the log goes. An older checkpoint of it is signed as well, and hides what came later."""
+    report.facts["last_sealed_at"] = last_sealed_at or None
+    if manifest.end is None or manifest.end > last_sealed_at:
+        report.not_checked.append(
+            "entries that were recorded after last_sealed_at, although the package says that it goes further"
+        )

@@ -49,7 +49,7 @@ An audit package of Bill-E
 
 This folder has the entries of a ledger of receipts from {start} to {end}, and the log that seals them.
 An entry says that a file arrived, when, from whom, with which SHA-256, and what became of it. The log was
-signed while the entries were new, so nobody can change, add or remove one without this being found.
+signed while the entries were new, so nobody can change, add or remove one later without this being found.
 
 package.json     what this package has
 entries.csv      the entries, for a spreadsheet; a cell that begins with an apostrophe is text

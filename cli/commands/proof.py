@@ -70,7 +70,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.output is None:
         terminal.out.file.write(str(proof))
         return 0
-    options.output.write_text(str(proof), encoding="utf-8")
+    try:
+        options.output.write_text(str(proof), encoding="utf-8")
+    except OSError as error:
+        raise BillEError(f"{options.output} can't be written: {error.strerror}") from None
     sealed_at = json.loads(proof.leaf)["sealed_at"]
     terminal.write(f"wrote {options.output}: leaf {proof.index:,}, sealed at {sealed_at}")
     return 0
@@ -135,21 +138,22 @@ def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
         note = (folder / CHECKPOINT).read_text(encoding="utf-8")
         checkpoint = Checkpoint.parse(parse_note(note).text)
         log = DownloadedLog(folder=folder, note=note, checkpoint=checkpoint)
-        receipt, record = _receipt(options.log, fingerprint)
+        receipt = _receipt(options.log, fingerprint)
         for index, leaf in log.leaves():
             members = json.loads(leaf)
             if members["fingerprint"] == fingerprint and receipt in {None, members["object_id"]}:
+                record = _row(options.log, members["object_id"])
                 if record and record_sha256(record) != members["record_sha256"]:
                     raise _altered(members["object_id"])
                 path = tuple(Tree(checkpoint.size, log.read_tile).inclusion_proof(index))
                 return Proof(leaf=leaf, index=index, path=path, checkpoint=note), key
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BillEError(f"{options.log} can't be used: {error}") from None
     raise BillEError(f"the log in {options.log} has no entry with the fingerprint {fingerprint}")
 
 
-def _receipt(package: Path, fingerprint: str) -> tuple[str | None, bytes | None]:
-    """Return the receipt's object id and record. Its duplicates have the same fingerprint too.
+def _receipt(package: Path, fingerprint: str) -> str | None:
+    """Return the receipt's object id. Its duplicates have the same fingerprint too.
 
     If the receipt isn't of the package's period, any entry with the fingerprint will do.
     """
@@ -158,8 +162,14 @@ def _receipt(package: Path, fingerprint: str) -> tuple[str | None, bytes | None]
             if fingerprint.encode() in line:
                 entry = json.loads(line)
                 if entry.get("fingerprint") == fingerprint and entry["outcome"] == Outcome.ACCEPTED:
-                    return named_object(line)[0].hex(), line.rstrip(b"\n")
-    return None, None
+                    return named_object(line)[0].hex()
+    return None
+
+
+def _row(package: Path, object_id: str) -> bytes | None:
+    """Return the row about an object, whatever else was changed in it."""
+    with (package / layout.JSON_LINES).open("rb") as lines:
+        return next((line.rstrip(b"\n") for line in lines if named_object(line)[0].hex() == object_id), None)
 
 
 def _fingerprint(subject: str) -> str:

@@ -15,11 +15,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from cli.auditor.findings import MEANINGS
+from cli.auditor.findings import MEANINGS, Report
 from cli.auditor.package import UnusableError
 from cli.auditor.verification import MAX_DELAY, Given, verify
 from cli.commands import Audience, Command
-from cli.errors import UsageError
+from cli.errors import UnreadError, UsageError
 from cli.options import add_json, minutes, named_path, verifier_key
 from cli.screen.terminal import Terminal, printable
 
@@ -72,7 +72,21 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         report = verify(given)
     except UnusableError as error:
         raise UsageError(str(error)) from error
+    except (OSError, ValueError) as error:
+        # Whatever it is, it isn't a finding, and mustn't end as one.
+        raise UsageError(f"{given.package} can't be verified: {error!r}") from error
     found = sum(report.counts.values())
+    try:
+        _write(report, found, options, terminal)
+        terminal.out.file.flush()
+    except BrokenPipeError as error:
+        if found:
+            raise UnreadError from error
+        raise
+    return 1 if found else 0
+
+
+def _write(report: Report, found: int, options: argparse.Namespace, terminal: Terminal) -> None:
     if options.json:
         terminal.json(
             {
@@ -84,7 +98,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 "not_checked": report.not_checked,
             }
         )
-        return 1 if found else 0
+        return
     for name, value in report.facts.items():
         terminal.write(f"{name}: {'-' if value is None else value}")
     for each in report.findings:
@@ -96,7 +110,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for what in report.not_checked:
         terminal.write(f"NOT CHECKED: {what}", style="yellow")
     terminal.write(f"{found:,} findings" if found else "nothing is wrong with what was checked")
-    return 1 if found else 0
 
 
 COMMAND = Command(

@@ -33,13 +33,13 @@ class SealedKeys:
         self._keys: set[str] | None = None
 
     def recorded_since(self, since: str, size: int) -> set[str]:
-        """Return the keys in a tree of this size that were recorded since some time, never an earlier one.
+        """Return the keys in a tree of this size that were recorded since some time.
 
         They are kept for the next call, which usually only has to read what was sealed in between.
         """
-        if self._keys is None or size < self._size:
+        if self._keys is None or size < self._size or since < self._since:
             self._keys, self._size = set(), self._first_bundle(since, size) * TILE_WIDTH
-        elif since > self._since:
+        else:
             self._keys = {key for key in self._keys if key >= since}
         self._since = since
         self.add(self._sealed(self._size, size), size)

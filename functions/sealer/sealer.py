@@ -165,10 +165,10 @@ class Sealer:
         return head
 
     def _next_batch(self, head: Head, settled_after: timedelta) -> Batch:
-        now = self._now()
+        until = format_time(self._now() - settled_after)
         overlap = timedelta(seconds=self._environment.overlap_seconds)
-        since = format_time(parse_time(head.through) - overlap)
-        until = max(format_time(now - settled_after), head.through)
+        # A clock that was ahead has sealed up to a time that is still to come.
+        since = format_time(parse_time(min(head.through, until)) - overlap)
         known = self._sealed.recorded_since(since, head.size)
         return self._collect(head, since, until, lambda key: key not in known)
 
@@ -200,7 +200,8 @@ class Sealer:
             head,
             size=edge.size,
             root=edge.root().hex(),
-            through=batch.through,
+            # A full batch of late entries can end before what is sealed already.
+            through=max(batch.through, head.through),
             sealed_at=batch.sealed_at,
         )
         published = self._log.published()

@@ -86,11 +86,12 @@ def test_proof_of_another_entry_is_refused(
 
 
 @pytest.mark.usefixtures("log")
+@pytest.mark.parametrize("change", [{"size_bytes": 1}, {"outcome": "REJECTED", "reason": "damaged"}])
 def test_entry_that_was_changed_after_it_was_sealed_has_no_proof(
-    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
+    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     item = next(each for each in stack.entries if each["key"] == "scan 123.png")
-    item["size_bytes"] = 1
+    item |= change
     refusal = f"the entry of object {object_id(item)} isn't the one that was sealed"
 
     assert refusal in caller("proof", receipt(tmp_path), "-o", tmp_path / "a.tlog-proof").error()
@@ -157,3 +158,10 @@ def test_package_proves_the_receipt_and_not_a_duplicate_that_precedes_it(
 )
 def test_wrong_usage_is_refused(bill_e: Run, arguments: tuple[str, ...]) -> None:
     assert bill_e("proof", *arguments).code == 2
+
+
+@pytest.mark.usefixtures("log")
+def test_a_place_that_cannot_be_written_is_named(caller: Run, tmp_path: Path) -> None:
+    ran = caller("proof", receipt(tmp_path), "-o", tmp_path / "nowhere" / "a.tlog-proof")
+
+    assert f"{tmp_path}/nowhere/a.tlog-proof can't be written: No such file" in ran.error()

@@ -116,7 +116,7 @@ class Package:
             origin=ORIGIN,
             bucket=BUCKET,
             start=None,
-            end=None,
+            end=format_time(max(each.recorded_at for each in self.entries) + timedelta(microseconds=1)),
             created_at=format_time(BIRTH),
             entries=count,
             log_size=len(self.log.leaves),

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 import socket
@@ -28,7 +29,7 @@ from cli.auditor.log_reading import LEAF
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
-from functions.contract.entry import Uploader
+from functions.contract.entry import Uploader, format_time
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import leaf_of, record_of
 from local.in_process.events import BUCKET
@@ -190,7 +191,10 @@ def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> No
     package.write()
     report = report_of(package)
     assert not report.counts
-    assert report.notes == [f"erased: object {whole.upload.version.object_id}, as was sealed"]
+    assert report.notes == [
+        f"erased: object {whole.upload.version.object_id}, as was sealed. Its row isn't the one that was "
+        "sealed: nothing shows what was changed in it"
+    ]
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]
@@ -277,6 +281,23 @@ def cut_off(package: Package) -> None:
     package.write()
 
 
+@pytest.mark.parametrize("end", [None, "2027-01-01T00:00:00.000000Z"])
+def test_a_package_that_goes_further_than_its_log_does_not_hide_that(
+    package: Package, end: str | None
+) -> None:
+    """An older checkpoint is signed as well, and nobody signs what the package says of its period."""
+    last = package.log.leaves[COUNT // 2 - 1]
+    cut_off(package)
+    shutil.rmtree(package.log.folder / "checkpoints")
+    package.write(end=end)
+
+    report = report_of(package)
+
+    assert not report.counts
+    assert report.facts["last_sealed_at"] == json.loads(last)["sealed_at"]
+    assert any("after last_sealed_at" in each for each in report.not_checked)
+
+
 def test_a_truncated_log_is_found_by_its_history(package: Package) -> None:
     cut_off(package)
 
@@ -355,6 +376,41 @@ def test_entries_from_before_the_log_are_told_and_not_found(package: Package) ->
     assert report.notes == [f"{COUNT} entries were recorded before the log began, and sealed with it"]
 
 
+@pytest.mark.parametrize(
+    ("lie", "expected"),
+    [
+        ({"recorded_at": BIRTH + timedelta(minutes=20)}, {Code.ALTERED: 1}),
+        ({"fingerprint": "f" * 64}, {Code.ALTERED: 1}),
+        ({"fingerprint": None}, {Code.ALTERED: 1}),
+        ({"object_id": "f" * 64}, {Code.UNSEALED: 1, Code.MISSING_ENTRY: 1}),
+    ],
+)
+@pytest.mark.parametrize("key", ["new.png", '"new".png'])
+def test_a_leaf_that_says_something_else_than_its_entry_is_found(
+    package: Package, lie: dict[str, Any], expected: dict[Code, int], key: str
+) -> None:
+    """A sealer of somebody else's can sign a young leaf for an entry with an old time."""
+    new = entries_of(1, COUNT)[0]
+    new = replace(new, upload=replace(new.upload, version=replace(new.upload.version, key=key)))
+    leaf = leaf_of(new, BIRTH + timedelta(minutes=21))
+    package.log.seal([replace(leaf, **{"recorded_at": leaf.recorded_at, **lie})])
+    package.entries.append(new)
+    package.write(end=format_time(BIRTH + timedelta(minutes=21)))
+
+    assert report_of(package, max_delay=timedelta(hours=1)).counts == expected
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_second_leaf_for_an_entry_stands_for_no_other_object(package: Package, order: int) -> None:
+    new = entries_of(1, COUNT)
+    (leaf,) = sealed(new)
+    package.log.seal([leaf, replace(leaf, object_id="f" * 64)][::order])
+    package.entries += new
+    package.write()
+
+    assert Code.MISSING_ENTRY in codes(package)
+
+
 def test_leaves_out_of_their_time_and_twice_are_found(package: Package) -> None:
     again = package.entries[-1]
     package.log.seal([leaf_of(again, BIRTH - timedelta(days=1))])
@@ -405,6 +461,46 @@ def test_changed_and_missing_files_are_found(package: Package) -> None:
 
     # The second and the third are missed by SHA256SUMS and by their entries.
     assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 5}
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_found_and_not_read(package: Package, put: Callable[[Path], None]) -> None:
+    path = next((package.folder / layout.FILES).iterdir())
+    path.unlink()
+    put(path)
+    sums = package.folder / layout.SUMS
+    sums.write_text(
+        "".join(line for line in sums.read_text().splitlines(keepends=True) if path.name not in line)
+    )
+
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 1}
+
+
+@pytest.mark.parametrize("name", [b"a\0b", b"\xff", b"a" * 5_000, b"loop"])
+def test_a_name_that_no_file_of_the_package_can_have_is_found(package: Package, name: bytes) -> None:
+    (package.folder / "loop").symlink_to("loop")
+    with (package.folder / layout.SUMS).open("ab") as sums:
+        sums.write(b"0" * 64 + b"  " + name + b"\n")
+
+    assert report_of(package).counts == {Code.MISSING_FILE: 1}
+
+
+@pytest.mark.parametrize("through", ["", "../files/"])
+def test_another_hash_of_a_receipt_is_found(package: Package, through: str) -> None:
+    receipt = next((package.folder / layout.FILES).iterdir()).name
+    with (package.folder / layout.SUMS).open("a") as sums:
+        sums.write(f"{'0' * 64}  files/{through}{receipt}\n")
+
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 1}
+
+
+def test_a_row_of_many_brackets_is_found(package: Package) -> None:
+    package.write(files=True)
+    with (package.folder / layout.JSON_LINES).open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n")
+    layout.write_sums(package.folder)
+
+    assert report_of(package).counts == {Code.UNSEALED: 1}
 
 
 def test_a_receipt_without_its_file_is_found_unless_the_package_has_no_files(package: Package) -> None:
@@ -494,6 +590,13 @@ def test_a_row_of_csv_gives_its_record_back(principal: str, key: str, start: str
     assert record == record_of(row)
     assert canonical(json.loads(record)) == record
     assert [*CellReader(CSV_COLUMNS).records(line * 2)] == [record, record]
+
+
+@pytest.mark.parametrize("character", ["\t", "\n", "\r", "\x00", "\x7f", "\\", "\r\n", "\u2028"])
+def test_any_character_can_be_inside_of_a_cell(character: str) -> None:
+    row = {**package_row(0), "key": f"a{character}b"}
+
+    assert [*CellReader(CSV_COLUMNS).records(line_of_csv(row))] == [record_of(row)]
 
 
 @given(
@@ -614,10 +717,22 @@ def test_command_needs_no_network_and_exits_with_what_it_found(
         (lambda package: (package.folder / layout.MANIFEST).write_text('{"format": 2}'), "format 2"),
         (lambda package: (package.log.folder / "checkpoint").unlink(), "can't be read"),
         (lambda package: (package.folder / layout.CSV).write_bytes(b""), "isn't a file of entries"),
+        *(
+            (lambda package, end=end: package.write(end=end), "isn't the manifest")
+            for end in (5, "", "2026-11-22", "2026-11-22T10:00:00Z", "\x1b[8m", "\ud800")
+        ),
+        (lambda package: (package.folder / layout.MANIFEST).write_text("[" * 100_000), "isn't the manifest"),
         # A reader would see the first of them, and a program the last.
         (
             lambda package: (package.folder / layout.CSV).write_bytes(b'"key","key"\r\n'),
             "isn't a file of entries",
+        ),
+        *(
+            (
+                lambda package, data=data: (package.folder / layout.CSV).write_bytes(data),
+                "isn't a file of entries",
+            )
+            for data in (b"a" * 200_000, b'"a"\r"b"\r\n')
         ),
         (
             lambda package: (package.folder / layout.CSV).write_bytes(b'"a","a.b"\r\n'),
@@ -637,19 +752,41 @@ def test_unusable_input_exits_with_2(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("is_clean", "expected"), [(True, 0), (False, 1)])
+def test_findings_that_nobody_reads_are_in_the_exit_code(
+    package: Package, is_clean: bool, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `| head -1` and pipefail, if there are many."""
+    if not is_clean:
+        package.write(package.rows[1:])
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+
+        assert main(["verify", str(package.folder), "--key", str(KEY)]) == expected
+
+
 @pytest.mark.parametrize("key", ["nowhere.vkey", "a+b+c", str(KEY)[:-5]])
 def test_what_is_no_key_exits_with_2(key: str, package: Package, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(package.folder), "--key", key]) == 2
     assert "--key" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"Versions": [{}]}', "a,b\n"])
-def test_what_is_no_listing_exits_with_2(text: str, package: Package, tmp_path: Path) -> None:
+DEEP = '{"Versions":' + "[" * 100_000
+NO_TEXT = '{"Versions": [{"Key": "\\ud800", "VersionId": "v"}]}'
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"Versions": [{}]}', DEEP, NO_TEXT, "a,b\n"])
+def test_what_is_no_listing_exits_with_2(
+    text: str, package: Package, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     listing = tmp_path / "listing"
     listing.write_text(text)
 
     code = main(["verify", str(package.folder), "--key", str(KEY), "--objects", str(listing)])
     assert code == (2 if text else 0)
+    assert ("NOT CHECKED: whether every upload has an entry" in capsys.readouterr().out) == (not text)
 
 
 def test_verification_imports_no_aws_sdk() -> None:

@@ -155,6 +155,35 @@ def test_an_entry_that_comes_late_is_sealed_after_what_was_sealed_before(ledger:
     assert sealed_keys(ledger.leaves()) == keys_of([*entries, *late])
 
 
+def test_a_batch_of_late_entries_alone_seals_nothing_twice(ledger: SealedLedger) -> None:
+    sealer = ledger.new_sealer(most_leaves=10)
+    first = ledger.record(5, ago=timedelta(minutes=3))
+    ledger.run(sealer)
+    ledger.later(timedelta(seconds=90))
+    # All of the first two batches were recorded before the time up to which everything is sealed.
+    late = ledger.record(25, ago=timedelta(minutes=3))
+
+    ledger.run(sealer)
+
+    assert sorted(sealed_keys(ledger.leaves())) == sorted(keys_of([*first, *late]))
+
+
+def test_a_clock_that_was_ahead_delays_nothing(ledger: SealedLedger) -> None:
+    entries = ledger.record(2)
+    ledger.later(timedelta(hours=1))
+    ledger.run()
+    ledger.later(-timedelta(minutes=59))
+    entries += ledger.record(2, ago=timedelta(seconds=40))
+    young = ledger.record(ago=timedelta(seconds=20))
+
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of(entries)
+
+    ledger.later()
+    ledger.run()
+    assert sealed_keys(ledger.leaves()) == keys_of([*entries, *young])
+
+
 @pytest.mark.parametrize("delay", [timedelta(hours=2), timedelta(days=2)])
 def test_a_sweep_finds_what_came_after_the_overlap(
     delay: timedelta, ledger: SealedLedger, capsys: pytest.CaptureFixture[str]
