@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cli.auditor import package as layout
 from cli.auditor.findings import Code, Report
 from cli.auditor.listing import read_listing
-from cli.auditor.log_reading import OBJECT_ROW
+from cli.auditor.log_reading import OBJECT_ROW, leaf_at
 from cli.auditor.matching import match_part, twice_in_part, without_leaf
 from cli.auditor.package import UnusableError
 from cli.auditor.rows import Block, blocks_of, named_object, rows_at, spill_block
 from cli.auditor.spill import spill
+from functions.contract.entry import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from cli.auditor.log_reading import LogContext
     from cli.auditor.parallel import Run
+    from functions.sealing.leaf import Leaf
 
 
 @dataclass(kw_only=True)
@@ -78,15 +81,15 @@ def check_entries(
                 report.add(Code.REPEATED, file.name, "a row is there more than once")
     for file in files:
         file.erased = erased & file.leaves.keys()
-        _judge(file, report)
+        _judge(file, context, report)
     redacted = {object_id for file in files for object_id in file.redacted}
     for object_id in sorted({object_id for file in files for object_id in file.erased}):
-        left = ". Its row isn't the one that was sealed: nothing shows what was changed in it"
+        left = ". Its row names no uploader any more, and nothing shows what else was changed in it"
         about = f"erased: object {object_id.hex()}, as was sealed"
         report.notes.append(f"{about}{left if object_id in redacted else ''}")
 
 
-def _judge(file: _EntryFile, report: Report) -> None:
+def _judge(file: _EntryFile, context: LogContext, report: Report) -> None:
     """Say what is wrong with what doesn't match. An entry that is altered isn't missing as well."""
     for record in rows_at(file.blocks, file.places):
         try:
@@ -95,16 +98,26 @@ def _judge(file: _EntryFile, report: Report) -> None:
             report.add(Code.UNSEALED, file.name, str(error))
             continue
         about = f"{file.name}, key {key!r}, object {object_id.hex()}"
-        if object_id in file.erased and file.leaves.pop(object_id, None) is not None:
-            file.redacted.add(object_id)
-            continue
-        if object_id in file.leaves:
-            report.add(Code.ALTERED, about, f"it isn't what leaf {file.leaves.pop(object_id)} has sealed")
-        else:
+        index = file.leaves.pop(object_id, None)
+        if index is None:
             report.add(Code.UNSEALED, about, f"recorded at {recorded_at}; no leaf has this record")
+        elif object_id in file.erased and _is_redacted(record, leaf_at(context, index)):
+            file.redacted.add(object_id)
+        else:
+            report.add(Code.ALTERED, about, f"it isn't what leaf {index} has sealed")
     for object_id, index in sorted(file.leaves.items(), key=lambda item: item[1]):
         if object_id not in file.erased:
             report.add(Code.MISSING_ENTRY, file.name, f"leaf {index}, object {object_id.hex()}")
+
+
+def _is_redacted(record: bytes, leaf: Leaf) -> bool:
+    """Whether a record may be what an erasure has left: it names no uploader, and is still its leaf's."""
+    members = json.loads(record)
+    return (
+        members.get("fingerprint") == leaf.fingerprint
+        and members.get("recorded_at") == format_time(leaf.recorded_at)
+        and not members.get("uploader", {}).keys() & {"principal", "source_ip", "caller"}
+    )
 
 
 def check_objects(context: LogContext, listing: Path | None, report: Report, run: Run) -> None:

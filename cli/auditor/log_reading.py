@@ -19,7 +19,7 @@ from cli.auditor.package import Manifest
 from cli.auditor.rows import IDENTITY_BYTES, identity
 from cli.auditor.spill import KEY_BYTES, spill
 from functions.contract.entry import CLOCK_SKEW, format_time, parse_time
-from functions.sealing.leaf import VERSION
+from functions.sealing.leaf import VERSION, Leaf
 from functions.sealing.tiles import bundle_path, decode_bundle, tile_path
 from functions.sealing.tree import HASH_BYTES, TILE_WIDTH, perfect_root, split_hashes
 
@@ -194,6 +194,13 @@ class _Judge:
 
     def _add(self, code: Code, index: int, object_hex: bytes, detail: str) -> None:
         self._stretch.findings.append((code, f"leaf {index}, object {object_hex.decode()}", detail))
+
+
+def leaf_at(context: LogContext, index: int) -> Leaf:
+    """Read one leaf of a log again."""
+    number, place = divmod(index, TILE_WIDTH)
+    path = bundle_path(number, min(TILE_WIDTH, context.size - number * TILE_WIDTH))
+    return Leaf.parse(decode_bundle((context.log / path).read_bytes())[place])
 
 
 def _read_bundle(context: LogContext, number: int, width: int, stretch: Stretch) -> list[bytes] | None:

@@ -165,7 +165,8 @@ class Sealer:
         return head
 
     def _next_batch(self, head: Head, settled_after: timedelta) -> Batch:
-        until = format_time(self._now() - settled_after)
+        # Nothing is sealed before it is recorded: the log is searched by that.
+        until = format_time(self._now() - max(settled_after, timedelta()))
         overlap = timedelta(seconds=self._environment.overlap_seconds)
         # A clock that was ahead has sealed up to a time that is still to come.
         since = format_time(parse_time(min(head.through, until)) - overlap)

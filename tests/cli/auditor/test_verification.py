@@ -192,9 +192,22 @@ def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> No
     report = report_of(package)
     assert not report.counts
     assert report.notes == [
-        f"erased: object {whole.upload.version.object_id}, as was sealed. Its row isn't the one that was "
-        "sealed: nothing shows what was changed in it"
+        f"erased: object {whole.upload.version.object_id}, as was sealed. Its row names no uploader any "
+        "more, and nothing shows what else was changed in it"
     ]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size_bytes": 1}, {"fingerprint": "0" * 64}, {"recorded_at": BIRTH}], ids=str
+)
+def test_an_erasure_does_not_cover_another_change(package: Package, changes: dict[str, Any]) -> None:
+    whole = package.entries[3]
+    uploader = whole.upload.uploader if "size_bytes" in changes else Uploader(principal=None, source_ip=None)
+    package.entries[3] = replace(whole, upload=replace(whole.upload, uploader=uploader), **changes)
+    package.log.seal([erasure_of(whole, BIRTH + timedelta(days=1))])
+    package.write()
+
+    assert codes(package) == {Code.ALTERED}
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]

@@ -67,6 +67,14 @@ def test_entries_are_sealed_in_order_once_they_have_settled(
     assert sealed_keys(ledger.leaves()) == keys_of([*settled, young])
 
 
+def test_nothing_is_sealed_before_it_is_recorded_whatever_the_event_says(ledger: SealedLedger) -> None:
+    ledger.record(ago=timedelta(seconds=-5))
+
+    ledger.sealer.run(lambda: True, timedelta(minutes=-1))
+
+    assert ledger.leaves() == []
+
+
 def test_all_history_is_sealed_first_from_every_shard_and_month(ledger: SealedLedger) -> None:
     old = [
         entry(f"old-{number}.png", schema_month + timedelta(days=3 * number))
