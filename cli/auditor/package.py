@@ -10,7 +10,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
+import stat
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cli.screen.entries import CSV_COLUMNS, csv_row
@@ -19,7 +22,6 @@ from functions.sealing.leaf import record_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from cli.answers import ApiEntry
 
@@ -97,6 +99,34 @@ def _time(text: str | None) -> str | None:
     if text is not None and format_time(parse_time(text)) != text:
         raise ValueError(f"{text!r} isn't a time as entries have it")
     return text
+
+
+def refuse_odd_files(package: Path) -> None:
+    """Raise UnusableError for a package with a pipe or a device in it, which could be read for ever.
+
+    Among the receipts, that is a finding.
+    """
+    receipts = str(package / FILES)
+    folders: list[str | Path] = [package]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as found:
+                for each in found:
+                    if each.is_dir(follow_symlinks=False):
+                        folders += [each.path] if each.path != receipts else []
+                    elif not each.is_file(follow_symlinks=False) and _is_odd(each.path):
+                        raise UnusableError(f"{each.path} is neither a file nor a folder")
+        except OSError as error:
+            raise UnusableError(f"{error.filename} can't be read: {error.strerror}") from None
+
+
+def _is_odd(path: str) -> bool:
+    """Whether there is something at a path, perhaps at the end of links, that is neither file nor folder."""
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:

@@ -43,6 +43,7 @@ class Given:
 
 def verify(given: Given) -> Report:
     """Verify a package. Raise UnusableError if it can't even be read."""
+    layout.refuse_odd_files(given.package)
     report, manifest = Report(), Manifest.read(given.package)
     log = given.package / layout.LOG
     head = signed_checkpoint(log / CHECKPOINT, given.key, report)

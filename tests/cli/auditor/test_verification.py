@@ -26,6 +26,7 @@ from cli.auditor import rows, spill, verification
 from cli.auditor.cells import CellReader, canonical, record_of_cells
 from cli.auditor.findings import MEANINGS, Code, Report
 from cli.auditor.log_reading import LEAF
+from cli.auditor.package import UnusableError
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
@@ -487,6 +488,15 @@ def test_what_is_no_file_is_found_and_not_read(package: Package, put: Callable[[
     )
 
     assert report_of(package).counts == {Code.FILE_DIFFERS: 1}
+
+
+@pytest.mark.parametrize("name", [layout.JSON_LINES, "log/checkpoint", "log/tile/0/000", layout.SUMS])
+def test_a_pipe_in_place_of_a_file_is_refused(package: Package, name: str) -> None:
+    (package.folder / name).unlink()
+    os.mkfifo(package.folder / name)
+
+    with pytest.raises(UnusableError, match=f"{name} is neither a file nor a folder"):
+        report_of(package)
 
 
 @pytest.mark.parametrize("name", [b"a\0b", b"\xff", b"a" * 5_000, b"loop"])
