@@ -34,7 +34,10 @@ export class Problem extends Error {
 /** @type {Set<(problem: Problem) => void>} */
 const watchers = new Set();
 
-/** Have every problem that ends the session reported, wherever it came up. @param {(problem: Problem) => void} watcher */
+/**
+ * Have every problem that ends the session reported, wherever it came up.
+ * @param {(problem: Problem) => void} watcher
+ */
 export function onSessionEnd(watcher) {
   watchers.add(watcher);
 }

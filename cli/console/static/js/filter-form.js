@@ -123,7 +123,11 @@ export class FilterForm {
     if (String(toAddress(filter)) !== String(toAddress(this.#filter))) this.onFilter(filter, isTyping);
   }
 
-  /** A reason only goes with rejections, and a finding never does. @param {string} outcome @returns {Partial<Filter>} */
+  /**
+   * A reason only goes with rejections, and a finding never does.
+   * @param {string} outcome
+   * @returns {Partial<Filter>}
+   */
   #reasonFor(outcome) {
     if (outcome === "REJECTED") return { finding: "" };
     return outcome ? { reason: "" } : {};

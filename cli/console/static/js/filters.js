@@ -3,7 +3,7 @@
  * belongs to the period.
  */
 
-/** @typedef {{outcome: string, reason: string, finding: string, from: string, to: string, uploader: string, key: string}} Filter */
+/** @typedef {Record<(typeof NAMES)[number], string>} Filter */
 
 export const NAMES = /** @type {const} */ (["outcome", "reason", "finding", "from", "to", "uploader", "key"]);
 
@@ -72,7 +72,11 @@ export function periods(now) {
   ];
 }
 
-/** The period that a filter has: "" for any time, "dates" if it has no name. @param {Filter} filter @param {number} now */
+/**
+ * The period that a filter has: "" for any time, "dates" if it has no name.
+ * @param {Filter} filter
+ * @param {number} now
+ */
 export function periodOf(filter, now) {
   if (!filter.from && !filter.to) return "";
   return periods(now).find(({ from, to }) => from === filter.from && to === filter.to)?.name ?? "dates";

@@ -18,7 +18,13 @@ const SKEW_MS = 15 * 60_000;
 /** Tabs that begin at the same time ask the same question, and share the answer. */
 const STEP_MS = 10_000;
 
-/** @typedef {"live" | "slow" | "failed" | "ended"} State */
+/**
+ * @typedef {"live" | "slow" | "failed" | "ended"} State
+ * @typedef {{
+ *   onEntries: (entries: Entry[], mayLack: boolean) => void,
+ *   onState: (state: State, error?: Error) => void,
+ * }} Listener `mayLack` if there are more new entries than these.
+ */
 
 export class Live {
   #stop = new AbortController();
@@ -31,7 +37,7 @@ export class Live {
    * @param {URLSearchParams} query What the view shows.
    * @param {Entry[]} known What it has, newest first.
    * @param {number} asked When it was asked for last.
-   * @param {{onEntries: (entries: Entry[], mayLack: boolean) => void, onState: (state: State, error?: Error) => void}} listener
+   * @param {Listener} listener
    */
   constructor(query, known, asked, listener) {
     this.query = query;

@@ -9,7 +9,15 @@ import { routeOf } from "./routes.js";
 import { safely } from "./text.js";
 import { Upload } from "./upload.js";
 
-/** @typedef {{title: string, element: HTMLElement, focus: () => void, show: (path: string[], parameters: URLSearchParams) => void, hide: () => void}} View */
+/**
+ * @typedef {{
+ *   title: string,
+ *   element: HTMLElement,
+ *   show: (path: string[], parameters: URLSearchParams) => void,
+ *   focus: () => void,
+ *   hide: () => void,
+ * }} View
+ */
 
 const main = element("main");
 const live = element("live");

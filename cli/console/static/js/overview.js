@@ -1,14 +1,16 @@
 /** The overview: what arrived over time, and for operators what needs them. */
 
-import { checkpoint, operations, Problem, redrive, summary } from "./api.js";
+import { checkpoint, operations, Problem, summary } from "./api.js";
 import { barTable, stackedBars } from "./charts.js";
 import { fill, h } from "./dom.js";
+import { shortName } from "./entry.js";
 import { toAddress, NONE } from "./filters.js";
-import { count, counted, dayInWords, duration, moment } from "./format.js";
+import { count, dayInWords, moment } from "./format.js";
 import { canCheckSignatures, hex, isSigned, parseCheckpoint, parseNote, parseVerifierKey } from "./proof.js";
+import { operated } from "./operation.js";
 import { addressOf } from "./routes.js";
 import { outcomeMark, shape } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { safely } from "./text.js";
 import { OUTCOMES, REASONS, wordFor } from "./words.js";
 
 /** @typedef {import("./words.js").Outcome} Outcome */
@@ -17,9 +19,6 @@ import { OUTCOMES, REASONS, wordFor } from "./words.js";
  * @typedef {{complete: boolean, since: string, limit_reached: boolean,
  *   outcomes: {day: string, outcome: Outcome, reason: string | null, entries: number}[],
  *   duplicates: {uploader: string | null, entries: number}[]}} Summary
- * @typedef {{value: any} | {unavailable: string}} Item
- * @typedef {{id: string, first_sent_at: string, state: string, reason: string | null, more_uploads: number,
- *   uploads: {bucket: string, key: string, version_id: string}[]}} Letter
  */
 
 const DAYS = 30;
@@ -190,20 +189,7 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
           ? barTable(
               ["Uploader", "Duplicates"],
               duplicates.slice(0, MOST_UPLOADERS).map(({ uploader, entries }) => ({
-                name:
-                  uploader === null
-                    ? "unknown"
-                    : h(
-                        "a",
-                        {
-                          href: ledgerOf({
-                            outcome: "DUPLICATE",
-                            uploader: uploader.split(" of ")[0],
-                            from: days[0].day,
-                          }),
-                        },
-                        safely(uploader),
-                      ),
+                name: uploader === null ? "unknown" : uploaderLink(uploader, days[0].day),
                 value: entries,
                 className: "DUPLICATE",
               })),
@@ -212,6 +198,20 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
       ),
     ),
   ];
+}
+
+/**
+ * What an uploader has sent again. The API searches principals and subjects.
+ * @param {string} name
+ * @param {string} from
+ */
+function uploaderLink(name, from) {
+  const uploader = name.startsWith("AWS:") || name.startsWith("arn:") ? name : shortName(name);
+  return h(
+    "a",
+    { href: ledgerOf({ outcome: "DUPLICATE", uploader, from }), title: name },
+    safely(shortName(name)),
+  );
 }
 
 /** @param {Partial<import("./filters.js").Filter>} filter */
@@ -305,135 +305,4 @@ async function logged(text, session) {
       h("div", {}, h("dt", {}, "Log"), h("dd", {}, safely(origin))),
     ),
   ];
-}
-
-/** @param {Record<string, Item>} answer @param {() => void} refresh */
-function operated(answer, refresh) {
-  return [
-    h(
-      "dl",
-      { class: "totals" },
-      figure("Waiting to be processed", answer.backlog, ({ uploads, resends }) => [
-        count(uploads.waiting + uploads.in_work),
-        resends.waiting + resends.in_work
-          ? h("small", {}, `and ${count(resends.waiting + resends.in_work)} resent`)
-          : null,
-      ]),
-      figure("Uploads without an entry", answer.missing, alarming),
-      figure("Receipts without an object", answer.unbacked, alarming),
-      figure("Oldest unsealed entry", answer.unsealed, (age) => [age ? duration(age * 1000) : "none"]),
-    ),
-    alarms(answer.alarms),
-    h("h3", {}, "Dead letters"),
-    letters(answer.dead_letters, refresh),
-  ];
-}
-
-/**
- * @param {string} name
- * @param {Item | undefined} item
- * @param {(value: any) => import("./dom.js").Child[]} shown
- */
-function figure(name, item, shown) {
-  const isKnown = item !== undefined && "value" in item;
-  const why = item && "unavailable" in item ? item.unavailable : "no answer";
-  return h(
-    "div",
-    {},
-    h("dt", {}, name),
-    h("dd", {}, isKnown ? shown(item.value) : h("small", {}, `Not known: ${why}`)),
-  );
-}
-
-/** Anything but zero is wrong. @param {number} value */
-function alarming(value) {
-  return [value > 0 ? h("span", { class: "alarming" }, shape("fails"), count(value)) : count(value)];
-}
-
-/** @param {Item | undefined} item */
-function alarms(item) {
-  if (!item || "unavailable" in item)
-    return h("p", {}, `Alarms: not known: ${item?.unavailable ?? "no answer"}`);
-  /** @type {{name: string, state: string, since: string | null, reason: string | null, description: string | null}[]} */
-  const all = item.value;
-  const active = all.filter(({ state }) => state === "ALARM");
-  if (!active.length)
-    return h(
-      "p",
-      { class: "check holds" },
-      shape("holds"),
-      ` ${all.length ? `None of the ${count(all.length)} alarms is on` : "The stack has no alarms"}`,
-    );
-  return h(
-    "ul",
-    { class: "alarms" },
-    active.map(({ name, since, description }) =>
-      h(
-        "li",
-        { class: "check fails" },
-        shape("fails"),
-        " ",
-        h("strong", {}, safely(name)),
-        since ? ` since ${moment(since)}. ` : ". ",
-        description ? safely(description) : null,
-      ),
-    ),
-  );
-}
-
-/** @param {Item | undefined} item @param {() => void} refresh */
-function letters(item, refresh) {
-  if (!item || "unavailable" in item) return h("p", {}, `Not known: ${item?.unavailable ?? "no answer"}`);
-  /** @type {Letter[]} */
-  const all = item.value;
-  if (!all.length) return h("p", {}, "There are none.");
-  const said = h("p", { class: "hint", role: "status" });
-  const button = h("button", { type: "submit" }, "Redrive the chosen ones");
-  const submit = async (/** @type {Event} */ event) => {
-    event.preventDefault();
-    const ids = [...form.querySelectorAll("input:checked")].map(
-      (box) => /** @type {HTMLInputElement} */ (box).value,
-    );
-    if (!ids.length) {
-      fill(said, "Choose at least one.");
-      return;
-    }
-    button.disabled = true;
-    try {
-      const { redriven } = await redrive(ids);
-      fill(said, `${counted(redriven.length, "message")} sent back to be processed.`);
-      button.blur();
-      refresh();
-    } catch (error) {
-      fill(said, error instanceof Problem ? `${error.title}. ${error.message}` : String(error));
-    } finally {
-      button.disabled = false;
-    }
-  };
-  const form = h(
-    "form",
-    { submit },
-    h("ul", { class: "letters" }, all.map(letterLine)),
-    h("p", {}, button, said),
-  );
-  return form;
-}
-
-/** @param {Letter} letter */
-function letterLine({ id, uploads: [first], more_uploads: more, reason, state, first_sent_at: sent }) {
-  const box = h("input", { type: "checkbox", value: id, id: `letter-${id}` });
-  const name = first ? safeKey(first.key) : h("code", {}, safely(id));
-  return h(
-    "li",
-    {},
-    box,
-    h(
-      "div",
-      {},
-      h("label", { for: box.id }, name),
-      more ? ` and ${counted(more, "more upload")}` : null,
-      h("div", {}, reason === null ? "Why it failed isn't known" : safely(reason)),
-      h("small", {}, `${state}, first sent on ${moment(sent)}`),
-    ),
-  );
 }

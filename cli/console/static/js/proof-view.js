@@ -133,7 +133,8 @@ export class ProofView {
     const text =
       by === "option"
         ? "Checked with the key that you gave with --key."
-        : "Checked with the key in the stack's outputs. If you keep the key yourself, start the console with --key: then nobody who changes the stack can change it.";
+        : "Checked with the key in the stack's outputs. If you keep the key yourself, start the console with --key: " +
+          "then nobody who changes the stack can change it.";
     return h("p", { class: "hint" }, text);
   }
 

@@ -129,7 +129,12 @@ function back(event) {
   window.history.back();
 }
 
-/** Find an entry that has no fingerprint. @param {URLSearchParams} address @param {AbortSignal} signal @returns {Promise<History>} */
+/**
+ * Find an entry that has no fingerprint.
+ * @param {URLSearchParams} address
+ * @param {AbortSignal} signal
+ * @returns {Promise<History>}
+ */
 async function unread(address, signal) {
   const recorded = address.get("recorded") ?? "";
   const from = new Date(recorded).toISOString();
@@ -145,7 +150,11 @@ function all({ receipt, duplicates, rejections }) {
   return entries.sort((a, b) => (a.recorded_at < b.recorded_at ? -1 : 1));
 }
 
-/** Which entry the address is about: of a fingerprint alone, the receipt's own. @param {History} history @param {URLSearchParams} address */
+/**
+ * Which entry the address is about: of a fingerprint alone, the receipt's own.
+ * @param {History} history
+ * @param {URLSearchParams} address
+ */
 async function chosen(history, address) {
   const entries = all(history);
   const version = address.get("version");

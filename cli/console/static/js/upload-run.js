@@ -8,7 +8,10 @@ import { moment, size as sizeText } from "./format.js";
 import { Live } from "./live.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
-/** @typedef {"waiting" | "hashing" | "known" | "ready" | "sending" | "sent" | "recorded" | "failed" | "cancelled"} State */
+/**
+ * @typedef {"waiting" | "hashing" | "known" | "ready" | "sending" | "sent" | "recorded" | "failed"
+ *   | "cancelled"} State
+ */
 
 /**
  * @typedef {{

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { remarksOf, shortUploaderOf, uploaderOf } from "../../../../cli/console/static/js/entry.js";
+import {
+  remarksOf,
+  shortName,
+  shortUploaderOf,
+  uploaderOf,
+} from "../../../../cli/console/static/js/entry.js";
 import { duration, size } from "../../../../cli/console/static/js/format.js";
 import { addressOf, entryAddress, routeOf } from "../../../../cli/console/static/js/routes.js";
 import { FINDINGS, OUTCOMES, REASONS, VIA } from "../../../../cli/console/static/js/words.js";
@@ -18,6 +23,7 @@ test("uploaders are called what the command line calls them", () => {
   for (const { entry, uploader, short_uploader: short } of vectors.records) {
     assert.equal(uploaderOf(entry), uploader);
     assert.equal(shortUploaderOf(entry) || "-", short);
+    assert.equal(shortName(uploader ?? "-"), short);
   }
 });
 
