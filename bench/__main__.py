@@ -24,6 +24,7 @@ from bench.measures import (
     sealing,
     start,
     throughput,
+    verification,
 )
 from bench.report import aims_text, page_text, section_text
 from bench.results import Section, name_of, section
@@ -32,7 +33,7 @@ from bench.scale import FULL, QUICK, Scale
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 IN_PROCESS: Sequence[ModuleType] = (
-    *(requests, billed_time, hashing, formats, pages, cost, sealing, idle, start, memory),
+    *(requests, billed_time, hashing, formats, pages, cost, sealing, verification, idle, start, memory),
 )
 EMBEDDED: Sequence[ModuleType] = (throughput, growth)
 NOT_QUICK = (throughput,)

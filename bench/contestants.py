@@ -19,6 +19,7 @@ from functions.contract.entry import ObjectVersion, Upload, Uploader, Via
 from functions.contract.environment import (
     FileLinksEnvironment,
     ProcessorEnvironment,
+    ReaderEnvironment,
     UploadFormsEnvironment,
     write_environment,
 )
@@ -52,6 +53,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
         accepted_types=ACCEPTABLE_TYPES,
         **SOURCE,
     ),
+    **write_environment(ReaderEnvironment, ledger_table=LEDGER, ledger_shards=SHARDS, log_bucket="log"),
     **write_environment(
         FileLinksEnvironment,
         ledger_table=LEDGER,

@@ -41,7 +41,7 @@ class SignInError(BillEError):
 
 
 class DeniedError(BillEError):
-    """The token or the AWS credentials are good, but lack a permission."""
+    """The sign-in is good, but has no right to a route or a call: no other call to it will do better."""
 
 
 class UnavailableError(BillEError):

@@ -50,6 +50,7 @@ class StackAccess:
     dead_letter_queue_url: str | None
     operations_log: str | None
     log_public_key: str | None
+    log_bucket: str | None
     sealer: str | None
     alarm_topic: str | None
     endpoint_url: str | None
@@ -149,6 +150,7 @@ def parse_access(document: object, source: str) -> StackAccess:
         dead_letter_queue_url=outputs.text("dead_letter_queue_url"),
         operations_log=outputs.members("log_groups").get("operations"),
         log_public_key=outputs.text("log_public_key"),
+        log_bucket=outputs.text("log_bucket"),
         sealer=outputs.text("sealer"),
         alarm_topic=outputs.text("alarm_topic"),
         endpoint_url=beside.text("endpoint_url"),

@@ -167,6 +167,7 @@ class BillE(pulumi.ComponentResource):
                 people.operator_policy,
                 **for_people,
                 **in_the_ledger,
+                log_bucket_arn=self.log.bucket.arn,
                 queue_arn=self.ingest.queue.arn,
                 resend_queue_arn=self.ingest.resends.arn,
                 dead_letter_queue_arn=self.ingest.dead_letters.arn,

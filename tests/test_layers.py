@@ -55,7 +55,7 @@ MAY_IMPORT = {
     ],
     "cli/operator": [
         *("cli.operator", "cli.aws", "cli.errors", "cli.stack"),
-        *("functions.ledger.store", "functions.reconciliation", CONTRACT),
+        *("functions.ledger.store", "functions.reconciliation", "functions.sealing", CONTRACT),
     ],
     "local": ["local", "cli", "functions.sealing.note", CONTRACT],
     "generator": ["generator", "components", "functions"],

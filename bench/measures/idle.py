@@ -18,17 +18,17 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.contestants import Bench
 from bench.prices import MILLION, PRICES
-from bench.results import Count, FigureTable, Findings
+from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from components.settings import StackSettings
 from functions.contract.metric_names import BYTES, OUTCOMES, REASONS, SEALED, SECONDS
 from functions.contract.reconciliation import EVERY_MINUTES
 from functions.contract.sealing import EVERY_MINUTES as SEALED_EVERY_MINUTES
-from tests.components.mocks import run, stack_config
+from tests.components.mocks import Registered, run, stack_config
 from tests.components.programs import main_program
 
 PRICED = {
@@ -41,7 +41,7 @@ PRICED = {
 RECONCILER = "bill-e:reconciler:Reconciler"
 CALLS = 6
 """One for the progress, four for the bucket's configuration, and one more as a round begins and ends."""
-SEALER = "bill-e:log:TransparencyLog"
+LOG = "bill-e:log:TransparencyLog"
 SEALER_SECONDS, SEALER_UNITS = 0.15, 3
 """One unit for the lock, and half of one for each of four shards."""
 PIPELINE = "bill-e:ingest:IngestPipeline"
@@ -65,12 +65,17 @@ CUSTOM_METRICS = len({*OUTCOMES.values(), *REASONS.values(), BYTES, SECONDS, SEA
 POLLERS, POLLS_A_MINUTE, MINUTES_A_MONTH = 5, 3, 30 * 24 * 60
 """Lambda begins with five connections ("Using Lambda with Amazon SQS"); a long poll waits for 20 seconds."""
 
+AIM_DOLLARS = 2.00
+
 DEFAULTS, ESSENTIAL, CUSTOMER_KEY = "the defaults", "`alarms: essential`", "`encryption: customer-key`"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Idle:
-    """What a stack has that is paid for by the month, by its price, and how many metrics it can publish."""
+    """What a stack has that is paid for by the month, by its price, and how many metrics it can publish.
+
+    What of it the transparency log has is in ``log``.
+    """
 
     things: Mapping[str, int]
     polls: int
@@ -79,6 +84,7 @@ class Idle:
     idle_metrics: float
     custom_metrics: int
     unknown: Sequence[str]
+    log: Idle | None = None
 
     def dollars(self) -> float:
         """Return what a month costs in which nobody uses the stack."""
@@ -120,11 +126,16 @@ def measure(_bench: Bench, _scale: Scale) -> Findings:
                 "dashboards": idle.things["dashboard"],
                 "KMS keys": idle.things["kms_key"],
                 "idle": f"{idle.dollars():.2f}",
+                "of which the log": f"{idle.log.dollars():.2f}" if idle.log else "",
                 "metrics add": f"{idle.metrics_dollars():.2f}",
             }
             for name, idle in stacks.items()
         }
     )
+    if log := stacks[DEFAULTS].log:
+        yield Aim(
+            "the log's part of an idle stack with the defaults", log.dollars(), AIM_DOLLARS, unit=" USD"
+        )
     unknown = ", ".join(sorted({type_ for idle in stacks.values() for type_ in idle.unknown})) or "none"
     yield Count("resource types that the price list of idle stacks lacks", unknown, "none")
 
@@ -142,19 +153,27 @@ def idle_stacks() -> Mapping[str, Idle]:
 
 def _idle(config: Mapping[str, str]) -> Idle:
     with contextlib.redirect_stderr(None):  # the program's hints
-        graph = run(main_program, config)
-    types = Counter(each.type for each in graph.resources if each.custom)
-    reconcilers = sum(each.type == RECONCILER for each in graph.resources)
-    sealers = sum(each.type == SEALER for each in graph.resources)
+        resources = run(main_program, config).resources
     every_hours = int(config.get("bill-e:reconcileEveryHours", StackSettings.reconcile_every_hours))
+    logs = {each.urn for each in resources if each.type == LOG}
+    for each in resources:  # a parent comes before its children
+        if each.parent in logs:
+            logs.add(each.urn)
+    log = _idle_of([each for each in resources if each.urn in logs], every_hours)
+    return replace(_idle_of(resources, every_hours), log=log)
+
+
+def _idle_of(resources: Sequence[Registered], every_hours: int) -> Idle:
+    types = Counter(each.type for each in resources)
+    unknown = {each.type for each in resources if each.custom} - {*PRICED, QUEUE_READER}
     return Idle(
         things={thing: types[type_] for type_, thing in PRICED.items()},
-        reconciliations=reconcilers * MINUTES_A_MONTH // EVERY_MINUTES,
-        sealings=sealers * MINUTES_A_MONTH // SEALED_EVERY_MINUTES,
-        idle_metrics=reconcilers * (2 + 2 / every_hours) + sealers,
+        reconciliations=types[RECONCILER] * MINUTES_A_MONTH // EVERY_MINUTES,
+        sealings=types[LOG] * MINUTES_A_MONTH // SEALED_EVERY_MINUTES,
+        idle_metrics=types[RECONCILER] * (2 + 2 / every_hours) + types[LOG],
         polls=types[QUEUE_READER] * POLLERS * POLLS_A_MINUTE * MINUTES_A_MONTH,
-        custom_metrics=sum(each.type == PIPELINE for each in graph.resources) * CUSTOM_METRICS,
-        unknown=sorted(type_ for type_ in types if not (type_ in {*PRICED, QUEUE_READER} or _is_free(type_))),
+        custom_metrics=types[PIPELINE] * CUSTOM_METRICS,
+        unknown=sorted(type_ for type_ in unknown if not _is_free(type_)),
     )
 
 

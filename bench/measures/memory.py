@@ -6,11 +6,8 @@ made while they are read. The objects are PDF files, which are read to their end
 
 from __future__ import annotations
 
-import re
-import resource
 import subprocess
 import sys
-from pathlib import Path
 
 from bench.contestants import (
     BILL_E,
@@ -24,13 +21,13 @@ from bench.contestants import (
     pdf,
     upload,
 )
+from bench.processes import peak_kilobytes
 from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import Scale
 from local.in_process.s3 import StoredObject
 
 TOLERANCE_MEGABYTES = 16
 PIECE_BYTES = 64 * 1024
-STATUS = Path("/proc/self/status")
 
 
 def measure(_bench: Bench, scale: Scale) -> Findings:
@@ -74,13 +71,6 @@ def _handle(name: str, megabytes: int, messages: int) -> None:
         recorded = [int((item.get("size") or item["size_bytes"])["N"]) for item in bench.items(contestant)]
     if recorded != [size] * messages:
         raise RuntimeError(f"{name} recorded {recorded} bytes instead of {messages} times {size}")
-
-
-def peak_kilobytes() -> int:
-    """Return the peak resident memory. Linux's ``ru_maxrss`` has the parent's in it, from before the exec."""
-    if STATUS.exists() and (match := re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())):
-        return int(match[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
 
 
 if __name__ == "__main__":

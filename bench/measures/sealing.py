@@ -5,8 +5,9 @@ entries are recorded and the sealer runs each minute, for {scale.sealing_minutes
 sweeps of the same entries, hours and days later. Calls and units are counted, and CPU time is this machine's,
 stretched to the share of a core that {MEMORY_MEGABYTES:,} MB get. We assume {CALL_MS:.0f} ms for each call,
 of which {PARALLEL} are made at the same time. Storage is left out: a million leaves have about 0.4 GB. The
-backlog is {BACKLOG:,} entries, a minute at 1,000 a second. Its run is a process of its own; entries are made
-while they are read. Its time is CPU time, stretched in the same way, and its memory is the peak (VmHWM).
+backlog has {scale.sealing_backlog:,} entries; 60,000 are a minute at 1,000 a second. Its run is a process of
+its own; entries are made while they are read. Its time is CPU time, stretched in the same way, and its memory
+is the peak (VmHWM).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from datetime import timedelta
 from typing import Any
 
 from bench.contestants import Bench
-from bench.measures.memory import peak_kilobytes
 from bench.prices import MILLION, PRICES
+from bench.processes import peak_kilobytes
 from bench.results import Aim, Count, FigureTable, Findings
 from bench.scale import CALL_SECONDS, Scale
 from components.transparency_log import TransparencyLogArgs
@@ -40,9 +41,11 @@ WHOLE_CORE_MEGABYTES = 1_769
 """AWS Lambda Developer Guide, "Configure Lambda function memory"."""
 
 CALL_MS = CALL_SECONDS * 1000
-BACKLOG = 60_000
 RATES = (1, 10, 100)
 REFERENCE_RATE = 100
+
+CALLS_OF_A_RUN = "1 get_item, 5 get_object, 52 put_object, 6 query, 1 sign, 1 update_item"
+"""It reads and swaps the lock, and writes 24 bundles, 25 tiles, what is staged, and the checkpoint twice."""
 
 AIM_DOLLARS = 0.15
 AIM_SECONDS = 60
@@ -61,12 +64,15 @@ def measure(_bench: Bench, scale: Scale) -> Findings:
     )
     total = prices[REFERENCE_RATE]["in all"]
     yield Aim(f"a million receipts at {REFERENCE_RATE} a second", total, AIM_DOLLARS, unit=" USD")
-    command = [sys.executable, "-m", __name__]
+    calls = _calls_of_a_run(REFERENCE_RATE * 60)
+    yield Count(f"a run at {REFERENCE_RATE} a second: calls", calls, CALLS_OF_A_RUN)
+    backlog = scale.sealing_backlog
+    command = [sys.executable, "-m", __name__, str(backlog)]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     seconds = told["cpu"] * WHOLE_CORE_MEGABYTES / MEMORY_MEGABYTES
-    yield Aim(f"{BACKLOG:,} entries in one run: time", seconds, AIM_SECONDS, unit=" s")
-    yield Aim(f"{BACKLOG:,} entries in one run: memory", told["peak"] / 1024, AIM_MEGABYTES, unit=" MB")
-    yield Count(f"{BACKLOG:,} entries in one run: sealed", str(told["sealed"]), str(BACKLOG))
+    yield Aim(f"{backlog:,} entries in one run: time", seconds, AIM_SECONDS, unit=" s")
+    yield Aim(f"{backlog:,} entries in one run: memory", told["peak"] / 1024, AIM_MEGABYTES, unit=" MB")
+    yield Count(f"{backlog:,} entries in one run: sealed", str(told["sealed"]), str(backlog))
 
 
 def _dollars(rate: int, minutes: int) -> dict[str, float]:
@@ -107,8 +113,26 @@ def _dollars(rate: int, minutes: int) -> dict[str, float]:
     return {**per_million, "in all": sum(per_million.values())}
 
 
+def _calls_of_a_run(entries: int) -> str:
+    """Seal so many entries twice, and count the calls of the second time, when there is a log already."""
+    ledger, calls = SealedLedger(), Calls()
+    sealer = ledger.new_sealer(calls)
+    with contextlib.redirect_stdout(io.StringIO()):
+        for _ in range(2):
+            ledger.record(entries, ago=timedelta(seconds=40))
+            ledger.later()
+            calls.made.clear()
+            ledger.run(sealer)
+    made = Counter(call.split()[0] for call in calls.made)
+    return ", ".join(f"{number} {call}" for call, number in sorted(made.items()))
+
+
 class _Backlog(MemoryDynamoDb):
     """A ledger whose entries are made while they are read."""
+
+    def __init__(self, entries: int) -> None:
+        super().__init__()
+        self._entries = entries
 
     def query(self, **request: Any) -> Any:
         values = request["ExpressionAttributeValues"]
@@ -117,7 +141,7 @@ class _Backlog(MemoryDynamoDb):
         if month != f"{began:%Y-%m}" or values[":until"]["S"] < format_time(began):
             return {"Items": []}
         first = int(request["ExclusiveStartKey"]["number"]["N"]) if "ExclusiveStartKey" in request else 0
-        numbers = range(first + int(shard), BACKLOG, SHARDS)[: request["Limit"]]
+        numbers = range(first + int(shard), self._entries, SHARDS)[: request["Limit"]]
         found = [
             schema.to_item(entry(f"receipts/{each:08}.png", began + timedelta(milliseconds=each)), SHARDS)
             for each in numbers
@@ -135,9 +159,9 @@ class _Forgetful(MemoryS3):
         return super().put_object(Key=Key, Body=kept, **request)
 
 
-def _seal_backlog() -> None:
+def _seal_backlog(entries: int) -> None:
     ledger = SealedLedger()
-    ledger.dynamodb, ledger.s3 = _Backlog(), _Forgetful()
+    ledger.dynamodb, ledger.s3 = _Backlog(entries), _Forgetful()
     sealer = ledger.new_sealer()
     began = time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -147,4 +171,4 @@ def _seal_backlog() -> None:
 
 
 if __name__ == "__main__":
-    _seal_backlog()
+    _seal_backlog(int(sys.argv[1]))

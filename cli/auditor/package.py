@@ -1,4 +1,4 @@
-"""The layout of an audit package, and how its rows become the records that were sealed.
+"""The layout of an audit package.
 
 A package is a folder: `package.json` (`Manifest`), the entries of a period in two formats, the whole log in
 the layout of c2sp.org/tlog-tiles, and, if they were asked for, proofs and the receipts themselves. A line of
@@ -11,13 +11,13 @@ import csv
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from cli.screen.entries import CSV_COLUMNS, FORMULA_STARTS, csv_row
+from cli.screen.entries import CSV_COLUMNS, csv_row
 from functions.sealing.leaf import record_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from cli.answers import ApiEntry
@@ -36,10 +36,6 @@ PROOFS: Final = "proofs"
 FILES: Final = "files"
 
 PROOF_SUFFIX: Final = ".tlog-proof"
-
-_NUMBERS: Final = frozenset({"size_bytes"})
-_FLAGS: Final = frozenset({"resent", "restores"})
-_LISTS: Final = frozenset({"findings"})
 
 
 class UnusableError(Exception):
@@ -89,11 +85,10 @@ class Manifest:
         }
         (package / MANIFEST).write_text(f"{json.dumps(members, indent=2)}\n", encoding="utf-8")
 
-    def covers(self, recorded_at: str) -> bool:
-        """Whether the package should have an entry with this time of recording."""
-        return (self.start is None or self.start <= recorded_at) and (
-            self.end is None or recorded_at < self.end
-        )
+    @property
+    def period(self) -> tuple[str, str]:
+        """The first time that it covers, and the first that it doesn't. Text order is time order."""
+        return self.start or "", self.end or "~"
 
 
 def write_entries(package: Path, entries: Iterable[ApiEntry]) -> int:
@@ -124,47 +119,3 @@ def write_sums(package: Path) -> None:
     with (package / SUMS).open("w", encoding="utf-8", newline="\n") as sums:
         for path in paths:
             sums.write(f"{sha256_of(path)}  {path.relative_to(package).as_posix()}\n")
-
-
-def record_of_cells(columns: Sequence[Sequence[str]], cells: Sequence[str]) -> bytes:
-    """Turn a row of `entries.csv` back into the record, or raise ValueError for one that can't come from it.
-
-    ``columns`` are the names in the header, split at their dots. Only one row stands for a record: a cell
-    with a formula must have its apostrophe, or a spreadsheet would run it.
-    """
-    record: dict[str, Any] = {}
-    for path, cell in zip(columns, cells, strict=True):
-        if cell and (value := _value(path[-1], cell)) is not False:
-            place = record
-            for name in path[:-1]:
-                place = place.setdefault(name, {})
-            place[path[-1]] = value
-    return canonical(record)
-
-
-def canonical(record: object) -> bytes:
-    """Write a record of text, whole numbers, flags and lists as RFC 8785 has it, quickly.
-
-    The names of members are ASCII, so their order by code points is the one by UTF-16 code units.
-    """
-    return _ENCODER.encode(record).encode()
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _value(name: str, cell: str) -> object:
-    if name in _NUMBERS:
-        number = int(cell)
-        if str(number) != cell:
-            raise ValueError(f"{name} is {cell!r}")
-        return number
-    if name in _FLAGS:
-        return {"true": True, "false": False}[cell]
-    if name in _LISTS:
-        return cell.split(" ")
-    if cell[0] in FORMULA_STARTS:
-        if cell[0] != "'" or cell[1:2] not in FORMULA_STARTS or len(cell) == 1:
-            raise ValueError(f"{name} isn't protected from being taken for a formula")
-        return cell[1:]
-    return cell

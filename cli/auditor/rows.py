@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from cli.auditor.package import record_of_cells
-from cli.auditor.spill import KEY_BYTES, Spill
+from cli.auditor.cells import CellReader
+from cli.auditor.spill import KEY_BYTES, spill
 from functions.contract.entry import ObjectVersion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_PLACE_BYTES: Final = 8
-ROW_BYTES: Final = KEY_BYTES + _PLACE_BYTES
+ROW: Final = Struct(f">{KEY_BYTES}sQ")
 """The hash of a record, and the place of its row."""
 
 _BLOCK_BYTES: Final = 4 << 20
@@ -34,24 +33,21 @@ class Block:
     number: int
     start: int
     end: int
-    columns: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[str, ...] = ()
 
     def records(self) -> Iterator[bytes]:
         """Turn each row into its record, or into nothing if it can't be one."""
         with self.path.open("rb") as file:
             file.seek(self.start)
             data = file.read(self.end - self.start)
-        if not self.columns:
+        if self.columns:
+            yield from CellReader(self.columns).records(data)
+        else:
             yield from data.removesuffix(b"\n").split(b"\n")
-            return
-        try:
-            for cells in csv.reader(io.StringIO(data.decode(), newline=""), strict=True):
-                try:
-                    yield record_of_cells(self.columns, cells)
-                except (ValueError, KeyError, AttributeError):
-                    yield b""
-        except (UnicodeDecodeError, csv.Error):
-            yield b""
+
+    def placed(self) -> Iterator[tuple[int, bytes]]:
+        """Return the records with the places of their rows, which no other block has."""
+        return enumerate(self.records(), self.number << 32)
 
 
 def blocks_of(path: Path) -> Iterator[Block]:
@@ -61,15 +57,13 @@ def blocks_of(path: Path) -> Iterator[Block]:
     """
     is_csv = path.suffix == ".csv"
     with path.open("rb") as file:
-        columns: tuple[tuple[str, ...], ...] = ()
+        columns: tuple[str, ...] = ()
         start = number = 0
         if is_csv:
             header = file.readline(_MAX_ROW_BYTES)
             start = len(header)
-            names = next(csv.reader([header.decode().rstrip("\r\n")]), [])
-            columns = tuple(tuple(name.split(".")) for name in names)
-            if not columns:
-                raise ValueError(f"{path} has no header")
+            columns = tuple(next(csv.reader([header.decode().rstrip("\r\n")]), ()))
+            CellReader(columns)
         rest = b""
         while data := file.read(_BLOCK_BYTES):
             rest += data
@@ -96,20 +90,15 @@ def _end_of_rows(data: bytes, is_csv: bool) -> int:
 
 def spill_block(block: Block, folder: Path, parts: int) -> int:
     """Spill the hash of each record of a block, and return how many rows there are."""
-    rows = Spill(folder, parts)
-    count = 0
-    for count, record in enumerate(block.records(), 1):
-        rows.add(sha256(record).digest() + (block.number << 32 | count).to_bytes(_PLACE_BYTES, "big"))
-    rows.flush()
-    return count
+    return spill(
+        (ROW.pack(sha256(record).digest(), place) for place, record in block.placed()), folder, parts
+    )
 
 
 def rows_at(blocks: list[Block], places: set[int]) -> Iterator[bytes]:
     """Read again the records at some places."""
     for number in sorted({place >> 32 for place in places}):
-        for count, record in enumerate(blocks[number].records(), 1):
-            if number << 32 | count in places:
-                yield record
+        yield from (record for place, record in blocks[number].placed() if place in places)
 
 
 def named_object(record: bytes) -> tuple[bytes, str, str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
-PARTS: Final = 256
-"""Into how many parts the rows of a large log are divided. Those of a small one stay in one part."""
+MOST_PARTS: Final = 256
+_PART_ROWS: Final = 1 << 15
+"""How many rows a part has, unless there are more than `MOST_PARTS` of them."""
 
 KEY_BYTES: Final = 32
 
@@ -18,34 +20,30 @@ _AT_ONCE: Final = 1 << 16
 """How many rows are held in memory before they are written."""
 
 
-class Spill:
-    """Rows of one length that begin with a key. Several processes can add rows to the same folder."""
-
-    def __init__(self, folder: Path, parts: int) -> None:
-        self._folder = folder
-        self._parts: list[list[bytes]] = [[] for _ in range(parts)]
-        self._held = 0
-
-    def add(self, row: bytes) -> None:
-        """Add a row."""
-        self._parts[row[0] % len(self._parts)].append(row)
-        self._held += 1
-        if self._held == _AT_ONCE:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write the rows that are held."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for number, rows in enumerate(self._parts):
-            if rows:
-                with (self._folder / f"{number:02x}.{os.getpid()}").open("ab") as file:
-                    file.write(b"".join(rows))
-                rows.clear()
-        self._held = 0
+def parts_for(rows: int) -> int:
+    """Say into how many parts to divide so many rows."""
+    return min(1 + rows // _PART_ROWS, MOST_PARTS)
 
 
-def read_part(folder: Path, row_bytes: int, part: int) -> Iterator[bytes]:
+def spill(rows: Iterable[bytes], folder: Path, parts: int) -> int:
+    """Add rows of one length that begin with a key, and return how many there were.
+
+    Several processes can add rows to the same folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    source, count = iter(rows), 0
+    while held := [*islice(source, _AT_ONCE)]:
+        count += len(held)
+        divided: list[list[bytes]] = [[] for _ in range(parts)]
+        for row in held:
+            divided[row[0] % parts].append(row)
+        for part, its_rows in enumerate(divided):
+            if its_rows:
+                with (folder / f"{part:02x}.{os.getpid()}").open("ab") as file:
+                    file.write(b"".join(its_rows))
+    return count
+
+
+def read_part(folder: Path, part: int) -> bytes:
     """Read the rows of a part, in no order."""
-    for path in folder.glob(f"{part:02x}.*"):
-        data = path.read_bytes()
-        yield from (data[at : at + row_bytes] for at in range(0, len(data), row_bytes))
+    return b"".join(path.read_bytes() for path in folder.glob(f"{part:02x}.*"))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from cli.auditor import package as layout
 from cli.auditor.claims import earlier_claims, judge_claims, proof_claims, signed_checkpoint
 from cli.auditor.entries import check_entries, check_objects
-from cli.auditor.files import check_files
+from cli.auditor.files import check_files, check_sums
 from cli.auditor.findings import Report
 from cli.auditor.log_check import check_log, history_size
 from cli.auditor.log_reading import LogContext, read_stretch
 from cli.auditor.package import Manifest
 from cli.auditor.parallel import in_processes
-from cli.auditor.spill import PARTS
+from cli.auditor.spill import parts_for
 from functions.contract.sealing import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ def verify(given: Given) -> Report:
             manifest=manifest,
             max_delay=given.max_delay,
             history=history,
-            leaf_rows=Path(folder) / "leaves",
-            object_rows=Path(folder) / "objects",
-            parts=PARTS if is_large else 1,
+            folder=Path(folder),
+            parts=parts_for(head.size),
         )
         sizes = {head.size, *(claim.checkpoint.size for claim in claims)}
         checked = check_log(context, sizes, report, partial(run, read_stretch))
         judge_claims(head, claims, checked.roots, report)
         check_entries(given.package, context, checked.erased, report, run)
         check_objects(context, given.objects, report, run)
-    check_files(given.package, manifest, report)
+    check_files(given.package, manifest, checked.erased, report)
+    check_sums(given.package, report)
     return report

@@ -212,21 +212,20 @@ class ApiClient:
                 "for another API? BILL_E_TOKEN_COMMAND, a command that prints a token, is run when one has "
                 f"expired ({status})"
             )
+        if status == HTTPStatus.FORBIDDEN and problem is None:
+            return DeniedError(
+                f"{route} at {self._base_url}: access denied: {_message(response)}; the stack's output "
+                f"{granted_by} allows this route (execute-api:Invoke), and with tokens it is the scope that "
+                f"does ({status})"
+            )
         if problem is not None:
             reason = _problem_sentence(problem)
-        elif status == 403:
-            reason = (
-                f"access denied: {_message(response)}; the stack's output {granted_by} allows this route "
-                "(execute-api:Invoke), and with tokens it is the scope that does"
-            )
         elif status == 404:
             reason = "there is no such route: is the stack's api_url right?"
         else:
             reason = _message(response)
         sentence = f"{route} at {self._base_url}: {reason} ({status})"
-        if status == 429 or status >= 500:
-            return UnavailableError(sentence)
-        return DeniedError(sentence) if status == 403 else BillEError(sentence)
+        return UnavailableError(sentence) if status == 429 or status >= 500 else BillEError(sentence)
 
 
 def _object(response: AWSResponse) -> dict[str, Any] | None:

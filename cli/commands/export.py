@@ -23,7 +23,7 @@ from cli.caller.connection import StackConnection, connect
 from cli.caller.download import downloaded, give_name
 from cli.caller.log_download import DownloadedLog, download_log, log_files
 from cli.commands import Audience, Command
-from cli.errors import BillEError, SignInError, UsageError
+from cli.errors import BillEError, DeniedError, SignInError, UsageError
 from cli.options import (
     add_time_range,
     named_path,
@@ -129,6 +129,8 @@ def export(
     key = VerifierKey.parse(access.log_public_key)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / layout.MANIFEST).unlink(missing_ok=True)
+    for left in folder.rglob(".*.part"):
+        left.unlink()
     with terminal.counting("files of the log") as advance:
         log = download_log(stack.api, folder / layout.LOG, concurrency=concurrency, on_file=advance)
     _forget_others(log)
@@ -223,7 +225,7 @@ def _save_file(stack: StackConnection, place: Path, terminal: Terminal) -> bool:
         link = stack.api.file_link(place.name, None)
         with downloaded(stack.http, link, place.parent) as temporary:
             give_name(temporary, place, overwrite=True)
-    except SignInError:
+    except (SignInError, DeniedError):
         raise
     except BillEError as error:
         terminal.complain(f"not exported: {place.name}: {error}", style="red")

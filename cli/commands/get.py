@@ -25,7 +25,7 @@ from cli.caller.download import already_there, downloaded, give_name
 from cli.caller.subjects import Subject, SubjectSearch
 from cli.commands import Audience, Command
 from cli.commands.show import find_subject
-from cli.errors import BillEError, SignInError, UsageError
+from cli.errors import BillEError, DeniedError, SignInError, UsageError
 from cli.options import add_json, stack_of, token_of
 from cli.screen.terminal import Terminal, size_text
 from functions.contract.entry import Outcome
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                     write_to_stdout(stack, link)
                     continue
                 path = save(stack, link, options)
-            except SignInError:
+            except (SignInError, DeniedError):
                 raise
             except BillEError as error:
                 if len(options.subjects) == 1:

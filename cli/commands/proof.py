@@ -2,7 +2,8 @@
 
 Name a receipt as for `bill-e show`. The proof (c2sp.org/tlog-proof) has the entry's leaf, its place in the
 log, the way to the root, and the checkpoint that the log's key has signed. It is checked before it is
-written. A key stands for its newest upload, also if that was a duplicate or was rejected.
+written, and so is the entry: if it isn't the one that was sealed, there is no proof. A key stands for its
+newest upload, also if that was a duplicate or was rejected.
 
 With --log DIR, the proof comes from an exported package, without a network; --key is then the log's key.
 """
@@ -13,6 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
+from cli.answers import ApiHistory
 from cli.auditor import package as layout
 from cli.auditor.claims import is_signed
 from cli.auditor.rows import named_object
@@ -27,7 +29,7 @@ from cli.options import completed_as_file, named_path, stack_of, token_of, verif
 from cli.screen.terminal import Terminal
 from functions.contract.entry import ObjectVersion, Outcome, parse_fingerprint
 from functions.contract.sealing import CHECKPOINT
-from functions.sealing.leaf import Leaf
+from functions.sealing.leaf import Leaf, record_of, record_sha256
 from functions.sealing.note import Checkpoint, VerifierKey, parse_note
 from functions.sealing.proof import Proof
 from functions.sealing.tree import Tree
@@ -86,6 +88,7 @@ def _from_stack(options: argparse.Namespace, terminal: Terminal) -> tuple[Proof,
                 "whose proofs/ have it"
             )
         text = stack.api.proof(subject.fingerprint, _object_id(subject))
+        history = stack.api.history(subject.fingerprint) if text else None
     if text is None:
         raise BillEError("the entry isn't sealed yet: try again in a minute")
     try:
@@ -95,7 +98,26 @@ def _from_stack(options: argparse.Namespace, terminal: Terminal) -> tuple[Proof,
         raise BillEError(f"the API's proof can't be read: {error}") from None
     if leaf.fingerprint != subject.fingerprint or _object_id(subject) not in {None, leaf.object_id}:
         raise BillEError(f"the API's proof is about another entry, with the object id {leaf.object_id}")
+    record = _record(history, leaf.object_id)
+    if record and record_sha256(record) != leaf.record_sha256:
+        raise _altered(leaf.object_id)
     return proof, VerifierKey.parse(access.log_public_key)
+
+
+def _record(history: ApiHistory | None, object_id: str) -> bytes | None:
+    """Return the record of one of a fingerprint's entries, as the ledger has it now."""
+    if history is None:
+        return None
+    receipt = [history["receipt"]] if history["receipt"] else []
+    records = map(record_of, (*receipt, *history["duplicates"], *history["rejections"]))
+    return next((record for record in records if named_object(record)[0].hex() == object_id), None)
+
+
+def _altered(object_id: str) -> BillEError:
+    return BillEError(
+        f"the entry of object {object_id} isn't the one that was sealed: it was changed afterwards, so "
+        "nothing was written; docs/for-auditors.md says what to look at"
+    )
 
 
 def _object_id(subject: Subject) -> str | None:
@@ -113,10 +135,12 @@ def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
         note = (folder / CHECKPOINT).read_text(encoding="utf-8")
         checkpoint = Checkpoint.parse(parse_note(note).text)
         log = DownloadedLog(folder=folder, note=note, checkpoint=checkpoint)
-        receipt = _receipt(options.log, fingerprint)
+        receipt, record = _receipt(options.log, fingerprint)
         for index, leaf in log.leaves():
             members = json.loads(leaf)
             if members["fingerprint"] == fingerprint and receipt in {None, members["object_id"]}:
+                if record and record_sha256(record) != members["record_sha256"]:
+                    raise _altered(members["object_id"])
                 path = tuple(Tree(checkpoint.size, log.read_tile).inclusion_proof(index))
                 return Proof(leaf=leaf, index=index, path=path, checkpoint=note), key
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -124,8 +148,8 @@ def _from_package(options: argparse.Namespace) -> tuple[Proof, VerifierKey]:
     raise BillEError(f"the log in {options.log} has no entry with the fingerprint {fingerprint}")
 
 
-def _receipt(package: Path, fingerprint: str) -> str | None:
-    """Return the receipt's object id. Its duplicates have the same fingerprint, and can come before it.
+def _receipt(package: Path, fingerprint: str) -> tuple[str | None, bytes | None]:
+    """Return the receipt's object id and record. Its duplicates have the same fingerprint too.
 
     If the receipt isn't of the package's period, any entry with the fingerprint will do.
     """
@@ -134,8 +158,8 @@ def _receipt(package: Path, fingerprint: str) -> str | None:
             if fingerprint.encode() in line:
                 entry = json.loads(line)
                 if entry.get("fingerprint") == fingerprint and entry["outcome"] == Outcome.ACCEPTED:
-                    return named_object(line)[0].hex()
-    return None
+                    return named_object(line)[0].hex(), line.rstrip(b"\n")
+    return None, None
 
 
 def _fingerprint(subject: str) -> str:

@@ -19,6 +19,7 @@ entry. Each of these makes it 1, except for versions in flight:
   not an entry  an item of the ledger that isn't an entry, nor a note of the processor
   file differs  with --read: the bytes in the bucket don't have the fingerprint that the entry says
   unreadable    with --read: S3 doesn't return the bytes, because they are in an archive, or their key is gone
+  unsealed      an entry that isn't in the log 15 minutes after it was recorded
 
 S3 doesn't keep who uploaded, so uploaders aren't compared. Fingerprints are only compared with --checksums,
 if S3 has the SHA-256 of the bytes, and with --read. With --prefix, entries of the stack about other keys
@@ -61,6 +62,7 @@ from cli.operator.reconciliation import FormerPlaces, ReconcileReport, compare_s
 from cli.operator.resend import MakeEvent, event_maker, send_events
 from cli.operator.resources import Queue, StackResources, open_resources
 from cli.operator.temporary_database import NO_END
+from cli.operator.unsealed import SealTotals
 from cli.options import (
     add_json,
     add_key_prefix,
@@ -241,6 +243,7 @@ def write_report(done: Reconciled, terminal: Terminal) -> None:
     terminal.write("; ".join([line, *(f"{count:,} {what}" for count, what in besides if count)]))
     if totals.former:
         terminal.write(f"entries about former places, not compared with S3: {totals.former:,}")
+    terminal.write(_seal_line(report.compared.sealed))
     if done.checksums:
         terminal.write(
             f"fingerprints: {done.checksums.compared:,} compared with S3's, "
@@ -279,6 +282,7 @@ def write_json(
         "began_at": format_time(compared.began_at),
         "judged_before": None if end == NO_END else end,
         "totals": asdict(report.totals),
+        "log": compared.sealed and asdict(compared.sealed),
         "checksums": done.checksums and asdict(done.checksums),
         "read": done.reading and asdict(done.reading),
         "sent": done.sent,
@@ -295,6 +299,13 @@ def write_json(
     if planned:
         lists["messages"] = map(planned, report.missing())
     terminal.json_of_lists(members, lists)
+
+
+def _seal_line(sealed: SealTotals | None) -> str:
+    if sealed is None:
+        return "the stack has no log yet that seals its entries: deploy the current program"
+    since = f", the oldest recorded at {second_of(sealed.since)}" if sealed.since else ""
+    return f"log: {sealed.leaves:,} entries sealed, {sealed.unsealed:,} not sealed yet{since}"
 
 
 def _messages(queue: Queue) -> dict[str, int]:
@@ -328,6 +339,11 @@ def _write_next_step(done: Reconciled, options: argparse.Namespace, terminal: Te
     if totals.unbacked:
         terminal.complain(
             "unbacked: no object version of a receipt is left: if you have the file, upload it with --again"
+        )
+    if totals.unsealed:
+        terminal.complain(
+            "unsealed: if the sealer has an alarm, docs/operations.md says what to do; otherwise run it by "
+            "hand"
         )
     if not totals.confirmed:
         terminal.complain("S3 doesn't confirm every entry: docs/operations.md says what to do", style="red")

@@ -103,7 +103,7 @@ COMMAND = Command(
     name="verify",
     audience=Audience.AUDITORS,
     summary="verify an audit package offline",
-    description=__doc__ + "\n".join(f"  {code:<21}{meaning}" for code, meaning in MEANINGS.items()),
+    description=__doc__ + "\n".join(f"  {code:<22}{meaning}" for code, meaning in MEANINGS.items()),
     examples=(
         "bill-e verify package --key log.vkey",
         "bill-e verify package --key log.vkey --since checkpoint-of-october --objects versions.json",

@@ -56,8 +56,9 @@ class _Shared(Generic[T]):
 class SharedAnswers(Generic[T]):
     """Answers that are at most a second old, so that many tabs cost no more than one."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        """Measure time by `now`, in seconds."""
+    def __init__(self, is_good: Callable[[T], bool], now: Callable[[], float] = time.monotonic) -> None:
+        """Keep good answers, so that whoever tries again gets another one; `now` counts seconds."""
+        self._is_good = is_good
         self._now = now
         self._kept: dict[str, _Shared[T]] = {}
         self._lock = threading.Lock()
@@ -71,16 +72,19 @@ class SharedAnswers(Generic[T]):
             while len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         with shared.lock:
-            is_fresh = shared.asked_at > came_at - FRESH_SECONDS or shared.answered_at >= came_at
-            if shared.answer is None or not is_fresh:
+            if shared.answer is None or not self._is_fresh(shared, shared.answer, came_at):
                 shared.asked_at, shared.answer = self._now(), ask()
                 shared.answered_at = self._now()
             return shared.answer
 
+    def _is_fresh(self, shared: _Shared[T], answer: T, came_at: float) -> bool:
+        is_recent = shared.asked_at > came_at - FRESH_SECONDS
+        return shared.answered_at >= came_at or (is_recent and self._is_good(answer))
+
 
 def api_routes(api: ApiClient) -> list[Route]:
     """Return the routes that the stack's API has as well, here below /api."""
-    answers = SharedAnswers[AWSResponse]()
+    answers = SharedAnswers[AWSResponse](lambda answer: answer.status_code < 400)
 
     def receipts(request: Request) -> Response:
         parameters = dict(request.query_params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import webbrowser
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ def serve(console: Console, *, port: int | None, browser: bool, on_start: Callab
         server = server_of(console_app(console, session))
         on_start(session.first_address)
         if browser:
-            webbrowser.open(session.first_address)
+            # A browser in a terminal, such as w3m, ends when the person is done.
+            threading.Thread(target=webbrowser.open, args=(session.first_address,), daemon=True).start()
         # uvicorn ends in an orderly way, and raises the signal again.
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listening])

@@ -22,6 +22,7 @@ class State(StrEnum):
     NOT_AN_ENTRY = "not an entry"
     FILE_DIFFERS = "file differs"
     UNREADABLE = "unreadable"
+    UNSEALED = "unsealed"
 
 
 @dataclass(frozen=True, kw_only=True)

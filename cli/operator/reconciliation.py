@@ -16,11 +16,14 @@ from cli.operator.inventory import ledger_items, listed_versions
 from cli.operator.pace import Counting
 from cli.operator.resources import Queue, StackResources, queue_name
 from cli.operator.temporary_database import NO_END, temporary_database
+from cli.operator.unsealed import SealTotals, UnsealedEntries, log_leaves
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, UploadLocation, format_time
 from functions.reconciliation.inventory import StoredVersion
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
     from functions.contract.schema import Item
 
 SHOWN_BUCKETS = 3
@@ -48,6 +51,7 @@ class StackComparison:
     """A finished comparison of what is below `prefix`. By S3's clock, it began at `began_at`.
 
     `in_former` entries are about the stack's former places, so S3 wasn't asked about their object versions.
+    `sealed` is None for a stack without a log.
     """
 
     prefix: str
@@ -55,6 +59,7 @@ class StackComparison:
     queue: Queue
     comparison: BucketComparison
     in_former: int
+    sealed: SealTotals | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +83,7 @@ class ReconcileTotals:
     not_an_entry: int
     file_differs: int
     unreadable: int
+    unsealed: int
     gone: int
     former: int
 
@@ -138,10 +144,20 @@ def compare_stack(
     with temporary_database() as database:
         comparison = BucketComparison(database, resources.bucket, prefix)
         began_at = _load_bucket(comparison, resources, prefix, counting)
-        in_former = _load_ledger(comparison, resources, former, counting)
+        unsealed = None
+        if resources.log_bucket:
+            unsealed = UnsealedEntries(database, began_at)
+            _load_log(unsealed, resources.s3, resources.log_bucket, counting)
+        checks = _LedgerChecks(comparison, resources, former, unsealed)
+        _load_ledger(checks, comparison, resources, counting)
         comparison.compare()
         yield StackComparison(
-            prefix=prefix, began_at=began_at, queue=queue, comparison=comparison, in_former=in_former
+            prefix=prefix,
+            began_at=began_at,
+            queue=queue,
+            comparison=comparison,
+            in_former=checks.in_former,
+            sealed=unsealed.totals() if unsealed else None,
         )
 
 
@@ -167,6 +183,7 @@ def judge(compared: StackComparison, age: timedelta) -> ReconcileReport:
         not_an_entry=count(State.NOT_AN_ENTRY),
         file_differs=count(State.FILE_DIFFERS),
         unreadable=count(State.UNREADABLE),
+        unsealed=count(State.UNSEALED),
         gone=comparison.count_gone(),
         former=compared.in_former,
     )
@@ -187,34 +204,47 @@ def _load_bucket(
     return began_at
 
 
+def _load_log(unsealed: UnsealedEntries, s3: S3Client, bucket: str, counting: Counting) -> None:
+    with counting("leaves of the log read", None) as advance:
+        for leaves in log_leaves(s3, bucket):
+            unsealed.add_leaves(leaves)
+            advance(len(leaves))
+    unsealed.index()
+
+
 def _load_ledger(
-    comparison: BucketComparison, resources: StackResources, former: FormerPlaces, counting: Counting
-) -> int:
-    """Load the ledger, check each entry by itself, and count those about the stack's former places."""
-    checks = _LedgerChecks(comparison, resources, former)
+    checks: _LedgerChecks, comparison: BucketComparison, resources: StackResources, counting: Counting
+) -> None:
+    """Load the ledger, and check each entry by itself."""
     with counting("ledger entries read", None) as advance:
         for items in ledger_items(resources.dynamodb, resources.ledger_table):
             entries = checks.entries_of(items)
             comparison.add_entries(entries)
             advance(len(entries))
     known = comparison.entries_by_bucket
-    if known and not known.keys() & {resources.bucket, *former.buckets}:
+    if known and not known.keys() & {resources.bucket, *checks.former.buckets}:
         others = ", ".join(name for name, _ in known.most_common(SHOWN_BUCKETS))
         raise BillEError(
             f"ledger {resources.ledger_table} has no entry about bucket {resources.bucket}, but "
             f"{known.total():,} about {others}: are these the outputs of one stack? Nothing was changed"
         )
-    return checks.in_former
 
 
 class _LedgerChecks:
     """Finds what is wrong with the items of a ledger without asking S3."""
 
-    def __init__(self, comparison: BucketComparison, resources: StackResources, former: FormerPlaces) -> None:
+    def __init__(
+        self,
+        comparison: BucketComparison,
+        resources: StackResources,
+        former: FormerPlaces,
+        unsealed: UnsealedEntries | None,
+    ) -> None:
         self._comparison = comparison
         self._location = UploadLocation(bucket=resources.bucket, prefix=resources.upload_prefix)
         self._shards = resources.shards()
-        self._former = former
+        self._unsealed = unsealed
+        self.former = former
         self.in_former = 0
 
     def entries_of(self, items: list[Item]) -> list[Entry]:
@@ -237,12 +267,15 @@ class _LedgerChecks:
         if self._location.holds(version):
             if not self._comparison.covered.holds(version):
                 return
-        elif self._former.hold(version, self._location.bucket):
+        elif self.former.hold(version, self._location.bucket):
             self.in_former += 1
         else:
             findings.add_about(State.FOREIGN, entry, self._why_foreign(version))
         if wrong := contradictions(item, entry, self._shards):
             findings.add_about(State.INCONSISTENT, entry, wrong)
+        if self._unsealed and self._unsealed.is_late(entry):
+            detail = f"recorded at {format_time(entry.recorded_at)}, and not in the log"
+            findings.add_about(State.UNSEALED, entry, detail)
 
     def _why_foreign(self, version: ObjectVersion) -> str:
         if version.bucket != self._location.bucket:

@@ -60,7 +60,8 @@ class Queue:
 class StackResources:
     """An open connection to a stack's resources. The stack takes receipts below `upload_prefix`.
 
-    `operations_log` is a log group. A stack that was deployed before there was one has None.
+    `operations_log` is a log group, and `log_bucket` has the log that seals the ledger. A stack that was
+    deployed before there was one has None.
     """
 
     bucket: str
@@ -72,6 +73,7 @@ class StackResources:
     resend_queue_url: str
     dead_letter_queue_url: str
     operations_log: str | None
+    log_bucket: str | None
     s3: S3Client
     dynamodb: DynamoDBClient
     sqs: SQSClient
@@ -147,6 +149,7 @@ def open_resources(access: StackAccess, *, as_administrator: bool = False) -> It
             resend_queue_url=access.resend_queue_url or "",
             dead_letter_queue_url=access.dead_letter_queue_url or "",
             operations_log=access.operations_log,
+            log_bucket=access.log_bucket,
             s3=client("s3"),
             dynamodb=client("dynamodb"),
             sqs=client("sqs"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from components.policies.documents import Condition, Policy, allow, document
 from components.policies.keys import former_key_statements, key_use_statements
+from components.policies.roles import log_reading_statements
 from functions.contract import http_api, schema
 from functions.contract.entry import FINGERPRINT_DIGITS
 
@@ -81,6 +82,7 @@ def operator_policy(
     bucket_arn: str,
     table_arn: str,
     index_arn: str,
+    log_bucket_arn: str,
     queue_arn: str,
     resend_queue_arn: str,
     dead_letter_queue_arn: str,
@@ -99,6 +101,9 @@ def operator_policy(
     need `key_arn` to read and send messages under the customer's key, and `former_key_arns` to read dead
     letters from before the key changed.
 
+    Operators read the log, which has no personal data, to see which entries aren't sealed. Without
+    `s3:ListBucket`, S3 doesn't say whether the log has no checkpoint yet.
+
     Operators add lines to the log of operations, and can neither read, change nor delete any. Each run of a
     command makes a stream for its lines, and CloudTrail says who made it.
     """
@@ -106,12 +111,13 @@ def operator_policy(
         "ForAllValues:StringEquals": {"dynamodb:Attributes": [*schema.OPERATOR_ATTRIBUTES]},
         "StringEquals": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
     }
-    decrypt_via = ["dynamodb", "sqs"]
+    decrypt_via = ["dynamodb", "s3", "sqs"]
     key_use = key_use_statements(key_arn, decrypt_via, ["sqs"], dns_suffix) if key_arn else []
     return document(
         allow("ListUploads", "s3:ListBucketVersions", bucket_arn),
         allow("ReadWhichUploadsHaveEntries", "dynamodb:Scan", table_arn, no_uploaders),
         allow("FindEntries", "dynamodb:Query", index_arn, no_uploaders),
+        *log_reading_statements(log_bucket_arn),
         allow("SendAgain", "sqs:SendMessage", resend_queue_arn),
         allow("SeeQueues", "sqs:GetQueueAttributes", [queue_arn, resend_queue_arn, dead_letter_queue_arn]),
         allow(

@@ -65,6 +65,13 @@ def reader_statements(table_arn: str, index_arn: str, log_bucket_arn: str) -> li
     return [
         allow("ReadLedger", "dynamodb:Query", [table_arn, index_arn]),
         allow("LookUpReceipts", "dynamodb:BatchGetItem", table_arn),
+        *log_reading_statements(log_bucket_arn),
+    ]
+
+
+def log_reading_statements(log_bucket_arn: str) -> list[Statement]:
+    """Allow to read the log as it is published."""
+    return [
         allow(
             "ReadLog", "s3:GetObject", [f"{log_bucket_arn}/{CHECKPOINT}", f"{log_bucket_arn}/{TILE_FOLDER}*"]
         ),

@@ -294,15 +294,16 @@ def version_of(item: Mapping[str, AttributeValueTypeDef]) -> ObjectVersion:
 
 
 def is_note(item: Mapping[str, AttributeValueTypeDef]) -> bool:
-    """Say whether an item is a note of the processor, and not an entry.
+    """Say whether an item is a note of the processor or an erasure, and not an entry.
 
-    A note has nothing but its key, and its time or an object version, so nothing else in the ledger can pass
-    for one.
+    A note has nothing but its key, and its time or an object version. An erasure has its key, its place in
+    the time index, and a reason. So nothing else in the ledger can pass for one.
     """
     partition, sort = item[FINGERPRINT]["S"], item[ENTRY]["S"]
     for begins, ends, names in (
         (UNREAD, MISSING, {NOTICED_AT}),
         (BACKED, BACKING, {"bucket", "key", "version_id"}),
+        (ERASED, ERASURE, {MONTH_SHARD, RECORDED, "reason"}),
     ):
         if partition.startswith(begins) and sort == ends:
             return item.keys() <= {FINGERPRINT, ENTRY} | names

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def readable_entries(items: Iterable[Item]) -> list[Entry]:
-    """Read items as entries. One that can't be read is left out and logged, by its key.
+    """Read items as entries. One that should be one and can't be read is left out and logged, by its key.
 
     Only somebody who may write to the table can make such an item.
     """
     entries = []
     for item in items:
-        if item[schema.ENTRY].get("S") == schema.ERASURE:
+        if schema.is_note(item):
             continue
         try:
             entries.append(schema.from_item(item))

@@ -45,12 +45,11 @@ def encode_bundle(leaves: Iterable[bytes]) -> bytes:
 def decode_bundle(data: bytes) -> list[bytes]:
     """Read the leaves of a bundle, or raise a ValueError that says where it ends too early."""
     leaves: list[bytes] = []
-    at = 0
-    while at < len(data):
+    at, size = 0, len(data)
+    while at < size:
         start = at + _LENGTH_BYTES
-        end = start + int.from_bytes(data[at:start], "big")
-        if start > len(data) or end > len(data):
-            raise ValueError(f"a bundle of {len(data)} bytes ends inside of leaf {len(leaves)}")
-        leaves.append(data[start:end])
-        at = end
+        at = start + (data[at] << 8 | data[at + 1]) if start <= size else size + 1
+        if at > size:
+            raise ValueError(f"a bundle of {size} bytes ends inside of leaf {len(leaves)}")
+        leaves.append(data[start:at])
     return leaves

@@ -115,7 +115,8 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """Return the root above 1, 2, 4, 8, … hashes."""
     level = list(hashes)
     while len(level) > 1:
-        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
+        pairs = zip(level[::2], level[1::2], strict=True)
+        level = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
     return level[0]
 
 

@@ -57,7 +57,7 @@ def demo() -> None:
             raise LocalError(f"the demo failed: {error}") from error
         figures = _dashboard(stack, len(ledger))
         try:
-            audit = _audit(stack, terminal)
+            audit = audited(stack, terminal)
         except BillEError as error:
             raise LocalError(f"the audit of the demo failed: {error}") from error
     terminal.table(entry_row(entry, full_fingerprint=False) for entry in ledger)
@@ -105,7 +105,7 @@ def _run(
         return run.results, outcomes, ledger
 
 
-def _audit(stack: EmbeddedStack, terminal: Terminal) -> list[str]:
+def audited(stack: EmbeddedStack, terminal: Terminal) -> list[str]:
     """Have the ledger sealed and verify it; then change an entry behind its back, and verify it again."""
     invoked = stack.administrator.client("lambda").invoke(
         FunctionName=stack.outputs["sealer"], Payload=json.dumps({SETTLED_AFTER_SECONDS: 0}).encode()

@@ -23,13 +23,13 @@ def stacks() -> Mapping[str, Idle]:
 
 
 def test_page_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
-    default = stacks[DEFAULTS]
+    default, essential = stacks[DEFAULTS], stacks[ESSENTIAL]
     lines = (REPOSITORY / "docs" / "costs.md").read_text(encoding="utf-8").splitlines()
     (line,) = (line for line in lines if line.startswith("An idle stack costs about "))
 
     assert re.findall(r"\$(\d+\.\d\d)", line) == [
         f"{default.dollars():.2f}",
-        f"{stacks[ESSENTIAL].dollars():.2f}",
+        f"{essential.dollars():.2f}",
         f"{default.metrics_dollars():.2f}",
     ]
     things = default.things
@@ -37,6 +37,13 @@ def test_page_says_what_is_computed(stacks: Mapping[str, Idle]) -> None:
         f"{things['alarm_metric']} alarms, {things['dashboard']} dashboard, {things['kms_key']} KMS keys,"
         in line
     )
+    (line,) = (line for line in lines if "the sealer in it, for" in line)
+    assert default.log
+    assert essential.log
+    assert re.findall(r"\$(\d+\.\d\d)", line) == [
+        f"{default.log.dollars():.2f}",
+        f"{essential.log.dollars():.2f}",
+    ]
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])

@@ -35,6 +35,27 @@ query.DEFAULT_LIMIT = query.MAX_LIMIT
 from functions.ledger import listing
 listing.isqrt = lambda number: 1_000
 """
+ONE_TILE_TOO_MANY = """
+from functions.sealer import publication
+grow = publication.grow
+def with_another(*args):
+    files = grow(*args)
+    return [*files, files[-1]]
+from functions.sealer import sealer
+sealer.grow = with_another
+"""
+SIGNED_TWICE = """
+from functions.sealer import publication
+sign = publication.sign
+def twice(*args):
+    sign(*args)
+    return sign(*args)
+publication.sign = twice
+"""
+ROWS_UNREAD = """
+from cli.auditor import cells
+cells.CellReader.records = lambda self, rows: iter(())
+"""
 
 
 @pytest.mark.parametrize(
@@ -44,6 +65,9 @@ listing.isqrt = lambda number: 1_000
         pytest.param(READ_BEFORE_WRITE, "cost", "1 read unit", id="the same, in what it costs"),
         pytest.param(ONE_BY_ONE, "billed-time", "at the same time", id="messages one after the other"),
         pytest.param(TALKATIVE, "cost", "2 log lines", id="two log lines for a receipt"),
+        pytest.param(ONE_TILE_TOO_MANY, "sealing", "53 put_object", id="a tile written twice"),
+        pytest.param(SIGNED_TWICE, "sealing", "2 sign", id="a checkpoint signed twice"),
+        pytest.param(ROWS_UNREAD, "verification", "a row of each file was changed", id="rows not verified"),
         pytest.param(WHOLE_LEDGER, "pages", "a page of 50 at 1,000 entries", id="pages that read more"),
     ],
 )

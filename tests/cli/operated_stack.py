@@ -17,6 +17,8 @@ from moto import mock_aws
 from cli.operator.consistency import WITHOUT_CONTENT
 from functions.contract import schema
 from functions.contract.entry import Entry, ObjectVersion, Outcome, Upload, Uploader
+from functions.sealing.leaf import leaf_of
+from tests.cli.auditor.packages import Log
 from tests.ledger_table import create_ledger_table
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 REGION, BUCKET, TABLE, SHARDS = "eu-central-1", "uploads", "ledger", 4
+LOG_BUCKET = "log"
 OPERATIONS = "operations"
 LONG_AGO = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
@@ -54,6 +57,16 @@ class OperatedStack:
         entry = entry_of(version, **{"uploaded_at": self.uploaded_at.get(version, LONG_AGO), **changes})
         self.dynamodb.put_item(TableName=TABLE, Item=schema.to_item(entry, SHARDS))
         return entry
+
+    def seal(self, folder: Path, *entries: Entry) -> None:
+        """Give the stack a log of these entries."""
+        self.rewrite_outputs(log_bucket=LOG_BUCKET)
+        log = Log(folder)
+        log.seal(leaf_of(entry, entry.recorded_at) for entry in entries)
+        for path in log.folder.rglob("*"):
+            if path.is_file():
+                key = path.relative_to(log.folder).as_posix()
+                self.s3.put_object(Bucket=LOG_BUCKET, Key=key, Body=path.read_bytes())
 
     def sent(self) -> list[dict[str, Any]]:
         """The records of all messages in the resend queue, which are taken out."""
@@ -107,7 +120,8 @@ def operated_stack(folder: Path) -> Iterator[OperatedStack]:
 
         s3, dynamodb, sqs, logs = map(client, ("s3", "dynamodb", "sqs", "logs"))
         logs.create_log_group(logGroupName=OPERATIONS)
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        for bucket in (BUCKET, LOG_BUCKET):
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         create_ledger_table(dynamodb, TABLE)
         dead_letters = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]

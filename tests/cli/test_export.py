@@ -9,7 +9,7 @@ from cli.auditor import package as layout
 from functions.sealing.proof import Proof
 from tests.cli.auditor.packages import KEY, Log
 from tests.cli.conftest import Ran, Run
-from tests.cli.fake_stack import FakeStack, entry
+from tests.cli.fake_stack import Answer, FakeStack, entry
 from tests.cli.sealed_stack import leaf, sealed_log
 
 
@@ -99,6 +99,31 @@ def test_receipt_that_cannot_be_had_is_named_and_the_rest_is_exported(
     assert f"not exported: {lost['fingerprint']}" in ran.err
     assert "is whole but for 1 receipts: run the command again" in ran.err
     assert len([*(package / layout.FILES).iterdir()]) == 99
+    assert f"missing_file: files/{lost['fingerprint']}" in verified(bill_e, package).out
+
+
+@pytest.mark.usefixtures("log")
+def test_without_the_right_to_files_the_first_refusal_is_told_once(
+    caller: Run, stack: FakeStack, package: Path
+) -> None:
+    stack.planned += [("GET /files/", Answer(403, {"message": "Forbidden"}))] * 2
+
+    said = caller("export", package, "--files").refusal()
+
+    assert "the stack's output auditor_policy allows this route" in said
+    assert sum(request.startswith("GET /files/") for request in stack.requests) <= 1
+
+
+@pytest.mark.usefixtures("log")
+def test_half_a_download_of_an_earlier_run_is_removed(caller: Run, bill_e: Run, package: Path) -> None:
+    left = [package / layout.LOG / "tile" / ".000.1.part", package / layout.FILES / ".bill-e-0.part"]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+
+    assert caller("export", package).code == 0
+    assert not any(path.exists() for path in left)
+    assert ".part" not in (package / layout.SUMS).read_text()
     assert verified(bill_e, package).code == 0
 
 

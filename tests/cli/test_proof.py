@@ -51,7 +51,7 @@ def test_a_key_stands_for_its_own_entry(caller: Run, stack: FakeStack) -> None:
     proof = Proof.parse(caller("proof", "scan 7.png").out)
 
     assert json.loads(proof.leaf)["object_id"] == object_id(item)
-    assert f"object_id={object_id(item)}" in stack.requests[-1]
+    assert any(f"object_id={object_id(item)}" in request for request in stack.requests)
 
 
 def test_entry_that_is_not_sealed_yet_is_said(
@@ -83,6 +83,22 @@ def test_proof_of_another_entry_is_refused(
     asked_for = receipt(tmp_path) if subject == "FILE" else subject
 
     assert "the API's proof is about another entry" in caller("proof", asked_for).error()
+
+
+@pytest.mark.usefixtures("log")
+def test_entry_that_was_changed_after_it_was_sealed_has_no_proof(
+    caller: Run, bill_e: Run, stack: FakeStack, tmp_path: Path
+) -> None:
+    item = next(each for each in stack.entries if each["key"] == "scan 123.png")
+    item["size_bytes"] = 1
+    refusal = f"the entry of object {object_id(item)} isn't the one that was sealed"
+
+    assert refusal in caller("proof", receipt(tmp_path), "-o", tmp_path / "a.tlog-proof").error()
+    assert not (tmp_path / "a.tlog-proof").exists()
+
+    caller("export", tmp_path / "package")
+    offline = bill_e("proof", receipt(tmp_path), "--log", tmp_path / "package", "--key", str(KEY))
+    assert refusal in offline.error()
 
 
 @pytest.mark.usefixtures("log")

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from functions.contract.entry import ContentFinding, Entry, ObjectVersion, Outco
 from functions.contract.s3_events import parse_body
 from functions.reconciliation.inventory import StoredVersion
 from tests.cli.conftest import ChangeCall, Run, denied
-from tests.cli.operated_stack import BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
+from tests.cli.operated_stack import BUCKET, LOG_BUCKET, LONG_AGO, SHARDS, TABLE, OperatedStack
 
 ALL = ("--age", "0")
 
@@ -712,3 +713,70 @@ def test_queue_that_goes_on_refusing_is_reported_with_what_was_sent(
 
     sentence = "the queue did not take 1 messages: try again (InternalError); at least 0 of 1 were sent"
     assert sentence in operator("reconcile", *ALL, "--fix").refusal()
+
+
+def test_sealed_entries_are_counted(operator: Run, operated: OperatedStack, tmp_path: Path) -> None:
+    entries = [operated.record(operated.upload(f"{number}.png"), recorded_at=LONG_AGO) for number in range(3)]
+    operated.seal(tmp_path / "log", *entries)
+
+    _, report = reconciled(operator, *ALL)
+
+    assert (report["totals"]["unsealed"], report["log"]["leaves"]) == (0, 3)
+    assert (report["log"]["unsealed"], report["log"]["since"]) == (0, None)
+
+
+def test_entry_that_is_not_sealed_after_15_minutes_is_a_finding(
+    operator: Run, operated: OperatedStack, tmp_path: Path
+) -> None:
+    first = operated.record(operated.upload("first.png"), recorded_at=LONG_AGO)
+    late = operated.record(operated.upload("late.png"), recorded_at=LONG_AGO + timedelta(hours=1))
+    operated.record(operated.upload("young.png"), recorded_at=datetime.now(UTC) - timedelta(minutes=2))
+    operated.seal(tmp_path / "log", first)
+
+    code, report = reconciled(operator)
+    said = operator("reconcile")
+
+    assert (code, report["complete"], report["confirmed"]) == (1, True, False)
+    assert [one["key"] for one in report["unsealed"]] == ["late.png"]
+    assert (report["log"]["unsealed"], report["log"]["since"]) == (2, format_time(late.recorded_at))
+    assert "log: 1 entries sealed, 2 not sealed yet, the oldest recorded at 2026-11-02T13:00:00Z" in said.out
+
+
+def test_young_entries_are_counted_and_no_finding(
+    operator: Run, operated: OperatedStack, tmp_path: Path
+) -> None:
+    operated.record(operated.upload("young.png"), recorded_at=datetime.now(UTC) - timedelta(minutes=2))
+    operated.record(operated.upload("new.png"), recorded_at=datetime.now(UTC) + timedelta(minutes=2))
+    operated.seal(tmp_path / "log")
+
+    code, report = reconciled(operator)
+
+    assert (code, report["log"]["unsealed"], report["unsealed"]) == (0, 1, [])
+
+
+def test_log_without_a_checkpoint_has_no_leaves(operator: Run, operated: OperatedStack) -> None:
+    operated.rewrite_outputs(log_bucket=LOG_BUCKET)
+    operated.record(operated.upload("a.png"), recorded_at=LONG_AGO)
+
+    code, report = reconciled(operator, *ALL)
+
+    assert (code, report["totals"]["unsealed"], report["log"]["leaves"]) == (1, 1, 0)
+
+
+def test_log_of_several_bundles_that_lacks_one_is_refused(
+    operator: Run, operated: OperatedStack, tmp_path: Path
+) -> None:
+    entries = [
+        operated.record(ObjectVersion(bucket=BUCKET, key=f"{number}.png", version_id="v"))
+        for number in range(300)
+    ]
+    operated.seal(tmp_path / "log", *entries)
+    assert reconciled(operator)[1]["log"]["leaves"] == 300
+
+    operated.s3.delete_object(Bucket=LOG_BUCKET, Key="tile/entries/001.p/44")
+
+    assert "tile/entries/001.p/44 of the log in bucket log can't be read" in operator("reconcile").error()
+
+
+def test_stack_without_a_log_is_told_so(operator: Run) -> None:
+    assert "the stack has no log yet" in operator("reconcile").out

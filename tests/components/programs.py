@@ -71,14 +71,8 @@ def ingest_args(ledger: Ledger, **changes: Any) -> IngestPipelineArgs:
 
 def api_args(ingest: IngestPipeline, **changes: Any) -> LedgerApiArgs:
     args = ingest.args
-    return LedgerApiArgs(
-        stack=args.stack,
-        ledger=args.ledger,
-        ingest=ingest,
-        log_bucket="log",
-        log_bucket_arn="arn:aws:s3:::log",
-        **changes,
-    )
+    log = {"log_bucket": "log", "log_bucket_arn": "arn:aws:s3:::log"}
+    return LedgerApiArgs(stack=args.stack, ledger=args.ledger, ingest=ingest, **(log | changes))
 
 
 def ingest_graph(**changes: Any) -> Graph:
@@ -112,7 +106,8 @@ def two_of_each() -> None:
             f"in-{number}",
             ingest_args(ledger, stack=stack, allowed_origins=origins, log_bucket=log.bucket),
         )
-        api = LedgerApi(f"api-{number}", api_args(ingest, **auth))
+        of_log = {"log_bucket": log.bucket.name, "log_bucket_arn": log.bucket.arn}
+        api = LedgerApi(f"api-{number}", api_args(ingest, **of_log, **auth))
         reconciler_args = ReconcilerArgs(stack=stack, ledger=ledger, ingest=ingest)
         reconciler = Reconciler(f"reconciler-{number}", reconciler_args)
         shown = DashboardArgs(ledger=ledger, log=log, ingest=ingest, api=api, reconciler=reconciler)

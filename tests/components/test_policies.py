@@ -103,7 +103,7 @@ def test_auditor_of_a_stack_with_its_own_key_may_only_decrypt_the_ledger() -> No
 def operator_statements(**changes: Any) -> list[Statement]:
     arns = (
         *("bucket_arn", "table_arn", "index_arn", "queue_arn", "resend_queue_arn", "dead_letter_queue_arn"),
-        "operations_log_arn",
+        *("log_bucket_arn", "operations_log_arn"),
     )
     given = {name: name for name in arns} | {"bucket_arn": BUCKET, "table_arn": TABLE}
     keys = {"key_arn": None, "former_key_arns": (), "dns_suffix": "amazonaws.com"}
@@ -112,9 +112,9 @@ def operator_statements(**changes: Any) -> list[Statement]:
 
 
 @pytest.mark.claim(
-    "an operator may list object versions, read the ledger without uploaders, count messages, send to the "
-    "resend queue, look at, delete and redrive dead letters, and add to the log of operations, and nothing "
-    "else",
+    "an operator may list object versions, read the ledger without uploaders and the log that seals it, "
+    "count messages, send to the resend queue, look at, delete and redrive dead letters, and add to the log "
+    "of operations, and nothing else",
     section="Least privilege",
 )
 def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages_and_no_more() -> None:
@@ -123,6 +123,7 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
     log = "arn:aws:logs:r:1:log-group:operations"
     statements = operator_statements(
         index_arn=index,
+        log_bucket_arn="arn:aws:s3:::log",
         queue_arn=queue,
         resend_queue_arn=resends,
         dead_letter_queue_arn=dead,
@@ -133,6 +134,9 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
         ("s3:ListBucketVersions", BUCKET),
         ("dynamodb:Scan", TABLE),
         ("dynamodb:Query", index),
+        ("s3:GetObject", "arn:aws:s3:::log/checkpoint"),
+        ("s3:GetObject", "arn:aws:s3:::log/tile/*"),
+        ("s3:ListBucket", "arn:aws:s3:::log"),
         ("sqs:SendMessage", resends),
         ("sqs:GetQueueAttributes", queue),
         ("sqs:GetQueueAttributes", resends),
@@ -152,7 +156,7 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
         assert read["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
 
 
-def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_the_queues() -> None:
+def test_operator_of_a_stack_with_its_own_key_may_use_it_through_what_it_may_read_or_send() -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/k"
     statements = operator_statements(key_arn=key)
 
@@ -162,7 +166,7 @@ def test_operator_of_a_stack_with_its_own_key_may_use_it_through_the_table_and_t
         if statement["Resource"] == key
     }
     assert used == {
-        "kms:Decrypt": {"dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"},
+        "kms:Decrypt": {f"{service}.eu-central-1.amazonaws.com" for service in ("dynamodb", "s3", "sqs")},
         "kms:GenerateDataKey": {"sqs.eu-central-1.amazonaws.com"},
     }
 
@@ -175,7 +179,9 @@ def test_operator_may_decrypt_with_former_keys_and_not_encrypt() -> None:
     assert (use["Action"], use["Resource"]) == ("kms:Decrypt", former)
     assert use["Condition"] == {
         "StringEquals": {
-            "kms:ViaService": ["dynamodb.eu-central-1.amazonaws.com", "sqs.eu-central-1.amazonaws.com"]
+            "kms:ViaService": [
+                f"{service}.eu-central-1.amazonaws.com" for service in ("dynamodb", "s3", "sqs")
+            ]
         }
     }
 

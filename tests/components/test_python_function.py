@@ -28,10 +28,11 @@ def test_functions_and_their_layer_are_for_the_same_python(dev: Graph) -> None:
     ("function", "packages"),
     [
         ("bill-e-ingest-processor-function", {"processor", "contract", "ledger"}),
-        ("bill-e-api-reader-function", {"reader", "api", "contract", "ledger"}),
+        ("bill-e-api-reader-function", {"reader", "api", "contract", "ledger", "sealing"}),
         ("bill-e-api-uploads-function", {"upload_forms", "api", "contract", "ledger"}),
         ("bill-e-api-files-function", {"file_links", "api", "contract", "ledger"}),
         ("bill-e-reconciler-slices-function", {"reconciler", "reconciliation", "contract"}),
+        ("bill-e-log-sealer-function", {"sealer", "sealing", "contract"}),
     ],
 )
 def test_archive_holds_the_modules_of_its_packages_and_nothing_else(

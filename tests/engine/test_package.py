@@ -75,7 +75,7 @@ def test_outputs_of_the_component_are_those_of_a_stack(stack: Stack) -> None:
 def test_upload_ends_in_an_entry(stack: Stack) -> None:
     aws, bucket = stack.engine.aws, stack.outputs()["bucket"]
     version = aws.client("s3").put_object(Bucket=bucket, Key="receipt.png", Body=png())["VersionId"]
-    (table,) = inventory(aws)["aws:dynamodb/table:Table"]
+    (table,) = (name for name in inventory(aws)["aws:dynamodb/table:Table"] if "ledger" in name)
 
     items: Any = eventually("an entry", lambda: aws.client("dynamodb").scan(TableName=table)["Items"])
 

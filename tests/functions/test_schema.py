@@ -151,6 +151,13 @@ def test_only_what_restores_says_so() -> None:
     [
         schema.backing_note("a" * 64, FIRST),
         schema.missing_note(FIRST, RECORDED_AT),
+        {
+            schema.FINGERPRINT: {"S": f"erasure#{FIRST.object_id}"},
+            schema.ENTRY: {"S": "ERASURE"},
+            schema.MONTH_SHARD: {"S": "2026-11#0"},
+            schema.RECORDED: {"S": schema.recorded_key(RECORDED_AT, FIRST)},
+            "reason": {"S": "asked for"},
+        },
     ],
 )
 def test_nothing_else_passes_for_a_note(note: schema.Item, changes: schema.Item, expected: bool) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from io import StringIO
 from typing import Any, cast
 
 import pytest
+from rich.console import Console
 
 from cli.answers import ApiEntry
 from cli.caller.outcomes import UploadTotals
-from local.commands.demo import find_mismatch
+from cli.screen.terminal import Terminal
+from local.commands.demo import audited, find_mismatch
+from tests.local.stack import deployed_stack, png
 
 TOTALS: dict[str, Any] = {
     "uploads": 4,
@@ -42,3 +46,15 @@ def test_anything_else_does_not_add_up(change: dict[str, int], said: str) -> Non
 
     assert mismatch is not None
     assert said in mismatch
+
+
+def test_audit_verifies_the_ledger_and_then_finds_the_entry_that_was_changed() -> None:
+    console = Console(file=StringIO())
+    with deployed_stack() as stack:
+        stack.entry_of(stack.upload("receipt.png", png()))
+        signed, clean, changed, found = audited(stack, Terminal(out=console, err=console))
+
+    assert signed.startswith(f"The log, signed by {stack.outputs['log_origin']}: 1 entries, root ")
+    assert clean == "  exported and verified: nothing is wrong"
+    assert changed == "  after somebody changed a size in the table:"
+    assert found.startswith("    altered: entries.jsonl, key 'receipt.png', object ")

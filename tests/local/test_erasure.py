@@ -16,6 +16,7 @@ import pytest
 
 from local import REPOSITORY
 from tests.local.stack import DeployedStack, deployed_stack, png
+from tests.local.test_sealer import seal
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("aws") and shutil.which("jq")), reason="the AWS CLI or jq isn't installed"
@@ -46,6 +47,7 @@ def run(locked: DeployedStack, tmp_path: Path) -> Run:
     outputs.write_text(json.dumps(description))
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),
         "BILL_E_OUTPUTS": str(outputs),
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_CA_BUNDLE": str(aws.ca_bundle),
@@ -70,6 +72,11 @@ def run(locked: DeployedStack, tmp_path: Path) -> Run:
     return run
 
 
+def without_log(ran: subprocess.CompletedProcess[str]) -> list[str]:
+    """The lines that reconcile wrote, but for what it says of the log, which grows."""
+    return [line for line in ran.stdout.splitlines() if not line.startswith("log: ")]
+
+
 def versions_left(stack: DeployedStack) -> set[str]:
     listed = stack.administrator.client("s3").list_object_versions(Bucket=stack.bucket)
     return {version["VersionId"] for version in listed.get("Versions", ())}
@@ -83,7 +90,7 @@ def test_one_person_s_data_goes_as_the_page_says_and_nobody_else_s(locked: Deplo
     before = locked.entries_of(first, second, of_somebody_else)
     theirs = {first.version_id, second.version_id}
 
-    find, show, delete, look, unlock, reconcile, redact = commands()
+    find, show, delete, look, unlock, reconcile, record, redact = commands()
 
     found = run(find).stdout.splitlines()
     assert sorted(line.split("\t")[2] for line in found) == ["erika taxi \\\\1.png", "erika/hotel.png"]
@@ -102,9 +109,16 @@ def test_one_person_s_data_goes_as_the_page_says_and_nobody_else_s(locked: Deplo
     totals = "object versions: 1 = 1 recorded + 0 missing + 0 in flight; 2 unknown; 1 unbacked"
     assert totals in reconciled.stdout
 
+    seal(locked)
+    recorded = run(record)
+    assert recorded.returncode == 0, recorded.stderr
     shown = run(redact.replace("FINGERPRINT", second.fingerprint)).stdout
     assert re.search(r"^uploader +-$", shown, re.MULTILINE)
     nobody: dict[str, Any] = {"principal": None, "source_ip": None, "caller": None}
     redacted = [{**each, "uploader": {**each["uploader"], **nobody}} for each in before[:2]]
     assert locked.entries_of(first, second, of_somebody_else) == [*redacted, before[2]]
-    assert run(reconcile).stdout == reconciled.stdout
+    seal(locked)
+    verified = run(f"bill-e export package && bill-e verify package --key {locked.outputs['log_public_key']}")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.stdout.count("note: erased: object ") == 2
+    assert without_log(run(reconcile)) == without_log(reconciled)

@@ -29,7 +29,10 @@ BIRTH = datetime(2026, 11, 22, 10, tzinfo=UTC)
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEY = VerifierKey(name=ORIGIN, public_key=SIGNER.public_key().public_bytes_raw())
 SPECIAL_KEYS = ("=1+1", "'quoted", '"a"\r\n"b",c\n', "-\u2028\U0001f600", "\n@x", "tab\t,")
-RECEIPTS = [b"one", b"two", b"three"]
+
+
+def content(number: int) -> bytes:
+    return f"receipt {number}".encode()
 
 
 def entries_of(count: int, first: int = 0) -> list[Entry]:
@@ -43,6 +46,7 @@ def entries_of(count: int, first: int = 0) -> list[Entry]:
                 key,
                 BIRTH + timedelta(seconds=number),
                 outcome,
+                fingerprint=hashlib.sha256(content(number)).hexdigest(),
                 salt=f"{number:032x}",
                 detail="'s end is missing" if outcome is Outcome.REJECTED else None,
                 findings=(ContentFinding.ENCRYPTED, ContentFinding.TRAILING_DATA) if number % 2 else (),
@@ -116,7 +120,6 @@ class Package:
             created_at=format_time(BIRTH),
             entries=count,
             log_size=len(self.log.leaves),
-            files=True,
         )
         replace(made, **manifest).write(self.folder)
         write_sums(self.folder)
@@ -148,10 +151,10 @@ def package_of(folder: Path, count: int = 300) -> Package:
     at = entries[-1].recorded_at + timedelta(minutes=2)
     log.seal(sealed(entries[:half]))
     log.seal(leaf_of(each, max(at, BIRTH + timedelta(minutes=8))) for each in entries[half:])
-    for receipt in RECEIPTS:
-        path = folder / layout.FILES / hashlib.sha256(receipt).hexdigest()
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(receipt)
+    (folder / layout.FILES).mkdir()
+    for number, each in enumerate(entries):
+        if each.outcome is Outcome.ACCEPTED:
+            (folder / layout.FILES / str(each.fingerprint)).write_bytes(content(number))
     (folder / layout.PROOFS).mkdir()
     (folder / layout.PROOFS / f"7{layout.PROOF_SUFFIX}").write_text(log.proof(7))
     package = Package(folder, log, entries)

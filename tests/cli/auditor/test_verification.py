@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -17,13 +21,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.auditor import package as layout
-from cli.auditor import rows, verification
+from cli.auditor import rows, spill, verification
+from cli.auditor.cells import CellReader, canonical, record_of_cells
 from cli.auditor.findings import MEANINGS, Code, Report
 from cli.auditor.log_reading import LEAF
-from cli.auditor.package import canonical, record_of_cells
 from cli.auditor.verification import Given, verify
 from cli.main import main
 from cli.screen.entries import CSV_COLUMNS, csv_row
+from functions.contract.entry import Uploader
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import leaf_of, record_of
 from local.in_process.events import BUCKET
@@ -83,6 +88,9 @@ def test_rows_may_be_in_any_order(package: Package) -> None:
 
 def test_every_process_finds_the_same(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification, "_LARGE", 0)
+    monkeypatch.setattr(spill, "_PART_ROWS", 10)
+    assert not codes(package)
+
     package.write(edited(7, size_bytes=8)(package.rows))
 
     assert codes(package) == {Code.ALTERED}
@@ -150,8 +158,9 @@ def test_only_the_entries_of_the_period_are_expected(package: Package) -> None:
     start, end = (leaf_of(package.entries[at], BIRTH).recorded_at for at in (10, 20))
     period = {"start": start.isoformat(timespec="microseconds").replace("+00:00", "Z")}
     period["end"] = end.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    package.write(package.rows[10:20], **period)
-    assert not codes(package)
+    for rows_there in (package.rows[10:20], package.rows[9:21]):
+        package.write(rows_there, **period)
+        assert not codes(package)
 
     package.write(package.rows[11:20], **period)
     assert codes(package) == {Code.MISSING_ENTRY}
@@ -168,6 +177,20 @@ def test_an_erased_entry_needs_no_row_if_its_erasure_was_sealed(package: Package
     report = report_of(package)
     assert not report.counts
     assert report.notes == [f"erased: object {gone.upload.version.object_id}, as was sealed"]
+
+
+def test_an_entry_that_was_erased_in_part_is_not_altered(package: Package) -> None:
+    whole = package.entries[3]
+    redacted = replace(whole, upload=replace(whole.upload, uploader=Uploader(principal=None, source_ip=None)))
+    package.entries[3] = redacted
+    package.write()
+    assert codes(package) == {Code.ALTERED}
+
+    package.log.seal([erasure_of(whole, BIRTH + timedelta(days=1))])
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert report.notes == [f"erased: object {whole.upload.version.object_id}, as was sealed"]
 
 
 LOG_FILES = ["tile/0/000", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/001", "tile/entries/002.p/88"]
@@ -340,11 +363,26 @@ def test_leaves_out_of_their_time_and_twice_are_found(package: Package) -> None:
     assert codes(package) == {Code.OUT_OF_ORDER, Code.SEALED_TWICE}
 
 
-def test_what_is_no_leaf_is_found(package: Package) -> None:
-    package.log.seal([b'{"v":2}'])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (rb"(?s).+", b'{"v":2}'),
+        (rb'"fingerprint":"[0-9a-f]{2}', b'"fingerprint":"0x'),
+        (rb'"object_id":"[0-9a-f]{2}', b'"object_id":"AB'),
+        (rb'"recorded_at":"\d', b'"recorded_at":"x'),
+        (rb'"kind"', b'"kinf"'),
+        (rb'"v":1', b'"v":2'),
+    ],
+)
+def test_what_is_no_leaf_is_found(package: Package, right: bytes, wrong: bytes) -> None:
+    new = entries_of(3, COUNT)
+    leaves = [each.encode() for each in sealed(new)]
+    leaves[1] = re.sub(right, wrong, leaves[1], count=1)
+    package.log.seal(leaves)
+    package.entries += [new[0], new[2]]
     package.write()
 
-    assert codes(package) == {Code.BAD_TILE}
+    assert report_of(package).counts == {Code.BAD_TILE: 1}
 
 
 def test_a_proof_of_another_leaf_is_found(package: Package) -> None:
@@ -356,7 +394,8 @@ def test_a_proof_of_another_leaf_is_found(package: Package) -> None:
 
 
 def test_changed_and_missing_files_are_found(package: Package) -> None:
-    first, second, third = sorted((package.folder / layout.FILES).iterdir())
+    package.write(files=True)
+    first, second, third, *_ = sorted((package.folder / layout.FILES).iterdir())
     first.write_bytes(b"other")
     second.unlink()
     third.rename(third.with_name("receipt.png"))
@@ -364,7 +403,35 @@ def test_changed_and_missing_files_are_found(package: Package) -> None:
     with (package.folder / layout.SUMS).open("a") as sums:
         sums.write(f"{'0' * 64}  package.json\n{'0' * 64}  ../outside\n")
 
-    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 3}
+    # The second and the third are missed by SHA256SUMS and by their entries.
+    assert report_of(package).counts == {Code.FILE_DIFFERS: 3, Code.MISSING_FILE: 5}
+
+
+def test_a_receipt_without_its_file_is_found_unless_the_package_has_no_files(package: Package) -> None:
+    receipt = package.entries[0].fingerprint
+    (package.folder / layout.FILES / str(receipt)).unlink()
+    package.write(files=True)
+    (found,) = report_of(package).findings
+    assert (found.code, found.about) == (Code.MISSING_FILE, f"files/{receipt}")
+
+    package.log.seal([erasure_of(package.entries[0], BIRTH + timedelta(days=1))])
+    package.write(files=True)
+    assert not codes(package)
+
+    package.write()
+    report = report_of(package)
+    assert not report.counts
+    assert "whether each receipt has its file: the package doesn't say that it has all" in report.not_checked
+
+
+def test_a_file_without_its_entry_is_noted(package: Package) -> None:
+    other = b"no receipt of this package"
+    (package.folder / layout.FILES / hashlib.sha256(other).hexdigest()).write_bytes(other)
+    package.write(files=True)
+
+    report = report_of(package)
+    assert not report.counts
+    assert "1 files are of no accepted entry in the package" in report.notes
 
 
 def version_of(number: int) -> dict[str, str]:
@@ -394,22 +461,72 @@ def test_an_upload_without_entry_is_found_in_both_listings(package: Package, tmp
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
-@given(TEXT, TEXT, st.sampled_from(["x.png", "=x", "'", "''", "'=", "@", "\n"]))
-def test_a_row_of_csv_gives_its_record_back(principal: str, key: str, start: str) -> None:
+@given(TEXT, TEXT, st.sampled_from(["x.png", "=x", "'", "''", "'=", "@", "\n"]), st.integers(0, 5))
+def test_a_row_of_csv_gives_its_record_back(principal: str, key: str, start: str, number: int) -> None:
     row: Any = {
-        **package_row(),
+        **package_row(number),
         "key": start + key,
         "uploader": {"principal": principal, "source_ip": None, "caller": {"issuer": key, "subject": None}},
     }
+    line = line_of_csv(row)
 
     record = record_of_cells([name.split(".") for name in CSV_COLUMNS], csv_row(row))
 
     assert record == record_of(row)
     assert canonical(json.loads(record)) == record
+    assert [*CellReader(CSV_COLUMNS).records(line * 2)] == [record, record]
 
 
-def package_row() -> Any:
-    return json.loads(json.dumps(entry_to_json(entries_of(1, 1)[0])))
+@given(
+    st.integers(1, 5),
+    st.integers(0, 400),
+    st.integers(0, 3),
+    st.sampled_from(
+        [b"", b" ", b'"', b'""', b'","', b"\\", b"\r\n", b"'", b"=", b"0", b"e", b",", b"false", b"\xff"]
+    ),
+)
+def test_a_plain_row_is_read_as_any_other(number: int, at: int, cut: int, put: bytes) -> None:
+    """Whatever is changed in a row, it only gives the record if the thorough way of reading says so too."""
+    row = {**package_row(number), "key": "a.png"}
+    line = line_of_csv(row)
+    changed = line[:at] + put + line[at + cut :]
+    reader = CellReader(CSV_COLUMNS)
+
+    thorough = [*reader._others(changed.removesuffix(b"\r\n"))]
+
+    record = record_of(row)
+    assert [*reader.records(line)] == [record]
+    assert ([*reader.records(changed)] == [record]) == (thorough == [record])
+
+
+@pytest.mark.parametrize(
+    ("number", "gone", "cell", "brought", "end"),
+    [
+        (7, "uploaded_at", "size_bytes", ',"uploaded_at":"2026-11-22T10:00:07.000000Z"', '"'),
+        (10, "restores", "resent", ',"restores":true', "x"),
+    ],
+)
+def test_no_cell_brings_a_member_that_has_no_column(
+    number: int, gone: str, cell: str, brought: str, end: str
+) -> None:
+    row = {**package_row(number), "resent": True}
+    columns = [name for name in CSV_COLUMNS if name != gone]
+    cells = dict(zip(CSV_COLUMNS, csv_row(row), strict=True))
+    cells[cell] += brought
+    line = end + '","'.join(cells[name] for name in columns) + f"{end}\r\n"
+
+    assert brought.encode() in record_of(row)
+    assert [*CellReader(columns).records(line.encode())] != [record_of(row)]
+
+
+def line_of_csv(row: Any) -> bytes:
+    file = io.StringIO()
+    csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(csv_row(row))
+    return file.getvalue().encode()
+
+
+def package_row(number: int) -> Any:
+    return json.loads(json.dumps(entry_to_json(entries_of(1, number)[0])))
 
 
 @pytest.mark.parametrize("block_bytes", [1, 700, 5_000])
@@ -478,6 +595,15 @@ def test_command_needs_no_network_and_exits_with_what_it_found(
         (lambda package: (package.folder / layout.MANIFEST).write_text('{"format": 2}'), "format 2"),
         (lambda package: (package.log.folder / "checkpoint").unlink(), "can't be read"),
         (lambda package: (package.folder / layout.CSV).write_bytes(b""), "isn't a file of entries"),
+        # A reader would see the first of them, and a program the last.
+        (
+            lambda package: (package.folder / layout.CSV).write_bytes(b'"key","key"\r\n'),
+            "isn't a file of entries",
+        ),
+        (
+            lambda package: (package.folder / layout.CSV).write_bytes(b'"a","a.b"\r\n'),
+            "isn't a file of entries",
+        ),
     ],
 )
 def test_unusable_input_exits_with_2(

@@ -84,10 +84,11 @@ def test_apigateway_9_nag_apig1_access_logs(graph: Graph) -> None:
     with_input(STAGE, "defaultRouteSettings.throttlingRateLimit", REMOVED),
     with_input(STAGE, "defaultRouteSettings.throttlingBurstLimit", 0),
     with_input(STAGE, "routeSettings", REMOVED),
-    with_input(STAGE, "routeSettings.0.throttlingRateLimit", 10_000),
-    with_input(STAGE, "routeSettings.1.throttlingRateLimit", 10_000),
-    with_input(STAGE, "routeSettings.2.throttlingRateLimit", 10_000),
-    with_input(STAGE, "routeSettings.4.throttlingRateLimit", 10_000),
+    *(
+        with_input(STAGE, f"routeSettings.{number}.throttlingRateLimit", 10_000)
+        for number, key in enumerate(http_api.ROUTES)
+        if key != http_api.LOG_FILE
+    ),
     with_input(STAGE, "routeSettings.3.throttlingRateLimit", REMOVED),
     with_input(STAGE, "routeSettings.3.throttlingBurstLimit", 0),
 )
@@ -101,11 +102,17 @@ def test_nag_serverless_throttling(graph: Graph) -> None:
         for limits in (stage.inputs.get("defaultRouteSettings", {}), *routes.values()):
             assert limits.get("throttlingRateLimit", 0) >= 1, stage.name
             assert limits.get("throttlingBurstLimit", 0) >= 1, stage.name
-        listing, *of_table = (routes[key]["throttlingRateLimit"] for key in http_api.ROUTES)
-        history = capacity.HISTORY_UNITS
-        units = (history, capacity.LOOK_UP_UNITS, history, capacity.FORM_UNITS)
-        assert listing * capacity.page_units(shards) < cap, "the index"
-        assert sum(rate * most for rate, most in zip(of_table, units, strict=True)) < cap, "the table"
+        of_table = {
+            http_api.SHOW_RECEIPT: capacity.HISTORY_UNITS,
+            http_api.LOOK_UP_RECEIPTS: capacity.LOOK_UP_UNITS,
+            http_api.REQUEST_PROOF: capacity.HISTORY_UNITS,
+            http_api.REQUEST_FILE: capacity.HISTORY_UNITS,
+            http_api.REQUEST_FORM: capacity.FORM_UNITS,
+        }
+        assert {*http_api.ROUTES} - {http_api.LIST_RECEIPTS, http_api.LOG_FILE} == {*of_table}
+        rates = {key: routes[key]["throttlingRateLimit"] for key in routes}
+        assert rates[http_api.LIST_RECEIPTS] * capacity.page_units(shards) < cap, "the index"
+        assert sum(rates[key] * most for key, most in of_table.items()) < cap, "the table"
 
 
 @pytest.mark.claim(
