@@ -148,6 +148,20 @@ def test_a_row_with_the_focus_does_not_move(open_page: Open, ledger: Ledger) -> 
     expect(page.get_by_role("link", name="new.png")).to_have_count(0)
 
 
+def test_a_row_with_the_focus_is_left_when_the_filter_changes(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    ledger.add(key="scan.png", **DAMAGED)
+    page = open_page()
+    page.get_by_label("Outcome").select_option(label="Rejected")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="scan.png").focus()
+
+    page.go_back()
+
+    expect(rows(page)).to_have_count(2)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
 def test_what_came_while_another_view_was_shown_is_not_missed(open_page: Open, ledger: Ledger) -> None:
     now = datetime.now(UTC)
     ledger.add(key="before.png", at=now - timedelta(hours=1))
