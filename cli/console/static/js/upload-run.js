@@ -21,6 +21,7 @@ import { Live } from "./live.js";
 /** A browser has six connections to a server, and the rest of the page, in every tab, needs some of them. */
 const AT_ONCE = 4;
 const GONE = "The console doesn't answer. Is `bill-e console` still running?";
+const PERHAPS_RECORDED = "If all of it had been sent by then, its entry appears in the ledger.";
 const MOST_LOOKED_UP = 100;
 
 /** States in which nothing more happens by itself. */
@@ -84,7 +85,8 @@ export class UploadRun {
   /** @param {Item} item */
   cancel(item) {
     if (FINAL.has(item.state) || item.state === "sent") return;
-    this.#set(item, "cancelled", "You cancelled it. Nothing was recorded.");
+    const what = item.state === "sending" ? PERHAPS_RECORDED : "Nothing was recorded.";
+    this.#set(item, "cancelled", `You cancelled it. ${what}`);
     item.request?.abort();
     this.#goOn();
   }
