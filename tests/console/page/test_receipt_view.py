@@ -108,6 +108,23 @@ def test_a_tampered_entry_is_not_verified(open_page: Open, ledger: Ledger, chang
     expect(page.get_by_text("Verified", exact=True)).to_have_count(0)
 
 
+def test_another_receipt_is_not_shown_for_the_one_that_was_asked_for(open_page: Open, ledger: Ledger) -> None:
+    asked, other = ledger.add(png(b"asked")), ledger.add(png(b"other"))
+    ledger.seal()
+    page = open_page()
+    page.route(
+        f"**/api/receipts/{asked['fingerprint']}",
+        lambda route: route.fulfill(
+            json={"receipt": other, "duplicates": [], "rejections": [], "truncated": False}
+        ),
+    )
+
+    page.goto(f"{page.url}#/receipt/{asked['fingerprint']}")
+
+    expect(page.get_by_role("alert")).to_contain_text("entries of another fingerprint")
+    expect(page.get_by_text("Verified", exact=True)).to_have_count(0)
+
+
 def test_a_key_that_was_pinned_decides(open_page: Open, ledger: Ledger) -> None:
     made = ledger.add(png())
     ledger.seal()
@@ -191,6 +208,18 @@ def test_duplicates_are_shown_with_their_receipt(open_page: Open, ledger: Ledger
     expect(answer(page, "Was it sent twice?")).to_have_text(
         "Yes. These bytes were sent twice. This was the first."
     )
+
+
+def test_the_way_back_from_another_receipt_keeps_the_filters(open_page: Open, ledger: Ledger) -> None:
+    ledger.add_duplicate(ledger.add(png(), key="first.png"), png(), key="again.png")
+    page = open_page("#/ledger?outcome=DUPLICATE")
+    page.get_by_role("link", name="again.png").click()
+    page.get_by_role("link", name="See the receipt").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("first.png")
+
+    page.get_by_role("link", name="← Ledger").click()
+
+    expect(page).to_have_url(re.compile(r"#/ledger\?outcome=DUPLICATE$"))
 
 
 def test_a_damaged_file_says_what_is_wrong(open_page: Open, ledger: Ledger) -> None:
@@ -324,8 +353,11 @@ def test_a_large_file_is_only_loaded_if_asked_for(open_page: Open, ledger: Ledge
     expect(verdict(page)).to_contain_text("Verified")
 
 
-def test_what_does_not_exist_is_said(open_page: Open) -> None:
-    page = open_page(f"#/receipt/{'0' * 64}")
+@pytest.mark.parametrize("name", ["0" * 64, "1234", "unread"])
+def test_what_does_not_exist_is_said(open_page: Open, ledger: Ledger, name: str) -> None:
+    page = open_page(f"#/receipt/{name}")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such receipt")
     expect(page.get_by_role("alert")).to_be_visible()
+    # What can't be a fingerprint isn't asked for: the stack's gateway would say that it isn't allowed.
+    assert "GET /receipts/1234" not in ledger.stack.requests

@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 import { Ledger } from "./ledger.js";
 import { Overview } from "./overview.js";
 import { Receipt } from "./receipt.js";
-import { routeOf } from "./routes.js";
+import { addressOf, routeOf } from "./routes.js";
 import { safely } from "./text.js";
 import { Upload } from "./upload.js";
 
@@ -16,6 +16,8 @@ const live = element("live");
 const ended = element("ended");
 
 const frame = {
+  /** Where the ledger was shown last, with its filters. */
+  ledgerAddress: "#/ledger",
   /** @param {import("./live.js").State | "off"} state @param {string} [detail] */
   showLive(state, detail = "") {
     const words = { live: "Live", slow: "Live", failed: "Trying again…", ended: "Ended", off: "" }[state];
@@ -61,7 +63,7 @@ async function begin() {
   /** @type {Record<string, View>} */
   const views = {
     ledger: new Ledger(frame),
-    receipt: new Receipt(session),
+    receipt: new Receipt(session, frame),
     upload: new Upload(session, frame),
     overview: new Overview(session),
   };
@@ -90,6 +92,7 @@ function follow(views) {
     }
     // The ledger knows where it was, and stays there while its filters change.
     if (next !== "ledger") scrollTo({ top: 0 });
+    else frame.ledgerAddress = addressOf(["ledger"], parameters);
     current.show(path.slice(1), parameters);
     if (!isFirst && (isOther || next !== "ledger")) current.focus();
   };

@@ -16,15 +16,18 @@ import { FINDINGS, OUTCOMES, REASONS, typeWord, VIA, wordFor } from "./words.js"
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("./api.js").History} History */
 
+const IS_FINGERPRINT = /^[0-9a-f]{64}$/;
+
 export class Receipt {
   title = "Receipt";
   /** @type {{end: () => void}[]} */
   #running = [];
   #stop = new AbortController();
 
-  /** @param {import("./api.js").Session} session */
-  constructor(session) {
+  /** @param {import("./api.js").Session} session @param {{ledgerAddress: string}} frame */
+  constructor(session, frame) {
     this.session = session;
+    this.frame = frame;
     this.heading = h("h1", { tabindex: "-1" }, "Receipt");
     this.element = h("section", { class: "view receipt" });
   }
@@ -36,8 +39,7 @@ export class Receipt {
     fill(this.heading, "Receipt");
     this.#fill(() => [this.heading, h("p", { class: "hint", role: "status" }, "Loading…")]);
     try {
-      const history =
-        fingerprint === "unread" ? await unread(address, signal) : await historyOf(fingerprint, signal);
+      const history = await (fingerprint === "unread" ? unread(address, signal) : known(fingerprint, signal));
       const entry = await chosen(history, address);
       if (signal.aborted) return;
       if (entry) this.#show(entry, history);
@@ -75,7 +77,7 @@ export class Receipt {
     this.#fill(() => [
       this.heading,
       h("p", { role: "alert" }, text),
-      h("p", {}, h("a", { href: "#/ledger" }, "Back to the ledger")),
+      h("p", {}, h("a", { href: this.frame.ledgerAddress }, "Back to the ledger")),
     ]);
   }
 
@@ -95,7 +97,7 @@ export class Receipt {
       h(
         "nav",
         { class: "back", "aria-label": "Back" },
-        h("a", { href: "#/ledger", click: back }, "← Ledger"),
+        h("a", { href: this.frame.ledgerAddress, click: back }, "← Ledger"),
       ),
       h(
         "header",
@@ -129,9 +131,23 @@ function back(event) {
   window.history.back();
 }
 
+/** Find the entries of a fingerprint. @param {string} fingerprint @param {AbortSignal} signal */
+async function known(fingerprint, signal) {
+  if (!IS_FINGERPRINT.test(fingerprint)) throw new Problem(404, {});
+  const history = await historyOf(fingerprint, signal);
+  if (all(history).some((entry) => entry.fingerprint !== fingerprint)) {
+    throw new Problem(0, {
+      title: "This isn't what was asked for",
+      detail: "The stack's API has answered with entries of another fingerprint.",
+    });
+  }
+  return history;
+}
+
 /** Find an entry that has no fingerprint. @param {URLSearchParams} address @param {AbortSignal} signal @returns {Promise<History>} */
 async function unread(address, signal) {
   const recorded = address.get("recorded") ?? "";
+  if (Number.isNaN(Date.parse(recorded))) throw new Problem(404, {});
   const from = new Date(recorded).toISOString();
   const to = new Date(Date.parse(recorded) + 1).toISOString();
   const query = new URLSearchParams({ key: address.get("key") ?? "", from, to, limit: "50" });
