@@ -283,6 +283,36 @@ def test_a_pdf_is_shown_by_the_browser(open_page: Open, ledger: Ledger) -> None:
     expect(page.get_by_text(f"PDF, {len(pdf()):,} bytes")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("members", "why"),
+    [
+        ({"findings": ["active_content"]}, "an embedded program. The browser's viewer runs scripts."),
+        ({"findings": ["encrypted"]}, "The PDF is encrypted, and may have a script."),
+        (
+            {"outcome": "REJECTED", "reason": "damaged", "detail": "is cut"},
+            "The PDF was rejected, and may have a script.",
+        ),
+    ],
+)
+@pytest.mark.claim(
+    "the console shows a PDF that has or may have a script only to those who ask for it",
+    section="The console",
+)
+def test_a_pdf_with_a_script_is_only_shown_if_asked_for(
+    open_page: Open, ledger: Ledger, members: dict[str, object], why: str
+) -> None:
+    page = open_page(view_of(ledger.add(pdf(), media_type="application/pdf", **members)))
+    frame = page.locator("iframe")
+
+    expect(page.get_by_text(why)).to_be_visible()
+    expect(page.get_by_text("Holds")).to_be_visible()
+    expect(frame).to_have_count(0)
+    with page.expect_download():
+        page.get_by_role("link", name="Download").click()
+    page.get_by_role("button", name="Show it anyway").click()
+    expect(frame).to_be_visible()
+
+
 SCRIPT = b"<script>parent.document.title = document.title = 'run'; fetch('/api/run')</script>"
 SVG = (
     b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"document.title='run';fetch('/api/run')\">%b</svg>"
