@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.cli.fake_stack import Answer
+from tests.cli.fake_stack import TOKEN, Answer
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Ledger, LongStack
 
@@ -292,10 +292,15 @@ def test_the_end_of_a_login_is_said(open_page: Open, ledger: Ledger) -> None:
 
     ledger.stack.token = "another"
 
-    expect(page.get_by_role("alert")).to_contain_text("Sign in again, and run `bill-e console` once more.")
+    expect(page.get_by_role("alert")).to_contain_text("Sign in again. If this doesn't go away, run `bill-e ")
     expect(page.get_by_text("Ended", exact=True)).to_be_visible()
     # What was there can still be read.
     expect(rows(page)).to_have_count(1)
+
+    ledger.stack.token = TOKEN
+
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_failure_can_be_tried_again(open_page: Open, ledger: Ledger) -> None:

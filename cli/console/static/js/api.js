@@ -31,10 +31,14 @@ export class Problem extends Error {
   }
 }
 
-/** @type {Set<(problem: Problem) => void>} */
+/** @type {Set<(problem: Problem | null) => void>} */
 const watchers = new Set();
+let hasEnded = false;
 
-/** Have every problem that ends the session reported, wherever it came up. @param {(problem: Problem) => void} watcher */
+/**
+ * Have every problem that ends the session reported, wherever it came up, and null when something works again.
+ * @param {(problem: Problem | null) => void} watcher
+ */
 export function onSessionEnd(watcher) {
   watchers.add(watcher);
 }
@@ -56,13 +60,20 @@ export async function ask(path, options) {
       detail: "Is `bill-e console` still running?",
     });
   }
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    if (hasEnded) for (const watcher of watchers) watcher(null);
+    hasEnded = false;
+    return answer;
+  }
   throw reported(new Problem(answer.status, await membersOf(answer)));
 }
 
 /** @param {Problem} problem */
 export function reported(problem) {
-  if (problem.endsSession) for (const watcher of watchers) watcher(problem);
+  if (problem.endsSession) {
+    hasEnded = true;
+    for (const watcher of watchers) watcher(problem);
+  }
   return problem;
 }
 

@@ -110,12 +110,15 @@ function markCurrent(name) {
   }
 }
 
-/** @param {Problem} problem */
+/** @param {Problem | null} problem Null if it is over. */
 function showEnd(problem) {
-  if (!ended.hidden) return;
-  ended.hidden = false;
+  if (ended.hidden === (problem === null)) return;
+  ended.hidden = problem === null;
+  if (problem === null) return;
   const advice =
-    problem.type === "login-ended" ? "Sign in again, and run `bill-e console` once more." : problem.message;
+    problem.type === "login-ended"
+      ? "Sign in again. If this doesn't go away, run `bill-e console` once more."
+      : problem.message;
   fill(ended, h("strong", {}, problem.title), ` ${advice}`);
 }
 
