@@ -108,6 +108,23 @@ def test_a_tampered_entry_is_not_verified(open_page: Open, ledger: Ledger, chang
     expect(page.get_by_text("Verified", exact=True)).to_have_count(0)
 
 
+@pytest.mark.parametrize("caller", [{}, {"principal": ""}, {"principal": None, "issuer": "", "subject": ""}])
+def test_what_the_seal_does_not_cover_is_not_shown(
+    open_page: Open, ledger: Ledger, caller: dict[str, object]
+) -> None:
+    made = ledger.add(png())
+    ledger.seal()
+    made["uploader"]["caller"] = caller
+    made.update(detail="", duplicate_of={})
+
+    page = open_page(view_of(made))
+
+    expect(verdict(page)).to_contain_text("Verified The file")
+    expect(answer(page, "Who sent it?")).to_have_text("AWS:AIDAEXAMPLE from 192.0.2.1")
+    expect(answer(page, "Was it sent twice?")).to_have_text("No.")
+    expect(page.get_by_role("term").filter(has_text=re.compile("Detail|Duplicate of"))).to_have_count(0)
+
+
 def test_another_receipt_is_not_shown_for_the_one_that_was_asked_for(open_page: Open, ledger: Ledger) -> None:
     asked, other = ledger.add(png(b"asked")), ledger.add(png(b"other"))
     ledger.seal()

@@ -6,7 +6,7 @@ import { fill, h } from "./dom.js";
 import { identityOf, nameOf, uploaderOf } from "./entry.js";
 import { count, counted, duration, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
-import { objectIdOf } from "./proof.js";
+import { objectIdOf, withoutAbsent } from "./proof.js";
 import { ProofView } from "./proof-view.js";
 import { SealWatch } from "./seal.js";
 import { outcomeMark } from "./shapes.js";
@@ -17,6 +17,8 @@ import { FINDINGS, OUTCOMES, REASONS, typeWord, VIA, wordFor } from "./words.js"
 /** @typedef {import("./api.js").History} History */
 
 const IS_FINGERPRINT = /^[0-9a-f]{64}$/;
+/** What an entry says of a file that wasn't read. */
+const NOTHING_KNOWN = { fingerprint: null, size_bytes: null, media_type: null };
 
 export class Receipt {
   title = "Receipt";
@@ -42,7 +44,7 @@ export class Receipt {
       const history = await (fingerprint === "unread" ? unread(address, signal) : known(fingerprint, signal));
       const entry = await chosen(history, address);
       if (signal.aborted) return;
-      if (entry) this.#show(entry, history);
+      if (entry) this.#show(covered(entry), history);
       else this.#say("There is no such entry", "The ledger has this fingerprint, but no such upload of it.");
     } catch (error) {
       if (signal.aborted) return;
@@ -173,6 +175,17 @@ async function chosen(history, address) {
   if (!version) return history.receipt ?? entries.at(-1);
   const key = address.get("key");
   return entries.find((entry) => entry.version_id === version && (key === null || entry.key === key));
+}
+
+/**
+ * An entry as its seal covers it. A caller without a name doesn't count there, so it must not be shown either.
+ * @param {Entry} entry
+ * @returns {Entry}
+ */
+function covered(entry) {
+  const members = /** @type {Entry} */ (/** @type {unknown} */ (withoutAbsent(entry)));
+  const uploader = { principal: null, source_ip: null, ...members.uploader };
+  return { ...NOTHING_KNOWN, ...members, uploader };
 }
 
 /** @param {string} id @param {string} title @param {...Node} children */
