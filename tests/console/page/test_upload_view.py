@@ -203,6 +203,19 @@ def test_a_file_dropped_beside_the_zone_does_not_replace_the_console(open_page: 
     assert taken == [True, True]
 
 
+def test_hashing_is_tried_again(open_page: Open, ledger: Ledger, file: Callable[[str, bytes], Path]) -> None:
+    page = open_page()
+    page.route("**/hash-worker.js", lambda route: route.abort())
+    page.get_by_role("link", name="Upload").click()
+    choose(page, file("taxi.png", png()))
+    expect(row(page, "taxi.png")).to_contain_text("Failed. The console doesn't answer.")
+
+    page.unroute("**/hash-worker.js")
+    page.get_by_role("button", name="Try again: taxi.png").click()
+
+    expect(row(page, "taxi.png")).to_contain_text("Accepted")
+
+
 def test_a_refusal_is_said(open_page: Open, ledger: Ledger, file: Callable[[str, bytes], Path]) -> None:
     page = open_page("#/upload")
     page.route(

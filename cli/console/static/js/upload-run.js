@@ -30,7 +30,8 @@ export const FINAL = new Set(["known", "recorded", "failed", "cancelled"]);
 export class UploadRun {
   /** @type {Item[]} */
   items = [];
-  #worker = new Worker(new URL("./hash-worker.js", import.meta.url), { type: "module" });
+  /** @type {Worker | null} */
+  #worker = null;
   /** @type {Item | null} */
   #hashing = null;
   /** @type {Item[]} */
@@ -43,8 +44,6 @@ export class UploadRun {
   constructor(mostBytes, onChange) {
     this.mostBytes = mostBytes;
     this.onChange = onChange;
-    this.#worker.addEventListener("message", (event) => this.#onHash(event.data));
-    this.#worker.addEventListener("error", () => this.#onNoWorker());
   }
 
   /** How many files aren't done. */
@@ -130,7 +129,15 @@ export class UploadRun {
     this.#hashing = next;
     next.done = 0;
     this.#set(next, "hashing");
+    this.#worker ??= this.#newWorker();
     this.#worker.postMessage({ id: next.id, file: next.file });
+  }
+
+  #newWorker() {
+    const worker = new Worker(new URL("./hash-worker.js", import.meta.url), { type: "module" });
+    worker.addEventListener("message", (event) => this.#onHash(event.data));
+    worker.addEventListener("error", () => this.#onNoWorker());
+    return worker;
   }
 
   /** @param {{id: number, done?: number, fingerprint?: string, error?: string}} told */
@@ -158,6 +165,7 @@ export class UploadRun {
       if (["waiting", "hashing"].includes(item.state)) this.#set(item, "failed", GONE);
     }
     this.#hashing = null;
+    this.#worker = null;
   }
 
   async #lookUpNext() {
