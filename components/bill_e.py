@@ -160,6 +160,7 @@ class BillE(pulumi.ComponentResource):
                 **for_people,
                 **through_the_api,
                 **in_the_ledger,
+                log_bucket_arn=self.log.bucket.arn,
                 queue_arns=[queue.arn for queue in queues],
                 log_group_arns=self.api.audit_log_arns,
             ),

@@ -1,4 +1,4 @@
-"""TimedRun an audit package.
+"""Verifying an audit package.
 
 `bill-e verify` and Tessera's fsck take turns with the same log of {scale.verified_entries[1]:,} entries, for
 {scale.verify_rounds} rounds. Each run is a process of its own, and reads files that the system has in memory.

@@ -22,8 +22,8 @@ _COLUMN: Final = re.compile(r"[a-z_]+(\.[a-z_]+)*")
 
 _STARTS: Final = "".join(FORMULA_STARTS).encode()
 _ESCAPED: Final = bytes(range(0x20)) + b"\\"
-_MARKS: Final = bytes.maketrans(_ESCAPED + _STARTS, b"\\" * len(_ESCAPED) + b"=" * len(_STARTS))
-"""Makes a backslash of all that JSON escapes, and `=` of all that makes a cell a formula at its start."""
+_MARKS: Final = bytes.maketrans(_STARTS + _ESCAPED, b"=" * len(_STARTS) + b"\\" * len(_ESCAPED))
+"""Makes a backslash of all that JSON escapes, and `=` of what else makes a cell a formula at its start."""
 
 
 class CellReader:

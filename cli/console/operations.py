@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from cli.console.api import body_of
 from cli.console.problems import OPERATOR_RIGHT, problem_of
-from cli.errors import BillEError, DeniedError, SignInError, UsageError
+from cli.errors import BillEError, DeniedError, SignInError, UnavailableError, UsageError
 from cli.operator.alarms import AlarmState, latest_value, open_cloudwatch, read_alarms
 from cli.operator.chosen_letters import choose_letters, redrive_letters
 from cli.operator.dead_letters import diagnose, looked_at
@@ -79,18 +79,18 @@ class Operations:
         ]
 
     def allowed(self) -> bool:
-        """Whether the person may look at queues, which is tried once."""
-        with self._lock:
-            if self._allowed is None:
+        """Whether the person may look at queues, which is tried until it is known."""
+        if self._allowed is None:
+            with self._lock:
                 try:
                     self._resources.dead_letter_queue()
-                except SignInError:
+                except (SignInError, UnavailableError):
                     return False
                 except BillEError:
                     self._allowed = False
                 else:
                     self._allowed = True
-            return self._allowed
+        return self._allowed
 
     def _operations(self, _request: Request) -> Response:
         with self._lock:

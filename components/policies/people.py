@@ -35,6 +35,7 @@ def auditor_policy(
     upload_prefix: str,
     table_arn: str,
     index_arn: str,
+    log_bucket_arn: str,
     queue_arns: Sequence[str],
     log_group_arns: Sequence[str],
     key_arn: str | None,
@@ -46,12 +47,12 @@ def auditor_policy(
     so that every file that they get is in the API's access log. To check the API itself, they may list the
     bucket's versions, and read the ledger, which names uploaders. The locks of versions and the configuration
     of the bucket show whether something can get lost. With the attributes of the queues, `bill-e reconcile`
-    knows whether entries are still to come. `log_group_arns` are those that say who asked for files and for
-    upload forms; a log group has two ARNs, and IAM may ask for either. With a customer's key, the table has
-    to be decrypted, and nothing else: S3 decrypts for the function that signs a link, and CloudWatch Logs by
-    itself.
+    knows whether entries are still to come, and with the log, which of them aren't sealed. `log_group_arns`
+    are those that say who asked for files and for upload forms; a log group has two ARNs, and IAM may ask for
+    either. With a customer's key, the table and the log have to be decrypted, and nothing else: S3 decrypts
+    receipts for the function that signs a link, and CloudWatch Logs by itself.
     """
-    key_use = key_use_statements(key_arn, ["dynamodb"], [], dns_suffix) if key_arn else []
+    key_use = key_use_statements(key_arn, ["dynamodb", "s3"], [], dns_suffix) if key_arn else []
     routes = (*http_api.READ_ROUTES, *http_api.FILE_ROUTES)
     log_groups = [spelt for arn in log_group_arns for spelt in (arn, f"{arn}:*")]
     return document(
@@ -68,6 +69,7 @@ def auditor_policy(
         ),
         allow("ReadLedger", ["dynamodb:Query", "dynamodb:Scan"], table_arn),
         allow("ReadLedgerByTime", "dynamodb:Query", index_arn),
+        *log_reading_statements(log_bucket_arn),
         allow("SeeQueues", "sqs:GetQueueAttributes", list(queue_arns)),
         allow(
             "ReadWhoAskedForWhat",

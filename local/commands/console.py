@@ -47,7 +47,7 @@ def console(port: int | None, *, browser: bool) -> None:
         access = parse_access(stack.description(), "the embedded AWS")
         try:
             with (
-                _running(_Life(stack, terminal)),
+                _running(_Activity(stack, terminal)),
                 open_console(access, name="local", token=None, pinned=None) as opened,
             ):
                 serve(
@@ -60,7 +60,7 @@ def console(port: int | None, *, browser: bool) -> None:
             raise LocalError(f"the console failed: {error}") from error
 
 
-class _Life:
+class _Activity:
     """What happens at the stack while somebody looks at it."""
 
     def __init__(self, stack: EmbeddedStack, terminal: Terminal) -> None:
@@ -130,11 +130,11 @@ def _samples() -> list[Sent]:
 
 
 @contextlib.contextmanager
-def _running(life: _Life) -> Iterator[None]:
-    thread = threading.Thread(target=life.run, name="life")
+def _running(activity: _Activity) -> Iterator[None]:
+    thread = threading.Thread(target=activity.run, name="activity")
     thread.start()
     try:
         yield
     finally:
-        life.stopped.set()
+        activity.stopped.set()
         thread.join()

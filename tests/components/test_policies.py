@@ -13,6 +13,7 @@ from tests.components.mocks import run
 BUCKET, TABLE = "arn:aws:s3:::uploads", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"
 
 
+LOG = "arn:aws:s3:::log"
 API = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3"
 FINGERPRINT = "?" * 64
 
@@ -52,6 +53,7 @@ def auditor_statements(key_arn: str | None = None) -> list[Statement]:
         upload_prefix="receipts/",
         table_arn=TABLE,
         index_arn=f"{TABLE}/index/i",
+        log_bucket_arn=LOG,
         queue_arns=["arn:aws:sqs:r:1:queue"],
         log_group_arns=["arn:aws:logs:r:1:log-group:api"],
         key_arn=key_arn,
@@ -61,8 +63,8 @@ def auditor_statements(key_arn: str | None = None) -> list[Statement]:
 
 
 @pytest.mark.claim(
-    "an auditor may read the ledger, get files through the API, list object versions, and see their locks, "
-    "the bucket's configuration, the queues' lengths and who asked for what, and change nothing",
+    "an auditor may read the ledger and its log, get files through the API, list object versions, and see "
+    "their locks, the bucket's configuration, the queues' lengths and who asked for what, and change nothing",
     section="Least privilege",
 )
 def test_auditor_reads_everything_and_changes_nothing() -> None:
@@ -86,18 +88,22 @@ def test_auditor_reads_everything_and_changes_nothing() -> None:
         ("dynamodb:Query", TABLE),
         ("dynamodb:Query", f"{TABLE}/index/i"),
         ("dynamodb:Scan", TABLE),
+        ("s3:GetObject", f"{LOG}/checkpoint"),
+        ("s3:GetObject", f"{LOG}/tile/*"),
+        ("s3:ListBucket", LOG),
         ("sqs:GetQueueAttributes", "arn:aws:sqs:r:1:queue"),
         ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api"),
         ("logs:FilterLogEvents", "arn:aws:logs:r:1:log-group:api:*"),
     }
 
 
-def test_auditor_of_a_stack_with_its_own_key_may_only_decrypt_the_ledger() -> None:
+def test_auditor_of_a_stack_with_its_own_key_may_only_decrypt_the_ledger_and_its_log() -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/k"
     (use,) = (statement for statement in auditor_statements(key) if statement["Resource"] == key)
 
     assert use["Action"] == "kms:Decrypt"
-    assert use["Condition"] == {"StringEquals": {"kms:ViaService": ["dynamodb.eu-central-1.amazonaws.com"]}}
+    services = [f"{service}.eu-central-1.amazonaws.com" for service in ("dynamodb", "s3")]
+    assert use["Condition"] == {"StringEquals": {"kms:ViaService": services}}
 
 
 def operator_statements(**changes: Any) -> list[Statement]:
@@ -123,7 +129,7 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
     log = "arn:aws:logs:r:1:log-group:operations"
     statements = operator_statements(
         index_arn=index,
-        log_bucket_arn="arn:aws:s3:::log",
+        log_bucket_arn=LOG,
         queue_arn=queue,
         resend_queue_arn=resends,
         dead_letter_queue_arn=dead,
@@ -134,9 +140,9 @@ def test_operator_sees_versions_and_entries_without_uploaders_and_moves_messages
         ("s3:ListBucketVersions", BUCKET),
         ("dynamodb:Scan", TABLE),
         ("dynamodb:Query", index),
-        ("s3:GetObject", "arn:aws:s3:::log/checkpoint"),
-        ("s3:GetObject", "arn:aws:s3:::log/tile/*"),
-        ("s3:ListBucket", "arn:aws:s3:::log"),
+        ("s3:GetObject", f"{LOG}/checkpoint"),
+        ("s3:GetObject", f"{LOG}/tile/*"),
+        ("s3:ListBucket", LOG),
         ("sqs:SendMessage", resends),
         ("sqs:GetQueueAttributes", queue),
         ("sqs:GetQueueAttributes", resends),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from cli.console.app import open_console
 from cli.stack import read_outputs_file
@@ -172,6 +173,19 @@ def test_a_person_who_may_not_redrive_is_told_what_is_missing(
 
     assert refused.problem == (403, "missing-right")
     assert (refused.json["missing_right"], refused.json["redriven"]) == ("operator_policy", [])
+
+
+def test_what_could_not_be_reached_is_not_taken_for_forbidden(page: Served, change_call: ChangeCall) -> None:
+    calls = count()
+
+    def unreachable_once(ask: Any, **parameters: Any) -> Any:
+        if next(calls) == 0:
+            raise EndpointConnectionError(endpoint_url="https://sqs.example")
+        return ask(**parameters)
+
+    change_call("sqs", "get_queue_attributes", unreachable_once)
+
+    assert [page.get("/api/session").json["can"]["operate"] for _ in range(2)] == [False, True]
 
 
 def test_a_stack_without_the_outputs_for_operators_has_nothing_to_show(operated: OperatedStack) -> None:

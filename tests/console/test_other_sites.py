@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.cli.fake_stack import FakeStack, entry
+from tests.console.page.browsing import CHROMIUM, chromium_started
 from tests.console.served import Served
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FOREIGN = "evil.example"
 
 # What loads from another site without asking it.
@@ -52,12 +51,8 @@ def browser() -> Iterator[Browser]:
     """A browser for which a foreign name leads to this machine, as after DNS rebinding."""
     if CHROMIUM is None:
         pytest.skip("Chromium isn't installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1"]
-        )
+    with chromium_started(f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1") as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +79,12 @@ def other_port() -> Iterator[int]:
 
 @pytest.fixture
 def signed_in(browser: Browser, stranger: Served, stack: FakeStack) -> Iterator[BrowserContext]:
-    """A browser in which the console is open."""
+    """A browser that has opened the console. Its page would ask for new entries, so it isn't left open."""
     stack.entries.append(entry(fingerprint="a" * 64))
     stack.objects["receipt.png", "v1"] = b"alert(1)"
     with browser.new_context() as context:
-        page = context.new_page()
-        page.goto(stranger.session.first_address)
-        status = page.evaluate("() => fetch('/api/receipts?limit=1').then((answer) => answer.status)")
-        assert status == 200
-        page.close()
+        assert context.request.get(stranger.session.first_address).status == 200
+        assert context.request.get(f"{stranger.session.address}api/receipts?limit=1").status == 200
         stack.requests.clear()
         yield context
 

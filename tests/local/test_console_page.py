@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, expect
 
 from cli.stack import read_outputs_file
 from functions.contract import schema
@@ -59,7 +59,7 @@ def test_an_upload_is_recorded_sealed_and_verified_and_not_once_it_is_changed(
         page = visits.open(read_outputs_file(outputs), "#/upload")
         with page.expect_file_chooser() as chooser:
             page.get_by_role("button", name="Choose files").click()
-        chooser.value.set_files([{"name": name, "mimeType": "", "buffer": png()}])
+        chooser.value.set_files([FilePayload(name=name, mimeType="", buffer=png())])
         page.get_by_role("row").filter(has_text=name).get_by_role("link", name="Accepted").click()
         expect(page.get_by_text(re.compile("^(Not sealed yet|Verified)"))).to_be_visible()
         seal(own_stack)

@@ -90,6 +90,7 @@ def test_reconcile_finds_nothing_missing_after_uploads(
         "not_an_entry": 0,
         "file_differs": 0,
         "unreadable": 0,
+        "unsealed": 0,
         "gone": 0,
         "former": 0,
     }

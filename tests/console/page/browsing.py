@@ -59,10 +59,10 @@ def visiting(browser: Browser) -> Iterator[Visits]:
 
 
 @contextmanager
-def chromium_started() -> Iterator[Browser]:
-    """Start Chromium, and have tests wait longer than usual for what they expect."""
+def chromium_started(*options: str) -> Iterator[Browser]:
+    """Start Chromium with options, and have tests wait longer than usual for what they expect."""
     expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()

@@ -39,12 +39,12 @@ SHOPS = (
     "Phone bill",
 )
 TYPES = {"pdf": "application/pdf", "png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-DAMAGED = {
+DAMAGED: Entry = {
     "outcome": "REJECTED",
     "reason": "damaged",
     "detail": "ends after 5,000 bytes, inside the chunk IDAT",
 }
-REJECTIONS = (
+REJECTIONS: tuple[Entry, ...] = (
     DAMAGED,
     {"outcome": "REJECTED", "reason": "unsupported_type", "detail": None, "media_type": None},
     {"outcome": "REJECTED", "reason": "empty", "detail": None, "media_type": None, "size_bytes": 0},
@@ -60,7 +60,7 @@ def fill(ledger: Ledger) -> Entry:
     while at < NOW - timedelta(minutes=3):
         number += 1
         name, kind = chance.choice(SHOPS), chance.choice([*TYPES])
-        members = {
+        members: Entry = {
             "key": f"{at:%Y/%m}/{name} {number:04}.{kind}",
             "media_type": TYPES[kind],
             "size_bytes": chance.randrange(20_000, 2_000_000),

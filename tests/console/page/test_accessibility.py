@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from cli.console.app import STATIC
 from local.whole_files import png
@@ -51,7 +51,7 @@ def show_upload(page: Page, _ledger: Ledger) -> None:
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose files").click()
     files = [("new.png", png(b"new")), ("known.png", png()), ("empty.png", b"")]
-    chooser.value.set_files([{"name": name, "mimeType": "", "buffer": body} for name, body in files])
+    chooser.value.set_files([FilePayload(name=name, mimeType="", buffer=body) for name, body in files])
     expect(page.get_by_text("3 files: 1 accepted, 1 already known, not sent, 1 failed")).to_be_visible()
 
 

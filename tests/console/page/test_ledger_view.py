@@ -11,9 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.cli.fake_stack import TOKEN, Answer
 from tests.console.page.conftest import Open
-from tests.console.page.ledgers import Ledger, LongStack
+from tests.console.page.ledgers import Entry, Ledger, LongStack
 
-DAMAGED = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
+DAMAGED: Entry = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
 
 
 def rows(page: Page) -> Locator:
@@ -34,7 +34,7 @@ def test_lists_entries_newest_first_with_what_is_worth_knowing(open_page: Open, 
         [
             re.compile("09:33:00.*Accepted.*locked.pdf.*Encrypted"),
             re.compile("09:32:00.*Rejected.*scan.png.*Damaged: ends after 5,000 bytes"),
-            re.compile("09:31:00.*Duplicate.*taxi again.png.*Same as 2026/taxi.png"),
+            re.compile("09:31:00.*Duplicate.*taxi again.png.*Same as taxi.png"),
             re.compile("2026-11-20 09:30:15.*Accepted.*2026/taxi.png.*AIDAEXAMPLE.*PNG.*1.2 kB"),
         ]
     )

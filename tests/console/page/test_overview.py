@@ -79,7 +79,7 @@ def test_counts_by_outcome_reason_and_uploader(open_page: Open, ledger: Ledger) 
     expect(figure(page, "Rejected")).to_have_text("1")
     expect(page.get_by_role("table").filter(has_text="Reason")).to_contain_text(re.compile("Damaged\\s*1"))
     expect(page.get_by_role("table").filter(has_text="Uploader")).to_contain_text(
-        re.compile("AWS:AIDAEXAMPLE\\s*2")
+        re.compile("AIDAEXAMPLE\\s*2")
     )
     page.get_by_text("Entries of each day, as a table").click()
     days = page.get_by_role("table").filter(has_text="Day (UTC)").get_by_role("row")
@@ -88,6 +88,10 @@ def test_counts_by_outcome_reason_and_uploader(open_page: Open, ledger: Ledger) 
     # Only operators see what they may see.
     expect(page.get_by_role("heading", name="Operation")).to_be_hidden()
 
+    page.get_by_role("link", name="AIDAEXAMPLE").click()
+    expect(page.get_by_label("Uploader")).to_have_value("AWS:AIDAEXAMPLE")
+    expect(page.get_by_text("2 entries, back to the first.")).to_be_visible()
+    page.go_back()
     page.get_by_role("link", name="Damaged").click()
 
     expect(page.get_by_label("Reason or finding")).to_have_value("reason:damaged")

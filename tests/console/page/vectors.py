@@ -9,7 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cli.screen.entries import entry_row, uploader_of
 from cli.screen.terminal import size_text
-from functions.contract.entry import Caller, Entry, Uploader, Via, format_time
+from functions.contract.entry import (
+    Caller,
+    ContentFinding,
+    Entry,
+    Outcome,
+    Reason,
+    Uploader,
+    Via,
+    format_time,
+)
 from functions.contract.entry_json import entry_to_json
 from functions.sealing.leaf import Leaf, leaf_of, record_of
 from functions.sealing.note import Checkpoint, VerifierKey, sign
@@ -47,6 +56,10 @@ def vectors() -> dict[str, Any]:
             for entry in entries
             for made in [entry_to_json(entry)]
         ],
+        "outcomes": [*Outcome],
+        "reasons": [*Reason],
+        "findings": [*ContentFinding],
+        "via": [*Via],
         "sizes": [
             [size, size_text(size)]
             for size in (0, 1, 999, 1000, 1500, 999_949, 999_950, 20_000_000, 5 * 10**12)
@@ -61,9 +74,9 @@ def _proved(entries: list[Entry], size: int, index: int) -> dict[str, Any]:
     checkpoint = Checkpoint(origin=ORIGIN, size=size, root=tree.edge.root())
     path = tuple(Tree(size, tree.read).inclusion_proof(index))
 
-    def proof(origin: str, signer: Ed25519PrivateKey) -> str:
+    def proof(origin: str, signer: Ed25519PrivateKey, name: str | None = None) -> str:
         text = Checkpoint(origin=origin, size=size, root=checkpoint.root).text
-        note = sign(text, _key_of(origin, signer), signer.sign)
+        note = sign(text, _key_of(name or origin, signer), signer.sign)
         return str(Proof(leaf=leaves[index], index=index, path=path, checkpoint=note))
 
     return {
@@ -74,6 +87,7 @@ def _proved(entries: list[Entry], size: int, index: int) -> dict[str, Any]:
         "proof": proof(ORIGIN, SIGNER),
         "by_other_key": proof(ORIGIN, OTHER_SIGNER),
         "of_other_log": proof("log.example/other", SIGNER),
+        "of_other_origin": proof("log.example/other", SIGNER, ORIGIN),
     }
 
 

@@ -35,10 +35,21 @@ export function uploaderOf(entry) {
 export function shortUploaderOf(entry) {
   const { caller } = entry.uploader;
   if (caller && caller.principal === null) return caller.subject ?? "";
-  const name = uploaderOf(entry) ?? "";
+  return shortPrincipal(uploaderOf(entry) ?? "");
+}
+
+/** @param {string} name An ARN, or what S3 names. */
+function shortPrincipal(name) {
   if (name.startsWith("arn:"))
     return name.split(":").slice(5).join(":").split("/").slice(1).join("/") || name;
   return name.startsWith("AWS:") ? name.slice(name.lastIndexOf(":") + 1) : name;
+}
+
+/** The same of a name as `uploaderOf` writes it. @param {string} name */
+export function shortName(name) {
+  const short = shortPrincipal(name);
+  const issuer = short === name ? name.lastIndexOf(" of ") : -1;
+  return issuer > 0 ? name.slice(0, issuer) : short;
 }
 
 /** The name of the file: the last part of the key. @param {string} key */

@@ -3,6 +3,7 @@
 import { checkpoint, operations, Problem, redrive, summary } from "./api.js";
 import { barTable, stackedBars } from "./charts.js";
 import { fill, h } from "./dom.js";
+import { shortName } from "./entry.js";
 import { toAddress, NONE } from "./filters.js";
 import { count, counted, dayInWords, duration, moment } from "./format.js";
 import { canCheckSignatures, hex, isSigned, parseCheckpoint, parseNote, parseVerifierKey } from "./proof.js";
@@ -190,20 +191,7 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
           ? barTable(
               ["Uploader", "Duplicates"],
               duplicates.slice(0, MOST_UPLOADERS).map(({ uploader, entries }) => ({
-                name:
-                  uploader === null
-                    ? "unknown"
-                    : h(
-                        "a",
-                        {
-                          href: ledgerOf({
-                            outcome: "DUPLICATE",
-                            uploader: uploader.split(" of ")[0],
-                            from: days[0].day,
-                          }),
-                        },
-                        safely(uploader),
-                      ),
+                name: uploader === null ? "unknown" : uploaderLink(uploader, days[0].day),
                 value: entries,
                 className: "DUPLICATE",
               })),
@@ -212,6 +200,16 @@ function summarised({ complete, since, limit_reached: isLimited, outcomes, dupli
       ),
     ),
   ];
+}
+
+/** What an uploader has sent again. The API searches principals and subjects. @param {string} name @param {string} from */
+function uploaderLink(name, from) {
+  const uploader = name.startsWith("AWS:") || name.startsWith("arn:") ? name : shortName(name);
+  return h(
+    "a",
+    { href: ledgerOf({ outcome: "DUPLICATE", uploader, from }), title: name },
+    safely(shortName(name)),
+  );
 }
 
 /** @param {Partial<import("./filters.js").Filter>} filter */

@@ -115,23 +115,27 @@ export class Rows {
         this.#shown.delete(index);
       }
     }
-    for (let index = last; index >= first; index--) {
-      if (!this.#shown.has(index)) this.#show(index);
+    const below = this.#focused !== null && this.#focused > last ? this.#shown.get(this.#focused) : null;
+    for (let index = last, next = below ?? null; index >= first; index--) {
+      next = this.#shown.get(index) ?? this.#show(index, next);
     }
     this.onRange(last);
   }
 
-  /** @param {number} index */
-  #show(index) {
+  /** @param {number} index @param {HTMLElement | null} next The row that comes after it. */
+  #show(index, next) {
     const row = this.make(this.items[index], index);
     row.style.setProperty("transform", `translateY(${index * this.#height}px)`);
     row.dataset.index = String(index);
-    let next = null;
-    for (const [other, shown] of this.#shown) {
-      if (other > index && (next === null || other < Number(next.dataset.index))) next = shown;
-    }
     this.element.insertBefore(row, next);
     this.#shown.set(index, row);
+    return row;
+  }
+
+  /** @param {number} index */
+  #after(index) {
+    const later = [...this.#shown.keys()].filter((other) => other > index);
+    return this.#shown.get(Math.min(...later)) ?? null;
   }
 
   /** @param {Element} element */
@@ -143,8 +147,7 @@ export class Rows {
   /** Move the focus to a row, and scroll to it. @param {number} index */
   focus(index) {
     const at = Math.max(0, Math.min(this.items.length - 1, index));
-    if (!this.#shown.has(at)) this.#show(at);
-    const row = /** @type {HTMLElement} */ (this.#shown.get(at));
+    const row = this.#shown.get(at) ?? this.#show(at, this.#after(at));
     row.scrollIntoView({ block: "nearest" });
     row.querySelector("a")?.focus({ preventScroll: true });
   }

@@ -44,6 +44,8 @@ const NAMES = new Map([
 /** What nobody sees: categories C, Zl and Zp, spaces but U+0020, and letters and marks without ink. */
 const UNSEEN =
   /[\p{C}\p{Zl}\p{Zp}\u{A0}\u{1680}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}\u{34F}\u{115F}\u{1160}\u{17B4}\u{17B5}\u{2800}\u{3164}\u{FFA0}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}]/u;
+/** Most names have nothing else, and needn't be taken apart: ASCII, and Latin letters with marks. */
+const ORDINARY = /^(?! )[ -~\u{C0}-\u{24F}]+(?<! )$/u;
 const SPACE_AT_AN_END = /^ | $/u;
 
 const LETTERS = /[\p{L}\p{M}]+/gu;
@@ -108,6 +110,7 @@ const SIGNS = new Map(
  * @returns {Part[]}
  */
 export function partsOf(text) {
+  if (ORDINARY.test(text)) return [{ kind: "plain", text }];
   const lookalikes = lookalikesIn(text);
   /** @type {Part[]} */
   const parts = [];

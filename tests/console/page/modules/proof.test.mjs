@@ -7,6 +7,8 @@ import {
   parseVerifierKey,
   ProofError,
   recordOf,
+  isIncluded,
+  sha256,
 } from "../../../../cli/console/static/js/proof.js";
 import { vectors } from "./vectors.mjs";
 
@@ -55,6 +57,7 @@ test("another key, and another log, didn't sign it", async () => {
     for (const [text, by] of [
       [each.by_other_key, key],
       [each.of_other_log, key],
+      [each.of_other_origin, key],
       [each.proof, await parseVerifierKey(vectors.other_key)],
     ]) {
       const check = await checkSeal(each.entry, text, by);
@@ -102,6 +105,14 @@ test("hashes can't be left out, added or swapped", async () => {
     assert.equal(check.inclusion.holds, false);
     assert.equal(check.isVerified, false);
   }
+});
+
+test("a way that ends below the root leads nowhere, even to the same hash", async () => {
+  const leaf = new TextEncoder().encode("leaf");
+  const root = await sha256(Uint8Array.of(0, ...leaf));
+  assert.equal(await isIncluded({ leaf, index: 0n, size: 1n, root, path: [] }), true);
+  assert.equal(await isIncluded({ leaf, index: 0n, size: 2n, root, path: [] }), false);
+  assert.equal(await isIncluded({ leaf, index: 1n, size: 1n, root, path: [] }), false);
 });
 
 test("what isn't a proof is not verified", async () => {

@@ -1,15 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { remarksOf, shortUploaderOf, uploaderOf } from "../../../../cli/console/static/js/entry.js";
+import {
+  remarksOf,
+  shortName,
+  shortUploaderOf,
+  uploaderOf,
+} from "../../../../cli/console/static/js/entry.js";
 import { duration, size } from "../../../../cli/console/static/js/format.js";
 import { addressOf, entryAddress, routeOf } from "../../../../cli/console/static/js/routes.js";
+import { FINDINGS, OUTCOMES, REASONS, VIA } from "../../../../cli/console/static/js/words.js";
 import { vectors } from "./vectors.mjs";
+
+test("everything that an entry can say has words", () => {
+  assert.deepEqual(Object.keys(OUTCOMES).sort(), vectors.outcomes.sort());
+  assert.deepEqual(Object.keys(REASONS).sort(), vectors.reasons.sort());
+  assert.deepEqual(Object.keys(FINDINGS).sort(), vectors.findings.sort());
+  assert.deepEqual(Object.keys(VIA).sort(), vectors.via.sort());
+});
 
 test("uploaders are called what the command line calls them", () => {
   for (const { entry, uploader, short_uploader: short } of vectors.records) {
     assert.equal(uploaderOf(entry), uploader);
     assert.equal(shortUploaderOf(entry) || "-", short);
+    assert.equal(shortName(uploader ?? "-"), short);
   }
 });
 
