@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.cli.fake_stack import TOKEN, Answer
+from tests.cli.fake_stack import TOKEN, Answer, problem
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Entry, Ledger, LongStack
 
@@ -311,6 +311,16 @@ def test_a_failure_can_be_tried_again(open_page: Open, ledger: Ledger) -> None:
     page.get_by_role("button", name="Try again").click()
 
     expect(rows(page)).to_have_text([re.compile("taxi.png")])
+
+
+def test_a_filter_that_is_refused_says_what_is_allowed(open_page: Open, ledger: Ledger) -> None:
+    errors = [{"field": "from", "value": "2026-11-30", "allowed": "a time before to"}]
+    refused = problem(400, "invalid-parameter", "The request has an invalid parameter.", errors=errors)
+    ledger.stack.planned.append(("GET /receipts", refused))
+
+    page = open_page("#/ledger?from=2026-11-30&to=2026-11-01")
+
+    expect(page.get_by_text("invalid parameter. from: a time before to.")).to_be_visible()
 
 
 def test_an_empty_ledger_says_what_to_do(open_page: Open) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -316,7 +317,7 @@ def test_a_pdf_is_shown_by_the_browser(open_page: Open, ledger: Ledger) -> None:
     section="The console",
 )
 def test_a_pdf_with_a_script_is_only_shown_if_asked_for(
-    open_page: Open, ledger: Ledger, members: dict[str, object], why: str
+    open_page: Open, ledger: Ledger, members: dict[str, Any], why: str
 ) -> None:
     page = open_page(view_of(ledger.add(pdf(), media_type="application/pdf", **members)))
     frame = page.locator("iframe")

@@ -203,7 +203,7 @@ def test_a_file_dropped_beside_the_zone_does_not_replace_the_console(open_page: 
     assert taken == [True, True]
 
 
-def test_hashing_is_tried_again(open_page: Open, ledger: Ledger, file: Callable[[str, bytes], Path]) -> None:
+def test_hashing_is_tried_again(open_page: Open, file: Callable[[str, bytes], Path]) -> None:
     page = open_page()
     page.route("**/hash-worker.js", lambda route: route.abort())
     page.get_by_role("link", name="Upload").click()

@@ -18,7 +18,7 @@
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, unknown>} members */
   constructor(status, members) {
-    super(String(members.detail ?? members.title ?? members.message ?? `The server answered ${status}.`));
+    super(textOf(members) ?? `The server answered ${status}.`);
     this.status = status;
     this.title = String(members.title ?? "That didn't work");
     this.type = String(members.type ?? "").replace("/problems/", "");
@@ -29,6 +29,13 @@ export class Problem extends Error {
   get endsSession() {
     return this.status === 401;
   }
+}
+
+/** What a problem says, and for each value that was refused what is allowed. @param {Record<string, unknown>} members */
+function textOf({ detail, title, message, errors }) {
+  const said = detail ?? title ?? message;
+  if (!Array.isArray(errors)) return said === undefined ? null : String(said);
+  return [said, ...errors.map(({ field, allowed }) => `${field}: ${allowed}.`)].join(" ");
 }
 
 /** @type {Set<(problem: Problem | null) => void>} */
