@@ -25,6 +25,9 @@ AUDITOR_RIGHT = "auditor_policy"
 OPERATOR_RIGHT = "operator_policy"
 """The stack's outputs with the policies that grant a right."""
 
+HANDED_ON = frozenset({"application/json", "application/problem+json", "text/plain"})
+"""Media types that a browser takes for neither a page nor a script of the console. Others become bytes."""
+
 
 def problem(kind: str, status: int, title: str, detail: str, **members: object) -> Response:
     """Make a problem; `members` are besides the standard ones."""
@@ -54,7 +57,10 @@ def handed_on(answer: AWSResponse, right: str) -> Response:
     status, media_type = answer.status_code, answer.headers.get("Content-Type")
     if status < 400 or (media_type or "").startswith("application/problem+json"):
         kept = {"Retry-After": wait} if (wait := answer.headers.get("Retry-After")) else None
-        return Response(answer.content, status, kept, media_type)
+        is_harmless = (media_type or "").partition(";")[0].strip() in HANDED_ON
+        return Response(
+            answer.content, status, kept, media_type if is_harmless else "application/octet-stream"
+        )
     said = answer.content.decode(errors="replace")[:500]
     if status == 401 or (status == 403 and "expired" in said):
         return problem(

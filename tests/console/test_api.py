@@ -58,6 +58,16 @@ def test_the_page_learns_that_an_entry_is_not_sealed_yet(page: Served, stack: Fa
     assert stack.requests[-1] == f"GET /receipts/{A}/proof?object_id={B}"
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/javascript", "image/svg+xml", "TEXT/HTML; x=y"])
+def test_no_answer_of_the_stack_becomes_a_page_or_a_script(page: Served, stack: FakeStack, kind: str) -> None:
+    stack.planned.append(("GET /receipts?", Answer(200, "alert(1)", content_type=kind)))
+
+    answer = page.get("/api/receipts?limit=1")
+
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.content == b"alert(1)"
+
+
 def test_problems_of_the_stack_are_handed_on(page: Served, stack: FakeStack) -> None:
     errors = [{"field": "limit", "value": "0", "allowed": "1 to 200"}]
     stack.planned.append(("GET /receipts?", problem(400, "invalid-parameter", "no", errors=errors)))

@@ -20,7 +20,7 @@ def first(console: Served) -> str:
 
 
 @pytest.mark.claim(
-    "the console's first address gives a cookie that only its own page sends, and that no script reads",
+    "the console's first address gives a cookie that is sent for no other site, and that no script reads",
     section="The console",
 )
 def test_the_first_address_gives_a_cookie_that_only_the_page_sends_and_no_script_reads(

@@ -104,6 +104,23 @@ def test_fits_into_320_pixels(open_page: Open, ledger: Ledger, view: Show) -> No
     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.parametrize(("width", "most"), [(1440, 60), (1000, 60), (800, 60), (320, 90)])
+def test_a_long_name_leaves_the_header_low(open_page: Open, width: int, most: int) -> None:
+    page = open_page(viewport={"width": width, "height": 640})
+    name = "assumed-role/AWSReservedSSO_Auditors_0123456789abcdef/erika.mustermann@subsidiary.example.com"
+    page.route(
+        "**/api/session", lambda route: route.fulfill(json={**route.fetch().json(), "user": f"{name} {name}"})
+    )
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    header = page.get_by_role("banner").bounding_box()
+
+    assert header
+    assert header["height"] < most
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_the_filters_can_be_opened_where_there_is_little_room(open_page: Open) -> None:
     page = open_page(viewport={"width": 320, "height": 568})
     toggle = page.get_by_role("button", name="Filters")

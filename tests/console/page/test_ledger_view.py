@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.cli.fake_stack import Answer
+from tests.cli.fake_stack import TOKEN, Answer, problem
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Entry, Ledger, LongStack
 
@@ -148,6 +148,20 @@ def test_a_row_with_the_focus_does_not_move(open_page: Open, ledger: Ledger) -> 
     expect(page.get_by_role("link", name="new.png")).to_have_count(0)
 
 
+def test_a_row_with_the_focus_is_left_when_the_filter_changes(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    ledger.add(key="scan.png", **DAMAGED)
+    page = open_page()
+    page.get_by_label("Outcome").select_option(label="Rejected")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="scan.png").focus()
+
+    page.go_back()
+
+    expect(rows(page)).to_have_count(2)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
 def test_what_came_while_another_view_was_shown_is_not_missed(open_page: Open, ledger: Ledger) -> None:
     now = datetime.now(UTC)
     ledger.add(key="before.png", at=now - timedelta(hours=1))
@@ -278,10 +292,15 @@ def test_the_end_of_a_login_is_said(open_page: Open, ledger: Ledger) -> None:
 
     ledger.stack.token = "another"
 
-    expect(page.get_by_role("alert")).to_contain_text("Sign in again, and run `bill-e console` once more.")
+    expect(page.get_by_role("alert")).to_contain_text("Sign in again. If this doesn't go away, run `bill-e ")
     expect(page.get_by_text("Ended", exact=True)).to_be_visible()
     # What was there can still be read.
     expect(rows(page)).to_have_count(1)
+
+    ledger.stack.token = TOKEN
+
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_failure_can_be_tried_again(open_page: Open, ledger: Ledger) -> None:
@@ -292,6 +311,16 @@ def test_a_failure_can_be_tried_again(open_page: Open, ledger: Ledger) -> None:
     page.get_by_role("button", name="Try again").click()
 
     expect(rows(page)).to_have_text([re.compile("taxi.png")])
+
+
+def test_a_filter_that_is_refused_says_what_is_allowed(open_page: Open, ledger: Ledger) -> None:
+    errors = [{"field": "from", "value": "2026-11-30", "allowed": "a time before to"}]
+    refused = problem(400, "invalid-parameter", "The request has an invalid parameter.", errors=errors)
+    ledger.stack.planned.append(("GET /receipts", refused))
+
+    page = open_page("#/ledger?from=2026-11-30&to=2026-11-01")
+
+    expect(page.get_by_text("invalid parameter. from: a time before to.")).to_be_visible()
 
 
 def test_an_empty_ledger_says_what_to_do(open_page: Open) -> None:

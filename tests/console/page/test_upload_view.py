@@ -172,6 +172,50 @@ def test_a_few_go_at_a_time_and_the_rest_can_be_cancelled(
     expect(row(page, "07.png")).to_contain_text("Accepted")
 
 
+@pytest.mark.parametrize("ledger", [SlowStack], indirect=True)
+def test_a_file_that_was_on_its_way_may_have_arrived(
+    open_page: Open, ledger: Ledger, file: Callable[[str, bytes], Path]
+) -> None:
+    assert isinstance(ledger.stack, SlowStack)
+    page = open_page("#/upload")
+    choose(page, file("taxi.png", png()))
+    expect(row(page, "taxi.png")).to_contain_text("Sending")
+
+    page.get_by_role("button", name="Cancel: taxi.png").click()
+
+    expect(row(page, "taxi.png")).to_contain_text("If all of it had been sent by then, its entry appears in")
+    ledger.stack.may_go_on.set()
+
+
+def test_a_file_dropped_beside_the_zone_does_not_replace_the_console(open_page: Open) -> None:
+    page = open_page("#/overview")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+    taken = page.evaluate(
+        """() => ["dragover", "drop"].map((type) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(["dropped"], "dropped.html"));
+            const event = new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer });
+            return !document.body.dispatchEvent(event);
+        })"""
+    )
+
+    assert taken == [True, True]
+
+
+def test_hashing_is_tried_again(open_page: Open, file: Callable[[str, bytes], Path]) -> None:
+    page = open_page()
+    page.route("**/hash-worker.js", lambda route: route.abort())
+    page.get_by_role("link", name="Upload").click()
+    choose(page, file("taxi.png", png()))
+    expect(row(page, "taxi.png")).to_contain_text("Failed. The console doesn't answer.")
+
+    page.unroute("**/hash-worker.js")
+    page.get_by_role("button", name="Try again: taxi.png").click()
+
+    expect(row(page, "taxi.png")).to_contain_text("Accepted")
+
+
 def test_a_refusal_is_said(open_page: Open, ledger: Ledger, file: Callable[[str, bytes], Path]) -> None:
     page = open_page("#/upload")
     page.route(

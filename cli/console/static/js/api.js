@@ -18,7 +18,7 @@
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, unknown>} members */
   constructor(status, members) {
-    super(String(members.detail ?? members.title ?? members.message ?? `The server answered ${status}.`));
+    super(textOf(members) ?? `The server answered ${status}.`);
     this.status = status;
     this.title = String(members.title ?? "That didn't work");
     this.type = String(members.type ?? "").replace("/problems/", "");
@@ -31,12 +31,20 @@ export class Problem extends Error {
   }
 }
 
-/** @type {Set<(problem: Problem) => void>} */
+/** What a problem says, and for each value that was refused what is allowed. @param {Record<string, unknown>} members */
+function textOf({ detail, title, message, errors }) {
+  const said = detail ?? title ?? message;
+  if (!Array.isArray(errors)) return said === undefined ? null : String(said);
+  return [said, ...errors.map(({ field, allowed }) => `${field}: ${allowed}.`)].join(" ");
+}
+
+/** @type {Set<(problem: Problem | null) => void>} */
 const watchers = new Set();
+let hasEnded = false;
 
 /**
- * Have every problem that ends the session reported, wherever it came up.
- * @param {(problem: Problem) => void} watcher
+ * Have every problem that ends the session reported, wherever it came up, and null when something works again.
+ * @param {(problem: Problem | null) => void} watcher
  */
 export function onSessionEnd(watcher) {
   watchers.add(watcher);
@@ -59,13 +67,20 @@ export async function ask(path, options) {
       detail: "Is `bill-e console` still running?",
     });
   }
-  if (answer.ok) return answer;
+  if (answer.ok) {
+    if (hasEnded) for (const watcher of watchers) watcher(null);
+    hasEnded = false;
+    return answer;
+  }
   throw reported(new Problem(answer.status, await membersOf(answer)));
 }
 
 /** @param {Problem} problem */
 export function reported(problem) {
-  if (problem.endsSession) for (const watcher of watchers) watcher(problem);
+  if (problem.endsSession) {
+    hasEnded = true;
+    for (const watcher of watchers) watcher(problem);
+  }
   return problem;
 }
 

@@ -1,11 +1,14 @@
-/** The document itself: fetched, hashed here, and shown only as an image or a PDF. Nothing in it is ever run. */
+/**
+ * The document itself: fetched, hashed here, and shown only as an image or a PDF. The page runs nothing in it. The
+ * browser's viewer for PDFs runs scripts, apart from the page, so those that may have one aren't shown unasked.
+ */
 
 import { file, Problem } from "./api.js";
 import { fill, h } from "./dom.js";
 import { nameOf } from "./entry.js";
 import { count, size } from "./format.js";
 import { hex, sha256 } from "./proof.js";
-import { typeWord } from "./words.js";
+import { FINDINGS, typeWord } from "./words.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {{holds: boolean | null, why: string | null, computed: string | null}} FileCheck */
@@ -127,11 +130,15 @@ export class DocumentView {
     fill(this.caption);
   }
 
-  /** @param {Uint8Array} bytes */
-  #show(bytes) {
+  /** @param {Uint8Array} bytes @param {boolean} [isAsked] Whether the person wants it all the same. */
+  #show(bytes, isAsked = false) {
     const type = this.entry.media_type;
+    const doubt = type === PDF && !isAsked ? scriptsIn(this.entry) : null;
     if (type && IMAGES.has(type)) fill(this.stage, this.#image(bytes, type));
-    else if (type === PDF) fill(this.stage, this.#pdf(bytes));
+    else if (doubt !== null) {
+      const show = h("button", { type: "button", click: () => this.#show(bytes, true) }, "Show it anyway");
+      fill(this.stage, h("div", { class: "empty" }, h("p", {}, `${doubt} The browser's viewer runs scripts.`), show));
+    } else if (type === PDF) fill(this.stage, this.#pdf(bytes));
     else {
       fill(
         this.stage,
@@ -199,6 +206,13 @@ export class DocumentView {
     fill(this.caption);
     this.onCheck(check);
   }
+}
+
+/** Why a PDF may have a script, if anything says so. @param {Entry} entry */
+function scriptsIn({ outcome, findings = [] }) {
+  if (findings.includes("active_content")) return FINDINGS.active_content.meaning;
+  if (findings.includes("encrypted")) return "The PDF is encrypted, and may have a script.";
+  return outcome === "REJECTED" ? "The PDF was rejected, and may have a script." : null;
 }
 
 /** @param {string} key */

@@ -146,6 +146,7 @@ export class Ledger {
     this.#emptyPages = 0;
     this.#waiting = [];
     this.#showWaiting();
+    if (this.rows.focused !== null) this.heading.focus({ preventScroll: true });
     this.rows.replace([]);
     scrollTo({ top: 0 });
     this.table.setAttribute("aria-busy", "true");

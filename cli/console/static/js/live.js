@@ -78,7 +78,7 @@ export class Live {
       if (this.#stop.signal.aborted) return;
       const hasEnded = error instanceof Error && "endsSession" in error && error.endsSession === true;
       this.listener.onState(hasEnded ? "ended" : "failed", /** @type {Error} */ (error));
-      if (!hasEnded) this.#wait(document.hidden ? HIDDEN_MS : FAILED_MS);
+      this.#wait(document.hidden ? HIDDEN_MS : FAILED_MS);
     }
   }
 

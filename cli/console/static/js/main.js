@@ -5,7 +5,7 @@ import { fill, h } from "./dom.js";
 import { Ledger } from "./ledger.js";
 import { Overview } from "./overview.js";
 import { Receipt } from "./receipt.js";
-import { routeOf } from "./routes.js";
+import { addressOf, routeOf } from "./routes.js";
 import { safely } from "./text.js";
 import { Upload } from "./upload.js";
 
@@ -24,6 +24,8 @@ const live = element("live");
 const ended = element("ended");
 
 const frame = {
+  /** Where the ledger was shown last, with its filters. */
+  ledgerAddress: "#/ledger",
   /** @param {import("./live.js").State | "off"} state @param {string} [detail] */
   showLive(state, detail = "") {
     const words = { live: "Live", slow: "Live", failed: "Trying again…", ended: "Ended", off: "" }[state];
@@ -69,7 +71,7 @@ async function begin() {
   /** @type {Record<string, View>} */
   const views = {
     ledger: new Ledger(frame),
-    receipt: new Receipt(session),
+    receipt: new Receipt(session, frame),
     upload: new Upload(session, frame),
     overview: new Overview(session),
   };
@@ -98,6 +100,7 @@ function follow(views) {
     }
     // The ledger knows where it was, and stays there while its filters change.
     if (next !== "ledger") scrollTo({ top: 0 });
+    else frame.ledgerAddress = addressOf(["ledger"], parameters);
     current.show(path.slice(1), parameters);
     if (!isFirst && (isOther || next !== "ledger")) current.focus();
   };
@@ -115,12 +118,15 @@ function markCurrent(name) {
   }
 }
 
-/** @param {Problem} problem */
+/** @param {Problem | null} problem Null if it is over. */
 function showEnd(problem) {
-  if (!ended.hidden) return;
-  ended.hidden = false;
+  if (ended.hidden === (problem === null)) return;
+  ended.hidden = problem === null;
+  if (problem === null) return;
   const advice =
-    problem.type === "login-ended" ? "Sign in again, and run `bill-e console` once more." : problem.message;
+    problem.type === "login-ended"
+      ? "Sign in again. If this doesn't go away, run `bill-e console` once more."
+      : problem.message;
   fill(ended, h("strong", {}, problem.title), ` ${advice}`);
 }
 

@@ -54,8 +54,8 @@ export function recordOf(entry) {
   return canonical(withoutAbsent(entry));
 }
 
-/** @param {object} members @returns {Record<string, unknown>} */
-function withoutAbsent(members) {
+/** What is sealed of an object. @param {object} members @returns {Record<string, unknown>} */
+export function withoutAbsent(members) {
   const kept = Object.create(null);
   for (const [name, value] of Object.entries(members)) {
     const present = isObject(value) ? withoutAbsent(value) : value;

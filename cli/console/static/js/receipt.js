@@ -6,7 +6,7 @@ import { fill, h } from "./dom.js";
 import { identityOf, nameOf, uploaderOf } from "./entry.js";
 import { count, counted, duration, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
-import { objectIdOf } from "./proof.js";
+import { objectIdOf, withoutAbsent } from "./proof.js";
 import { ProofView } from "./proof-view.js";
 import { SealWatch } from "./seal.js";
 import { outcomeMark } from "./shapes.js";
@@ -16,15 +16,20 @@ import { FINDINGS, OUTCOMES, REASONS, typeWord, VIA, wordFor } from "./words.js"
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("./api.js").History} History */
 
+const IS_FINGERPRINT = /^[0-9a-f]{64}$/;
+/** What an entry says of a file that wasn't read. */
+const NOTHING_KNOWN = { fingerprint: null, size_bytes: null, media_type: null };
+
 export class Receipt {
   title = "Receipt";
   /** @type {{end: () => void}[]} */
   #running = [];
   #stop = new AbortController();
 
-  /** @param {import("./api.js").Session} session */
-  constructor(session) {
+  /** @param {import("./api.js").Session} session @param {{ledgerAddress: string}} frame */
+  constructor(session, frame) {
     this.session = session;
+    this.frame = frame;
     this.heading = h("h1", { tabindex: "-1" }, "Receipt");
     this.element = h("section", { class: "view receipt" });
   }
@@ -36,11 +41,10 @@ export class Receipt {
     fill(this.heading, "Receipt");
     this.#fill(() => [this.heading, h("p", { class: "hint", role: "status" }, "Loading…")]);
     try {
-      const history =
-        fingerprint === "unread" ? await unread(address, signal) : await historyOf(fingerprint, signal);
+      const history = await (fingerprint === "unread" ? unread(address, signal) : known(fingerprint, signal));
       const entry = await chosen(history, address);
       if (signal.aborted) return;
-      if (entry) this.#show(entry, history);
+      if (entry) this.#show(covered(entry), history);
       else this.#say("There is no such entry", "The ledger has this fingerprint, but no such upload of it.");
     } catch (error) {
       if (signal.aborted) return;
@@ -75,7 +79,7 @@ export class Receipt {
     this.#fill(() => [
       this.heading,
       h("p", { role: "alert" }, text),
-      h("p", {}, h("a", { href: "#/ledger" }, "Back to the ledger")),
+      h("p", {}, h("a", { href: this.frame.ledgerAddress }, "Back to the ledger")),
     ]);
   }
 
@@ -95,7 +99,7 @@ export class Receipt {
       h(
         "nav",
         { class: "back", "aria-label": "Back" },
-        h("a", { href: "#/ledger", click: back }, "← Ledger"),
+        h("a", { href: this.frame.ledgerAddress, click: back }, "← Ledger"),
       ),
       h(
         "header",
@@ -129,6 +133,19 @@ function back(event) {
   window.history.back();
 }
 
+/** Find the entries of a fingerprint. @param {string} fingerprint @param {AbortSignal} signal */
+async function known(fingerprint, signal) {
+  if (!IS_FINGERPRINT.test(fingerprint)) throw new Problem(404, {});
+  const history = await historyOf(fingerprint, signal);
+  if (all(history).some((entry) => entry.fingerprint !== fingerprint)) {
+    throw new Problem(0, {
+      title: "This isn't what was asked for",
+      detail: "The stack's API has answered with entries of another fingerprint.",
+    });
+  }
+  return history;
+}
+
 /**
  * Find an entry that has no fingerprint.
  * @param {URLSearchParams} address
@@ -137,6 +154,7 @@ function back(event) {
  */
 async function unread(address, signal) {
   const recorded = address.get("recorded") ?? "";
+  if (Number.isNaN(Date.parse(recorded))) throw new Problem(404, {});
   const from = new Date(recorded).toISOString();
   const to = new Date(Date.parse(recorded) + 1).toISOString();
   const query = new URLSearchParams({ key: address.get("key") ?? "", from, to, limit: "50" });
@@ -166,6 +184,17 @@ async function chosen(history, address) {
   if (!version) return history.receipt ?? entries.at(-1);
   const key = address.get("key");
   return entries.find((entry) => entry.version_id === version && (key === null || entry.key === key));
+}
+
+/**
+ * An entry as its seal covers it. A caller without a name doesn't count there, so it must not be shown either.
+ * @param {Entry} entry
+ * @returns {Entry}
+ */
+function covered(entry) {
+  const members = /** @type {Entry} */ (/** @type {unknown} */ (withoutAbsent(entry)));
+  const uploader = { principal: null, source_ip: null, ...members.uploader };
+  return { ...NOTHING_KNOWN, ...members, uploader };
 }
 
 /** @param {string} id @param {string} title @param {...Node} children */

@@ -46,6 +46,7 @@ export class Rows {
   /** @param {Item[]} items */
   replace(items) {
     this.items = items;
+    this.#focused = null;
     this.redraw();
   }
 

@@ -24,6 +24,7 @@ import { Live } from "./live.js";
 /** A browser has six connections to a server, and the rest of the page, in every tab, needs some of them. */
 const AT_ONCE = 4;
 const GONE = "The console doesn't answer. Is `bill-e console` still running?";
+const PERHAPS_RECORDED = "If all of it had been sent by then, its entry appears in the ledger.";
 const MOST_LOOKED_UP = 100;
 
 /** States in which nothing more happens by itself. */
@@ -32,7 +33,8 @@ export const FINAL = new Set(["known", "recorded", "failed", "cancelled"]);
 export class UploadRun {
   /** @type {Item[]} */
   items = [];
-  #worker = new Worker(new URL("./hash-worker.js", import.meta.url), { type: "module" });
+  /** @type {Worker | null} */
+  #worker = null;
   /** @type {Item | null} */
   #hashing = null;
   /** @type {Item[]} */
@@ -45,8 +47,6 @@ export class UploadRun {
   constructor(mostBytes, onChange) {
     this.mostBytes = mostBytes;
     this.onChange = onChange;
-    this.#worker.addEventListener("message", (event) => this.#onHash(event.data));
-    this.#worker.addEventListener("error", () => this.#onNoWorker());
   }
 
   /** How many files aren't done. */
@@ -87,7 +87,8 @@ export class UploadRun {
   /** @param {Item} item */
   cancel(item) {
     if (FINAL.has(item.state) || item.state === "sent") return;
-    this.#set(item, "cancelled", "You cancelled it. Nothing was recorded.");
+    const what = item.state === "sending" ? PERHAPS_RECORDED : "Nothing was recorded.";
+    this.#set(item, "cancelled", `You cancelled it. ${what}`);
     item.request?.abort();
     this.#goOn();
   }
@@ -131,7 +132,15 @@ export class UploadRun {
     this.#hashing = next;
     next.done = 0;
     this.#set(next, "hashing");
+    this.#worker ??= this.#newWorker();
     this.#worker.postMessage({ id: next.id, file: next.file });
+  }
+
+  #newWorker() {
+    const worker = new Worker(new URL("./hash-worker.js", import.meta.url), { type: "module" });
+    worker.addEventListener("message", (event) => this.#onHash(event.data));
+    worker.addEventListener("error", () => this.#onNoWorker());
+    return worker;
   }
 
   /** @param {{id: number, done?: number, fingerprint?: string, error?: string}} told */
@@ -159,6 +168,7 @@ export class UploadRun {
       if (["waiting", "hashing"].includes(item.state)) this.#set(item, "failed", GONE);
     }
     this.#hashing = null;
+    this.#worker = null;
   }
 
   async #lookUpNext() {
