@@ -30,6 +30,9 @@ WIDTH = 34
 
 RULE = "-" * WIDTH
 
+BETWEEN_COPIES = 20
+"""How many uploads lie between a receipt and a copy of it, unless the end comes before."""
+
 SCRIPT = "app.alert('This is what a receipt must not do.')"
 
 
@@ -48,8 +51,6 @@ def printed_receipts(count: int, *, too_large_bytes: int, today: date, dice: ran
         return range(max(1, int(share * count)))
 
     new = [_receipt(number, today, dice) for number in range(int(count * 0.76))]
-    # Copies come after what they are copies of, since the first of two is the receipt.
-    again = [_again(dice.choice(new), number, dice) for number in some(0.1)]
     wrong = [
         *(_planned(f"scans/empty {number}.pdf", b"", Reason.EMPTY) for number in some(0.02)),
         *(_planned(f"scans/{number}/", b"", Reason.FOLDER_MARKER) for number in some(0.01)),
@@ -67,7 +68,12 @@ def printed_receipts(count: int, *, too_large_bytes: int, today: date, dice: ran
     ]
     mixed = [*new, *wrong, *odd, *found]
     dice.shuffle(mixed)
-    return [Sent(sender=dice.choice(PEOPLE), upload=upload) for upload in (*mixed, *again)]
+    for number in some(0.1):
+        receipt = dice.choice(new)
+        # Several uploads run at the same time, and the first of two is the receipt.
+        after = min(mixed.index(receipt) + BETWEEN_COPIES, len(mixed))
+        mixed.insert(dice.randint(after, len(mixed)), _again(receipt, number, dice))
+    return [Sent(sender=dice.choice(PEOPLE), upload=upload) for upload in mixed]
 
 
 def _names(dice: random.Random) -> Sequence[tuple[int, str]]:

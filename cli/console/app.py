@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,32 @@ for extension, media_type in {".js": "text/javascript", ".css": "text/css", ".sv
     mimetypes.add_type(media_type, extension)
 
 
+class Person:
+    """Whose credentials the console uses."""
+
+    def __init__(self, access: StackAccess) -> None:
+        """Make no call yet."""
+        self._access = access
+        self._lock = threading.Lock()
+        self._name: str | None = None
+
+    def name(self) -> str | None:
+        """Ask AWS until it says a name, such as user/erika. Nobody can be asked about a token."""
+        with self._lock:
+            if self._name is None and self._access.api_auth == "iam":
+                self._name = self._ask()
+            return self._name
+
+    def _ask(self) -> str | None:
+        session = aws.session_for(self._access, self._access.auditor_key or self._access.caller_key)
+        with closing(aws.client(session, "sts", self._access)) as sts:
+            try:
+                with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
+                    return str(sts.get_caller_identity()["Arn"]).split(":", 5)[-1]
+            except BillEError:
+                return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Console:
     """A stack, as the person who runs the console may use it.
@@ -60,8 +87,14 @@ class Console:
     reading: StackConnection
     uploading: StackConnection
     operations: Operations
+    person: Person
     log_key: VerifierKey | None
     pinned_by: Literal["option", "stack"] | None
+
+    def look_ahead(self) -> None:
+        """Ask what the page wants to know first, while the browser starts."""
+        self.person.name()
+        self.operations.allowed()
 
 
 @contextmanager
@@ -85,6 +118,7 @@ def open_console(
             reading=reading,
             uploading=opened.enter_context(connected()) if access.auditor_key else reading,
             operations=opened.enter_context(Operations(access)),
+            person=Person(access),
             log_key=pinned or of_stack,
             pinned_by="option" if pinned else "stack" if of_stack else None,
         )
@@ -92,13 +126,11 @@ def open_console(
 
 def console_app(console: Console, session: Session) -> ASGIApp:
     """Make the app."""
-    uploads, user = Uploads(console.uploading), None
+    uploads = Uploads(console.uploading)
 
     def about(_request: Request) -> Response:
-        nonlocal user
-        user = user or _user(console.access)
         can = {"upload": uploads.allowed, "operate": console.operations.allowed()}
-        return JSONResponse(_about(console) | {"user": user, "can": can})
+        return JSONResponse(_about(console) | {"user": console.person.name(), "can": can})
 
     api = [
         Route("/session", about),
@@ -132,19 +164,6 @@ def _about(console: Console) -> dict[str, Any]:
         "pinned_by": console.pinned_by,
         "version": version("bill-e"),
     }
-
-
-def _user(access: StackAccess) -> str | None:
-    """Ask AWS whose credentials these are, such as user/erika. Nobody can be asked about a token."""
-    if access.api_auth == "jwt":
-        return None
-    session = aws.session_for(access, access.auditor_key or access.caller_key)
-    with closing(aws.client(session, "sts", access)) as sts:
-        try:
-            with explained("asking AWS who is calling (sts:GetCallerIdentity)"):
-                return str(sts.get_caller_identity()["Arn"]).split(":", 5)[-1]
-        except BillEError:
-            return None
 
 
 def _explained(_request: Request, error: Exception) -> Response:

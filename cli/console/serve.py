@@ -67,6 +67,7 @@ def serve(console: Console, *, port: int | None, browser: bool, on_start: Callab
     with listen(port) as listening:
         session = Session(listening.getsockname()[1])
         server = server_of(console_app(console, session))
+        threading.Thread(target=console.look_ahead, name="look-ahead", daemon=True).start()
         on_start(session.first_address)
         if browser:
             # A browser in a terminal, such as w3m, ends when the person is done.

@@ -23,31 +23,39 @@ function withoutTop(path) {
 /**
  * What was dropped, with everything in its folders.
  * @param {DataTransfer} transfer Can only be read until the event has ended, so the entries are taken at once.
- * @returns {Promise<Chosen[]>}
+ * @returns {Promise<{found: Chosen[], unreadable: number}>} How many files and folders couldn't be read.
  */
 export async function droppedIn(transfer) {
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry?.() ?? null);
   const files = Array.from(transfer.files);
-  /** @type {Chosen[]} */
-  const found = [];
-  if (entries.every((entry) => entry === null)) return files.map((file) => ({ file, path: file.name }));
-  for (const entry of entries) {
-    if (entry?.isFile)
-      found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), path: entry.name });
-    else if (entry) await walk(/** @type {FileSystemDirectoryEntry} */ (entry), "", found);
+  if (entries.every((entry) => entry === null)) {
+    return { found: files.map((file) => ({ file, path: file.name })), unreadable: 0 };
   }
-  return found;
+  const dropped = { found: /** @type {Chosen[]} */ ([]), unreadable: 0 };
+  for (const entry of entries) {
+    if (entry) await take(entry, entry.isFile ? entry.name : "", dropped);
+  }
+  return dropped;
 }
 
-/** @param {FileSystemDirectoryEntry} folder @param {string} above @param {Chosen[]} found */
-async function walk(folder, above, found) {
-  const reader = folder.createReader();
-  for (let batch = await read(reader); batch.length; batch = await read(reader)) {
-    for (const entry of batch) {
-      const path = `${above}${entry.name}`;
-      if (entry.isFile) found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), path });
-      else await walk(/** @type {FileSystemDirectoryEntry} */ (entry), `${path}/`, found);
+/**
+ * @param {FileSystemEntry} entry
+ * @param {string} path
+ * @param {{found: Chosen[], unreadable: number}} dropped
+ */
+async function take(entry, path, dropped) {
+  try {
+    if (entry.isFile) {
+      dropped.found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), path });
+      return;
     }
+    const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+    for (let batch = await read(reader); batch.length; batch = await read(reader)) {
+      for (const each of batch) await take(each, path ? `${path}/${each.name}` : each.name, dropped);
+    }
+  } catch {
+    // It was deleted meanwhile, or its owner doesn't let anybody read it. The others are taken all the same.
+    dropped.unreadable += 1;
   }
 }
 

@@ -400,7 +400,7 @@ function fields(entry) {
     ["Version id", h("code", {}, safely(entry.version_id))],
     ["Uploaded", moment(entry.uploaded_at)],
     ["Recorded", moment(entry.recorded_at)],
-    ["How", uploader.via ? (VIA[uploader.via] ?? uploader.via) : "S3's event doesn't say"],
+    ["How", uploader.via ? (Object.hasOwn(VIA, uploader.via) ? VIA[uploader.via] : uploader.via) : "S3's event doesn't say"],
     ["Principal in S3's event", uploader.principal === null ? "none" : safely(uploader.principal)],
     ["Address of the sender", uploader.source_ip === null ? "none" : safely(uploader.source_ip)],
     ...pair(caller?.principal, "Asked for the form", (text) => safely(text)),

@@ -16,6 +16,7 @@ export class Upload {
   /** @type {Map<number, HTMLElement>} */
   #rows = new Map();
   #hidden = 0;
+  #unreadable = 0;
   #frame = 0;
 
   /** @param {import("./api.js").Session} session @param {{showUploads: (unfinished: number) => void}} frame */
@@ -124,7 +125,10 @@ export class Upload {
   #onDrop = async (/** @type {DragEvent} */ event) => {
     event.preventDefault();
     this.zone.classList.remove("over");
-    if (event.dataTransfer) this.#add(await droppedIn(event.dataTransfer));
+    if (!event.dataTransfer) return;
+    const { found, unreadable } = await droppedIn(event.dataTransfer);
+    this.#unreadable += unreadable;
+    this.#add(found);
   };
 
   /** @param {import("./dropped.js").Chosen[]} chosen */
@@ -182,6 +186,7 @@ export class Upload {
       part((item) => item.state === "failed", "failed"),
       part((item) => item.state === "cancelled", "cancelled"),
       this.#hidden ? `${this.#hidden} hidden, left out` : null,
+      this.#unreadable ? `${this.#unreadable} that can't be read, left out` : null,
     ];
     fill(this.summary, `${counted(items.length, "file")}: ${parts.filter(Boolean).join(", ")}`);
     this.stopAll.hidden = !this.run?.unsent;

@@ -86,7 +86,8 @@ const TYPES = {
 
 /** @param {string | null} mediaType */
 export function typeWord(mediaType) {
-  return mediaType === null ? "unknown" : (TYPES[mediaType] ?? mediaType);
+  if (mediaType === null) return "unknown";
+  return Object.hasOwn(TYPES, mediaType) ? TYPES[mediaType] : mediaType;
 }
 
 /** @param {Record<string, {word: string, meaning: string}>} words @param {string} name */
