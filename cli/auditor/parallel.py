@@ -5,19 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
 Run = Callable[..., Iterator[Any]]
 """Calls a function with each of some arguments, and yields the results in order."""
-
-_START: Final = "fork" if sys.platform == "linux" else "spawn"
-"""A fork is ready at once, and safe in a process without threads. On macOS, Python's libraries have some."""
 
 
 @contextmanager
@@ -27,7 +25,9 @@ def in_processes(*, worth_it: bool) -> Iterator[Run]:
         yield lambda function, calls: (function(*arguments) for arguments in calls)
         return
     processes = os.cpu_count() or 1
-    with ProcessPoolExecutor(processes, multiprocessing.get_context(_START)) as pool:
+    # A fork is ready at once, and safe in a process without threads. On macOS, Python's libraries have some.
+    start = "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    with ProcessPoolExecutor(processes, multiprocessing.get_context(start)) as pool:
 
         def run(function: Callable[..., _T], calls: Iterable[tuple[Any, ...]]) -> Iterator[_T]:
             # Only so many calls are ahead of what was yielded: their results are in memory.

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
 
-from cli.errors import explained
+from cli.errors import UnavailableError, explained
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest, AWSResponse
@@ -40,6 +40,7 @@ class HttpClient:
         self._sleep = sleep
         self._sessions: dict[str, URLLib3Session] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def send(self, make_request: Callable[[], AWSRequest], doing: str) -> AWSResponse:
         """Send a request, repeat it while the answer is 429 or 503, and return the last answer.
@@ -62,14 +63,18 @@ class HttpClient:
         return response
 
     def close(self) -> None:
-        """Close all connections."""
-        for session in self._sessions.values():
-            session.close()
+        """Close all connections. A thread that sends something later gets an UnavailableError."""
+        with self._lock:
+            self._is_closed = True
+            for session in self._sessions.values():
+                session.close()
 
     def _session_for(self, url: str) -> URLLib3Session:
         """Return the pool for a host, since each host may have a proxy or none."""
         host = urlsplit(url).netloc
         with self._lock:
+            if self._is_closed:
+                raise UnavailableError("the connection to the stack has been closed")
             if host not in self._sessions:
                 self._sessions[host] = URLLib3Session(
                     verify=self._verify,

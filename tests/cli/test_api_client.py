@@ -208,3 +208,13 @@ def test_own_ca_is_trusted_and_an_unknown_one_refused_with_a_sentence(tmp_path: 
             pytest.raises(BillEError, match="the certificate is not trusted"),
         ):
             ApiClient(url, http, SIGNED_BY_TOKEN).page(EntryFilter(), limit=1)
+
+
+def test_nothing_is_sent_once_the_connections_are_closed(stack: FakeStack) -> None:
+    with api_of(stack) as api:
+        api.page(EntryFilter(), limit=1)
+    asked = len(stack.requests)
+
+    with pytest.raises(UnavailableError, match="has been closed"):
+        api.page(EntryFilter(), limit=1)
+    assert len(stack.requests) == asked

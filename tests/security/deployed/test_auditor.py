@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.contract.schema import TIME_INDEX
+from functions.contract.sealing import CHECKPOINT
 from local.aws import AccessKey, Aws
 from tests.local.stack import Answer, DeployedStack, Object, png
 from tests.local.test_access import assert_denied, new_user
@@ -114,6 +115,14 @@ READS = {
     "see what expires": Deed(
         "s3:GetLifecycleConfiguration",
         lambda aws, at: aws.client("s3").get_bucket_lifecycle_configuration(**at.bucket),
+    ),
+    "read the log": Deed(
+        "s3:GetObject",
+        lambda aws, at: aws.client("s3").get_object(Bucket=at.stack.outputs["log_bucket"], Key=CHECKPOINT),
+    ),
+    "see that the log lacks something": Deed(
+        "s3:ListBucket",
+        lambda aws, at: aws.client("s3").list_objects_v2(Bucket=at.stack.outputs["log_bucket"], MaxKeys=1),
     ),
     "scan the ledger": Deed("dynamodb:Scan", lambda aws, at: aws.client("dynamodb").scan(**at.table)),
     "query the ledger": Deed(
