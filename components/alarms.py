@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from functools import partial
+from typing import Any, Literal, TypeAlias
 
 import pulumi
 import pulumi_aws as aws
@@ -197,6 +198,28 @@ def versioning_alarm(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]
     }
 
 
+def _found(
+    stack: pulumi.Input[str],
+    service: pulumi.Input[str],
+    section: str,
+    means: str,
+    metric: str,
+    **more: Any,
+) -> Alarm:
+    """Watch one of a function's own metrics, which counts what must not be."""
+    return Alarm(
+        section=section,
+        means=means,
+        namespace=metric_names.NAMESPACE,
+        metric=metric,
+        dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
+        statistic="Maximum",
+        threshold=1,
+        essential=True,
+        **more,
+    )
+
+
 def reconciler_alarms(
     stack: pulumi.Input[str], service: pulumi.Input[str], every_hours: int, args: AlarmArgs
 ) -> dict[str, Alarm]:
@@ -204,19 +227,7 @@ def reconciler_alarms(
 
     The first two metrics have a value at the end of each round, and the others at each invocation.
     """
-
-    def found(section: str, means: str, metric: str) -> Alarm:
-        return Alarm(
-            section=section,
-            means=means,
-            namespace=metric_names.NAMESPACE,
-            metric=metric,
-            dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
-            statistic="Maximum",
-            threshold=1,
-            missing="ignore",
-            essential=True,
-        )
+    found = partial(_found, stack, service, missing="ignore")
 
     return {
         "missing": found("missing-uploads", "Uploads have no entry in the ledger.", metric_names.MISSING),
@@ -249,18 +260,7 @@ def sealer_alarms(stack: pulumi.Input[str], service: str) -> dict[str, Alarm]:
 
     The first metric has a value at the end of each run, and the other one only if there is something wrong.
     """
-
-    def found(section: str, means: str, metric: str) -> Alarm:
-        return Alarm(
-            section=section,
-            means=means,
-            namespace=metric_names.NAMESPACE,
-            metric=metric,
-            dimensions={metric_names.STACK: stack, metric_names.SERVICE: service},
-            statistic="Maximum",
-            threshold=1,
-            essential=True,
-        )
+    found = partial(_found, stack, service)
 
     return {
         "unsealed": replace(

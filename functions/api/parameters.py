@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from functions.api.problems import FieldError, parsed, shown
+from functions.api.problems import FieldError, invalid_parameters, parsed, shown
 from functions.contract.entry import parse_fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 
@@ -34,3 +34,19 @@ def read_fingerprint(request: Mapping[str, Any]) -> tuple[str, list[FieldError]]
     errors: list[FieldError] = []
     fingerprint = parsed("fingerprint", request["pathParameters"], parse_fingerprint, errors)
     return fingerprint or "", errors
+
+
+def read_fingerprint_and(
+    request: Mapping[str, Any], name: str, parse: Callable[[str], str]
+) -> tuple[str, str | None]:
+    """Return the fingerprint in the path, and the parameter in the query that says which of its entries.
+
+    The parameter is ``None`` if it isn't given. Raise a `ProblemError` with all errors.
+    """
+    fingerprint, errors = read_fingerprint(request)
+    given, more = read_parameters(request["rawQueryString"], [name])
+    errors += more
+    value = parsed(name, given, parse, errors) if name in given else None
+    if errors:
+        raise invalid_parameters(errors)
+    return fingerprint, value

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.api.parameters import read_fingerprint, read_parameters
-from functions.api.problems import invalid_parameters, parsed
+from functions.api.parameters import read_fingerprint_and
 from functions.api.responses import Request, Response, Routes, json_response
 from functions.contract import http_api
 from functions.contract.entry import format_time
@@ -20,7 +19,7 @@ def file_link_routes(files: Files, links: FileLinks) -> Routes:
     """Make the handler of ``GET /files/{fingerprint}``."""
 
     def request_file(request: Request) -> Response:
-        fingerprint, version_id = parse_file_request(request)
+        fingerprint, version_id = read_fingerprint_and(request, http_api.VERSION, _version_id)
         if version_id is None:
             file = files.of_receipt(fingerprint)
         else:
@@ -48,19 +47,6 @@ def file_link_routes(files: Files, links: FileLinks) -> Routes:
         )
 
     return {http_api.REQUEST_FILE: request_file}
-
-
-def parse_file_request(request: Request) -> tuple[str, str | None]:
-    """Return the fingerprint and the version id, if there is one. Raise a `ProblemError` with all errors."""
-    fingerprint, errors = read_fingerprint(request)
-    given, more = read_parameters(request["rawQueryString"], [http_api.VERSION])
-    errors += more
-    version_id = None
-    if http_api.VERSION in given:
-        version_id = parsed(http_api.VERSION, given, _version_id, errors)
-    if errors:
-        raise invalid_parameters(errors)
-    return fingerprint, version_id
 
 
 def _version_id(text: str) -> str:

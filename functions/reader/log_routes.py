@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions.api.parameters import read_fingerprint, read_parameters
-from functions.api.problems import ProblemError, invalid_parameters, parsed, shown
+from functions.api.parameters import read_fingerprint_and
+from functions.api.problems import ProblemError, shown
 from functions.api.responses import Request, Response, Routes, file_response, json_response
 from functions.contract import http_api
 from functions.contract.entry import parse_fingerprint
@@ -27,7 +27,7 @@ def log_routes(*, read_history: ReadHistory, log: SealedLog) -> Routes:
     """Make the handlers of the routes that read the log."""
 
     def request_proof(request: Request) -> Response:
-        fingerprint, object_id = parse_proof_request(request)
+        fingerprint, object_id = read_fingerprint_and(request, http_api.OBJECT_ID, _object_id)
         entry = _entry_of(read_history(fingerprint, HISTORY_LIMIT), object_id)
         if entry is None:
             raise receipt_not_found(fingerprint)
@@ -51,19 +51,6 @@ def log_routes(*, read_history: ReadHistory, log: SealedLog) -> Routes:
         return file_response(data, BYTES, never_changes=True)
 
     return {http_api.REQUEST_PROOF: request_proof, http_api.LOG_FILE: log_file}
-
-
-def parse_proof_request(request: Request) -> tuple[str, str | None]:
-    """Return the fingerprint and the object id, if there is one. Raise a `ProblemError` with all errors."""
-    fingerprint, errors = read_fingerprint(request)
-    given, more = read_parameters(request["rawQueryString"], [http_api.OBJECT_ID])
-    errors += more
-    object_id = None
-    if http_api.OBJECT_ID in given:
-        object_id = parsed(http_api.OBJECT_ID, given, _object_id, errors)
-    if errors:
-        raise invalid_parameters(errors)
-    return fingerprint, object_id
 
 
 def _object_id(text: str) -> str:
