@@ -65,6 +65,7 @@ def deploy(
         with _interrupts_held_back(loop) as interrupted, _workers(loop):
             mocks = _Deployment(aws)
             pulumi.runtime.set_mocks(mocks, project["name"], STACK, preview=False, logger=LOGGER)
+            take_hooks()
             texts = {key: _config_text(key, value) for key, value in merged.items()}
             pulumi.runtime.set_all_config(texts)
             return loop.run_until_complete(_run_until(interrupted, project_folder / "__main__.py"))
@@ -73,6 +74,20 @@ def deploy(
     finally:
         pulumi.runtime.set_all_config({})
         settings.reset_options()
+
+
+def take_hooks() -> None:
+    """Take the hooks of the program that runs next on mocks: nothing here would call them.
+
+    Otherwise Pulumi starts a gRPC server on which an engine would. A thread of gRPC outlives that server, and
+    writes to memory that is freed if the server's event loop ends at the wrong moment.
+    """
+    settings.SETTINGS.callbacks = _Hooks()
+
+
+class _Hooks:
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        """Take a hook."""
 
 
 @contextlib.contextmanager
@@ -221,8 +236,6 @@ def _workers(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     try:
         yield
     finally:
-        # A gRPC server whose tasks are cancelled before it is stopped writes to memory that is freed.
-        loop.run_until_complete(settings._shutdown_callbacks())  # type: ignore[no-untyped-call]  # noqa: SLF001
         while tasks := asyncio.all_tasks(loop):
             # Again and again: a task may go on after it was cancelled, to clean up or to start others.
             _cancel_all(loop)

@@ -19,6 +19,8 @@ import yaml
 from pulumi.runtime import rpc, settings, stack
 from pulumi.runtime.mocks import MockMonitor
 
+from local.deployment import take_hooks
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
@@ -126,6 +128,7 @@ def run(
         pulumi.runtime.set_mocks(
             monitor.mocks, project="bill-e", stack=stack_name, preview=False, monitor=monitor
         )
+        take_hooks()
         pulumi.runtime.set_all_config(dict(config or {}))
         exports = loop.run_until_complete(_run(program))
         return Graph(
