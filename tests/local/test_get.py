@@ -87,10 +87,10 @@ def test_file_that_is_not_what_the_ledger_says_is_not_saved(audited: DeployedSta
 
 
 def recorded_as(stack: DeployedStack, receipt: Object, fingerprint: str) -> str:
-    """Let the ledger say that an object has another fingerprint, and return it."""
+    """Let the ledger say that an object has another fingerprint, and no longer its own; return it."""
     dynamodb, table = stack.administrator.client("dynamodb"), stack.outputs["ledger_table"]
     key: Any = {"fingerprint": {"S": receipt.fingerprint}, "entry": {"S": "RECEIPT"}}
-    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    item = dynamodb.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")["Attributes"]
     dynamodb.put_item(TableName=table, Item={**item, "fingerprint": {"S": fingerprint}})
     return fingerprint
 
