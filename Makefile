@@ -6,6 +6,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Each worker starts its own embedded AWS, so there are only a few workers, and each module runs in one of them.
 PARALLEL := -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadscope
+# Playwright switches between stacks in C. Its tests have processes of their own, so that nothing else depends on it.
+BROWSER := tests/console/page tests/console/test_other_sites.py tests/local/test_console_page.py
 INSTALLED := .venv/.installed
 
 help: ## List the commands
@@ -36,7 +38,8 @@ local: $(INSTALLED) ## Deploy to the embedded AWS and keep it running until Ctrl
 	@$(BIN)/python -m local up --outputs .local/outputs.json
 
 test: $(INSTALLED) ## Run all tests except those that need the Pulumi engine
-	$(BIN)/pytest $(PARALLEL) --ignore tests/engine
+	$(BIN)/pytest $(PARALLEL) --ignore tests/engine $(addprefix --ignore ,$(BROWSER))
+	$(BIN)/pytest $(PARALLEL) $(BROWSER)
 
 pulumi: $(INSTALLED) ## Build the Pulumi CLI and the other Go tools that the tests need, unless they are installed
 	@$(BIN)/python -m local.engine.tools
