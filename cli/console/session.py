@@ -2,7 +2,8 @@
 
 Any site that a browser shows can send requests to 127.0.0.1, and can have a name of its own resolve to it.
 So requests must name this server as their `Host`, come from its own page, and have a cookie that a browser
-sends for that page alone. The cookie is given for the secret in the address, which works once.
+sends for that page alone. The cookie is given for the secret in the address, which works once. Where the
+system tells whose a connection is, it must be the same user's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from cli.console.peers import is_from_another_user
 from cli.console.problems import NO_SESSION, NOT_FROM_PAGE, problem
 
 if TYPE_CHECKING:
@@ -153,6 +155,8 @@ class Guard:
 
     def _not_from_page(self, request: Request) -> str | None:
         """Say what shows that a request isn't from the page or from a person, if anything does."""
+        if is_from_another_user(request.scope["client"], request.scope["server"]):
+            return "It comes from another user of this machine."
         headers = Headers(scope=request.scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0] not in self._session.hosts:
