@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.websockets import WebSocketClose
 
 from cli import aws
 from cli.caller.connection import StackConnection, connect
@@ -142,11 +141,7 @@ def console_app(console: Console, session: Session) -> ASGIApp:
         *Summary(console.reading.api).routes(),
     ]
     app = Starlette(
-        routes=[
-            Mount("/api", routes=api),
-            WebSocketRoute("/{path:path}", WebSocketClose()),
-            Mount("/", StaticFiles(directory=STATIC, html=True)),
-        ],
+        routes=[Mount("/api", routes=api), Mount("/", StaticFiles(directory=STATIC, html=True))],
         exception_handlers={BillEError: _explained, HTTPException: _refused, Exception: _unexpected},
     )
     return Guard(app, session)

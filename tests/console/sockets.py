@@ -29,7 +29,7 @@ from tests.console.served import Received, Served
 TARGET = "/api/uploads"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Closed:
     """How a socket ended; None if the connection just broke."""
 
@@ -123,7 +123,7 @@ def events_of(connected: socket.socket, protocol: WSConnection) -> Iterator[Even
 @contextmanager
 def handshake(page: Served, headers: Mapping[str, str], target: str = TARGET) -> Iterator[Socket | Received]:
     """Ask for a web socket with exactly these headers, and yield it, or the answer that refuses it."""
-    with socket.create_connection(("127.0.0.1", page.port), timeout=60) as connected:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as connected:
         protocol = WSConnection(ConnectionType.CLIENT)
         rest = {name: value for name, value in headers.items() if name != "Host"}
         host = headers.get("Host", page.host)

@@ -16,7 +16,7 @@ from cli.console.uploads import BROKEN_RULE, MOST_SOCKETS, PIECE_BYTES, PIECES_A
 from cli.errors import UnavailableError
 from tests.cli.fake_stack import BUCKET, FakeStack, s3_error
 from tests.console.served import Served
-from tests.console.sockets import Socket, opened
+from tests.console.sockets import Closed, Socket, opened
 
 CONTENT = b"receipt" * 700
 LARGE = bytes(PIECE_BYTES * (PIECES_AHEAD + 2) + 1)
@@ -57,10 +57,10 @@ def test_files_come_one_after_the_other_in_pieces(stack: FakeStack, page: Served
 def test_with_tokens_a_form_is_asked_for_unless_the_bytes_are_known(stack: FakeStack, page: Served) -> None:
     with opened(page) as socket:
         sent = socket.upload(CONTENT, key="2026/taxi.pdf")
-        # It isn't wanted, so nothing of it is taken; the next file can be sent all the same.
         socket.announce(CONTENT, key="other.pdf")
-        socket.send(CONTENT)
         known = socket.told()
+        # It was on its way, and isn't wanted. The next file can be sent all the same.
+        socket.send(CONTENT)
         again = socket.upload(CONTENT, key="other.pdf", again=True)
 
     assert (sent["key"], sent["version_id"]) == ("uploads/2026/11/20/0/taxi.pdf", "v1")
@@ -113,6 +113,10 @@ def test_a_name_that_is_not_utf8_is_refused(stack: FakeStack, page: Served) -> N
     assert stack.objects == {}
 
 
+TOO_LARGE = Closed(1009, f"Message exceeds the maximum size ({PIECE_BYTES} bytes)")
+NO_PART = Closed(BROKEN_RULE, "This is not a part of the file.")
+SILENT = Closed(BROKEN_RULE, "Nothing came for too long.")
+
 SMALL_MEMORY = pytest.mark.claim(
     "the console keeps little of an upload in memory, and ends a web socket that breaks its rules",
     section="The console",
@@ -121,24 +125,24 @@ SMALL_MEMORY = pytest.mark.claim(
 
 @SMALL_MEMORY
 @pytest.mark.parametrize(
-    ("messages", "code"),
+    ("messages", "ended"),
     [
-        pytest.param([bytes(PIECE_BYTES + 1)], 1009, id="too large a piece"),
-        pytest.param(["x" * (PIECE_BYTES + 1)], 1009, id="too large a text"),
-        pytest.param([b""], BROKEN_RULE, id="an empty piece"),
-        pytest.param([bytes(1000), bytes(1)], BROKEN_RULE, id="more than was announced"),
-        pytest.param(["{}"], BROKEN_RULE, id="a text in a file"),
+        pytest.param([bytes(PIECE_BYTES + 1)], TOO_LARGE, id="too large a piece"),
+        pytest.param(["x" * (PIECE_BYTES + 1)], TOO_LARGE, id="too large a text"),
+        pytest.param([b""], NO_PART, id="an empty piece"),
+        pytest.param([bytes(1000), bytes(1)], NO_PART, id="more than was announced"),
+        pytest.param(["{}"], NO_PART, id="a text in a file"),
     ],
 )
 def test_a_socket_ends_if_the_page_breaks_a_rule(
-    stack: FakeStack, page: Served, messages: list[str | bytes], code: int
+    stack: FakeStack, page: Served, messages: list[str | bytes], ended: Closed
 ) -> None:
     with opened(page) as socket:
         socket.announce(size_bytes=1000, fingerprint="a" * 64)
         for message in messages:
             socket.send(message)
 
-        assert socket.closed().code == code
+        assert socket.closed() == ended
     assert stack.objects == {}
 
 
@@ -175,7 +179,7 @@ def test_no_more_is_taken_ahead_than_s3_takes(page: Served, stack: FakeStack) ->
         for _ in range(PIECES_AHEAD + 1):
             socket.send(bytes(PIECE_BYTES))
 
-        assert socket.closed().code == BROKEN_RULE
+        assert socket.closed() == Closed(BROKEN_RULE, f"More than {PIECES_AHEAD} pieces were sent ahead.")
     assert stack.objects == {}
 
 
@@ -184,7 +188,7 @@ def test_pieces_without_a_file_end_the_socket(page: Served) -> None:
         for _ in range(PIECES_AHEAD + 1):
             socket.send(b"piece")
 
-        assert socket.closed().code == BROKEN_RULE
+        assert socket.closed() == Closed(BROKEN_RULE, "These pieces belong to no file.")
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -196,7 +200,7 @@ def test_a_socket_on_which_nothing_comes_is_closed(
         if announced:
             socket.announce(CONTENT)
 
-        assert socket.closed().code == BROKEN_RULE
+        assert socket.closed() == SILENT
     assert stack.objects == {}
 
 

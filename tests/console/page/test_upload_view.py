@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from local.whole_files import png
-from tests.cli.fake_stack import BUCKET, Answer, FakeStack, s3_error
+from tests.cli.fake_stack import BUCKET, TOKEN, Answer, FakeStack, s3_error
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Ledger
 
@@ -367,6 +367,38 @@ def test_what_no_file_gets_past_is_said_once_and_the_rest_can_be_sent(
 
     expect(page.get_by_text("30 files: 30 accepted")).to_be_visible()
     expect(alert).to_be_empty()
+
+
+@pytest.mark.parametrize("ledger", [lambda: FakeStack(auth="jwt")], indirect=True)
+def test_a_token_that_has_expired_is_said_once(open_page: Open, ledger: Ledger) -> None:
+    page = open_page("#/upload")
+    ledger.stack.token = "another one"
+
+    drop(page, *numbered(30))
+
+    alert = page.get_by_role("main").get_by_role("alert")
+    expect(alert).to_contain_text("Your sign-in has ended.")
+    expect(page.get_by_text("30 files: 30 not sent yet")).to_be_visible()
+    ledger.stack.token = TOKEN
+    page.get_by_role("button", name="Send the rest").click()
+    expect(page.get_by_text("30 files: 30 accepted")).to_be_visible()
+
+
+@slowly
+def test_a_tab_with_files_left_is_not_closed_without_a_question(open_page: Open, slow: SlowStack) -> None:
+    page = open_page("#/upload")
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+    drop(page, *numbered(12))
+    expect(page.get_by_role("row").filter(has_text="Sending")).to_have_count(10)
+    # A browser only asks somebody who has done something on the page.
+    page.get_by_role("heading", level=1).click()
+
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+
+    assert dialogs == ["beforeunload"]
+    slow.may_go_on.set()
 
 
 def test_a_console_that_has_ended_is_said_once(open_page: Open) -> None:
