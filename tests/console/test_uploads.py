@@ -80,21 +80,19 @@ def test_a_file_that_is_not_what_the_page_says_is_refused_by_s3(stack: FakeStack
 
 
 ANNOUNCED: dict[str, object] = {"key": "a", "size_bytes": 0, "fingerprint": "a" * 64}
+WRONG: dict[str, tuple[object, ...]] = {
+    "key": ("", None, 1, ["a"]),
+    "size_bytes": (-1, 5 * 1024**3 + 1, 1.0, True, "1", None),
+    "fingerprint": ("A" * 64, "", None, 1),
+    "again": (1, "1", None),
+}
 
 
 @pytest.mark.parametrize(
     "said",
     [
         *("", "{", "null", "[]", "[" * 100_000, '"a"', json.dumps(["key"])),
-        *(
-            json.dumps({**ANNOUNCED, **wrong})
-            for wrong in (
-                *({"key": key} for key in ("", None, 1, ["a"])),
-                *({"size_bytes": size} for size in (-1, 5 * 1024**3 + 1, 1.0, True, "1", None)),
-                *({"fingerprint": fingerprint} for fingerprint in ("A" * 64, "", None, 1)),
-                *({"again": again} for again in (1, "1", None)),
-            )
-        ),
+        *(json.dumps({**ANNOUNCED, name: value}) for name, values in WRONG.items() for value in values),
         *(json.dumps({name: ANNOUNCED[name] for name in ANNOUNCED if name != left}) for left in ANNOUNCED),
     ],
 )
@@ -117,13 +115,11 @@ TOO_LARGE = Closed(1009, f"Message exceeds the maximum size ({PIECE_BYTES} bytes
 NO_PART = Closed(BROKEN_RULE, "This is not a part of the file.")
 SILENT = Closed(BROKEN_RULE, "Nothing came for too long.")
 
-SMALL_MEMORY = pytest.mark.claim(
+
+@pytest.mark.claim(
     "the console keeps little of an upload in memory, and ends a web socket that breaks its rules",
     section="The console",
 )
-
-
-@SMALL_MEMORY
 @pytest.mark.parametrize(
     ("messages", "ended"),
     [
@@ -171,7 +167,10 @@ def test_as_much_may_be_sent_ahead_as_is_agreed(page: Served, stack: FakeStack, 
     assert [*stack.objects.values()] == [LARGE]
 
 
-@SMALL_MEMORY
+@pytest.mark.claim(
+    "the console keeps little of an upload in memory, and ends a web socket that breaks its rules",
+    section="The console",
+)
 @pytest.mark.usefixtures("s3_is_slow")
 def test_no_more_is_taken_ahead_than_s3_takes(page: Served, stack: FakeStack) -> None:
     with opened(page) as socket:

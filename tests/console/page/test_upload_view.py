@@ -9,7 +9,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Dialog, Locator, Page, WebSocketRoute, expect
 
 from local.whole_files import png
 from tests.cli.fake_stack import BUCKET, TOKEN, Answer, FakeStack, s3_error
@@ -388,7 +388,12 @@ def test_a_token_that_has_expired_is_said_once(open_page: Open, ledger: Ledger) 
 def test_a_tab_with_files_left_is_not_closed_without_a_question(open_page: Open, slow: SlowStack) -> None:
     page = open_page("#/upload")
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.type), dialog.accept()))
+
+    def accept(dialog: Dialog) -> None:
+        dialogs.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", accept)
     drop(page, *numbered(12))
     expect(page.get_by_role("row").filter(has_text="Sending")).to_have_count(10)
     # A browser only asks somebody who has done something on the page.
