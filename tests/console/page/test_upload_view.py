@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Dialog, Locator, Page, WebSocketRoute, expect
 
+from cli.console import uploads
 from local.whole_files import png
 from tests.cli.fake_stack import BUCKET, TOKEN, Answer, FakeStack, s3_error
 from tests.console.page.conftest import Open
@@ -216,6 +217,29 @@ def test_all_can_be_cancelled_and_sent_after_all(
 
 
 @slowly
+def test_a_large_file_is_sent_as_it_is_taken(
+    open_page: Open, ledger: Ledger, slow: SlowStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends a socket through which too much comes ahead."""
+    monkeypatch.setattr(uploads, "AT_ONCE", 1)
+    page = open_page("#/upload")
+    page.route(
+        "**/api/session",
+        lambda route: route.fulfill(json={**route.fetch().json(), "max_receipt_bytes": 10_000_000}),
+    )
+    page.reload()
+
+    drop(page, ("a.png", "a" * 2_000_000), ("b.png", "b" * 2_000_000))
+
+    # The second one waits until S3 has answered for the first one.
+    expect(page.get_by_role("progressbar", name="Sending a.png")).to_have_js_property("value", 1)
+    expect(page.get_by_role("progressbar", name="Sending b.png")).to_have_js_property("value", 0)
+    slow.may_go_on.set()
+    expect(page.get_by_text("2 files: 2 rejected")).to_be_visible()
+    assert sorted(ledger.stack.objects.values()) == [b"a" * 2_000_000, b"b" * 2_000_000]
+
+
+@slowly
 def test_only_some_files_are_read_ahead(open_page: Open, slow: SlowStack) -> None:
     page = open_page("#/upload")
 
@@ -357,7 +381,7 @@ def test_what_no_file_gets_past_is_said_once_and_the_rest_can_be_sent(
     alert = page.get_by_role("main").get_by_role("alert")
     expect(alert.get_by_text(title)).to_be_visible()
     expect(alert).to_contain_text("30 files haven't been sent, and will be lost if you close this page.")
-    expect(page.get_by_text("30 files: 30 not sent yet")).to_be_visible()
+    expect(page.get_by_text("30 files: 30 not finished")).to_be_visible()
     expect(page.get_by_role("table", name="Files").get_by_text("Not sent", exact=True)).to_have_count(30)
     assert asks_before_it_closes(page)
     assert len(sent(ledger)) <= 10
@@ -378,7 +402,7 @@ def test_a_token_that_has_expired_is_said_once(open_page: Open, ledger: Ledger) 
 
     alert = page.get_by_role("main").get_by_role("alert")
     expect(alert).to_contain_text("Your sign-in has ended.")
-    expect(page.get_by_text("30 files: 30 not sent yet")).to_be_visible()
+    expect(page.get_by_text("30 files: 30 not finished")).to_be_visible()
     ledger.stack.token = TOKEN
     page.get_by_role("button", name="Send the rest").click()
     expect(page.get_by_text("30 files: 30 accepted")).to_be_visible()
@@ -404,6 +428,18 @@ def test_a_tab_with_files_left_is_not_closed_without_a_question(open_page: Open,
 
     assert dialogs == ["beforeunload"]
     slow.may_go_on.set()
+
+
+def test_an_entry_that_was_not_heard_of_is_asked_for(open_page: Open) -> None:
+    page = open_page("#/upload")
+    page.clock.install()
+    page.route("**/api/receipts?*", lambda route: route.fulfill(json={"entries": [], "next_cursor": None}))
+    drop(page, *numbered(3))
+    expect(page.get_by_role("row").filter(has_text="Sent, waiting for its entry")).to_have_count(3)
+
+    page.clock.fast_forward(30_000)
+
+    expect(page.get_by_text("3 files: 3 accepted")).to_be_visible()
 
 
 def test_a_console_that_has_ended_is_said_once(open_page: Open) -> None:

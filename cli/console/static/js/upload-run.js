@@ -3,7 +3,7 @@
  * Then its entry is waited for. What becomes of each file is told to a listener. No step looks at all files.
  */
 
-import { lookUp, Problem, reported, session } from "./api.js";
+import { history, lookUp, Problem, reported, session } from "./api.js";
 import { moment, size as sizeText } from "./format.js";
 import { Live } from "./live.js";
 import { Broken, Unreadable, UploadSocket } from "./upload-socket.js";
@@ -20,6 +20,7 @@ import { Broken, Unreadable, UploadSocket } from "./upload-socket.js";
  *   id: number, file: File, path: string, state: State, group: Group, version: number, done: number,
  *   why: string | null, fingerprint: string | null, entry: Entry | null, socket: UploadSocket | null,
  *   isForced: boolean, isHopeless: boolean, setbacks: number, goodBefore: number, twins: Item[],
+ *   sentAt: number,
  * }} Item `entry` is the receipt if the file is known, and its own entry if it is recorded; `version` counts
  *   changes; `twins` have the same bytes and aren't sent, since this one is.
  */
@@ -38,6 +39,9 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 const MOST_SETBACKS = 3;
 const PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** An entry that hasn't been heard of for so long is asked for. */
+const OVERDUE_MS = 20_000;
+const SEEK_MS = 5_000;
 
 const GONE = "Is `bill-e console` still running?";
 const PERHAPS_RECORDED = "If all of it had been sent by then, its entry appears in the ledger.";
@@ -97,7 +101,8 @@ export class UploadRun {
   #timer = 0;
   /** @type {Live | null} */
   #live = null;
-  /** By object version. @type {Map<string, Item>} */
+  #seeking = 0;
+  /** By object version, in the order in which they were sent or asked for. @type {Map<string, Item>} */
   #unrecorded = new Map();
   /** By object version. @type {Map<string, Entry>} */
   #arrived = new Map();
@@ -135,6 +140,7 @@ export class UploadRun {
         setbacks: 0,
         goodBefore: 0,
         twins: [],
+        sentAt: 0,
       };
       this.items.push(item);
       this.groups[item.group].add(item);
@@ -244,6 +250,7 @@ export class UploadRun {
       this.#live.end();
       this.#live = null;
       this.#arrived.clear();
+      clearTimeout(this.#seeking);
     }
   }
 
@@ -449,7 +456,9 @@ export class UploadRun {
 
   /** Listen for entries from before the first file is sent, until each has its own. */
   #watch() {
-    this.#live ??= new Live(new URLSearchParams(), [], Date.now(), {
+    if (this.#live) return;
+    this.#seekLater();
+    this.#live = new Live(new URLSearchParams(), [], Date.now(), {
       onEntries: (entries) => {
         for (const entry of entries) this.#onEntry(entry);
         this.#goOn();
@@ -462,8 +471,39 @@ export class UploadRun {
   #sent(item, key, version) {
     const place = placeOf(key, version);
     const entry = this.#arrived.get(place);
+    item.sentAt = performance.now();
     if (entry) this.#recorded(item, entry);
     else this.#unrecorded.set(place, item);
+  }
+
+  /** In a tab that is hidden, more entries can come between two questions than are listened to. */
+  #seekLater() {
+    this.#seeking = window.setTimeout(async () => {
+      let isFound = true;
+      while (isFound) isFound = await this.#seekOldest();
+      this.#goOn();
+      if (this.#live) this.#seekLater();
+    }, SEEK_MS);
+  }
+
+  /** Ask for the entry of one file. @returns {Promise<boolean>} Whether to ask for another one's. */
+  async #seekOldest() {
+    const [place, item] = this.#unrecorded.entries().next().value ?? ["", null];
+    if (!item || performance.now() - item.sentAt < OVERDUE_MS) return false;
+    this.#unrecorded.delete(place);
+    this.#unrecorded.set(place, item);
+    item.sentAt = performance.now();
+    try {
+      const { receipt, duplicates, rejections } = await history(/** @type {string} */ (item.fingerprint));
+      const entry = [receipt, ...duplicates, ...rejections].find(
+        (each) => each && [placeOf(each.key, each.version_id), placeOf(each.key, null)].includes(place),
+      );
+      if (entry) this.#onEntry(entry);
+      return Boolean(entry);
+    } catch {
+      // It isn't recorded yet, or can't be asked for now.
+      return false;
+    }
   }
 
   /** @param {Entry} entry */

@@ -201,7 +201,7 @@ export class Upload {
     this.#summarise(run, shown);
     this.#sayHalt(run);
     this.stopAll.hidden = run.unsent === 0;
-    this.sendRest.hidden = groups.cancelled.size < 2 || unfinished > 0;
+    this.sendRest.hidden = groups.cancelled.size < 2 || run.unsent > 0;
     this.progress.hidden = unfinished === 0;
     this.progress.value = items.length ? 1 - unfinished / items.length : 0;
     this.frame.showUploads(unfinished);
@@ -223,7 +223,7 @@ export class Upload {
     for (const { group, words, before, button } of this.choices) {
       const { size } = groups[group];
       put(before, size ? separator : "");
-      const said = group === "under way" && halt ? "not sent yet" : words;
+      const said = group === "under way" && halt ? "not finished" : words;
       put(button, size ? `${count(size)} ${said}` : "");
       button.hidden = size === 0;
       button.setAttribute("aria-pressed", String(shown === group));
