@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from cli.console.app import console_app
 from cli.console.session import Session
@@ -53,7 +54,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
             lifespan="off",
             server_header=False,
             proxy_headers=False,
-            ws="wsproto",
+            ws=WSProtocol,
             ws_max_size=PIECE_BYTES,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=ENDING_SECONDS,

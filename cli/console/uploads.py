@@ -177,7 +177,11 @@ class Pieces:
             raise BecameShorterError
         if piece:
             self._taken += len(piece)
-            await self._socket.send_json({"taken": self._taken})
+            try:
+                await self._socket.send_json({"taken": self._taken})
+            except WebSocketDisconnect as error:
+                self.broken = error
+                raise BecameShorterError from None
         return piece
 
 
