@@ -167,7 +167,7 @@ class Pieces:
 
     async def _next(self) -> bytes:
         try:
-            if True:
+            with anyio.fail_after(SILENT_SECONDS):
                 piece = await self._get.receive()
         except TimeoutError:
             self.broken = BrokenRuleError("Nothing came for too long.")
