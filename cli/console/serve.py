@@ -10,9 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from cli.console.app import console_app
 from cli.console.session import Session
+from cli.console.uploads import PIECE_BYTES
 from cli.errors import BillEError
 
 if TYPE_CHECKING:
@@ -52,7 +54,9 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
             lifespan="off",
             server_header=False,
             proxy_headers=False,
-            ws="none",
+            ws=WSProtocol,
+            ws_max_size=PIECE_BYTES,
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=ENDING_SECONDS,
         )
     )

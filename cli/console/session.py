@@ -13,7 +13,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cli.console.peers import is_from_another_user
@@ -33,7 +33,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' blob: data:",
-        "connect-src 'self'",
+        "connect-src 'self' {sockets}",
         "worker-src 'self'",
         "frame-src blob:",
         "font-src 'self'",
@@ -42,8 +42,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+"""Not every browser takes a web socket of this server for part of 'self'."""
+
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -85,6 +86,8 @@ class Session:
         suffix = "" if port == HTTP_PORT else f":{port}"
         self.hosts = frozenset({f"127.0.0.1{suffix}", f"localhost{suffix}"})
         self.address = f"http://127.0.0.1{suffix}/"
+        sockets = " ".join(f"ws://{host}/api/uploads" for host in sorted(self.hosts))
+        self.headers = {**HEADERS, "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(sockets=sockets)}
         # A browser sends a cookie to every port of a host: two consoles need two names.
         self.cookie_name = f"bill_e_console_{port}"
         self._secret: str | None = secrets.token_urlsafe(SECRET_BYTES)
@@ -95,7 +98,7 @@ class Session:
         """The address that starts the session. It works once."""
         return f"{self.address}?secret={self._secret}"
 
-    def knows(self, request: Request) -> bool:
+    def knows(self, request: HTTPConnection) -> bool:
         """Whether a request has the cookie."""
         return compare_digest(request.cookies.get(self.cookie_name, "").encode(), self._cookie.encode())
 
@@ -118,25 +121,23 @@ class Guard:
         self._session = session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or have it answered. There are no web sockets."""
-        if scope["type"] != "http":
-            return
+        """Answer a request or the handshake of a web socket, or have it answered."""
 
         async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._session.headers.items():
                     headers[name] = value
             await send(message)
 
-        answer = self._answer(Request(scope)) or self._app
+        answer = self._answer(HTTPConnection(scope)) or self._app
         await answer(scope, receive, with_headers)
 
-    def _answer(self, request: Request) -> Response | None:
+    def _answer(self, request: HTTPConnection) -> Response | None:
         """Answer what doesn't get through to the app."""
         if wrong := self._not_from_page(request):
             return problem(NOT_FROM_PAGE, 403, "This request is not from the console's page", wrong)
-        is_start = request.url.path == "/" and request.method == "GET"
+        is_start = request.url.path == "/" and request.scope.get("method") == "GET"
         secret = request.query_params.get("secret") if is_start else None
         known = self._session.knows(request)
         if secret is not None:
@@ -153,11 +154,12 @@ class Guard:
             )
         return _page(UNKNOWN_TEXT)
 
-    def _not_from_page(self, request: Request) -> str | None:
+    def _not_from_page(self, request: HTTPConnection) -> str | None:
         """Say what shows that a request isn't from the page or from a person, if anything does."""
         if is_from_another_user(request.scope["client"], request.scope["server"]):
             return "It comes from another user of this machine."
         headers = Headers(scope=request.scope)
+        method = request.scope.get("method")  # A web socket has none.
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0] not in self._session.hosts:
             return "The header Host names another server."
@@ -165,14 +167,16 @@ class Guard:
         if any(origin != f"http://{hosts[0]}" for origin in origins):
             return "The header Origin names another site."
         is_visit = (
-            request.method == "GET"
+            method == "GET"
             and request.url.path == "/"
             and headers.get("sec-fetch-mode") == "navigate"
             and headers.get("sec-fetch-dest") == "document"
         )
         if site not in {None, "none", "same-origin"} and not is_visit:
             return "The header Sec-Fetch-Site says that it comes from another site."
-        if request.method not in READING and not origins and site != "same-origin":
+        if method is None and len(origins) != 1:
+            return "A web socket needs the header Origin."
+        if method not in READING and not origins and site != "same-origin":
             return "Neither Origin nor Sec-Fetch-Site says that it comes from this site."
         return None
 

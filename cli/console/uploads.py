@@ -1,97 +1,61 @@
-"""Uploads from the page, handed on to S3 as they come."""
+"""Uploads from the page, handed on to S3 as they come.
+
+They come through web sockets, since a browser opens only six connections for requests. The page announces a
+file in a text message, and sends its bytes in binary ones, the pieces. The server says how many bytes S3 has
+been given, and in the end what became of the file. Then the next file can come. Closing the socket cancels
+the upload.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from cli.caller.transfer import AlreadyAccepted, BecameShorterError, HashedFile
+from cli.caller.transfer import AlreadyAccepted, BecameShorterError
 from cli.caller.upload_run import LARGEST_UPLOAD_BYTES
 from cli.console.problems import CALLER_RIGHT, problem_of
-from cli.errors import BillEError, DeniedError, UnavailableError, UsageError
+from cli.console.received_file import ReceivedBody, ReceivedFile
+from cli.errors import BillEError, DeniedError, UsageError
 from functions.contract.entry import parse_fingerprint
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import Message
 
     from cli.caller.connection import StackConnection
     from cli.caller.transfer import Uploaded
 
-KEPT_BYTES = 8 * 1024**2
-"""An upload of up to so many bytes is kept in memory until it has arrived, so that it can be sent again if S3
-is busy. A larger one has to be started again."""
-
 AT_ONCE = 16
 """Uploads that run at the same time. They must not use up the threads that everything else needs."""
 
+MOST_SOCKETS = 40
+"""Those of four tabs."""
 
-class ReceivedBody:
-    """The body of a request, read by another thread than the server's."""
+PIECE_BYTES = 256 * 1024
+"""The most bytes that a message may have. The server ends a socket with a larger one."""
 
-    def __init__(self, receive: Callable[[], bytes]) -> None:
-        """Read what `receive` returns: the next bytes, none at the end."""
-        self._receive = receive
-        self._kept: bytearray | None = bytearray()
-        self._rest = b""
-        self._place = 0
+PIECES_AHEAD = 4
+"""How many pieces may have been sent and not been taken by S3. More would fill the memory."""
 
-    def read(self, size: int) -> bytes:
-        """Read up to `size` bytes, more than none unless it is the end."""
-        if self._kept is not None and self._place < len(self._kept):
-            chunk = bytes(self._kept[self._place : self._place + size])
-        else:
-            received = self._rest or self._receive()
-            chunk, self._rest = received[:size], received[size:]
-            self._keep(chunk)
-        self._place += len(chunk)
-        return chunk
+SILENT_SECONDS = 60.0
+"""How long a socket is kept on which nothing comes, although something could."""
 
-    def tell(self) -> int:
-        """Return how many bytes have been read."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go back to what has been read, if it has been kept."""
-        if whence != 0 or (offset != self._place and self._kept is None):
-            raise UnavailableError("S3 broke the upload off, and it is too large to be kept: start it again")
-        self._place = offset
-        return offset
-
-    def close(self) -> None:
-        """Forget what has been kept."""
-        self._kept = None
-
-    def __enter__(self) -> ReceivedBody:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _keep(self, chunk: bytes) -> None:
-        if self._kept is not None:
-            self._kept += chunk
-            if len(self._kept) > KEPT_BYTES:
-                self._kept = None
+BROKEN_RULE = 1008
+TRY_AGAIN_LATER = 1013
+"""Codes with which a socket is closed (RFC 6455, and the registry that it began)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReceivedFile(HashedFile):
-    """A file that the page sends. S3 checks that the bytes have the fingerprint that the page says."""
-
-    body: ReceivedBody
-
-    def open(self) -> BinaryIO:
-        """Open the body of the request."""
-        return cast("BinaryIO", self.body)
+class BrokenRuleError(Exception):
+    """The other side of a socket doesn't keep to what has been agreed. The text says how."""
 
 
 class Uploads:
@@ -101,70 +65,170 @@ class Uploads:
         """Send to a stack."""
         self._stack = stack
         self._limiter: anyio.CapacityLimiter | None = None
+        self._sockets = 0
         self.allowed = True
 
-    def routes(self) -> list[Route]:
-        """Return the route that takes a file."""
-        return [Route("/uploads", self._upload, methods=["PUT"])]
+    def routes(self) -> list[WebSocketRoute]:
+        """Return the route that takes files."""
+        return [WebSocketRoute("/uploads", self._connected)]
 
-    async def _upload(self, request: Request) -> Response:
-        chunks = _not_empty(request.stream())
-        file = _announced(request, ReceivedBody(_receiver(chunks)))
+    async def _connected(self, socket: WebSocket) -> None:
+        await socket.accept()
+        if self._sockets >= MOST_SOCKETS:
+            await socket.close(TRY_AGAIN_LATER, "Too many tabs of the console send files.")
+            return
+        self._sockets += 1
         try:
-            answer = await self._sent(file, again=request.query_params.get("again") == "1")
-            # A browser that is still sending wouldn't read the answer.
-            async for _ in chunks:
-                pass
-        except (ClientDisconnect, BecameShorterError):
-            return Response(status_code=400)  # Nobody reads it.
-        return answer
+            while True:
+                await self._take_file(socket)
+        except WebSocketDisconnect:
+            pass
+        except BrokenRuleError as error:
+            await socket.close(BROKEN_RULE, str(error))
+        finally:
+            self._sockets -= 1
 
-    async def _sent(self, file: ReceivedFile, *, again: bool) -> Response:
+    async def _take_file(self, socket: WebSocket) -> None:
+        announcement = await _announcement(socket)
+        with Pieces(socket) as pieces:
+            try:
+                file, again = _announced(announcement, ReceivedBody(pieces.next_in_thread))
+            except UsageError as error:
+                await _tell(socket, problem_of(error))
+                return
+            answer = None
+            async with anyio.create_task_group() as group:
+                # Nothing can end a thread that has begun, but the wait for one can be ended.
+                group.start_soon(pieces.receive, file.size_bytes, group.cancel_scope.cancel)
+                answer = await self._sent(file, again=again)
+                group.cancel_scope.cancel()
+        if pieces.broken:
+            raise pieces.broken
+        if answer:
+            await _tell(socket, answer)
+
+    async def _sent(self, file: ReceivedFile, *, again: bool) -> Response | None:
+        """Send a file, and return what became of it, or None if it broke off."""
         send_file = self._stack.send_again if again else self._stack.send_file
         # It belongs to the loop, which doesn't run yet when this object is made.
         self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
         try:
             result = await anyio.to_thread.run_sync(send_file, file, lambda _: None, limiter=self._limiter)
+        except BecameShorterError:
+            return None
         except BillEError as error:
             self.allowed = self.allowed and not isinstance(error, DeniedError)
             return problem_of(error, CALLER_RIGHT)
         return JSONResponse(_result_json(result))
 
 
-def _receiver(chunks: AsyncIterator[bytes]) -> Callable[[], bytes]:
-    """Return a function that has the server receive a chunk, and waits for it in another thread."""
+class Pieces:
+    """The bytes of one file, between the socket that they come through and the thread that sends them to S3.
 
-    async def next_chunk() -> bytes:
-        return await anext(chunks, b"")
+    `broken` is why no more will come, if it is over too early.
+    """
 
-    def receive() -> bytes:
+    def __init__(self, socket: WebSocket) -> None:
+        """Receive nothing yet."""
+        self._socket = socket
+        self._put, self._get = anyio.create_memory_object_stream[bytes](PIECES_AHEAD)
+        self._taken = 0
+        self.broken: Exception | None = None
+
+    def __enter__(self) -> Pieces:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._put.close()
+        self._get.close()
+
+    async def receive(self, size_bytes: int, on_broken: Callable[[], None]) -> None:
+        """Receive until this is cancelled, also after the last byte: the browser may go away at any time."""
+        with self._put:
+            while not self.broken:
+                if size_bytes == 0:
+                    self._put.close()
+                try:
+                    piece = (await _received(self._socket)).get("bytes")
+                    if not piece or len(piece) > size_bytes:
+                        self.broken = BrokenRuleError("This is not a part of the file.")
+                    else:
+                        size_bytes -= len(piece)
+                        self._put.send_nowait(piece)
+                except WebSocketDisconnect as error:
+                    self.broken = error
+                except anyio.WouldBlock:
+                    self.broken = BrokenRuleError(f"More than {PIECES_AHEAD} pieces were sent ahead.")
+        on_broken()
+
+    def next_in_thread(self) -> bytes:
+        """Return the next piece, none at the end. Raise BecameShorterError if that comes too early."""
+        return anyio.from_thread.run(self._next)
+
+    async def _next(self) -> bytes:
         try:
-            return anyio.from_thread.run(next_chunk)
-        except ClientDisconnect:
-            raise BecameShorterError from None
+            with anyio.fail_after(SILENT_SECONDS):
+                piece = await self._get.receive()
+        except TimeoutError:
+            self.broken = BrokenRuleError("Nothing came for too long.")
+        except anyio.EndOfStream:
+            piece = b""
+        if self.broken:
+            raise BecameShorterError
+        if piece:
+            self._taken += len(piece)
+            try:
+                await self._socket.send_json({"taken": self._taken})
+            except WebSocketDisconnect as error:
+                self.broken = error
+                raise BecameShorterError from None
+        return piece
 
-    return receive
+
+async def _announcement(socket: WebSocket) -> str:
+    """Wait for the next file. Pieces of the last one may come first, if S3 refused it before its end."""
+    for _ in range(PIECES_AHEAD + 1):
+        try:
+            with anyio.fail_after(SILENT_SECONDS):
+                message = await _received(socket)
+        except TimeoutError:
+            raise BrokenRuleError("Nothing came for too long.") from None
+        if (text := message.get("text")) is not None:
+            return str(text)
+    raise BrokenRuleError("These pieces belong to no file.")
 
 
-def _announced(request: Request, body: ReceivedBody) -> ReceivedFile:
-    """Read what the page says about a file. Raise UsageError if it can't be."""
-    key, length = request.query_params.get("key", ""), request.headers.get("Content-Length", "")
-    if not key:
-        raise UsageError("the query needs a key")
-    if not (length.isascii() and length.isdecimal()) or int(length) > LARGEST_UPLOAD_BYTES:
-        raise UsageError(f"the header Content-Length must be a number up to {LARGEST_UPLOAD_BYTES} (5 GiB)")
+async def _received(socket: WebSocket) -> Message:
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1006))
+    return message
+
+
+async def _tell(socket: WebSocket, answer: Response) -> None:
+    await socket.send_text(bytes(answer.body).decode())
+
+
+def _announced(text: str, body: ReceivedBody) -> tuple[ReceivedFile, bool]:
+    """Read what the page says about a file, and whether to send it again. Raise UsageError if it can't be."""
     try:
-        fingerprint = parse_fingerprint(request.headers.get("X-Sha256"))
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise UsageError("the announcement of a file must be a JSON object")
+    key, size, again = said.get("key"), said.get("size_bytes"), said.get("again", False)
+    if not isinstance(key, str) or not key:
+        raise UsageError("'key' must be a text")
+    if type(size) is not int or not 0 <= size <= LARGEST_UPLOAD_BYTES:
+        raise UsageError(f"'size_bytes' must be a number up to {LARGEST_UPLOAD_BYTES} (5 GiB)")
+    if not isinstance(again, bool):
+        raise UsageError("'again' must be true or false")
+    try:
+        fingerprint = parse_fingerprint(said.get("fingerprint"))
     except ValueError as error:
-        raise UsageError(f"the header X-Sha256 must be {error}") from None
-    return ReceivedFile(path=Path(key), name=key, size_bytes=int(length), fingerprint=fingerprint, body=body)
-
-
-async def _not_empty(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Leave out the empty chunks, one of which comes at the end."""
-    async for chunk in chunks:
-        if chunk:
-            yield chunk
+        raise UsageError(f"'fingerprint' must be {error}") from None
+    return ReceivedFile(path=Path(key), name=key, size_bytes=size, fingerprint=fingerprint, body=body), again
 
 
 def _result_json(result: Uploaded | AlreadyAccepted) -> dict[str, object]:

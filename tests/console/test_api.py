@@ -18,6 +18,7 @@ from tests.cli.conftest import Run
 from tests.cli.conftest import bill_e as bill_e
 from tests.cli.fake_stack import NOW, Answer, FakeStack, entry, problem
 from tests.console.served import Served
+from tests.console.sockets import opened
 
 each_sign_in = pytest.mark.parametrize("stack", ["iam", "jwt"], indirect=True)
 A, B = "a" * 64, "b" * 64
@@ -103,8 +104,6 @@ def test_what_the_gateway_refuses_is_said_in_words(
 @pytest.mark.parametrize("stack", ["jwt"], indirect=True)
 def test_the_end_of_a_login_is_said_by_each_route(page: Served, stack: FakeStack) -> None:
     stack.token = "another"
-    upload = {**page.own, "X-Sha256": A}
-
     assert {
         page.get("/api/receipts?limit=1").problem,
         page.get(f"/api/receipts/{A}").problem,
@@ -114,8 +113,11 @@ def test_the_end_of_a_login_is_said_by_each_route(page: Served, stack: FakeStack
         page.get("/api/summary").problem,
         page.get("/api/receipts.csv").problem,
         page.ask("POST", "/api/lookup", page.own, b"{}").problem,
-        page.ask("PUT", "/api/uploads?key=x", upload, b"x").problem,
     } == {(401, "login-ended")}
+    with opened(page) as socket:
+        socket.announce(b"x")
+        ended = socket.told()
+    assert (ended["status"], ended["type"]) == (401, "/problems/login-ended")
 
 
 def test_a_stack_that_cannot_be_reached_is_said_to_be(page: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ def without(package: str, *arguments: str | Path) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "wsproto"])
 def test_without_its_packages_it_says_how_to_get_them(stack: FakeStack, tmp_path: Path, package: str) -> None:
     outputs = stack.write_outputs(tmp_path)
 

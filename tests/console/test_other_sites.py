@@ -46,6 +46,15 @@ async ([address, options]) => {
 """
 
 
+CONNECT = """
+(address) => new Promise((resolve) => {
+  const socket = new WebSocket(address);
+  socket.onopen = () => resolve("opened");
+  socket.onerror = () => resolve("refused");
+})
+"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser for which a foreign name leads to this machine, as after DNS rebinding."""
@@ -127,11 +136,14 @@ def test_another_site_can_do_nothing(
                 ("POST", "api/lookup", "no-cors"),
                 ("POST", "api/operations/redrive", "no-cors"),
                 ("POST", "api/operations/redrive", "cors"),
-                ("PUT", "api/uploads?key=x", "cors"),
             )
         ]
+        sockets = [
+            page.evaluate(CONNECT, f"ws://{name}:{stranger.port}/api/uploads")
+            for name in ("127.0.0.1", "localhost", FOREIGN)
+        ]
 
-        assert {*read, *embedded, *changed} == {"refused"}
+        assert {*read, *embedded, *changed, *sockets} == {"refused"}
     assert stack.requests == []
 
 

@@ -10,6 +10,7 @@ import pytest
 from cli.caller.api_client import ApiClient
 from cli.console.session import Session
 from tests.cli.fake_stack import FakeStack, entry
+from tests.console.sockets import Socket, handshake, refusal
 
 if TYPE_CHECKING:
     from tests.console.served import Received, Served
@@ -82,6 +83,7 @@ def test_nobody_gets_anything_without_the_cookie(
 
     pages = [stranger.ask("GET", target, filled) for target in ("/", "/index.html", "/x", "/?secret=")]
     answers = [stranger.ask("GET", target, filled) for target in ("/api/session", "/api/receipts", "/api/x")]
+    answers.append(refusal(stranger, {**filled, "Origin": f"http://{stranger.host}"}))
 
     assert {answer.problem for answer in answers} == {(401, "no-session")}
     assert {page.status for page in pages} == {401}
@@ -96,6 +98,8 @@ def test_the_console_has_two_names(page: Served, host: str) -> None:
     sent = {**page.cookie, "Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
 
     assert page.ask("GET", "/api/receipts?limit=1", sent).status == 200
+    with handshake(page, sent) as socket:
+        assert isinstance(socket, Socket)
 
 
 @pytest.mark.claim(
@@ -118,6 +122,9 @@ def test_a_name_that_was_made_to_resolve_to_this_machine_is_refused(
         (403, "not-from-page")
     }
     assert page.ask("GET", first(page), {"Host": sent["Host"]}).status == 403
+    # Even if its origin is of the same name, as it is after DNS rebinding.
+    socket = refusal(page, {**sent, "Origin": f"http://{sent['Host']}"})
+    assert (socket.status, sent["Host"]) == (400, "") or socket.problem == (403, "not-from-page")
     assert stack.requests == []
 
 
@@ -149,7 +156,8 @@ def test_another_site_can_neither_read_nor_change_anything(
     refused = [
         page.ask("GET", "/api/receipts?limit=1", sent),
         page.ask("POST", "/api/lookup", sent, b"{}"),
-        page.ask("PUT", "/api/uploads?key=x", sent, b"x"),
+        refusal(page, sent),
+        refusal(page, sent, "/?secret=x"),
     ]
 
     assert {answer.problem for answer in refused} == {(403, "not-from-page")}
@@ -172,6 +180,25 @@ def test_a_change_needs_a_sign_that_it_comes_from_the_page(
     body = b'{"fingerprints": ["%b"]}' % (b"0" * 64)
 
     assert page.ask("POST", "/api/lookup", {**page.cookie, **filled}, body).status == status
+
+
+@pytest.mark.claim(
+    "no other site can read anything from the console, or have it change anything",
+    section="The console",
+)
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}])
+def test_a_web_socket_needs_an_origin(page: Served, site: dict[str, str]) -> None:
+    assert refusal(page, {**page.cookie, **site}).problem == (403, "not-from-page")
+
+
+def test_a_web_socket_leads_to_uploads_alone(stranger: Served) -> None:
+    own = {"Origin": f"http://{stranger.host}"}
+    # It doesn't use up the address that the person is about to open.
+    assert refusal(stranger, own, first(stranger)).status == 401
+    stranger.sign_in()
+
+    for target in ("/", "/index.html", "/x", "/api/", "/api/session", "/api/uploads/x", "/api/receipts"):
+        assert refusal(stranger, stranger.own, target).status == 403
 
 
 def test_a_link_on_another_site_may_lead_to_the_page_and_to_nothing_else(page: Served) -> None:
@@ -208,23 +235,25 @@ def test_every_answer_forbids_scripts_frames_and_caches(
         page.ask("DELETE", "/api/receipts", page.own),
     ]
     monkeypatch.setattr(ApiClient, "call", lambda *_, **__: 1 / 0)
-    answers.append(page.get("/api/receipts"))
+    answers += [refusal(page, {}), page.get("/api/receipts")]
 
-    assert [answer.status for answer in answers] == [200, 200, 303, 401, 403, 404, 405, 500]
+    assert [answer.status for answer in answers] == [200, 200, 303, 401, 403, 404, 405, 403, 500]
     for answer in answers:
-        assert_safe(answer)
+        assert_safe(answer, page)
     assert answers[-1].problem == (500, "failed")
     assert b"division" not in answers[-1].content
 
 
-def assert_safe(answer: Received) -> None:
+def assert_safe(answer: Received, page: Served) -> None:
     policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
     assert policy == {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' blob: data:",
-        "connect-src": "'self'",
+        "connect-src": " ".join(
+            ["'self'", *(f"ws://{host}:{page.port}/api/uploads" for host in ("127.0.0.1", "localhost"))]
+        ),
         "worker-src": "'self'",
         "frame-src": "blob:",
         "font-src": "'self'",

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
+import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from cli.console.uploads import KEPT_BYTES, ReceivedBody
+from cli.console import uploads
+from cli.console.received_file import KEPT_BYTES, ReceivedBody
+from cli.console.uploads import BROKEN_RULE, MOST_SOCKETS, PIECE_BYTES, PIECES_AHEAD, TRY_AGAIN_LATER
 from cli.errors import UnavailableError
 from tests.cli.fake_stack import BUCKET, FakeStack, s3_error
-from tests.console.served import Received, Served
+from tests.console.served import Served
+from tests.console.sockets import Closed, Socket, opened
 
 CONTENT = b"receipt" * 700
+LARGE = bytes(PIECE_BYTES * (PIECES_AHEAD + 2) + 1)
 
 
-def put(page: Served, key: str, content: bytes = CONTENT, fingerprint: str | None = None) -> Received:
-    digest = fingerprint or hashlib.sha256(content).hexdigest()
-    return page.ask("PUT", f"/api/uploads?key={key}", {**page.own, "X-Sha256": digest}, content)
+def upload(page: Served, content: bytes = CONTENT, **members: object) -> Any:
+    with opened(page) as socket:
+        return socket.upload(content, **members)
+
+
+def kind(answer: Any) -> tuple[int, str]:
+    return answer["status"], answer["type"].rpartition("/")[2]
 
 
 def test_a_file_gets_the_key_that_the_page_says_below_the_prefix(stack: FakeStack, page: Served) -> None:
-    sent = put(page, "2026/gr%C3%B6%C3%9Fe%2B1%25%20.pdf")
-
-    assert sent.json == {
+    assert upload(page, key="2026/größe+1% .pdf") == {
         "key": "2026/größe+1% .pdf",
         "version_id": "v1",
         "fingerprint": hashlib.sha256(CONTENT).hexdigest(),
@@ -35,11 +42,26 @@ def test_a_file_gets_the_key_that_the_page_says_below_the_prefix(stack: FakeStac
     assert stack.objects == {("2026/größe+1% .pdf", "v1"): CONTENT}
 
 
+@pytest.mark.parametrize("stack", ["iam", "jwt"], indirect=True)
+def test_files_come_one_after_the_other_in_pieces(stack: FakeStack, page: Served) -> None:
+    with opened(page) as socket:
+        socket.upload(LARGE)
+        assert socket.taken == [*range(PIECE_BYTES, len(LARGE), PIECE_BYTES), len(LARGE)]
+        assert socket.upload(CONTENT, key="b.png")["version_id"] == "v2"
+        assert socket.upload(b"", key="c.png")["version_id"] == "v3"
+
+    assert [*stack.objects.values()] == [LARGE, CONTENT, b""]
+
+
 @pytest.mark.parametrize("stack", ["jwt"], indirect=True)
 def test_with_tokens_a_form_is_asked_for_unless_the_bytes_are_known(stack: FakeStack, page: Served) -> None:
-    sent = put(page, "2026/taxi.pdf").json
-    known = put(page, "other.pdf").json
-    again = put(page, "other.pdf&again=1").json
+    with opened(page) as socket:
+        sent = socket.upload(CONTENT, key="2026/taxi.pdf")
+        socket.announce(CONTENT, key="other.pdf")
+        known = socket.told()
+        # It was on its way, and isn't wanted. The next file can be sent all the same.
+        socket.send(CONTENT)
+        again = socket.upload(CONTENT, key="other.pdf", again=True)
 
     assert (sent["key"], sent["version_id"]) == ("uploads/2026/11/20/0/taxi.pdf", "v1")
     assert known["already_accepted"] == {"recorded_at": stack.entries[-1]["recorded_at"]}
@@ -50,61 +72,178 @@ def test_with_tokens_a_form_is_asked_for_unless_the_bytes_are_known(stack: FakeS
 
 @pytest.mark.parametrize("stack", ["iam", "jwt"], indirect=True)
 def test_a_file_that_is_not_what_the_page_says_is_refused_by_s3(stack: FakeStack, page: Served) -> None:
-    refused = put(page, "a.png", fingerprint="a" * 64)
+    refused = upload(page, fingerprint="a" * 64)
 
-    assert refused.problem == (502, "failed")
-    assert "BadDigest" in refused.json["detail"]
+    assert kind(refused) == (502, "failed")
+    assert "BadDigest" in refused["detail"]
     assert stack.objects == {}
 
 
+ANNOUNCED: dict[str, object] = {"key": "a", "size_bytes": 0, "fingerprint": "a" * 64}
+WRONG: dict[str, tuple[object, ...]] = {
+    "key": ("", None, 1, ["a"]),
+    "size_bytes": (-1, 5 * 1024**3 + 1, 1.0, True, "1", None),
+    "fingerprint": ("A" * 64, "", None, 1),
+    "again": (1, "1", None),
+}
+
+
 @pytest.mark.parametrize(
-    ("target", "changed"),
+    "said",
     [
-        ("/api/uploads", {}),
-        ("/api/uploads?key=", {}),
-        ("/api/uploads?key=a", {"X-Sha256": "A" * 64}),
-        ("/api/uploads?key=a", {"X-Sha256": ""}),
-        ("/api/uploads?key=a", {"Content-Length": str(5 * 1024**3 + 1)}),
+        *("", "{", "null", "[]", "[" * 100_000, '"a"', json.dumps(["key"])),
+        *(json.dumps({**ANNOUNCED, name: value}) for name, values in WRONG.items() for value in values),
+        *(json.dumps({name: ANNOUNCED[name] for name in ANNOUNCED if name != left}) for left in ANNOUNCED),
     ],
 )
 def test_an_upload_that_isnt_announced_as_it_must_be_is_refused(
-    stack: FakeStack, page: Served, target: str, changed: dict[str, str]
+    stack: FakeStack, page: Served, said: str
 ) -> None:
-    headers = {**page.own, "X-Sha256": "a" * 64, "Content-Length": "0", **changed}
+    with opened(page) as socket:
+        socket.send(said)
+        assert kind(socket.told()) == (400, "invalid-request")
+        assert stack.requests == []
+        assert socket.upload(CONTENT)["version_id"] == "v1"
 
-    assert page.ask("PUT", target, headers).problem == (400, "invalid-request")
-    assert stack.requests == []
+
+def test_a_name_that_is_not_utf8_is_refused(stack: FakeStack, page: Served) -> None:
+    assert kind(upload(page, key="a\ud800.png")) == (502, "failed")
+    assert stack.objects == {}
+
+
+TOO_LARGE = Closed(1009, f"Message exceeds the maximum size ({PIECE_BYTES} bytes)")
+NO_PART = Closed(BROKEN_RULE, "This is not a part of the file.")
+SILENT = Closed(BROKEN_RULE, "Nothing came for too long.")
+
+
+@pytest.mark.claim(
+    "the console keeps little of an upload in memory, and ends a web socket that breaks its rules",
+    section="The console",
+)
+@pytest.mark.parametrize(
+    ("messages", "ended"),
+    [
+        pytest.param([bytes(PIECE_BYTES + 1)], TOO_LARGE, id="too large a piece"),
+        pytest.param(["x" * (PIECE_BYTES + 1)], TOO_LARGE, id="too large a text"),
+        pytest.param([b""], NO_PART, id="an empty piece"),
+        pytest.param([bytes(1000), bytes(1)], NO_PART, id="more than was announced"),
+        pytest.param(["{}"], NO_PART, id="a text in a file"),
+    ],
+)
+def test_a_socket_ends_if_the_page_breaks_a_rule(
+    stack: FakeStack, page: Served, messages: list[str | bytes], ended: Closed
+) -> None:
+    with opened(page) as socket:
+        socket.announce(size_bytes=1000, fingerprint="a" * 64)
+        for message in messages:
+            socket.send(message)
+
+        assert socket.closed() == ended
+    assert stack.objects == {}
+
+
+@pytest.fixture
+def s3_is_slow(page: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Socket]:
+    """An upload that doesn't go on, and that others have to wait for."""
+    monkeypatch.setattr(uploads, "AT_ONCE", 1)
+    with opened(page) as socket:
+        socket.announce(size_bytes=1000, key="slow.png", fingerprint="a" * 64)
+        socket.send(b"piece")
+        assert socket.told() == {"taken": 5}
+        yield socket
+
+
+def test_as_much_may_be_sent_ahead_as_is_agreed(page: Served, stack: FakeStack, s3_is_slow: Socket) -> None:
+    with opened(page) as socket:
+        socket.announce(LARGE)
+        for start in range(0, PIECES_AHEAD * PIECE_BYTES, PIECE_BYTES):
+            socket.send(LARGE[start : start + PIECE_BYTES])
+        s3_is_slow.close()
+        for start in range(PIECES_AHEAD * PIECE_BYTES, len(LARGE), PIECE_BYTES):
+            assert "taken" in socket.told()
+            socket.send(LARGE[start : start + PIECE_BYTES])
+
+        assert socket.answer()["version_id"] == "v1"
+    assert [*stack.objects.values()] == [LARGE]
+
+
+@pytest.mark.claim(
+    "the console keeps little of an upload in memory, and ends a web socket that breaks its rules",
+    section="The console",
+)
+@pytest.mark.usefixtures("s3_is_slow")
+def test_no_more_is_taken_ahead_than_s3_takes(page: Served, stack: FakeStack) -> None:
+    with opened(page) as socket:
+        socket.announce(LARGE)
+        for _ in range(PIECES_AHEAD + 1):
+            socket.send(bytes(PIECE_BYTES))
+
+        assert socket.closed() == Closed(BROKEN_RULE, f"More than {PIECES_AHEAD} pieces were sent ahead.")
+    assert stack.objects == {}
+
+
+def test_pieces_without_a_file_end_the_socket(page: Served) -> None:
+    with opened(page) as socket:
+        for _ in range(PIECES_AHEAD + 1):
+            socket.send(b"piece")
+
+        assert socket.closed() == Closed(BROKEN_RULE, "These pieces belong to no file.")
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_socket_on_which_nothing_comes_is_closed(
+    stack: FakeStack, page: Served, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    monkeypatch.setattr(uploads, "SILENT_SECONDS", 0.1)
+    with opened(page) as socket:
+        if announced:
+            socket.announce(CONTENT)
+
+        assert socket.closed() == SILENT
+    assert stack.objects == {}
+
+
+def test_there_are_only_so_many_sockets(page: Served) -> None:
+    with ExitStack() as open_ones:
+        first, *_ = [open_ones.enter_context(opened(page)) for _ in range(MOST_SOCKETS)]
+        with opened(page) as one_more:
+            assert one_more.closed().code == TRY_AGAIN_LATER
+        first.close()
+        assert upload(page)["version_id"] == "v1"
 
 
 def test_a_file_is_sent_once_more_when_s3_is_busy(stack: FakeStack, page: Served) -> None:
     stack.planned.append((f"PUT /{BUCKET}/", s3_error(503, "SlowDown", "Please reduce your request rate")))
 
-    assert put(page, "a.png").status == 200
+    assert upload(page)["version_id"] == "v1"
     assert [*stack.objects.values()] == [CONTENT]
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "allowed"),
+    ("code", "refused", "allowed"),
     [("AccessDenied", (403, "missing-right"), False), ("BadDigest", (502, "failed"), True)],
 )
 def test_once_an_upload_was_denied_the_page_knows_that_others_will_be(
-    stack: FakeStack, page: Served, code: str, kind: tuple[int, str], allowed: bool
+    stack: FakeStack, page: Served, code: str, refused: tuple[int, str], allowed: bool
 ) -> None:
     stack.planned.append((f"PUT /{BUCKET}/", s3_error(403, code, "no")))
 
-    assert put(page, "a.png").problem == kind
+    assert kind(upload(page)) == refused
     assert page.get("/api/session").json["can"]["upload"] is allowed
 
 
-def test_an_upload_that_the_browser_cancels_does_not_arrive(stack: FakeStack, page: Served) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=60)
-    with closing(connection):
-        connection.putrequest("PUT", "/api/uploads?key=a.png")
-        for name, value in {**page.own, "X-Sha256": "a" * 64, "Content-Length": "100000"}.items():
-            connection.putheader(name, value)
-        connection.endheaders(b"half")
+@pytest.mark.parametrize("ends_properly", [True, False])
+def test_an_upload_that_the_browser_cancels_does_not_arrive(
+    stack: FakeStack, page: Served, ends_properly: bool
+) -> None:
+    with opened(page) as socket:
+        socket.announce(size_bytes=100_000)
+        socket.send(b"half")
+        assert socket.told() == {"taken": 4}
+        if ends_properly:
+            socket.close()
 
-    assert put(page, "b.png").status == 200
+    assert upload(page, key="b.png")["version_id"] == "v1"
     assert [key for key, _ in stack.objects] == ["b.png"]
 
 

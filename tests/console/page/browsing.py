@@ -36,7 +36,12 @@ class Visits:
         session = self.opened.enter_context(served(console)).session
         page = self.opened.enter_context(self.browser.new_context(**options)).new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.on(
+            "dialog",
+            lambda dialog: (
+                self.complaints.append(f"dialog: {dialog.message}") if dialog.type != "beforeunload" else None
+            ),
+        )
         page.on(
             "console",
             lambda line: (

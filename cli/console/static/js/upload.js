@@ -2,22 +2,39 @@
 
 import { fill, h } from "./dom.js";
 import { chosenIn, droppedIn, isHidden } from "./dropped.js";
-import { remarksOf } from "./entry.js";
-import { counted, moment, size } from "./format.js";
-import { entryAddress } from "./routes.js";
-import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
-import { FINAL, UploadRun } from "./upload-run.js";
+import { count, counted } from "./format.js";
+import { safely } from "./text.js";
+import { UploadRows } from "./upload-rows.js";
+import { UploadRun } from "./upload-run.js";
 
-/** @typedef {import("./upload-run.js").Item} Item */
+/** @typedef {import("./upload-run.js").Group} Group */
+
+/** How each group is called after its number. @type {[Group, string][]} */
+const GROUPS = [
+  ["under way", "on the way"],
+  ["accepted", "accepted"],
+  ["duplicate", "recorded as duplicates"],
+  ["rejected", "rejected"],
+  ["known", "already known, not sent"],
+  ["failed", "failed"],
+  ["cancelled", "cancelled"],
+];
+/** In a longer list, what is done makes room for what isn't. */
+const LONG = 100;
+/** How often a screen reader says how far it is. */
+const SAY_EVERY_MS = 20_000;
 
 export class Upload {
   title = "Upload";
-  /** @type {Map<number, HTMLElement>} */
-  #rows = new Map();
   #hidden = 0;
   #unreadable = 0;
   #frame = 0;
+  /** Which group the person wants to see. @type {Group | "all" | null} */
+  #chosen = null;
+  #saidAt = 0;
+  #isOver = true;
+  /** @type {import("./upload-run.js").Halt | null} */
+  #said = null;
 
   /** @param {import("./api.js").Session} session @param {{showUploads: (unfinished: number) => void}} frame */
   constructor(session, frame) {
@@ -28,31 +45,39 @@ export class Upload {
     this.run = null;
     this.files = this.#input({ multiple: true });
     this.folder = this.#input({ webkitdirectory: true });
-    this.summary = h("p", { class: "upload-summary", role: "status" });
-    this.stopAll = h(
-      "button",
-      { type: "button", class: "quiet", click: () => this.#cancelAll() },
-      "Cancel all",
+    this.rows = new UploadRows({
+      cancel: (item) => this.run?.cancel(item),
+      sendAgain: (item) => this.run?.sendAgain(item),
+      onMore: () => this.#schedule(),
+    });
+    this.all = this.#choice("all");
+    this.choices = GROUPS.map(([group, words]) => ({
+      group,
+      words,
+      button: this.#choice(group),
+      before: h("span", {}),
+    }));
+    this.left = h("span", {});
+    this.summary = h(
+      "p",
+      { class: "upload-summary" },
+      this.all,
+      this.choices.flatMap(({ before, button }) => [before, button]),
+      this.left,
     );
-    this.list = h("tbody", {});
+    this.said = h("p", { class: "unheard", role: "status" });
+    this.stopAll = this.#button("Cancel all", () => this.run?.cancelAll());
+    this.sendRest = this.#button("Send those that were cancelled", () => this.run?.sendCancelled());
+    this.progress = h("progress", { class: "whole", max: 1, "aria-label": "Files that are done" });
+    this.halt = h("div", { class: "halt", role: "alert" });
+    this.unsent = h("span", { "aria-live": "off" });
     this.results = h(
       "div",
       { class: "results", hidden: true },
-      h("div", { class: "title-bar" }, this.summary, this.stopAll),
-      h(
-        "table",
-        { class: "uploads", "aria-label": "Files" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            ["File", "Size", "What became of it", "Act"].map((name) => h("th", { scope: "col" }, name)),
-          ),
-        ),
-        this.list,
-      ),
+      this.halt,
+      h("div", { class: "title-bar" }, this.summary, this.sendRest, this.stopAll),
+      this.progress,
+      this.rows.element,
     );
     this.zone = h(
       "div",
@@ -81,6 +106,7 @@ export class Upload {
       { class: "view upload" },
       this.heading,
       session.can.upload ? this.zone : refused,
+      this.said,
       this.results,
     );
     // A file that misses the zone would be opened by the browser, in place of the console.
@@ -98,9 +124,26 @@ export class Upload {
     this.heading.focus({ preventScroll: true });
   }
 
-  show() {}
+  show() {
+    this.#schedule();
+  }
 
   hide() {}
+
+  /** @param {string} words @param {() => void} act */
+  #button(words, act) {
+    return h("button", { type: "button", class: "quiet", click: act, hidden: true }, words);
+  }
+
+  /** @param {Group | "all"} group */
+  #choice(group) {
+    const choose = () => {
+      this.#chosen = group;
+      this.rows.restart();
+      this.#schedule();
+    };
+    return h("button", { type: "button", class: "choice", click: choose });
+  }
 
   /** @param {Record<string, boolean>} attributes */
   #input(attributes) {
@@ -135,128 +178,98 @@ export class Upload {
   #add(chosen) {
     const taken = chosen.filter(({ path }) => !isHidden(path));
     this.#hidden += chosen.length - taken.length;
-    this.run ??= new UploadRun(this.session.max_receipt_bytes ?? this.session.max_upload_bytes, (item) =>
-      this.#changed(item),
-    );
+    const most = this.session.max_receipt_bytes ?? this.session.max_upload_bytes;
+    this.run ??= new UploadRun(most, () => this.#schedule());
     this.results.hidden = false;
     this.run.add(taken);
-    this.#schedule();
-  }
-
-  #cancelAll() {
-    for (const item of this.run?.items ?? []) this.run?.cancel(item);
-  }
-
-  /** @param {Item} item */
-  #changed(item) {
-    const before = this.#rows.get(item.id);
-    const focused = before?.contains(document.activeElement);
-    const row = this.#row(item);
-    if (before) before.replaceWith(row);
-    else this.list.append(row);
-    if (focused) /** @type {HTMLElement | null} */ (row.querySelector("button, a"))?.focus();
-    this.#rows.set(item.id, row);
     this.#schedule();
   }
 
   #schedule() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#summarise();
+      if (this.run) this.#draw(this.run);
     });
   }
 
-  #summarise() {
-    const items = this.run?.items ?? [];
-    const unfinished = this.run?.unfinished ?? 0;
-    /** @param {(item: Item) => boolean} which @param {string} word */
-    const part = (which, word) => {
-      const number = items.filter(which).length;
-      return number ? `${number} ${word}` : null;
-    };
-    const parts = [
-      part((item) => !FINAL.has(item.state), "on the way"),
-      part((item) => item.state === "recorded" && item.entry?.outcome === "ACCEPTED", "accepted"),
-      part(
-        (item) => item.state === "recorded" && item.entry?.outcome === "DUPLICATE",
-        "recorded as duplicates",
-      ),
-      part((item) => item.state === "recorded" && item.entry?.outcome === "REJECTED", "rejected"),
-      part((item) => item.state === "known", "already known, not sent"),
-      part((item) => item.state === "failed", "failed"),
-      part((item) => item.state === "cancelled", "cancelled"),
-      this.#hidden ? `${this.#hidden} hidden, left out` : null,
-      this.#unreadable ? `${this.#unreadable} that can't be read, left out` : null,
-    ];
-    fill(this.summary, `${counted(items.length, "file")}: ${parts.filter(Boolean).join(", ")}`);
-    this.stopAll.hidden = !this.run?.unsent;
+  /** @param {UploadRun} run */
+  #draw(run) {
+    const { items, groups, halt, unfinished } = run;
+    const shown = this.#chosen ?? groupToShow(run);
+    const group = shown === "all" ? items : groups[shown];
+    this.rows.show(group, shown === "all" ? items.length : groups[shown].size, halt !== null);
+    this.#summarise(run, shown);
+    this.#sayHalt(run);
+    this.stopAll.hidden = run.unsent === 0;
+    this.sendRest.hidden = groups.cancelled.size < 2 || run.unsent > 0;
+    this.progress.hidden = unfinished === 0;
+    this.progress.value = items.length ? 1 - unfinished / items.length : 0;
     this.frame.showUploads(unfinished);
-  }
-
-  /** @param {Item} item */
-  #row(item) {
-    return h(
-      "tr",
-      { class: item.state },
-      h("th", { scope: "row" }, safeKey(item.path)),
-      h("td", { class: "number" }, size(item.file.size)),
-      h("td", {}, this.#state(item)),
-      h("td", {}, this.#action(item)),
-    );
-  }
-
-  /** @param {Item} item @returns {import("./dom.js").Child | import("./dom.js").Child[]} */
-  #state(item) {
-    switch (item.state) {
-      case "waiting":
-        return "Waiting";
-      case "hashing":
-        return item.fingerprint ? "Looking it up" : progress("Hashing", item);
-      case "known":
-        if (item.why !== null || !item.entry) return `Not sent. ${item.why ?? ""}`;
-        return [
-          "Not sent: ",
-          h("a", { href: entryAddress(item.entry) }, `accepted on ${moment(item.entry.recorded_at)}`),
-        ];
-      case "ready":
-        return "Waiting to be sent";
-      case "sending":
-        return progress("Sending", item);
-      case "sent":
-        return "Sent, waiting for its entry";
-      case "recorded":
-        return (
-          item.entry &&
-          [
-            h("a", { href: entryAddress(item.entry) }, outcomeMark(item.entry.outcome)),
-            " ",
-            remarksOf(item.entry).flatMap(([words, given]) =>
-              [words, given === undefined ? " " : [" ", safely(given)]].flat(),
-            ),
-          ].flat()
-        );
-      default:
-        return `${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`;
+    const isOver = unfinished === 0;
+    const now = performance.now();
+    if (isOver !== this.#isOver || (!isOver && now - this.#saidAt > SAY_EVERY_MS)) {
+      this.#saidAt = now;
+      this.#isOver = isOver;
+      const text = this.summary.textContent ?? "";
+      fill(this.said, `${isOver ? "Finished" : "So far"}: ${text.slice(text.indexOf(": ") + 2)}`);
     }
   }
 
-  /** @param {Item} item */
-  #action(item) {
-    /** @param {string} words @param {() => void} act */
-    const button = (words, act) =>
+  /** @param {UploadRun} run @param {Group | "all"} shown */
+  #summarise({ items, groups, halt }, shown) {
+    put(this.all, counted(items.length, "file"));
+    this.all.setAttribute("aria-pressed", String(shown === "all"));
+    let separator = ": ";
+    for (const { group, words, before, button } of this.choices) {
+      const { size } = groups[group];
+      put(before, size ? separator : "");
+      const said = group === "under way" && halt ? "not finished" : words;
+      put(button, size ? `${count(size)} ${said}` : "");
+      button.hidden = size === 0;
+      button.setAttribute("aria-pressed", String(shown === group));
+      if (size) separator = ", ";
+    }
+    const left = [
+      this.#hidden ? `${this.#hidden} hidden, left out` : null,
+      this.#unreadable ? `${this.#unreadable} that can't be read, left out` : null,
+    ].filter(Boolean);
+    put(this.left, left.length ? `${separator}${left.join(", ")}` : "");
+  }
+
+  /** The number of files changes while this is read out, which isn't to be begun again. @param {UploadRun} run */
+  #sayHalt({ halt, unsent }) {
+    if (halt !== this.#said) {
+      this.#said = halt;
+      fill(this.halt, ...(halt ? this.#haltInWords(halt) : []));
+    }
+    put(this.unsent, `${counted(unsent, "file")} ${unsent === 1 ? "hasn't" : "haven't"} been sent`);
+  }
+
+  /** @param {import("./upload-run.js").Halt} halt */
+  #haltInWords({ title, message, waits }) {
+    const next = waits ? "The page tries again by itself." : "To send the rest, go on.";
+    return [
       h(
-        "button",
-        { type: "button", class: "quiet", click: act, "aria-label": `${words}: ${item.path}` },
-        words,
-      );
-    if (item.isHopeless || item.state === "sent" || item.state === "recorded") return null;
-    if (!FINAL.has(item.state)) return button("Cancel", () => this.run?.cancel(item));
-    return button(item.state === "known" ? "Send anyway" : "Try again", () => this.run?.sendAgain(item));
+        "p",
+        {},
+        h("strong", {}, `${title}.`),
+        ` ${message} `,
+        this.unsent,
+        `, and will be lost if you close this page. ${next}`,
+      ),
+      h("button", { type: "button", click: () => this.run?.resume() }, waits ? "Try now" : "Send the rest"),
+    ];
   }
 }
 
-/** @param {string} word @param {Item} item */
-function progress(word, item) {
-  const share = item.file.size ? item.done / item.file.size : 0;
-  return [`${word} `, h("progress", { value: share, max: 1, "aria-label": `${word} ${item.path}` })];
+/** @param {UploadRun} run @returns {Group | "all"} */
+function groupToShow({ items, groups, unfinished }) {
+  if (items.length <= LONG) return "all";
+  if (unfinished) return "under way";
+  return ["failed", "cancelled", "rejected"].find((group) => groups[/** @type {Group} */ (group)].size) ?? "all";
+}
+
+/** @param {HTMLElement} element @param {string} text */
+function put(element, text) {
+  if (element.textContent !== text) fill(element, text);
 }
