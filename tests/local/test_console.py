@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,11 @@ def test_a_newcomer_sees_a_few_hundred_receipts_and_nothing_stays_behind(tmp_pat
                 return sum(one["entries"] for one in answer("summary?days=2")["outcomes"])
 
             eventually("all receipts have entries", lambda: entries() >= RECEIPTS)
+            uploaders = [one["uploader"] for one in answer("summary?days=2")["duplicates"]]
+            assert {*map(_name, uploaders)} <= {*PEOPLE}
+            found = answer("receipts?uploader=erika")["entries"]
+            assert found
+            assert {_name(entry["uploader"]["principal"]) for entry in found} == {"erika"}
             eventually("there is a dead letter", lambda: answer("operations")["dead_letters"].get("value"))
             about = answer("session")
             assert about["can"] == {"upload": True, "operate": True}
@@ -85,3 +91,10 @@ def test_a_newcomer_sees_a_few_hundred_receipts_and_nothing_stays_behind(tmp_pat
             process.kill()
     assert [*scratch.iterdir()] == []
     assert processes_naming(str(scratch)) == []
+
+
+def _name(principal: str) -> str:
+    """What a person knows of the uploader, as S3 names a session of a role."""
+    found = re.fullmatch(r"AWS:AROA\w+:(.+)", principal)
+    assert found, principal
+    return found[1]
