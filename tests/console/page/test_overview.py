@@ -129,7 +129,7 @@ def test_an_operator_sees_what_needs_them_and_redrives(open_page: Open) -> None:
     page.reload()
     page.get_by_role("link", name="Overview").click()
 
-    expect(figure(page, "Waiting to be processed")).to_have_text("1,234and 5 resent")
+    expect(figure(page, "Waiting to be processed")).to_have_text("1,239 5 of them resent")
     expect(figure(page, "Uploads without an entry")).to_have_text("3")
     expect(figure(page, "Receipts without an object")).to_have_text("Not known: you may not read metrics")
     expect(figure(page, "Oldest unsealed entry")).to_have_text("2 minutes")
@@ -146,7 +146,39 @@ def test_an_operator_sees_what_needs_them_and_redrives(open_page: Open) -> None:
     page.get_by_role("button", name="Redrive the chosen ones").click()
 
     expect(operation).to_contain_text("There are none.")
+    expect(operation.get_by_role("status")).to_have_text(
+        re.compile(r"1 message sent back to be processed, [\d:]{8} UTC\. What fails again comes back here\.")
+    )
     assert redriven == [{"ids": [LETTER["id"]]}]
+
+
+@pytest.mark.parametrize(
+    ("uploads", "resends", "said"),
+    [(0, 0, "0"), (3, 0, "3"), (0, 1, "1 resent"), (3, 1, "4 1 of them resent")],
+)
+def test_what_is_resent_is_part_of_what_waits(open_page: Open, uploads: int, resends: int, said: str) -> None:
+    backlog = {
+        "uploads": {"waiting": uploads, "in_work": 0},
+        "resends": {"waiting": 0, "in_work": resends},
+    }
+    page = open_page()
+    as_operator(page, {**OPERATIONS, "backlog": {"value": backlog}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    expect(figure(page, "Waiting to be processed")).to_have_text(said)
+
+
+def test_commands_in_messages_are_shown_as_code(open_page: Open) -> None:
+    page = open_page()
+    as_operator(page, {**OPERATIONS, "missing": {"unavailable": "run `aws sso login` or a ` alone"}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    expect(figure(page, "Uploads without an entry")).to_have_text("Not known: run aws sso login or a ` alone")
+    expect(page.get_by_role("code").filter(has_text="aws sso login")).to_have_text("aws sso login")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -10,13 +10,15 @@ import { objectIdOf, withoutAbsent } from "./proof.js";
 import { ProofView } from "./proof-view.js";
 import { SealWatch } from "./seal.js";
 import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { safeKey, safely, withCode } from "./text.js";
 import { FINDINGS, OUTCOMES, REASONS, typeWord, VIA, wordFor } from "./words.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("./api.js").History} History */
 
 const IS_FINGERPRINT = /^[0-9a-f]{64}$/;
+const NO_OTHER =
+  "The ledger has no other entry of these bytes. The proof doesn't cover that: it is of this one entry.";
 /** What an entry says of a file that wasn't read. */
 const NOTHING_KNOWN = { fingerprint: null, size_bytes: null, media_type: null };
 
@@ -78,7 +80,7 @@ export class Receipt {
     fill(this.heading, title);
     this.#fill(() => [
       this.heading,
-      h("p", { role: "alert" }, text),
+      h("p", { role: "alert" }, withCode(text)),
       h("p", {}, h("a", { href: this.frame.ledgerAddress }, "Back to the ledger")),
     ]);
   }
@@ -268,9 +270,11 @@ function wasSentTwice(entry, history) {
   if (entry.outcome === "REJECTED" && times === 0) {
     return all(history).length > 1
       ? [`These bytes were rejected ${count(all(history).length)} times.`]
-      : ["No."];
+      : [`No. ${NO_OTHER}`];
   }
-  if (times <= 1 && entry.outcome !== "DUPLICATE") return [h("strong", {}, "No.")];
+  if (times <= 1 && entry.outcome !== "DUPLICATE") {
+    return [h("strong", {}, "No."), ` ${NO_OTHER}`];
+  }
   const first = entry.duplicate_of;
   return [
     h("strong", {}, "Yes."),
@@ -357,7 +361,7 @@ function uploads(entry, history) {
       h("tbody", {}, rows),
     ),
     history.truncated
-      ? h("p", { class: "hint" }, "There may be more: `bill-e receipts` lists them all.")
+      ? h("p", { class: "hint" }, withCode("There may be more: `bill-e receipts` lists them all."))
       : null,
   );
 }

@@ -6,7 +6,7 @@ import { remarksOf } from "./entry.js";
 import { counted, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
 import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { inARow, safeKey, safely, withCode } from "./text.js";
 import { FINAL, UploadRun } from "./upload-run.js";
 
 /** @typedef {import("./upload-run.js").Item} Item */
@@ -230,13 +230,11 @@ export class Upload {
           [
             h("a", { href: entryAddress(item.entry) }, outcomeMark(item.entry.outcome)),
             " ",
-            remarksOf(item.entry).flatMap(([words, given]) =>
-              [words, given === undefined ? " " : [" ", safely(given)]].flat(),
-            ),
+            inARow(remarksOf(item.entry)),
           ].flat()
         );
       default:
-        return `${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`;
+        return withCode(`${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`);
     }
   }
 
