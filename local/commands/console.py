@@ -19,6 +19,7 @@ from cli.console.serve import serve
 from cli.errors import BillEError
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
+from functions.contract.sealing import SETTLED_AFTER_SECONDS
 from local import LocalError
 from local.aws import Aws
 from local.commands.demo import SAMPLE_FOLDERS
@@ -76,10 +77,9 @@ class _Activity:
         try:
             self._send()
             self._leave_dead_letter()
-            # It also comes by itself, but not in anybody's first minutes.
-            self._stack.administrator.client("lambda").invoke(
-                FunctionName=self._stack.outputs["reconciler"], InvocationType="Event"
-            )
+            # Both also come by themselves, but not in anybody's first minute.
+            self._call("sealer", {SETTLED_AFTER_SECONDS: 0})
+            self._call("reconciler", {})
             self._publish_metrics()
         except (BotoCoreError, ClientError) as error:
             if not self.stopped.is_set():
@@ -111,6 +111,13 @@ class _Activity:
             people[sent.sender].client("s3").put_object(
                 Bucket=bucket, Key=sent.upload.key, Body=sent.upload.content
             )
+
+    def _call(self, function: str, event: Mapping[str, object]) -> None:
+        self._stack.administrator.client("lambda").invoke(
+            FunctionName=self._stack.outputs[function],
+            InvocationType="Event",
+            Payload=json.dumps(event).encode(),
+        )
 
     def _leave_dead_letter(self) -> None:
         self._stack.administrator.client("sqs").send_message(

@@ -147,9 +147,25 @@ def test_an_operator_sees_what_needs_them_and_redrives(open_page: Open) -> None:
 
     expect(operation).to_contain_text("There are none.")
     expect(operation.get_by_role("status")).to_have_text(
-        re.compile(r"1 message sent back to be processed, [\d:]{8} UTC\. What fails again comes back here\.")
+        re.compile(
+            r"1 message sent back to be processed, [\d:]{8} UTC\. "
+            r"What fails again comes back here after five deliveries\."
+        )
     )
     assert redriven == [{"ids": [LETTER["id"]]}]
+
+
+def test_a_letter_that_nobody_can_read_says_how_to_get_rid_of_it(open_page: Open) -> None:
+    page = open_page()
+    unreadable = {**LETTER, "id": "2", "state": "unreadable", "uploads": [], "more_uploads": 0}
+    as_operator(page, {**OPERATIONS, "dead_letters": {"value": [LETTER, unreadable], "about": 2}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    letters = page.get_by_role("region", name="Operation").get_by_role("listitem")
+    expect(letters.last).to_contain_text("a redrive can't help: bill-e dead-letters delete removes it.")
+    expect(letters.filter(has_text="taxi.png")).not_to_contain_text("dead-letters delete")
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,29 @@ def test_without_a_key_nothing_is_verified(open_page: Open, ledger: Ledger) -> N
     expect(verdict(page)).to_contain_text("Not checked The file has its fingerprint. The console has no key")
 
 
+@pytest.mark.parametrize(
+    ("principal", "caller", "known", "whole"),
+    [
+        ("AWS:AROAEXAMPLE:erika", None, "erika", "AWS:AROAEXAMPLE:erika"),
+        ("AWS:AIDAEXAMPLE", None, "AIDAEXAMPLE", "AWS:AIDAEXAMPLE"),
+        (
+            "AWS:AROAFORMS:f",
+            {"principal": None, "issuer": "https://login.example", "subject": "max"},
+            *("max", "max of https://login.example"),
+        ),
+    ],
+)
+def test_the_part_of_a_name_that_a_person_knows_is_marked(
+    open_page: Open, ledger: Ledger, principal: str, caller: Any, known: str, whole: str
+) -> None:
+    sender = {"principal": principal, "source_ip": None, "via": "put", "caller": caller}
+
+    page = open_page(view_of(ledger.add(png(), uploader=sender)))
+
+    expect(answer(page, "Who sent it?")).to_contain_text(whole)
+    expect(answer(page, "Who sent it?").locator("strong")).to_have_text(known)
+
+
 def test_duplicates_are_shown_with_their_receipt(open_page: Open, ledger: Ledger) -> None:
     first = ledger.add(png(), key="first.png")
     again = ledger.add_duplicate(first, png(), key="again.png", restores=True)

@@ -60,7 +60,12 @@ async function begin() {
     const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
     fill(
       main,
-      h("section", { class: "view" }, h("h1", {}, problem.title), h("p", { role: "alert" }, withCode(problem.message))),
+      h(
+        "section",
+        { class: "view" },
+        h("h1", {}, problem.title),
+        h("p", { role: "alert" }, withCode(problem.message)),
+      ),
     );
     return;
   }

@@ -116,7 +116,7 @@ function letters(item, said, refresh) {
       fill(
         said,
         `${counted(redriven.length, "message")} sent back to be processed, ${clock(new Date().toISOString())} UTC. `,
-        "What fails again comes back here.",
+        "What fails again comes back here after five deliveries.",
       );
       button.blur();
       refresh();
@@ -150,6 +150,13 @@ function letterLine({ id, uploads: [first], more_uploads: more, reason, state, f
       more ? ` and ${counted(more, "more upload")}` : null,
       h("div", {}, reason === null ? "Why it failed isn't known" : safely(reason)),
       h("small", {}, `${state}, first sent on ${moment(sent)}`),
+      state === "unreadable"
+        ? h(
+            "small",
+            {},
+            withCode(". If it was sent by mistake, a redrive can't help: `bill-e dead-letters delete` removes it."),
+          )
+        : null,
     ),
   );
 }

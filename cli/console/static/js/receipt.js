@@ -3,7 +3,7 @@
 import { history as historyOf, listing, Problem } from "./api.js";
 import { DocumentView } from "./document.js";
 import { fill, h } from "./dom.js";
-import { identityOf, nameOf, uploaderOf } from "./entry.js";
+import { identityOf, nameOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { count, counted, duration, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
 import { objectIdOf, withoutAbsent } from "./proof.js";
@@ -233,10 +233,22 @@ function whoSent(entry) {
     return [entry.resent ? "Unknown: an operator's command had this upload recorded." : "S3 doesn't say."];
   const { caller, source_ip: address } = entry.uploader;
   return [
-    h("strong", {}, safely(who)),
+    ...named(entry),
     caller ? ", who asked for the upload form" : null,
     address ? [" from ", safely(address)] : null,
   ].flat();
+}
+
+/** The whole name of an uploader, in which the part that a person knows stands out. @param {Entry} entry */
+function named(entry) {
+  const { caller } = entry.uploader;
+  if (caller && !caller.principal)
+    return [h("strong", {}, safely(caller.subject ?? "")), " of ", safely(caller.issuer ?? "")];
+  const known = shortUploaderOf(entry);
+  const who = uploaderOf(entry) ?? "";
+  const start = who.endsWith(known) ? who.slice(0, who.length - known.length) : who;
+  if (!start || start === who) return [h("strong", {}, safely(who))];
+  return [safely(start), h("wbr"), h("strong", {}, safely(known))];
 }
 
 /** @param {Entry} entry @returns {import("./dom.js").Child[]} */
@@ -340,7 +352,7 @@ function uploads(entry, history) {
         {},
         isThis ? [safeKey(each.key), " (this one)"] : h("a", { href: entryAddress(each) }, safeKey(each.key)),
       ),
-      h("td", {}, who === null ? "unknown" : safely(who)),
+      h("td", {}, who === null ? "unknown" : named(each)),
     );
   });
   return h(
