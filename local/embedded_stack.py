@@ -100,3 +100,21 @@ def create_user(administrator: Aws, name: str, policy: str | None = None) -> Acc
         iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]
     return AccessKey(id=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+
+def create_role(administrator: Aws, name: str, policy: str) -> str:
+    """Make a role that the account's people may take, which may do what ``policy`` allows. Return its ARN."""
+    people = {"AWS": f"arn:aws:iam::{administrator.account_id()}:root"}
+    trust = {"Effect": "Allow", "Principal": people, "Action": "sts:AssumeRole"}
+    iam = administrator.client("iam")
+    role = iam.create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]
+    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=policy)
+    return role["Arn"]
+
+
+def take_role(administrator: Aws, arn: str, session: str) -> AccessKey:
+    """Return the key of a role's session. S3 names who uploads with it ``AWS:AROA…:session``."""
+    taken = administrator.client("sts").assume_role(RoleArn=arn, RoleSessionName=session)["Credentials"]
+    return AccessKey(id=taken["AccessKeyId"], secret=taken["SecretAccessKey"], token=taken["SessionToken"])

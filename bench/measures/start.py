@@ -136,8 +136,9 @@ def _bytes(package: Path) -> int:
 def _milliseconds(start: Start) -> float:
     """Return the CPU time that a start took."""
     ran = subprocess.run(
-        # -S: no .pth files of this environment, which Lambda doesn't have.
-        [sys.executable, "-S", "-c", TIMED, start.code],
+        # -S: no .pth files of this environment, which Lambda doesn't have. -P: nothing of the folder that
+        # this runs in, which would hide the archive.
+        [sys.executable, "-S", "-P", "-c", TIMED, start.code],
         env={
             **ENVIRONMENT,
             "PYTHONDONTWRITEBYTECODE": "1",

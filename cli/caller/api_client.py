@@ -14,9 +14,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from cli.caller.http_client import HttpClient
-from cli.errors import BillEError, DeniedError, SignInError, UnavailableError
+from cli.errors import BillEError, DeniedError, SignInError, UnavailableError, UsageError
 from functions.contract import http_api
-from functions.contract.entry import format_time
+from functions.contract.entry import Outcome, format_time
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -36,7 +36,7 @@ class EntryFilter:
     """Which entries to list: recorded from `start` on, and before `end`.
 
     `key` and `uploader` are parts of those, `text` is a part of one of the two, and `fingerprint` is how one
-    begins.
+    begins. UsageError is raised for what no entry can be: a listing of it would go through the whole ledger.
     """
 
     outcome: str | None = None
@@ -48,6 +48,13 @@ class EntryFilter:
     fingerprint: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what never fits together."""
+        if self.reason and self.outcome not in {None, Outcome.REJECTED}:
+            raise UsageError("no entry can match these filters: only rejected uploads have a reason")
+        if self.finding and (self.reason or self.outcome == Outcome.REJECTED):
+            raise UsageError("no entry can match these filters: rejected uploads have no findings")
 
     def parameters(self) -> dict[str, str]:
         """Return the API's query parameters for this filter."""

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from cli.console.api import body_of
 from cli.console.problems import OPERATOR_RIGHT, problem_of
 from cli.errors import BillEError, DeniedError, SignInError, UnavailableError, UsageError
-from cli.operator.alarms import AlarmState, latest_value, open_cloudwatch, read_alarms
+from cli.operator.alarms import AlarmState, last_day, latest_value, open_cloudwatch, read_alarms
 from cli.operator.chosen_letters import choose_letters, redrive_letters
 from cli.operator.dead_letters import diagnose, looked_at
 from cli.operator.letter_json import listed_json
@@ -150,8 +150,13 @@ class Operations:
 
         def figure(name: str) -> dict[str, Any]:
             metric = next((alarm.metric for alarm in alarms if alarm.metric.name == name), None)
-            latest = metric and latest_value(self._cloudwatch, metric)
-            return asdict(latest) if latest else {"unavailable": "no value has been published for two days"}
+            if metric is None:
+                return {"unavailable": "no alarm of the stack watches it"}
+            if latest := latest_value(self._cloudwatch, metric):
+                return asdict(latest)
+            day = last_day(self._cloudwatch, metric)
+            last = f"the last value was published on {day}" if day else "nothing has been published yet"
+            return {"unavailable": last}
 
         listed = _item(READ_ONLY, states)
         if "unavailable" in listed:

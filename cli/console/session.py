@@ -67,9 +67,15 @@ PAGE = """\
 """
 
 USED_TEXT = (
-    "<p>Each address of the console can be opened once, and this one has been. If it wasn't you who opened "
-    "it, end the console now: somebody else on this machine may have. To get a new address, press Ctrl-C in "
-    "the terminal and run <code>bill-e console</code> again.</p>"
+    "<p>This address has been opened before, and it works only once, in one browser. If that was you, go on "
+    "in the browser where you opened it. To use the console in this one, press Ctrl-C in the terminal and "
+    "run <code>bill-e console</code> again.</p>"
+    "<p>If you haven't opened it, somebody else on this machine may have. Do the same: it locks them out.</p>"
+)
+OLD_TEXT = (
+    "<p>This isn't the address that the console has printed. It may be from an earlier run, or not whole.</p>"
+    "<p>Open the address that <code>bill-e console</code> has printed last. If you don't have it any more, "
+    "press Ctrl-C in the terminal and run the command again.</p>"
 )
 UNKNOWN_TEXT = (
     '<p>Are you already using the console in this browser? Then <a href="/">open it</a>.</p>'
@@ -90,7 +96,8 @@ class Session:
         self.headers = {**HEADERS, "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(sockets=sockets)}
         # A browser sends a cookie to every port of a host: two consoles need two names.
         self.cookie_name = f"bill_e_console_{port}"
-        self._secret: str | None = secrets.token_urlsafe(SECRET_BYTES)
+        self._secret = secrets.token_urlsafe(SECRET_BYTES)
+        self._is_used = False
         self._cookie = secrets.token_urlsafe(SECRET_BYTES)
 
     @property
@@ -102,11 +109,13 @@ class Session:
         """Whether a request has the cookie."""
         return compare_digest(request.cookies.get(self.cookie_name, "").encode(), self._cookie.encode())
 
-    def exchange(self, secret: str) -> Response | None:
-        """Give the cookie for the secret, which is void from now on; None if it isn't the secret."""
-        if self._secret is None or not compare_digest(secret.encode(), self._secret.encode()):
-            return None
-        self._secret = None
+    def exchange(self, secret: str) -> Response:
+        """Give the cookie for the secret, which is void from now on. Without it, say what is wrong."""
+        if not compare_digest(secret.encode(), self._secret.encode()):
+            return _page(OLD_TEXT)
+        if self._is_used:
+            return _page(USED_TEXT)
+        self._is_used = True
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(self.cookie_name, self._cookie, httponly=True, samesite="strict", path="/")
         return answer
@@ -141,8 +150,7 @@ class Guard:
         secret = request.query_params.get("secret") if is_start else None
         known = self._session.knows(request)
         if secret is not None:
-            given = self._session.exchange(secret)
-            return given or (RedirectResponse("/", status_code=303) if known else _page(USED_TEXT))
+            return RedirectResponse("/", status_code=303) if known else self._session.exchange(secret)
         if known:
             return None
         if request.url.path.startswith("/api/"):

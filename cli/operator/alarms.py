@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 LOOKING_BACK = timedelta(days=2)
 PERIOD_SECONDS = 300
+KEPT = timedelta(days=455)
+"""How long CloudWatch keeps what was published, by the hour in the end."""
+
+DAY_SECONDS = 86_400
 GONE_OFF = "ALARM"
 
 
@@ -93,16 +97,29 @@ def read_alarms(cloudwatch: CloudWatchClient, access: StackAccess) -> list[Alarm
 
 def latest_value(cloudwatch: CloudWatchClient, metric: WatchedMetric) -> LatestValue | None:
     """Return the newest value of a metric; None if it has had none for `LOOKING_BACK`."""
-    now = datetime.now(UTC)
+    return _newest(cloudwatch, metric, datetime.now(UTC) - LOOKING_BACK, PERIOD_SECONDS)
+
+
+def last_day(cloudwatch: CloudWatchClient, metric: WatchedMetric) -> str | None:
+    """Return the last day on which a metric had a value, as YYYY-MM-DD; None if it never had one."""
+    # Points begin where the period does, so it begins with a day.
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    newest = _newest(cloudwatch, metric, midnight - KEPT, DAY_SECONDS)
+    return newest.at.partition("T")[0] if newest else None
+
+
+def _newest(
+    cloudwatch: CloudWatchClient, metric: WatchedMetric, start: datetime, period_seconds: int
+) -> LatestValue | None:
     with explained("reading a metric (cloudwatch:GetMetricStatistics)"):
         points = cloudwatch.get_metric_statistics(
             Namespace=metric.namespace,
             MetricName=metric.name,
             Dimensions=metric.dimensions,
-            StartTime=now - LOOKING_BACK,
-            EndTime=now,
-            Period=PERIOD_SECONDS,
+            StartTime=start,
+            EndTime=datetime.now(UTC),
+            Period=period_seconds,
             Statistics=["Maximum"],
         )["Datapoints"]
-    latest = max(points, key=lambda point: point["Timestamp"], default=None)
-    return LatestValue(value=latest["Maximum"], at=format_time(latest["Timestamp"])) if latest else None
+    newest = max(points, key=lambda point: point["Timestamp"], default=None)
+    return LatestValue(value=newest["Maximum"], at=format_time(newest["Timestamp"])) if newest else None

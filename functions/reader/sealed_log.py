@@ -40,9 +40,9 @@ class SealedLateError(Exception):
 
 
 class SealedLog:
-    """The log in one bucket. Raises botocore's errors."""
+    """The log in one bucket. Raises botocore's errors. ``client`` is asked for when something is read."""
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+    def __init__(self, client: Callable[[], S3Client], bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
@@ -51,7 +51,7 @@ class SealedLog:
         if LOG_PATH.fullmatch(path) is None:
             return None
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=path)["Body"].read()
+            return self._client().get_object(Bucket=self._bucket, Key=path)["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "KeyTooLongError"}:
                 return None
@@ -74,7 +74,7 @@ class SealedLog:
         return Proof(leaf=leaves.data(index), index=index, path=tuple(path), checkpoint=note)
 
     def _read(self, path: str) -> bytes:
-        return self._client.get_object(Bucket=self._bucket, Key=path)["Body"].read()
+        return self._client().get_object(Bucket=self._bucket, Key=path)["Body"].read()
 
     def _read_tile(self, level: int, index: int, width: int) -> bytes:
         return self._read(tile_path(level, index, width))[: width * HASH_BYTES]

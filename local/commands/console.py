@@ -19,17 +19,21 @@ from cli.console.serve import serve
 from cli.errors import BillEError
 from cli.screen.terminal import Terminal
 from cli.stack import parse_access
+from functions.contract.sealing import SETTLED_AFTER_SECONDS
 from local import LocalError
 from local.aws import Aws
 from local.commands.demo import SAMPLE_FOLDERS
 from local.dashboard import extract_metrics, read_logs
-from local.embedded_stack import EmbeddedStack, create_user, running_stack
+from local.embedded_stack import EmbeddedStack, create_role, running_stack, take_role
 from local.printed_receipts import PEOPLE, Sent, printed_receipts
 from local.workload import Planned
 
 RECEIPTS = 300
 UPLOADERS = 4
 METRICS_SECONDS = 15
+
+ROLE = "clerk"
+"""What people who upload sign in to. S3 names a session of a role as the person, but a user by an id."""
 
 NOT_FROM_S3 = {"note": "Somebody sent this to the queue, and it isn't an event of S3."}
 
@@ -73,10 +77,9 @@ class _Activity:
         try:
             self._send()
             self._leave_dead_letter()
-            # It also comes by itself, but not in anybody's first minutes.
-            self._stack.administrator.client("lambda").invoke(
-                FunctionName=self._stack.outputs["reconciler"], InvocationType="Event"
-            )
+            # Both also come by themselves, but not in anybody's first minute.
+            self._call("sealer", {SETTLED_AFTER_SECONDS: 0})
+            self._call("reconciler", {})
             self._publish_metrics()
         except (BotoCoreError, ClientError) as error:
             if not self.stopped.is_set():
@@ -90,15 +93,17 @@ class _Activity:
             today=datetime.now(UTC).date(),
             dice=random.Random(),  # noqa: S311 (nothing secret depends on it)
         )
+        role = create_role(stack.administrator, ROLE, stack.outputs["caller_policy"])
         with contextlib.ExitStack() as opened:
-            people = {name: opened.enter_context(contextlib.closing(self._person(name))) for name in PEOPLE}
+            people = {
+                name: opened.enter_context(contextlib.closing(self._signed_in(role, name))) for name in PEOPLE
+            }
             with ThreadPoolExecutor(UPLOADERS) as pool:
                 for _ in pool.map(lambda sent: self._upload(people, sent), [*_samples(), *planned]):
                     pass
 
-    def _person(self, name: str) -> Aws:
-        key = create_user(self._stack.administrator, name, self._stack.outputs["caller_policy"])
-        return self._stack.emulator.seen_by(key)
+    def _signed_in(self, role: str, name: str) -> Aws:
+        return self._stack.emulator.seen_by(take_role(self._stack.administrator, role, name))
 
     def _upload(self, people: Mapping[str, Aws], sent: Sent) -> None:
         if not self.stopped.is_set():
@@ -106,6 +111,13 @@ class _Activity:
             people[sent.sender].client("s3").put_object(
                 Bucket=bucket, Key=sent.upload.key, Body=sent.upload.content
             )
+
+    def _call(self, function: str, event: Mapping[str, object]) -> None:
+        self._stack.administrator.client("lambda").invoke(
+            FunctionName=self._stack.outputs[function],
+            InvocationType="Event",
+            Payload=json.dumps(event).encode(),
+        )
 
     def _leave_dead_letter(self) -> None:
         self._stack.administrator.client("sqs").send_message(

@@ -294,6 +294,21 @@ def test_malformed_option_is_wrong_usage_and_asks_nothing(
 
 
 @pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--outcome", "accepted", "--reason", "damaged"), "only rejected uploads have a reason"),
+        (("--outcome", "rejected", "--finding", "encrypted"), "rejected uploads have no findings"),
+        (("--reason", "empty", "--finding", "encrypted"), "rejected uploads have no findings"),
+    ],
+)
+def test_filters_that_never_fit_together_are_told_and_ask_nothing(
+    caller: Run, stack: FakeStack, options: tuple[str, ...], why: str
+) -> None:
+    assert f"no entry can match these filters: {why}" in caller("receipts", *options).error(2)
+    assert stack.requests == []
+
+
+@pytest.mark.parametrize(
     "time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-00:01", "0000-01-01", "10000-01-01"]
 )
 def test_a_time_outside_of_the_calendar_is_refused_as_it_was_typed(caller: Run, time: str) -> None:

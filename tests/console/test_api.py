@@ -161,7 +161,10 @@ def test_a_view_is_exported_as_the_command_line_does(
     assert exported.content.count(b"\r\n") == 451
 
 
-@pytest.mark.parametrize("query", ["limit=1", "key=a&key=b", "unknown=x", "from=yesterday"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=1", "key=a&key=b", "unknown=x", "from=yesterday", "outcome=DUPLICATE&reason=damaged"],
+)
 def test_an_export_of_something_else_is_refused(page: Served, stack: FakeStack, query: str) -> None:
     assert page.get(f"/api/receipts.csv?{query}").problem == (400, "invalid-request")
     assert stack.requests == []

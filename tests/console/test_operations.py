@@ -139,10 +139,18 @@ def test_alarms_and_the_newest_figures_are_shown(page: Served, cloudwatch: Cloud
     assert (alarms[0]["reason"], alarms[0]["metric"]) == ("3 >= 1", metric_names.MISSING)
     assert alarms[0]["description"] == "What to do: docs/operations.md#missing"
     assert items["missing"]["value"] == 3
-    # The one has no value, and the other one no alarm of this stack.
-    assert (
-        items["unsealed"] == items["unbacked"] == {"unavailable": "no value has been published for two days"}
-    )
+    assert items["unsealed"] == {"unavailable": "nothing has been published yet"}
+    assert items["unbacked"] == {"unavailable": "no alarm of the stack watches it"}
+
+
+def test_a_figure_that_is_not_published_any_more_is_told_from_a_new_one(
+    page: Served, cloudwatch: CloudWatchClient
+) -> None:
+    age = timedelta(days=12)
+    publish(cloudwatch, metric_names.UNSEALED_AGE, "dev", (4, age))
+
+    day = (datetime.now(UTC) - age).date()
+    assert seen(page)["unsealed"] == {"unavailable": f"the last value was published on {day}"}
 
 
 @pytest.mark.claim(

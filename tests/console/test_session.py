@@ -50,8 +50,24 @@ def test_an_address_that_was_used_says_how_to_get_another_one(stranger: Served) 
     again = stranger.ask("GET", address, {})
 
     assert again.status == 401
+    assert b"This address has been opened before" in again.content
     assert b"run <code>bill-e console</code> again" in again.content
     assert "set-cookie" not in again.headers
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["unused", "used"])
+def test_an_address_of_another_run_is_not_taken_for_one_that_was_opened(
+    stranger: Served, *, opened: bool
+) -> None:
+    if opened:
+        stranger.ask("GET", first(stranger), {})
+
+    answer = stranger.ask("GET", "/?secret=of-yesterday", {})
+
+    assert answer.status == 401
+    assert b"This isn't the address that the console has printed." in answer.content
+    assert b"opened before" not in answer.content
+    assert "set-cookie" not in answer.headers
 
 
 def test_the_browser_that_has_the_cookie_may_open_the_first_address_again(stranger: Served) -> None:

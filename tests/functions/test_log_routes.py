@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import runpy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.api.responses import respond
 from functions.contract.entry import Entry, Outcome
+from functions.contract.environment import ReaderEnvironment
 from functions.ledger.lookup import History
 from functions.reader.log_routes import log_routes
 from functions.reader.sealed_log import MOST_BATCHES, SealedLog
@@ -20,8 +22,9 @@ from functions.sealing.note import Checkpoint, VerifierKey, sign
 from functions.sealing.proof import Proof
 from functions.sealing.tiles import bundle_path, encode_bundle, tile_path
 from functions.sealing.tree import Edge, leaf_hash
-from tests.functions.examples import MODIFIED, entry
+from tests.functions.examples import MODIFIED, context, entry
 from tests.functions.http_events import http_event
+from tests.functions.test_environment import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +90,7 @@ def ask(bucket: Bucket, path: str, query: str = "", history: Sequence[Entry] = (
             truncated=False,
         )
 
-    routes = log_routes(read_history=read_history, log=SealedLog(cast("Any", bucket), "log"))
+    routes = log_routes(read_history=read_history, log=SealedLog(lambda: cast("Any", bucket), "log"))
     response = respond(routes, http_event("GET", path, query))
     data: Any = response["body"]
     body = base64.b64decode(data) if response["isBase64Encoded"] else json.loads(data)
@@ -197,3 +200,24 @@ def test_files_of_the_log_are_served_as_they_are(bucket: Bucket) -> None:
         answer = ask(bucket, f"/log/{path}")
         assert (answer.status, answer.body) == (200, bucket.objects[path])
         assert ("immutable" in answer.headers["cache-control"]) == (path != "checkpoint")
+
+
+def test_a_client_of_s3_is_only_made_once_the_log_is_read(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: list[str] = []
+    bucket.seal([made(0, 0)], FIRST + timedelta(seconds=61))
+
+    def client(service: str, **_: Any) -> Any:
+        clients.append(service)
+        return bucket if service == "s3" else object()
+
+    monkeypatch.setattr("boto3.client", client)
+    for name, value in GOOD[ReaderEnvironment].items():
+        monkeypatch.setenv(name, value)
+    handle = runpy.run_module("functions.reader.handler")["handle"]
+    assert clients == ["dynamodb"]
+
+    for _ in range(2):
+        assert handle(http_event("GET", "/log/checkpoint"), context())["statusCode"] == 200
+    assert clients == ["dynamodb", "s3"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from functions.contract.entry import Reason
+from functions.contract.sealing import SETTLING
+from functions.sealing.leaf import Leaf
+from functions.sealing.proof import Proof
 from local import REPOSITORY
 from local.commands.console import RECEIPTS
 from local.printed_receipts import PEOPLE, printed_receipts
@@ -70,10 +74,24 @@ def test_a_newcomer_sees_a_few_hundred_receipts_and_nothing_stays_behind(tmp_pat
                 target = f"http://{urlsplit(address).netloc}/api/{path}"
                 return json.loads(opener.open(target, timeout=60).read())
 
+            def sealed(fingerprint: str) -> Leaf | None:
+                target = f"http://{urlsplit(address).netloc}/api/receipts/{fingerprint}/proof"
+                with opener.open(target, timeout=60) as said:
+                    return Leaf.parse(Proof.parse(said.read().decode()).leaf) if said.status == 200 else None
+
             def entries() -> int:
                 return sum(one["entries"] for one in answer("summary?days=2")["outcomes"])
 
             eventually("all receipts have entries", lambda: entries() >= RECEIPTS)
+            uploaders = [one["uploader"] for one in answer("summary?days=2")["duplicates"]]
+            assert {*map(_name, uploaders)} <= {*PEOPLE}
+            found = answer("receipts?uploader=erika")["entries"]
+            assert found
+            assert {_name(entry["uploader"]["principal"]) for entry in found} == {"erika"}
+            # The newest ones may be recorded after everything was sealed.
+            earlier = answer("receipts?outcome=ACCEPTED&limit=100")["entries"][-1]
+            leaf = eventually("it is sealed", lambda: sealed(earlier["fingerprint"]))
+            assert leaf.sealed_at - leaf.recorded_at < SETTLING, "only the schedule has sealed it"
             eventually("there is a dead letter", lambda: answer("operations")["dead_letters"].get("value"))
             about = answer("session")
             assert about["can"] == {"upload": True, "operate": True}
@@ -85,3 +103,10 @@ def test_a_newcomer_sees_a_few_hundred_receipts_and_nothing_stays_behind(tmp_pat
             process.kill()
     assert [*scratch.iterdir()] == []
     assert processes_naming(str(scratch)) == []
+
+
+def _name(principal: str) -> str:
+    """What a person knows of the uploader, as S3 names a session of a role."""
+    found = re.fullmatch(r"AWS:AROA\w+:(.+)", principal)
+    assert found, principal
+    return found[1]

@@ -41,6 +41,30 @@ def test_lists_entries_newest_first_with_what_is_worth_knowing(open_page: Open, 
     expect(page.get_by_text("4 entries, back to the first.")).to_be_visible()
 
 
+def test_an_address_may_be_typed_in_lower_case(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    ledger.add(key="scan.png", **DAMAGED)
+
+    page = open_page("#/ledger?outcome=accepted")
+
+    expect(page.get_by_text("1 entry, back to the first.")).to_be_visible()
+    expect(page.get_by_label("Outcome")).to_have_value("ACCEPTED")
+
+
+def test_filters_that_no_entry_can_match_are_told_without_a_search(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    page = open_page("#/ledger?outcome=ACCEPTED&reason=damaged")
+
+    expect(page.get_by_text("No entry can match these filters: only rejected uploads")).to_be_visible()
+    expect(page.get_by_role("link", name="Export CSV")).to_be_hidden()
+    assert not [each for each in ledger.stack.requests if "reason=damaged" in each]
+
+    page.get_by_role("button", name="Clear the filters").click()
+
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_role("link", name="Export CSV")).to_be_visible()
+
+
 def test_filters_are_in_the_address(open_page: Open, ledger: Ledger) -> None:
     ledger.add(key="taxi.png")
     ledger.add(key="scan.png", **DAMAGED)
@@ -229,10 +253,17 @@ def test_keys_that_deceive_are_shown_for_what_they_are(open_page: Open, ledger: 
         reason="damaged",
         detail=script,
     )
+    ledger.add(
+        key="scan.png",
+        at=datetime(2026, 11, 20, 8, 0, tzinfo=UTC),
+        **{**DAMAGED, "detail": "has the chunk \u202eTADI/x"},
+    )
     page = open_page()
-    expect(rows(page)).to_have_count(3)
+    expect(rows(page)).to_have_count(4)
 
-    overridden, lookalike, html = rows(page).all()
+    overridden, lookalike, html, damaged = rows(page).all()
+
+    expect(damaged).to_contain_text("Damaged: has the chunk U+202ETADI/x")
 
     expect(overridden).to_contain_text("invoiceU+202Egpj.exe")
     expect(overridden.get_by_title("U+202E, right-to-left override")).to_be_visible()
@@ -292,7 +323,7 @@ def test_the_end_of_a_login_is_said(open_page: Open, ledger: Ledger) -> None:
 
     ledger.stack.token = "another"
 
-    expect(page.get_by_role("alert")).to_contain_text("Sign in again. If this doesn't go away, run `bill-e ")
+    expect(page.get_by_role("alert")).to_contain_text("Sign in again. If this doesn't go away, run bill-e ")
     expect(page.get_by_text("Ended", exact=True)).to_be_visible()
     # What was there can still be read.
     expect(rows(page)).to_have_count(1)

@@ -129,7 +129,7 @@ def test_an_operator_sees_what_needs_them_and_redrives(open_page: Open) -> None:
     page.reload()
     page.get_by_role("link", name="Overview").click()
 
-    expect(figure(page, "Waiting to be processed")).to_have_text("1,234and 5 resent")
+    expect(figure(page, "Waiting to be processed")).to_have_text("1,239 5 of them resent")
     expect(figure(page, "Uploads without an entry")).to_have_text("3")
     expect(figure(page, "Receipts without an object")).to_have_text("Not known: you may not read metrics")
     expect(figure(page, "Oldest unsealed entry")).to_have_text("2 minutes")
@@ -146,7 +146,55 @@ def test_an_operator_sees_what_needs_them_and_redrives(open_page: Open) -> None:
     page.get_by_role("button", name="Redrive the chosen ones").click()
 
     expect(operation).to_contain_text("There are none.")
+    expect(operation.get_by_role("status")).to_have_text(
+        re.compile(
+            r"1 message sent back to be processed, [\d:]{8} UTC\. "
+            r"What fails again comes back here after five deliveries\."
+        )
+    )
     assert redriven == [{"ids": [LETTER["id"]]}]
+
+
+def test_a_letter_that_nobody_can_read_says_how_to_get_rid_of_it(open_page: Open) -> None:
+    page = open_page()
+    unreadable = {**LETTER, "id": "2", "state": "unreadable", "uploads": [], "more_uploads": 0}
+    as_operator(page, {**OPERATIONS, "dead_letters": {"value": [LETTER, unreadable], "about": 2}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    letters = page.get_by_role("region", name="Operation").get_by_role("listitem")
+    expect(letters.last).to_contain_text("a redrive can't help: bill-e dead-letters delete removes it.")
+    expect(letters.filter(has_text="taxi.png")).not_to_contain_text("dead-letters delete")
+
+
+@pytest.mark.parametrize(
+    ("uploads", "resends", "said"),
+    [(0, 0, "0"), (3, 0, "3"), (0, 1, "1 resent"), (3, 1, "4 1 of them resent")],
+)
+def test_what_is_resent_is_part_of_what_waits(open_page: Open, uploads: int, resends: int, said: str) -> None:
+    backlog = {
+        "uploads": {"waiting": uploads, "in_work": 0},
+        "resends": {"waiting": 0, "in_work": resends},
+    }
+    page = open_page()
+    as_operator(page, {**OPERATIONS, "backlog": {"value": backlog}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    expect(figure(page, "Waiting to be processed")).to_have_text(said)
+
+
+def test_commands_in_messages_are_shown_as_code(open_page: Open) -> None:
+    page = open_page()
+    as_operator(page, {**OPERATIONS, "missing": {"unavailable": "run `aws sso login` or a ` alone"}})
+    page.reload()
+
+    page.get_by_role("link", name="Overview").click()
+
+    expect(figure(page, "Uploads without an entry")).to_have_text("Not known: run aws sso login or a ` alone")
+    expect(page.get_by_role("code").filter(has_text="aws sso login")).to_have_text("aws sso login")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -19,6 +19,9 @@ from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Ledger, object_id, view_of
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=")
+NO_OTHER = (
+    "No. The ledger has no other entry of these bytes. The proof doesn't cover that: it is of this one entry."
+)
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 
 
@@ -52,7 +55,7 @@ def test_is_verified_by_the_page(open_page: Open, ledger: Ledger) -> None:
     expect(steps(page).nth(2)).to_contain_text("The leaf is number 1 of 2 in the log")
     expect(answer(page, "Who sent it?")).to_have_text("AWS:AIDAEXAMPLE from 192.0.2.1")
     expect(answer(page, "Is it whole?")).to_have_text("Yes. PNG, whole from its first byte to its end.")
-    expect(answer(page, "Was it sent twice?")).to_have_text("No.")
+    expect(answer(page, "Was it sent twice?")).to_have_text(NO_OTHER)
     expect(page.get_by_role("img", name="The receipt, as it was uploaded")).to_be_visible()
     timeline = page.get_by_role("region", name="Time line").get_by_role("listitem")
     expect(timeline).to_have_text(
@@ -122,7 +125,7 @@ def test_what_the_seal_does_not_cover_is_not_shown(
 
     expect(verdict(page)).to_contain_text("Verified The file")
     expect(answer(page, "Who sent it?")).to_have_text("AWS:AIDAEXAMPLE from 192.0.2.1")
-    expect(answer(page, "Was it sent twice?")).to_have_text("No.")
+    expect(answer(page, "Was it sent twice?")).to_have_text(NO_OTHER)
     expect(page.get_by_role("term").filter(has_text=re.compile("Detail|Duplicate of"))).to_have_count(0)
 
 
@@ -205,6 +208,29 @@ def test_without_a_key_nothing_is_verified(open_page: Open, ledger: Ledger) -> N
     page = open_page(view_of(made))
 
     expect(verdict(page)).to_contain_text("Not checked The file has its fingerprint. The console has no key")
+
+
+@pytest.mark.parametrize(
+    ("principal", "caller", "known", "whole"),
+    [
+        ("AWS:AROAEXAMPLE:erika", None, "erika", "AWS:AROAEXAMPLE:erika"),
+        ("AWS:AIDAEXAMPLE", None, "AIDAEXAMPLE", "AWS:AIDAEXAMPLE"),
+        (
+            "AWS:AROAFORMS:f",
+            {"principal": None, "issuer": "https://login.example", "subject": "max"},
+            *("max", "max of https://login.example"),
+        ),
+    ],
+)
+def test_the_part_of_a_name_that_a_person_knows_is_marked(
+    open_page: Open, ledger: Ledger, principal: str, caller: Any, known: str, whole: str
+) -> None:
+    sender = {"principal": principal, "source_ip": None, "via": "put", "caller": caller}
+
+    page = open_page(view_of(ledger.add(png(), uploader=sender)))
+
+    expect(answer(page, "Who sent it?")).to_contain_text(whole)
+    expect(answer(page, "Who sent it?").locator("strong")).to_have_text(known)
 
 
 def test_duplicates_are_shown_with_their_receipt(open_page: Open, ledger: Ledger) -> None:

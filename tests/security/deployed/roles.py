@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.aws import AccessKey, Aws
+from local.embedded_stack import take_role
 from tests.local.stack import DeployedStack
 
 FUNCTIONS = ("file_links", "processor", "reader", "reconciler", "sealer", "upload_forms")
@@ -88,12 +89,7 @@ class Role:
 
     def session(self) -> AccessKey:
         """A session under the role, like Lambda's. The emulator's administrator may assume any role."""
-        taken = self.aws.client("sts").assume_role(RoleArn=self.arn, RoleSessionName="test")["Credentials"]
-        return AccessKey(
-            id=taken["AccessKeyId"],
-            secret=taken["SecretAccessKey"],
-            token=taken["SessionToken"],
-        )
+        return take_role(self.aws, self.arn, "test")
 
     def _put(self, policy: Mapping[str, Any]) -> None:
         self.aws.client("iam").put_role_policy(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.aws import AccessKey
+from local.embedded_stack import create_role, take_role
 from tests.local.eventually import eventually
 from tests.local.stack import Answer, DeployedStack, Object, declared, png
 from tests.security.deployed.conftest import WATCHED
@@ -141,16 +142,6 @@ def test_role_with_the_same_session_name_names_no_caller(stack: DeployedStack) -
 
 def session_of_new_role(stack: DeployedStack, name: str, session: str) -> AccessKey:
     """A session with this name under a new role that may upload."""
-    aws = stack.administrator
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     upload = {"Effect": "Allow", "Action": ["s3:PutObject", "kms:*"], "Resource": "*"}
-    role = aws.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )["Role"]
-    aws.client("iam").put_role_policy(
-        RoleName=name,
-        PolicyName="upload",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [upload]}),
-    )
-    taken = aws.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName=session)["Credentials"]
-    return AccessKey(id=taken["AccessKeyId"], secret=taken["SecretAccessKey"], token=taken["SessionToken"])
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [upload]})
+    return take_role(stack.administrator, create_role(stack.administrator, name, policy), session)

@@ -8,6 +8,7 @@ import { fill, h } from "./dom.js";
 import { nameOf } from "./entry.js";
 import { count, size } from "./format.js";
 import { hex, sha256 } from "./proof.js";
+import { withCode } from "./text.js";
 import { FINDINGS, typeWord } from "./words.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -202,7 +203,7 @@ export class DocumentView {
 
   /** @param {string} text @param {FileCheck} [check] @param {...import("./dom.js").Child} more */
   #leave(text, check = { holds: null, why: "the file wasn't read", computed: null }, ...more) {
-    fill(this.stage, h("div", { class: "empty" }, h("p", {}, text), more));
+    fill(this.stage, h("div", { class: "empty" }, h("p", {}, withCode(text)), more));
     fill(this.caption);
     this.onCheck(check);
   }

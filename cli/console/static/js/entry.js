@@ -58,25 +58,25 @@ export function nameOf(key) {
 }
 
 /**
- * What is worth saying about an entry besides its outcome, in a few words. The second part of each pair is given
- * by whoever uploaded, and has to be shown safely.
- * @param {Entry} entry
- * @returns {[string, string?][]}
+ * A key is given by whoever uploaded, and a detail may have bytes of the file in it: both have to be shown safely.
+ * @typedef {{words: string, key?: string, detail?: string}} Remark
  */
+
+/** What is worth saying about an entry besides its outcome, in a few words. @param {Entry} entry */
 export function remarksOf(entry) {
-  /** @type {[string, string?][]} */
+  /** @type {Remark[]} */
   const remarks = [];
   if (entry.reason) {
-    const { word } = wordFor(REASONS, entry.reason);
-    remarks.push([entry.detail ? `${word}: ${entry.detail}` : word]);
+    const { word: words } = wordFor(REASONS, entry.reason);
+    remarks.push(entry.detail ? { words, detail: entry.detail } : { words });
   }
   const first = entry.duplicate_of;
   if (first) {
     const isCopy = entry.uploader.via === "copy";
-    if (first.key === entry.key) remarks.push([isCopy ? "Copied onto itself" : "Sent again"]);
-    else remarks.push([isCopy ? "Copy of" : "Same as", first.key]);
+    if (first.key === entry.key) remarks.push({ words: isCopy ? "Copied onto itself" : "Sent again" });
+    else remarks.push({ words: isCopy ? "Copy of" : "Same as", key: first.key });
   }
-  if (entry.restores) remarks.push(["Restores a lost receipt"]);
-  for (const finding of entry.findings ?? []) remarks.push([wordFor(FINDINGS, finding).word]);
+  if (entry.restores) remarks.push({ words: "Restores a lost receipt" });
+  for (const finding of entry.findings ?? []) remarks.push({ words: wordFor(FINDINGS, finding).word });
   return remarks;
 }

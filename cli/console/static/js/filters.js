@@ -21,11 +21,21 @@ export const NONE = Object.freeze({
 const IS_DAY = /^\d{4}-\d\d-\d\d$/;
 const DAY_MS = 86_400_000;
 
-/** @param {URLSearchParams} address @returns {Filter} */
+/** An address may have been typed, in any case. @param {URLSearchParams} address @returns {Filter} */
 export function fromAddress(address) {
   const filter = { ...NONE };
   for (const name of NAMES) filter[name] = address.get(name)?.trim() ?? "";
+  filter.outcome = filter.outcome.toUpperCase();
+  filter.reason = filter.reason.toLowerCase();
+  filter.finding = filter.finding.toLowerCase();
   return filter;
+}
+
+/** Why no entry can match, if none can: a listing would go through the whole ledger. @param {Filter} filter */
+export function contradictionIn({ outcome, reason, finding }) {
+  if (reason && outcome && outcome !== "REJECTED") return "only rejected uploads have a reason";
+  if (finding && (reason || outcome === "REJECTED")) return "rejected uploads have no findings";
+  return null;
 }
 
 /** @param {Filter} filter */

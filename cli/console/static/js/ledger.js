@@ -4,13 +4,13 @@ import { listing, Problem } from "./api.js";
 import { fill, h } from "./dom.js";
 import { nameOf, remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { FilterForm } from "./filter-form.js";
-import { countOf, fromAddress, isOver, NONE, toAddress, toQuery } from "./filters.js";
+import { contradictionIn, countOf, fromAddress, isOver, NONE, toAddress, toQuery } from "./filters.js";
 import { clock, count, counted, day, size } from "./format.js";
 import { Live } from "./live.js";
 import { addressOf, entryAddress } from "./routes.js";
 import { Rows } from "./rows.js";
 import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { inARow, safeKey, safely, withCode } from "./text.js";
 import { typeWord } from "./words.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -149,8 +149,15 @@ export class Ledger {
     if (this.rows.focused !== null) this.heading.focus({ preventScroll: true });
     this.rows.replace([]);
     scrollTo({ top: 0 });
-    this.table.setAttribute("aria-busy", "true");
-    this.#load();
+    const contradiction = contradictionIn(this.#filter);
+    this.exportLink.hidden = contradiction !== null;
+    this.table.setAttribute("aria-busy", String(contradiction === null));
+    if (contradiction === null) {
+      this.#load();
+      return;
+    }
+    this.frame.showLive("off");
+    this.#showNoMatch(`No entry can match these filters: ${contradiction}. `);
   }
 
   async #load() {
@@ -278,14 +285,18 @@ export class Ledger {
   #showTheEnd() {
     const rows = this.rows.items.length;
     if (rows) this.#showEnd(`${counted(rows, "entry", "entries")}, back to the first.`);
-    else if (countOf(this.#filter)) {
-      this.#showEnd(
-        "No entry matches these filters. ",
-        this.#button("Clear the filters", () => this.#go({ ...NONE }, false)),
-      );
-    } else {
+    else if (countOf(this.#filter)) this.#showNoMatch("No entry matches these filters. ");
+    else {
       this.#showEnd("Nothing has been recorded yet. ", h("a", { href: "#/upload" }, "Upload a receipt"));
     }
+  }
+
+  /** @param {string} text */
+  #showNoMatch(text) {
+    this.#showEnd(
+      text,
+      this.#button("Clear the filters", () => this.#go({ ...NONE }, false)),
+    );
   }
 
   /** @param {unknown} error */
@@ -293,7 +304,7 @@ export class Ledger {
     const text = error instanceof Problem ? `${error.title}. ${error.message}` : String(error);
     this.table.setAttribute("aria-busy", "false");
     this.#showEnd(
-      `${text} `,
+      ...withCode(`${text} `),
       this.#button("Try again", () => this.#load()),
     );
   }
@@ -312,12 +323,7 @@ export class Ledger {
 /** @param {Entry} entry @param {number} index */
 function rowOf(entry, index) {
   const uploader = uploaderOf(entry);
-  const remarks = remarksOf(entry).flatMap(([words, given], at) => [
-    at ? "; " : null,
-    words,
-    given === undefined ? null : " ",
-    given === undefined ? null : safely(nameOf(given)),
-  ]);
+  const remarks = remarksOf(entry).map((each) => (each.key ? { ...each, key: nameOf(each.key) } : each));
   const cells = [
     h(
       "time",
@@ -327,7 +333,7 @@ function rowOf(entry, index) {
     ),
     outcomeMark(entry.outcome),
     h("a", { href: entryAddress(entry) }, safeKey(entry.key)),
-    remarks,
+    inARow(remarks),
     uploader === null
       ? h("span", { class: "absent" }, entry.resent ? "unknown (resent)" : "unknown")
       : safely(shortUploaderOf(entry)),

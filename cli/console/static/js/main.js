@@ -6,7 +6,7 @@ import { Ledger } from "./ledger.js";
 import { Overview } from "./overview.js";
 import { Receipt } from "./receipt.js";
 import { addressOf, routeOf } from "./routes.js";
-import { safely } from "./text.js";
+import { safely, withCode } from "./text.js";
 import { Upload } from "./upload.js";
 
 /**
@@ -30,7 +30,7 @@ const frame = {
   showLive(state, detail = "") {
     const words = { live: "Live", slow: "Live", failed: "Trying again…", ended: "Ended", off: "" }[state];
     live.className = `live ${state}`;
-    live.title = detail;
+    live.title = detail.replaceAll("`", "");
     if (live.textContent !== words) fill(live, words);
   },
   /** @param {number} unfinished */
@@ -60,7 +60,12 @@ async function begin() {
     const problem = error instanceof Problem ? error : new Problem(0, { detail: String(error) });
     fill(
       main,
-      h("section", { class: "view" }, h("h1", {}, problem.title), h("p", { role: "alert" }, problem.message)),
+      h(
+        "section",
+        { class: "view" },
+        h("h1", {}, problem.title),
+        h("p", { role: "alert" }, withCode(problem.message)),
+      ),
     );
     return;
   }
@@ -127,7 +132,7 @@ function showEnd(problem) {
     problem.type === "login-ended"
       ? "Sign in again. If this doesn't go away, run `bill-e console` once more."
       : problem.message;
-  fill(ended, h("strong", {}, problem.title), ` ${advice}`);
+  fill(ended, h("strong", {}, problem.title), " ", withCode(advice));
 }
 
 begin();

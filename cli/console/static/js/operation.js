@@ -2,9 +2,9 @@
 
 import { Problem, redrive } from "./api.js";
 import { fill, h } from "./dom.js";
-import { count, counted, duration, moment } from "./format.js";
+import { clock, count, counted, duration, moment } from "./format.js";
 import { shape } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { safeKey, safely, withCode } from "./text.js";
 
 /**
  * @typedef {{value: any} | {unavailable: string}} Item
@@ -14,25 +14,30 @@ import { safeKey, safely } from "./text.js";
  *   uploads: {bucket: string, key: string, version_id: string}[]}} Letter
  */
 
-/** @param {Record<string, Item>} answer @param {() => void} refresh */
-export function operated(answer, refresh) {
+/**
+ * @param {Record<string, Item>} answer
+ * @param {HTMLElement} said Says what became of a redrive. It stays when the rest is shown anew.
+ * @param {() => void} refresh
+ */
+export function operated(answer, said, refresh) {
   return [
     h(
       "dl",
       { class: "totals" },
-      figure("Waiting to be processed", answer.backlog, ({ uploads, resends }) => [
-        count(uploads.waiting + uploads.in_work),
-        resends.waiting + resends.in_work
-          ? h("small", {}, `and ${count(resends.waiting + resends.in_work)} resent`)
-          : null,
-      ]),
+      figure("Waiting to be processed", answer.backlog, ({ uploads, resends }) => {
+        const resent = resends.waiting + resends.in_work;
+        const all = uploads.waiting + uploads.in_work + resent;
+        const part = resent < all ? ` ${count(resent)} of them resent` : " resent";
+        return [count(all), resent ? h("small", {}, part) : null];
+      }),
       figure("Uploads without an entry", answer.missing, alarming),
       figure("Receipts without an object", answer.unbacked, alarming),
       figure("Oldest unsealed entry", answer.unsealed, (age) => [age ? duration(age * 1000) : "none"]),
     ),
     alarms(answer.alarms),
     h("h3", {}, "Dead letters"),
-    letters(answer.dead_letters, refresh),
+    letters(answer.dead_letters, said, refresh),
+    said,
   ];
 }
 
@@ -48,7 +53,7 @@ function figure(name, item, shown) {
     "div",
     {},
     h("dt", {}, name),
-    h("dd", {}, isKnown ? shown(item.value) : h("small", {}, `Not known: ${why}`)),
+    h("dd", {}, isKnown ? shown(item.value) : h("small", {}, withCode(`Not known: ${why}`))),
   );
 }
 
@@ -60,7 +65,7 @@ function alarming(value) {
 /** @param {Item | undefined} item */
 function alarms(item) {
   if (!item || "unavailable" in item)
-    return h("p", {}, `Alarms: not known: ${item?.unavailable ?? "no answer"}`);
+    return h("p", {}, withCode(`Alarms: not known: ${item?.unavailable ?? "no answer"}`));
   /** @type {Alarm[]} */
   const all = item.value;
   const active = all.filter(({ state }) => state === "ALARM");
@@ -88,13 +93,13 @@ function alarms(item) {
   );
 }
 
-/** @param {Item | undefined} item @param {() => void} refresh */
-function letters(item, refresh) {
-  if (!item || "unavailable" in item) return h("p", {}, `Not known: ${item?.unavailable ?? "no answer"}`);
+/** @param {Item | undefined} item @param {HTMLElement} said @param {() => void} refresh */
+function letters(item, said, refresh) {
+  if (!item || "unavailable" in item)
+    return h("p", {}, withCode(`Not known: ${item?.unavailable ?? "no answer"}`));
   /** @type {Letter[]} */
   const all = item.value;
   if (!all.length) return h("p", {}, "There are none.");
-  const said = h("p", { class: "hint", role: "status" });
   const button = h("button", { type: "submit" }, "Redrive the chosen ones");
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -108,11 +113,15 @@ function letters(item, refresh) {
     button.disabled = true;
     try {
       const { redriven } = await redrive(ids);
-      fill(said, `${counted(redriven.length, "message")} sent back to be processed.`);
+      fill(
+        said,
+        `${counted(redriven.length, "message")} sent back to be processed, ${clock(new Date().toISOString())} UTC. `,
+        "What fails again comes back here after five deliveries.",
+      );
       button.blur();
       refresh();
     } catch (error) {
-      fill(said, error instanceof Problem ? `${error.title}. ${error.message}` : String(error));
+      fill(said, withCode(error instanceof Problem ? `${error.title}. ${error.message}` : String(error)));
     } finally {
       button.disabled = false;
     }
@@ -121,7 +130,7 @@ function letters(item, refresh) {
     "form",
     { submit },
     h("ul", { class: "letters" }, all.map(letterLine)),
-    h("p", {}, button, said),
+    h("p", {}, button),
   );
   return form;
 }
@@ -141,6 +150,13 @@ function letterLine({ id, uploads: [first], more_uploads: more, reason, state, f
       more ? ` and ${counted(more, "more upload")}` : null,
       h("div", {}, reason === null ? "Why it failed isn't known" : safely(reason)),
       h("small", {}, `${state}, first sent on ${moment(sent)}`),
+      state === "unreadable"
+        ? h(
+            "small",
+            {},
+            withCode(". If it was sent by mistake, a redrive can't help: `bill-e dead-letters delete` removes it."),
+          )
+        : null,
     ),
   );
 }

@@ -10,7 +10,7 @@ import { canCheckSignatures, hex, isSigned, parseCheckpoint, parseNote, parseVer
 import { operated } from "./operation.js";
 import { addressOf } from "./routes.js";
 import { outcomeMark, shape } from "./shapes.js";
-import { safely } from "./text.js";
+import { safely, withCode } from "./text.js";
 import { OUTCOMES, REASONS, wordFor } from "./words.js";
 
 /** @typedef {import("./words.js").Outcome} Outcome */
@@ -39,6 +39,7 @@ export class Overview {
     this.receipts = h("section", { class: "over-time", "aria-labelledby": "h-over-time" });
     this.log = h("section", { class: "log", "aria-labelledby": "h-log" });
     this.operation = h("section", { class: "operation", "aria-labelledby": "h-operation" });
+    this.redriven = h("p", { class: "hint", role: "status" });
     this.element = h(
       "section",
       { class: "view overview" },
@@ -59,6 +60,7 @@ export class Overview {
   hide() {
     this.#isShown = false;
     clearTimeout(this.#timer);
+    fill(this.redriven);
   }
 
   async #refresh() {
@@ -102,7 +104,7 @@ export class Overview {
     if (!this.session.can.operate || this.operation.contains(document.activeElement)) return;
     const head = h("h2", { id: "h-operation" }, "Operation");
     try {
-      fill(this.operation, head, ...operated(await operations(), () => this.#refresh()));
+      fill(this.operation, head, ...operated(await operations(), this.redriven, () => this.#refresh()));
     } catch (error) {
       fill(this.operation, head, failure(error));
     }
@@ -114,7 +116,7 @@ function failure(error) {
   return h(
     "p",
     { role: "alert" },
-    error instanceof Problem ? `${error.title}. ${error.message}` : String(error),
+    withCode(error instanceof Problem ? `${error.title}. ${error.message}` : String(error)),
   );
 }
 

@@ -5,6 +5,7 @@ import { fileName } from "./document.js";
 import { count } from "./format.js";
 import { hex } from "./proof.js";
 import { shape } from "./shapes.js";
+import { withCode } from "./text.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("./seal.js").Seal} Seal */
@@ -58,7 +59,8 @@ export class ProofView {
     fill(
       this.verdict,
       h("strong", {}, shape(/** @type {"holds"} */ (marks[state])), words[state]),
-      ` ${text}`,
+      " ",
+      withCode(text),
     );
     fill(this.element, h("ol", { class: "steps" }, this.#steps()), this.#key(), this.#download());
   }

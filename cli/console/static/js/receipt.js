@@ -3,20 +3,22 @@
 import { history as historyOf, listing, Problem } from "./api.js";
 import { DocumentView } from "./document.js";
 import { fill, h } from "./dom.js";
-import { identityOf, nameOf, uploaderOf } from "./entry.js";
+import { identityOf, nameOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { count, counted, duration, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
 import { objectIdOf, withoutAbsent } from "./proof.js";
 import { ProofView } from "./proof-view.js";
 import { SealWatch } from "./seal.js";
 import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { safeKey, safely, withCode } from "./text.js";
 import { FINDINGS, OUTCOMES, REASONS, typeWord, VIA, wordFor } from "./words.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 /** @typedef {import("./api.js").History} History */
 
 const IS_FINGERPRINT = /^[0-9a-f]{64}$/;
+const NO_OTHER =
+  "The ledger has no other entry of these bytes. The proof doesn't cover that: it is of this one entry.";
 /** What an entry says of a file that wasn't read. */
 const NOTHING_KNOWN = { fingerprint: null, size_bytes: null, media_type: null };
 
@@ -78,7 +80,7 @@ export class Receipt {
     fill(this.heading, title);
     this.#fill(() => [
       this.heading,
-      h("p", { role: "alert" }, text),
+      h("p", { role: "alert" }, withCode(text)),
       h("p", {}, h("a", { href: this.frame.ledgerAddress }, "Back to the ledger")),
     ]);
   }
@@ -231,10 +233,22 @@ function whoSent(entry) {
     return [entry.resent ? "Unknown: an operator's command had this upload recorded." : "S3 doesn't say."];
   const { caller, source_ip: address } = entry.uploader;
   return [
-    h("strong", {}, safely(who)),
+    ...named(entry),
     caller ? ", who asked for the upload form" : null,
     address ? [" from ", safely(address)] : null,
   ].flat();
+}
+
+/** The whole name of an uploader, in which the part that a person knows stands out. @param {Entry} entry */
+function named(entry) {
+  const { caller } = entry.uploader;
+  if (caller && !caller.principal)
+    return [h("strong", {}, safely(caller.subject ?? "")), " of ", safely(caller.issuer ?? "")];
+  const known = shortUploaderOf(entry);
+  const who = uploaderOf(entry) ?? "";
+  const start = who.endsWith(known) ? who.slice(0, who.length - known.length) : who;
+  if (!start || start === who) return [h("strong", {}, safely(who))];
+  return [safely(start), h("wbr"), h("strong", {}, safely(known))];
 }
 
 /** @param {Entry} entry @returns {import("./dom.js").Child[]} */
@@ -268,9 +282,11 @@ function wasSentTwice(entry, history) {
   if (entry.outcome === "REJECTED" && times === 0) {
     return all(history).length > 1
       ? [`These bytes were rejected ${count(all(history).length)} times.`]
-      : ["No."];
+      : [`No. ${NO_OTHER}`];
   }
-  if (times <= 1 && entry.outcome !== "DUPLICATE") return [h("strong", {}, "No.")];
+  if (times <= 1 && entry.outcome !== "DUPLICATE") {
+    return [h("strong", {}, "No."), ` ${NO_OTHER}`];
+  }
   const first = entry.duplicate_of;
   return [
     h("strong", {}, "Yes."),
@@ -336,7 +352,7 @@ function uploads(entry, history) {
         {},
         isThis ? [safeKey(each.key), " (this one)"] : h("a", { href: entryAddress(each) }, safeKey(each.key)),
       ),
-      h("td", {}, who === null ? "unknown" : safely(who)),
+      h("td", {}, who === null ? "unknown" : named(each)),
     );
   });
   return h(
@@ -357,7 +373,7 @@ function uploads(entry, history) {
       h("tbody", {}, rows),
     ),
     history.truncated
-      ? h("p", { class: "hint" }, "There may be more: `bill-e receipts` lists them all.")
+      ? h("p", { class: "hint" }, withCode("There may be more: `bill-e receipts` lists them all."))
       : null,
   );
 }

@@ -152,6 +152,21 @@ export function safely(text, className = "") {
   return h("bdi", { class: `given ${className}`.trim(), dir: "ltr" }, partsOf(text).map(shown));
 }
 
+/** Remarks about an entry, one after another. @param {import("./entry.js").Remark[]} remarks */
+export function inARow(remarks) {
+  return remarks.flatMap(({ words, key, detail }, at) => [
+    at ? "; " : null,
+    words,
+    ...(key === undefined ? [] : [" ", safely(key)]),
+    ...(detail === undefined ? [] : [": ", safely(detail)]),
+  ]);
+}
+
+/** A message, in which what is to be typed stands between backticks. @param {string} text */
+export function withCode(text) {
+  return text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? h("code", {}, part) : part));
+}
+
 /** The last folder of a key isn't what one looks for: it is shown less than the name. @param {string} key */
 export function safeKey(key) {
   const end = key.lastIndexOf("/", key.length - 2) + 1;

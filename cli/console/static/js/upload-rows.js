@@ -5,7 +5,7 @@ import { remarksOf } from "./entry.js";
 import { count, moment, size } from "./format.js";
 import { entryAddress } from "./routes.js";
 import { outcomeMark } from "./shapes.js";
-import { safeKey, safely } from "./text.js";
+import { inARow, safeKey, withCode } from "./text.js";
 import { FINAL } from "./upload-run.js";
 
 /** @typedef {import("./upload-run.js").Item} Item */
@@ -157,13 +157,11 @@ function stateOf(item, halted) {
         [
           h("a", { href: entryAddress(item.entry) }, outcomeMark(item.entry.outcome)),
           " ",
-          remarksOf(item.entry).flatMap(([words, given]) =>
-            [words, given === undefined ? " " : [" ", safely(given)]].flat(),
-          ),
-        ].flat()
+          ...inARow(remarksOf(item.entry)),
+        ]
       );
     default:
-      return `${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`;
+      return withCode(`${item.state === "failed" ? "Failed. " : ""}${item.why ?? ""}`);
   }
 }
 

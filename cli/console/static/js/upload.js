@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { chosenIn, droppedIn, isHidden } from "./dropped.js";
 import { count, counted } from "./format.js";
-import { safely } from "./text.js";
+import { safely, withCode } from "./text.js";
 import { UploadRows } from "./upload-rows.js";
 import { UploadRun } from "./upload-run.js";
 
@@ -253,7 +253,9 @@ export class Upload {
         "p",
         {},
         h("strong", {}, `${title}.`),
-        ` ${message} `,
+        " ",
+        ...withCode(message),
+        " ",
         this.unsent,
         `, and will be lost if you close this page. ${next}`,
       ),

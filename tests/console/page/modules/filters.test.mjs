@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
+  contradictionIn,
   countOf,
   fromAddress,
   isOver,
@@ -27,6 +28,23 @@ test("an address leads to the same filter again", () => {
   assert.deepEqual(fromAddress(new URLSearchParams(String(toAddress(filter)))), filter);
   assert.deepEqual(fromAddress(new URLSearchParams("foo=1")), NONE);
   assert.equal(String(toAddress(NONE)), "");
+});
+
+test("an address may be typed in any case", () => {
+  const { outcome, reason, finding, key } = fromAddress(
+    new URLSearchParams("outcome=accepted&reason=Damaged&finding=ENCRYPTED&key=Taxi"),
+  );
+  assert.deepEqual([outcome, reason, finding, key], ["ACCEPTED", "damaged", "encrypted", "Taxi"]);
+});
+
+test("filters that no entry can match are known", () => {
+  const of = (filter) => contradictionIn({ ...NONE, ...filter });
+  assert.match(of({ outcome: "ACCEPTED", reason: "damaged" }), /only rejected/);
+  assert.match(of({ outcome: "REJECTED", finding: "encrypted" }), /no findings/);
+  assert.match(of({ reason: "damaged", finding: "encrypted" }), /no findings/);
+  assert.equal(of({ outcome: "REJECTED", reason: "damaged" }), null);
+  assert.equal(of({ outcome: "DUPLICATE", finding: "encrypted" }), null);
+  assert.equal(of({ reason: "damaged" }), null);
 });
 
 test("the last day belongs to the period", () => {

@@ -45,11 +45,17 @@ test("remarks keep what was given apart from our words", () => {
   const [{ entry }] = vectors.records;
   const first = { bucket: "b", key: "<b>other</b>", version_id: "v" };
   const duplicate = { ...entry, findings: ["encrypted"], outcome: "DUPLICATE", duplicate_of: first };
-  assert.deepEqual(remarksOf(duplicate), [["Same as", "<b>other</b>"], ["Encrypted"]]);
-  assert.deepEqual(remarksOf({ ...duplicate, findings: [], duplicate_of: { ...first, key: entry.key } }), [
-    ["Sent again"],
+  assert.deepEqual(remarksOf(duplicate), [
+    { words: "Same as", key: "<b>other</b>" },
+    { words: "Encrypted" },
   ]);
-  assert.deepEqual(remarksOf({ ...entry, findings: [], reason: "constructor" }), [["constructor"]]);
+  assert.deepEqual(remarksOf({ ...duplicate, findings: [], duplicate_of: { ...first, key: entry.key } }), [
+    { words: "Sent again" },
+  ]);
+  assert.deepEqual(remarksOf({ ...entry, findings: [], reason: "constructor" }), [{ words: "constructor" }]);
+  assert.deepEqual(remarksOf({ ...entry, findings: [], reason: "damaged", detail: "has \u202e in it" }), [
+    { words: "Damaged", detail: "has \u202e in it" },
+  ]);
 });
 
 test("addresses keep every key", () => {
