@@ -94,7 +94,7 @@ export class Ledger {
     );
   }
 
-  /** @param {string[]} _path @param {URLSearchParams} address */
+  /** @param {string[]} _path @param {URLSearchParams} address @returns {unknown} Settles when there are rows. */
   show(_path, address) {
     const filter = fromAddress(address);
     const query = String(toQuery(filter));
@@ -104,12 +104,12 @@ export class Ledger {
     this.#unfollow = this.rows.follow();
     if (query !== this.#shown || !this.rows.items.length) {
       this.#shown = query;
-      this.#start();
-    } else {
-      scrollTo({ top: this.#scrolled });
-      this.rows.redraw();
-      this.#follow();
+      return this.#start();
     }
+    scrollTo({ top: this.#scrolled });
+    this.rows.redraw();
+    this.#follow();
+    return null;
   }
 
   /** Go back to the row that was left, if it is still there. */
@@ -150,7 +150,7 @@ export class Ledger {
     this.rows.replace([]);
     scrollTo({ top: 0 });
     this.table.setAttribute("aria-busy", "true");
-    this.#load();
+    return this.#load();
   }
 
   async #load() {
