@@ -46,7 +46,7 @@ def test_entries_do_not_wait_for_the_session(open_page: Open, ledger: Ledger) ->
     ledger.add(key="taxi.png")
     page = open_page()
     waiting: list[Route] = []
-    page.route("**/api/session", waiting.append)
+    page.route("**/api/session", lambda route: waiting.append(route))
 
     page.reload()
 
@@ -76,12 +76,13 @@ def test_a_session_that_fails_is_said(open_page: Open, ledger: Ledger) -> None:
 def test_modules_of_the_first_view_are_loaded_together() -> None:
     preloaded = re.findall('<link rel="modulepreload" href="js/(.+)">', (STATIC / "index.html").read_text())
     needed: set[str] = set()
-    found = ["main.js"]
+    found = {"main.js"}
     while found:
-        needed.add(name := found.pop())
-        found += (
-            set(re.findall(r'^import .* from "\./(.+)";', (STATIC / "js" / name).read_text(), re.M)) - needed
-        )
+        needed |= found
+        texts = [(STATIC / "js" / name).read_text() for name in found]
+        found = {
+            name for text in texts for name in re.findall(r'(?m)^import .* from "\./(.+)";', text)
+        } - needed
 
     # Otherwise the browser learns of a module only when it has the one that imports it.
     assert sorted(preloaded) == sorted(needed - {"main.js"})

@@ -54,6 +54,12 @@ function begin() {
     event.preventDefault();
     main.focus();
   });
+  // A file that is dropped where no view takes it would be opened by the browser, in place of the console.
+  for (const type of ["dragover", "drop"]) {
+    addEventListener(type, (event) => {
+      if (/** @type {DragEvent} */ (event).dataTransfer?.types.includes("Files")) event.preventDefault();
+    });
+  }
   onSessionEnd(showEnd);
   const session = askSession();
   const failed = follow({
