@@ -14,6 +14,7 @@ from tests.cli.fake_stack import TOKEN, Answer, problem
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Entry, Ledger, LongStack
 
+IMPORTED = re.compile(r'^import .* from "\./(.+)";', re.MULTILINE)
 DAMAGED: Entry = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
 
 
