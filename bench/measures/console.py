@@ -1,8 +1,8 @@
 """The console: the ledger's first entries, and frames while it is scrolled.
 
 `bill-e console` in Chromium without a window, on an embedded AWS with {scale.console_entries:,} entries. The
-first table is measured from the navigation until rows are painted, in a browser that was started after the console,
-and when the page is loaded again; the figures are medians of {scale.console_rounds}. The
+first table is measured from the navigation until rows are painted, in a browser that was started after the
+console, and when the page is loaded again; the figures are medians of {scale.console_rounds}. The
 baseline, in the same rounds, is an empty page and then the console's answer for the same entries. Frames are
 the time from one to the next: while the ledger is scrolled to its end for the first time, loading, and then
 from top to bottom in {FRAMES:,} frames. Their baseline is an empty page of the same height.

@@ -154,6 +154,24 @@ def test_new_entries_appear_by_themselves(open_page: Open, ledger: Ledger) -> No
     expect(page.get_by_role("status").filter(has_text="1 new entry recorded")).to_be_attached()
 
 
+def test_an_entry_that_is_recorded_late_stands_in_its_place(open_page: Open, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    ledger.add(key="oldest.png", at=now - timedelta(seconds=20))
+    ledger.add(key="newest.png", at=now - timedelta(seconds=1))
+    page = open_page()
+    expect(rows(page)).to_have_count(2)
+
+    ledger.add(key="late.png", at=now - timedelta(seconds=5))
+
+    in_order = [re.compile("newest.png"), re.compile("late.png"), re.compile("oldest.png")]
+    expect(rows(page)).to_have_text(in_order)
+    page.get_by_role("link", name="newest.png").focus()
+    ledger.add(key="later.png", at=now - timedelta(seconds=10))
+    page.get_by_role("button", name="1 new entry").click()
+    expect(page.get_by_role("link", name="later.png")).to_be_focused()
+    expect(rows(page)).to_have_text([*in_order[:2], re.compile("later.png"), in_order[2]])
+
+
 def test_new_entries_that_do_not_match_stay_away(open_page: Open, ledger: Ledger) -> None:
     ledger.add(key="before.png", at=datetime.now(UTC) - timedelta(hours=1), **DAMAGED)
     page = open_page("#/ledger?outcome=REJECTED")

@@ -252,12 +252,19 @@ export class Ledger {
       return;
     }
     if (isAsked) scrollTo({ top: 0 });
-    this.rows.prepend(this.#waiting);
+    const oldest = this.rows.items.at(-1);
+    // What is older than the last row is loaded with what comes after that.
+    const isLoadedLater = (/** @type {Entry} */ entry) =>
+      this.#cursor !== null && oldest !== undefined && entry.recorded_at < oldest.recorded_at;
+    const [place] = this.rows.insert(
+      this.#waiting.filter((entry) => !isLoadedLater(entry)),
+      (one, other) => one.recorded_at >= other.recorded_at,
+    );
     this.#waiting = [];
     this.#showWaiting();
     this.#showCount();
     if (this.#cursor === null) this.#showTheEnd();
-    if (isAsked) this.rows.focus(0);
+    if (isAsked) this.rows.focus(place ?? 0);
   }
 
   #showWaiting() {
