@@ -46,7 +46,7 @@ def install() -> None:
         condition = BETWEEN.fullmatch(data.get("KeyConditionExpression", "")) if data else None
         return _part(table, known, data, condition) if data and condition else known
 
-    def keep_order(table: Mapping[str, Any], pk: Any, sk: Any, item: Any, add: bool) -> None:  # noqa: FBT001
+    def keep_order(table: Mapping[str, Any], pk: Any, sk: Any, item: Any, add: bool) -> None:
         keep(table, pk, sk, item, add)
         orders = table.get(dynamodb._INDEX_MEMBERS, {}).get(_ORDER, {})
         for name, hashes, ranges in dynamodb._index_key_schemas(table) if orders else ():
