@@ -13,6 +13,7 @@ from bench.contestants import loaded_bench
 from bench.embedded.field import running_field
 from bench.measures import (
     billed_time,
+    console,
     cost,
     formats,
     growth,
@@ -35,9 +36,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 IN_PROCESS: Sequence[ModuleType] = (
     *(requests, billed_time, hashing, formats, pages, cost, sealing, verification, idle, start, memory),
 )
-EMBEDDED: Sequence[ModuleType] = (throughput, growth)
-NOT_QUICK = (throughput,)
-"""These measures are slow, and every count of theirs is also in one of the others."""
+EMBEDDED: Sequence[ModuleType] = (throughput, growth, console)
+NOT_QUICK = (throughput, console)
+"""These measures are slow, and every count of theirs is also in one of the others. The console has none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,6 +27,8 @@ class Scale:
     throughput_uploads: int = 500
     growth_uploaders: tuple[int, ...] = (1, 2, 4, 8)
     growth_uploads: tuple[int, ...] = (100, 500, 1_000, 5_000)
+    console_entries: int = 100_000
+    console_rounds: int = 7
 
 
 FULL = Scale()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -29,6 +29,7 @@ from cli.console.session import Guard
 from cli.console.summary import Summary
 from cli.console.uploads import Uploads
 from cli.errors import BillEError, explained
+from functions.contract import http_api
 from functions.sealing.note import VerifierKey
 
 if TYPE_CHECKING:
@@ -92,7 +93,12 @@ class Console:
     pinned_by: Literal["option", "stack"] | None
 
     def look_ahead(self) -> None:
-        """Ask what the page wants to know first, while the browser starts."""
+        """Ask what the page wants to know first, while the browser starts.
+
+        The ledger's function may have to start as well. What is wrong with it, the page will hear.
+        """
+        with suppress(BillEError):
+            self.reading.api.call(http_api.LIST_RECEIPTS, parameters={http_api.LIMIT: "1"})
         self.person.name()
         self.operations.allowed()
 

@@ -26,6 +26,7 @@ from local.emulator import (
     ministack_conditions,
     ministack_downloads,
     ministack_events,
+    ministack_indexes,
     ministack_listing,
     ministack_policies,
     ministack_sqs,
@@ -49,6 +50,7 @@ def main(listener: int, certificate: str, key: str, fault_share: float) -> None:
     ministack_conditions.install()
     ministack_downloads.install()
     ministack_events.install()
+    ministack_indexes.install()
     ministack_listing.install()
     ministack_policies.install()
     ministack_access.install()

@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from cli.console.app import STATIC
 from tests.cli.fake_stack import TOKEN, Answer, problem
 from tests.console.page.conftest import Open
 from tests.console.page.ledgers import Entry, Ledger, LongStack
 
+IMPORTED = re.compile(r'^import .* from "\./(.+)";', re.MULTILINE)
 DAMAGED: Entry = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
 
 
@@ -63,6 +65,52 @@ def test_filters_that_no_entry_can_match_are_told_without_a_search(open_page: Op
 
     expect(rows(page)).to_have_count(1)
     expect(page.get_by_role("link", name="Export CSV")).to_be_visible()
+
+
+def test_entries_do_not_wait_for_the_session(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    page = open_page()
+    waiting: list[Route] = []
+    page.route("**/api/session", lambda route: waiting.append(route))
+
+    page.reload()
+
+    expect(rows(page)).to_have_text([re.compile("taxi.png")])
+    page.get_by_role("link", name="Overview").click()
+    expect(page).to_have_url(re.compile("#/overview$"))
+    assert page.get_by_role("heading", level=1, name="Overview").count() == 0
+    waiting[0].continue_()
+    expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
+    expect(page.locator("#stack")).to_have_text("prod")
+
+
+def test_a_session_that_fails_is_said(open_page: Open, ledger: Ledger) -> None:
+    ledger.add(key="taxi.png")
+    page = open_page()
+    expect(rows(page)).to_have_count(1)
+    failure = {"title": "The console failed", "status": 500, "detail": "An unexpected KeyError."}
+    page.route("**/api/session", lambda route: route.fulfill(status=500, json=failure))
+
+    page.reload()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("The console failed")
+    expect(page.get_by_role("alert")).to_have_text("An unexpected KeyError.")
+    expect(rows(page)).to_have_count(0)
+
+
+def test_modules_of_the_first_view_are_loaded_together() -> None:
+    preloaded = re.findall('<link rel="modulepreload" href="js/(.+)">', (STATIC / "index.html").read_text())
+    needed: set[str] = set()
+    found = {"main.js"}
+    while found:
+        needed |= found
+        texts = [(STATIC / "js" / name).read_text() for name in found]
+        found = {
+            name for text in texts for name in re.findall(r'(?m)^import .* from "\./(.+)";', text)
+        } - needed
+
+    # Otherwise the browser learns of a module only when it has the one that imports it.
+    assert sorted(preloaded) == sorted(needed - {"main.js"})
 
 
 def test_filters_are_in_the_address(open_page: Open, ledger: Ledger) -> None:
@@ -128,6 +176,24 @@ def test_new_entries_appear_by_themselves(open_page: Open, ledger: Ledger) -> No
 
     expect(rows(page)).to_have_text([re.compile("just now.png"), re.compile("before.png")])
     expect(page.get_by_role("status").filter(has_text="1 new entry recorded")).to_be_attached()
+
+
+def test_an_entry_that_is_recorded_late_stands_in_its_place(open_page: Open, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    ledger.add(key="oldest.png", at=now - timedelta(seconds=20))
+    ledger.add(key="newest.png", at=now - timedelta(seconds=1))
+    page = open_page()
+    expect(rows(page)).to_have_count(2)
+
+    ledger.add(key="late.png", at=now - timedelta(seconds=5))
+
+    in_order = [re.compile("newest.png"), re.compile("late.png"), re.compile("oldest.png")]
+    expect(rows(page)).to_have_text(in_order)
+    page.get_by_role("link", name="newest.png").focus()
+    ledger.add(key="later.png", at=now - timedelta(seconds=10))
+    page.get_by_role("button", name="1 new entry").click()
+    expect(page.get_by_role("link", name="later.png")).to_be_focused()
+    expect(rows(page)).to_have_text([*in_order[:2], re.compile("later.png"), in_order[2]])
 
 
 def test_new_entries_that_do_not_match_stay_away(open_page: Open, ledger: Ledger) -> None:
@@ -347,7 +413,8 @@ def test_a_failure_can_be_tried_again(open_page: Open, ledger: Ledger) -> None:
 def test_a_filter_that_is_refused_says_what_is_allowed(open_page: Open, ledger: Ledger) -> None:
     errors = [{"field": "from", "value": "2026-11-30", "allowed": "a time before to"}]
     refused = problem(400, "invalid-parameter", "The request has an invalid parameter.", errors=errors)
-    ledger.stack.planned.append(("GET /receipts", refused))
+    # The page asks for the newest entries as well, before the address with the filters is opened.
+    ledger.stack.planned += [("GET /receipts", refused)] * 2
 
     page = open_page("#/ledger?from=2026-11-30&to=2026-11-01")
 

@@ -94,7 +94,7 @@ export class Ledger {
     );
   }
 
-  /** @param {string[]} _path @param {URLSearchParams} address */
+  /** @param {string[]} _path @param {URLSearchParams} address @returns {unknown} Settles when there are rows. */
   show(_path, address) {
     const filter = fromAddress(address);
     const query = String(toQuery(filter));
@@ -104,12 +104,12 @@ export class Ledger {
     this.#unfollow = this.rows.follow();
     if (query !== this.#shown || !this.rows.items.length) {
       this.#shown = query;
-      this.#start();
-    } else {
-      scrollTo({ top: this.#scrolled });
-      this.rows.redraw();
-      this.#follow();
+      return this.#start();
     }
+    scrollTo({ top: this.#scrolled });
+    this.rows.redraw();
+    this.#follow();
+    return null;
   }
 
   /** Go back to the row that was left, if it is still there. */
@@ -152,10 +152,7 @@ export class Ledger {
     const contradiction = contradictionIn(this.#filter);
     this.exportLink.hidden = contradiction !== null;
     this.table.setAttribute("aria-busy", String(contradiction === null));
-    if (contradiction === null) {
-      this.#load();
-      return;
-    }
+    if (contradiction === null) return this.#load();
     this.frame.showLive("off");
     this.#showNoMatch(`No entry can match these filters: ${contradiction}. `);
   }
@@ -259,12 +256,19 @@ export class Ledger {
       return;
     }
     if (isAsked) scrollTo({ top: 0 });
-    this.rows.prepend(this.#waiting);
+    const oldest = this.rows.items.at(-1);
+    // What is older than the last row is loaded with what comes after that.
+    const isLoadedLater = (/** @type {Entry} */ entry) =>
+      this.#cursor !== null && oldest !== undefined && entry.recorded_at < oldest.recorded_at;
+    const [place] = this.rows.insert(
+      this.#waiting.filter((entry) => !isLoadedLater(entry)),
+      (one, other) => one.recorded_at >= other.recorded_at,
+    );
     this.#waiting = [];
     this.#showWaiting();
     this.#showCount();
     if (this.#cursor === null) this.#showTheEnd();
-    if (isAsked) this.rows.focus(0);
+    if (isAsked) this.rows.focus(place ?? 0);
   }
 
   #showWaiting() {

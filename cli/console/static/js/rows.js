@@ -57,12 +57,22 @@ export class Rows {
     this.schedule();
   }
 
-  /** Add rows at the top. What is seen moves down. @param {Item[]} items */
-  prepend(items) {
-    this.items.unshift(...items);
-    if (this.#focused !== null) this.#focused += items.length;
+  /**
+   * Add rows where they belong, and return where they are then. What is below them moves down.
+   * @param {Item[]} items In order.
+   * @param {(one: Item, other: Item) => boolean} isBefore
+   */
+  insert(items, isBefore) {
+    let at = 0;
+    const places = items.map((item) => {
+      while (at < this.items.length && !isBefore(item, this.items[at])) at++;
+      this.items.splice(at, 0, item);
+      if (this.#focused !== null && at <= this.#focused) this.#focused++;
+      return at++;
+    });
     this.redraw();
-    for (let index = 0; index < items.length; index++) this.#shown.get(index)?.classList.add("new");
+    for (const place of places) this.#shown.get(place)?.classList.add("new");
+    return places;
   }
 
   /** Which row has the focus. */
@@ -107,8 +117,13 @@ export class Rows {
 
   draw() {
     const top = -this.element.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor(top / this.#height) - OVERSCAN);
-    const last = Math.min(this.items.length - 1, Math.ceil((top + innerHeight) / this.#height) + OVERSCAN);
+    const seen = { first: Math.floor(top / this.#height), last: Math.ceil((top + innerHeight) / this.#height) };
+    const [begin, end] = [Math.max(0, seen.first), Math.min(this.items.length - 1, seen.last)];
+    // When all rows are new, those that aren't seen can wait for the next frame.
+    const isJump = begin <= end && !this.#shown.has(begin) && !this.#shown.has(end);
+    const spare = isJump ? 0 : OVERSCAN;
+    const first = Math.max(0, seen.first - spare);
+    const last = Math.min(this.items.length - 1, seen.last + spare);
     for (const [index, row] of this.#shown) {
       if ((index < first || index > last) && index !== this.#focused) {
         row.remove();
@@ -120,6 +135,7 @@ export class Rows {
       next = this.#shown.get(index) ?? this.#show(index, next);
     }
     this.onRange(last);
+    if (isJump) this.schedule();
   }
 
   /** @param {number} index @param {HTMLElement | null} next The row that comes after it. */

@@ -109,12 +109,6 @@ export class Upload {
       this.said,
       this.results,
     );
-    // A file that misses the zone would be opened by the browser, in place of the console.
-    for (const type of ["dragover", "drop"]) {
-      addEventListener(type, (event) => {
-        if (/** @type {DragEvent} */ (event).dataTransfer?.types.includes("Files")) event.preventDefault();
-      });
-    }
     addEventListener("beforeunload", (event) => {
       if (this.run?.unsent) event.preventDefault();
     });
