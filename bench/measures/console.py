@@ -76,7 +76,7 @@ SCROLLED = """async (frames) => {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Times:
+class FirstTables:
     """When rows were painted in each round, and what the baseline took, in milliseconds."""
 
     first: list[float] = field(default_factory=list)
@@ -94,7 +94,7 @@ def measure(field: Field, scale: Scale) -> Findings:
     stack = field.stack
     table = stack.outputs["ledger_table"]
     long_ledger.fill(stack.administrator, table, scale.console_entries, datetime.now(UTC))
-    times = Times()
+    times = FirstTables()
     with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="bench-console-") as folder:
         outputs = Path(folder) / "outputs.json"
         outputs.write_text(json.dumps(stack.description()), encoding="utf-8")
@@ -134,7 +134,7 @@ def _page(playwright: Playwright) -> Iterator[Page]:
         yield browser.new_page(viewport=VIEWPORT)
 
 
-def _open(page: Page, address: str, times: Times) -> None:
+def _open(page: Page, address: str, times: FirstTables) -> None:
     """Open a console for the first time, then again, then the baseline."""
     page.add_init_script(PAINTED)
     own = address.partition("?")[0]
@@ -145,7 +145,7 @@ def _open(page: Page, address: str, times: Times) -> None:
     times.baseline.append(page.evaluate(EMPTY))
 
 
-def _tables(times: Times, frames: Mapping[str, Sequence[float]]) -> Findings:
+def _tables(times: FirstTables, frames: Mapping[str, Sequence[float]]) -> Findings:
     figures = {
         "an empty page, and the answer": times.baseline,
         "first table, just started": times.first,
