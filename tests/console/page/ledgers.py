@@ -103,6 +103,19 @@ class LongStack(FakeStack):
         )
 
 
+class SparseStack(FakeStack):
+    """A stack in whose listing nothing is found for a long time, and one entry at its end."""
+
+    stretches = 5
+
+    def _list(self, query: dict[str, list[str]]) -> Answer:
+        at = int(query.get("cursor", ["0"])[0])
+        if "from" in query or at < self.stretches:
+            more = None if "from" in query else str(at + 1)
+            return Answer(200, {"entries": [], "next_cursor": more})
+        return Answer(200, {"entries": [entry(key="needle.png")], "next_cursor": None})
+
+
 def object_id(made: Entry) -> str:
     """The id of an entry's object version."""
     return ObjectVersion(**{name: made[name] for name in ("bucket", "key", "version_id")}).object_id

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from cli.console.app import STATIC
 from tests.cli.fake_stack import TOKEN, Answer, problem
 from tests.console.page.conftest import Open
-from tests.console.page.ledgers import Entry, Ledger, LongStack
+from tests.console.page.ledgers import Entry, Ledger, LongStack, SparseStack
 
 IMPORTED = re.compile(r'^import .* from "\./(.+)";', re.MULTILINE)
 DAMAGED: Entry = {"outcome": "REJECTED", "reason": "damaged", "detail": "ends after 5,000 bytes"}
@@ -366,6 +366,21 @@ def test_a_hundred_thousand_entries_can_be_scrolled(open_page: Open) -> None:
     expect(page.get_by_role("link", name="2026/99999.png")).to_be_in_viewport()
     page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
     expect(page.get_by_role("link", name="2026/50000.png")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("ledger", [SparseStack], indirect=True)
+def test_a_long_search_says_how_far_it_is(open_page: Open) -> None:
+    page = open_page()
+    held: list[Route] = []
+    page.route(re.compile("key=needle.*cursor=3$"), lambda route: held.append(route))
+    with page.expect_request(re.compile("key=needle.*cursor=3$")):
+        page.get_by_role("searchbox", name="Text in the key").fill("needle")
+
+    expect(page.get_by_text("No match in the last 3 stretches of the ledger.")).to_be_visible()
+    held[0].continue_()
+
+    expect(rows(page)).to_have_text([re.compile("needle.png")])
+    expect(page.get_by_text("1 entry, back to the first.")).to_be_visible()
 
 
 def test_export_is_of_the_view(open_page: Open, ledger: Ledger) -> None:

@@ -162,7 +162,7 @@ export class Ledger {
     const loading = new AbortController();
     this.#loading = loading;
     const isFirst = this.#cursor === "";
-    this.#showEnd(isFirst ? "Loading the ledger…" : "Loading more…");
+    this.#showEnd(isFirst ? "Loading the ledger…" : this.#progress);
     const query = toQuery(this.#filter);
     query.set("limit", String(isFirst ? FIRST_PAGE : PAGE));
     if (!isFirst) query.set("cursor", this.#cursor);
@@ -193,9 +193,15 @@ export class Ledger {
         }),
       );
     } else {
-      this.#showEnd("Loading more…");
+      this.#showEnd(this.#progress);
       this.rows.draw();
     }
+  }
+
+  /** What is said while more is loaded. A match can be far back. */
+  get #progress() {
+    if (!this.#emptyPages) return "Loading more…";
+    return `Searching further back… No match in the last ${counted(this.#emptyPages, "stretch", "stretches")} of the ledger.`;
   }
 
   /** @param {number} last */
