@@ -449,7 +449,7 @@ def test_a_console_that_has_ended_is_said_once(open_page: Open) -> None:
     drop(page, *numbered(30))
 
     alert = page.get_by_role("main").get_by_role("alert")
-    expect(alert).to_contain_text("The console doesn't answer. Is `bill-e console` still running? 30 files")
+    expect(alert).to_contain_text("The console doesn't answer. Is bill-e console still running? 30 files")
     page.unroute("**/api/*")
     # It goes on by itself after a while, without being asked.
     expect(page.get_by_text("30 files: 30 accepted")).to_be_visible()
