@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from cli.console.app import STATIC
 from tests.cli.fake_stack import TOKEN, Answer, problem
@@ -340,6 +340,33 @@ def test_keys_that_deceive_are_shown_for_what_they_are(open_page: Open, ledger: 
     expect(page.get_by_role("heading", level=1)).to_have_text("script>.png")
     expect(page.get_by_text(f"The file {script}.")).to_be_visible()
     assert page.locator("main img, main script").count() == 0
+
+
+def test_entries_below_what_is_loaded_are_not_taken_for_new_ones(open_page: Open, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    for number in range(150):
+        ledger.add(at=now - timedelta(milliseconds=number), key=f"busy {number}.png")
+    page = open_page(viewport={"width": 1200, "height": 900})
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/receipts?limit=200&cursor=100", lambda route: held.append((route, route.fetch())))
+    with page.expect_response(lambda response: "from=" in response.url):
+        page.reload()
+    expect(rows(page).first).to_contain_text("busy 0.png")
+    ledger.add(key="late.png", at=now - timedelta(milliseconds=120.5))
+    for _ in range(3):
+        with page.expect_response(lambda response: "from=" in response.url):
+            pass
+
+    assert page.locator(".row.new").count() == 0
+    expect(page.get_by_text("new entries recorded")).to_have_count(0)
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(page.get_by_text("151 entries, back to the first.")).to_be_visible()
+    page.get_by_role("link", name="busy 0.png").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".row[aria-rowindex='122']")).to_contain_text("busy 120.png")
+    expect(page.locator(".row[aria-rowindex='123']")).to_contain_text("late.png")
+    expect(page.locator(".row[aria-rowindex='124']")).to_contain_text("busy 121.png")
 
 
 @pytest.mark.parametrize("ledger", [LongStack], indirect=True)

@@ -21,6 +21,14 @@ export function identityOf(entry) {
   return `${entry.bucket}\0${entry.version_id}\0${entry.key}`;
 }
 
+/** Entries newest first, each once. @param {Entry[]} entries @returns {Entry[]} */
+export function inOrder(entries) {
+  const once = new Map(entries.map((entry) => [identityOf(entry), entry]));
+  return [...once.values()].sort((a, b) =>
+    a.recorded_at < b.recorded_at ? 1 : a.recorded_at > b.recorded_at ? -1 : 0,
+  );
+}
+
 /** Who uploaded: the caller who asked for the form, or else the principal that S3 names. @param {Entry} entry */
 export function uploaderOf(entry) {
   const { caller, principal } = entry.uploader;

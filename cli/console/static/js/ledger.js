@@ -2,7 +2,7 @@
 
 import { listing, Problem } from "./api.js";
 import { fill, h } from "./dom.js";
-import { nameOf, remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
+import { inOrder, nameOf, remarksOf, shortUploaderOf, uploaderOf } from "./entry.js";
 import { FilterForm } from "./filter-form.js";
 import { contradictionIn, countOf, fromAddress, isOver, NONE, toAddress, toQuery } from "./filters.js";
 import { clock, count, counted, day, size } from "./format.js";
@@ -33,6 +33,8 @@ export class Ledger {
   #shown = "";
   /** @type {Entry[]} */
   #waiting = [];
+  /** New entries whose place is below the rows that have been loaded. @type {Entry[]} */
+  #further = [];
   /** @type {string | null} */
   #cursor = null;
   /** @type {AbortController | null} */
@@ -145,6 +147,7 @@ export class Ledger {
     this.#cursor = "";
     this.#emptyPages = 0;
     this.#waiting = [];
+    this.#further = [];
     this.#showWaiting();
     if (this.rows.focused !== null) this.heading.focus({ preventScroll: true });
     this.rows.replace([]);
@@ -171,7 +174,7 @@ export class Ledger {
       this.#loading = null;
       this.#cursor = page.next_cursor;
       this.#emptyPages = page.entries.length ? 0 : this.#emptyPages + 1;
-      this.rows.append(page.entries);
+      this.rows.append(this.#withFurther(page));
       this.#showCount();
       if (isFirst) this.#follow();
       this.#goOn();
@@ -180,6 +183,15 @@ export class Ledger {
       this.#loading = null;
       this.#showFailure(error);
     }
+  }
+
+  /** @param {import("./api.js").Page} page @returns {Entry[]} Its entries, and late ones that stand among them. */
+  #withFurther({ entries, next_cursor }) {
+    const last = next_cursor === null ? "" : entries.at(-1)?.recorded_at;
+    const isReached = (/** @type {Entry} */ entry) => last !== undefined && entry.recorded_at >= last;
+    const late = this.#further.filter(isReached);
+    this.#further = this.#further.filter((entry) => !isReached(entry));
+    return late.length ? inOrder([...late, ...entries]) : entries;
   }
 
   #goOn() {
@@ -222,7 +234,7 @@ export class Ledger {
       this.frame.showLive("off");
       return;
     }
-    const known = [...this.#waiting, ...this.rows.items.slice(0, 2000)];
+    const known = [...this.#waiting, ...this.#further, ...this.rows.items.slice(0, 2000)];
     this.#live = new Live(toQuery(this.#filter), known, this.#asked, {
       onEntries: (entries, mayLack) => this.#arrived(entries, mayLack),
       onState: (state, error) => this.frame.showLive(state, error?.message),
@@ -232,15 +244,16 @@ export class Ledger {
   /** @param {Entry[]} entries @param {boolean} mayLack Whether there are more than these. */
   #arrived(entries, mayLack) {
     this.#isStale ||= mayLack;
-    this.#waiting.unshift(...entries);
-    this.#waiting.sort((a, b) =>
-      a.recorded_at < b.recorded_at ? 1 : a.recorded_at > b.recorded_at ? -1 : 0,
-    );
+    const last = this.#cursor === null ? "" : (this.rows.items.at(-1)?.recorded_at ?? "");
+    this.#further.push(...entries.filter((entry) => entry.recorded_at < last));
+    const above = entries.filter((entry) => entry.recorded_at >= last);
+    if (!above.length && !this.#isStale) return;
+    this.#waiting = inOrder([...above, ...this.#waiting]);
     if (!this.#isBeingRead()) this.#takeIn(false);
     else this.#showWaiting();
     if (Date.now() - this.#announced > ANNOUNCE_MS) {
       this.#announced = Date.now();
-      fill(this.announcement, `${counted(entries.length, "new entry", "new entries")} recorded`);
+      fill(this.announcement, `${counted(above.length, "new entry", "new entries")} recorded`);
     }
   }
 
@@ -262,12 +275,8 @@ export class Ledger {
       return;
     }
     if (isAsked) scrollTo({ top: 0 });
-    const oldest = this.rows.items.at(-1);
-    // What is older than the last row is loaded with what comes after that.
-    const isLoadedLater = (/** @type {Entry} */ entry) =>
-      this.#cursor !== null && oldest !== undefined && entry.recorded_at < oldest.recorded_at;
     const [place] = this.rows.insert(
-      this.#waiting.filter((entry) => !isLoadedLater(entry)),
+      this.#waiting,
       (one, other) => one.recorded_at >= other.recorded_at,
     );
     this.#waiting = [];
