@@ -89,8 +89,9 @@ class SilentStack(FakeStack):
 
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_it_ends_while_uploads_are_under_way(tmp_path: Path, is_whole: bool) -> None:
+    stack = SilentStack()
     with (
-        running(SilentStack()) as stack,
+        running(stack),
         started("--outputs", stack.write_outputs(tmp_path)) as process,
         ExitStack() as open_ones,
     ):
