@@ -28,6 +28,9 @@ HOST = "127.0.0.1"
 ENDING_SECONDS = 2
 """How long an answer that is under way may still take after Ctrl-C."""
 
+SIGNALS_SECONDS = 0.5
+"""How often signals are looked for. On Windows, none ends a wait."""
+
 
 def listen(port: int | None) -> socket.socket:
     """Listen on a port of this machine alone, or on a free one. Raise BillEError if it is taken."""
@@ -76,6 +79,26 @@ def serve(console: Console, *, port: int | None, browser: bool, on_start: Callab
         if browser:
             # A browser in a terminal, such as w3m, ends when the person is done.
             threading.Thread(target=webbrowser.open, args=(session.first_address,), daemon=True).start()
-        # uvicorn ends in an orderly way, and raises the signal again.
-        with suppress(KeyboardInterrupt):
+        _run(server, listening)
+
+
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Run a server until a signal comes, in a thread that is a daemon, as those that it begins then are.
+
+    Otherwise the process would only end once S3 has answered in each of them.
+    """
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
             server.run(sockets=[listening])
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="server", daemon=True).start()
+    with suppress(KeyboardInterrupt):
+        while not ended.wait(SIGNALS_SECONDS):
+            pass
+    server.should_exit = True
+    with suppress(KeyboardInterrupt):  # Who interrupts twice doesn't want to wait.
+        ended.wait()

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from email.message import Message
 from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
@@ -19,13 +21,15 @@ import pytest
 
 from cli.console import serve
 from cli.console.app import open_console
+from cli.console.session import Session
 from cli.stack import read_outputs_file
 from functions.sealing.note import VerifierKey
 from local import REPOSITORY
 from tests.cli.conftest import Run
 from tests.cli.conftest import bill_e as bill_e
-from tests.cli.fake_stack import TOKEN, FakeStack, entry
+from tests.cli.fake_stack import TOKEN, Answer, FakeStack, entry, running
 from tests.console.served import Served, served
+from tests.console.sockets import opened
 
 
 @contextmanager
@@ -66,6 +70,50 @@ def test_it_prints_an_address_and_ends_when_it_is_interrupted(
         assert process.wait(60) == 0
         assert process.stdout.read() == ""
         assert process.stderr.read() == "this address works once, in one browser; Ctrl-C ends the console\n"
+
+
+class SilentStack(FakeStack):
+    """A stack that doesn't answer uploads until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.may_answer = threading.Event()
+
+    def _put_object(self, method: str, target: str, headers: Message, body: bytes) -> Answer:
+        if method == "PUT":
+            self.asked.release()
+            self.may_answer.wait(60)
+        return super()._put_object(method, target, headers, body)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_it_ends_while_uploads_are_under_way(tmp_path: Path, is_whole: bool) -> None:
+    stack = SilentStack()
+    with (
+        running(stack),
+        started("--outputs", stack.write_outputs(tmp_path)) as process,
+        ExitStack() as open_ones,
+    ):
+        open_ones.callback(stack.may_answer.set)
+        assert process.stdout
+        address = urlsplit(process.stdout.readline().strip())
+        assert address.port
+        page = Served(port=address.port, session=Session(address.port))
+        answer = page.ask("GET", f"/?{address.query}", {})
+        page.cookie["Cookie"] = answer.headers["set-cookie"].partition(";")[0]
+        for number in range(10):
+            upload = open_ones.enter_context(opened(page))
+            upload.announce(b"receipt", size_bytes=7 if is_whole else 8, key=f"{number}.png")
+            upload.send(b"receipt")
+            assert upload.told() == {"taken": 7}
+        for _ in range(10 if is_whole else 0):
+            assert stack.asked.acquire(timeout=60)
+
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(20) == 0
+        assert stack.objects == {}
 
 
 @pytest.mark.claim(

@@ -485,3 +485,38 @@ def test_bytes_that_did_not_arrive_are_sent_under_another_name(open_page: Open, 
     # The row of the second one may name the first one meanwhile.
     expect(row(page, "first.png").first).to_contain_text("Too long.")
     expect(row(page, "second.png")).to_contain_text("Accepted")
+
+
+def test_the_end_of_a_cancelled_upload_does_not_end_the_next_one(open_page: Open, ledger: Ledger) -> None:
+    page = open_page("#/upload")
+    sockets: list[WebSocketRoute] = []
+    answers: list[str | bytes] = []
+
+    def opened(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) == 1:
+            socket.on_close(lambda _code, _reason: None)
+        else:
+            socket.connect_to_server().on_message(lambda message: answers.append(message))
+
+    page.route_web_socket("**/api/uploads", opened)
+    page.reload()
+    drop(page, ("taxi.png", "taxi"))
+    sending = page.get_by_role("progressbar", name="Sending taxi.png")
+    expect(sending).to_be_visible()
+    page.get_by_role("button", name="Cancel: taxi.png").click()
+    page.get_by_role("button", name="Send it: taxi.png").click()
+    expect(sending).to_be_visible()
+
+    with page.expect_response("**/api/receipts?*"):
+        sockets[0].close()
+    with page.expect_response("**/api/receipts?*"):
+        pass
+
+    expect(sending).to_be_visible()
+    while len(answers) < 2:
+        page.evaluate("0")
+    for answer in answers:
+        sockets[1].send(answer)
+    expect(row(page, "taxi.png")).to_contain_text("Accepted")
+    assert len(sent(ledger)) == 1

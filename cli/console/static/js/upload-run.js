@@ -22,7 +22,7 @@ import { Broken, Unreadable, UploadSocket } from "./upload-socket.js";
  *   isForced: boolean, isHopeless: boolean, setbacks: number, goodBefore: number, twins: Item[],
  *   sentAt: number,
  * }} Item `entry` is the receipt if the file is known, and its own entry if it is recorded; `version` counts
- *   changes; `twins` have the same bytes and aren't sent, since this one is.
+ *   changes; `socket` is what it is sent through, another one if it is cancelled and sent after all; `twins` have the same bytes and aren't sent, since this one is.
  */
 
 /**
@@ -155,8 +155,8 @@ export class UploadRun {
   cancel(item) {
     if (!UNSENT.has(item.state)) return;
     const what = item.state === "sending" ? PERHAPS_RECORDED : "Nothing was recorded.";
-    this.#set(item, "cancelled", `You cancelled it. ${what}`);
     item.socket?.close();
+    this.#set(item, "cancelled", `You cancelled it. ${what}`);
     this.#goOn();
   }
 
@@ -200,6 +200,7 @@ export class UploadRun {
     this.#count[state]++;
     this.unsent += Number(UNSENT.has(state)) - Number(UNSENT.has(item.state));
     item.state = state;
+    if (state !== "sending") item.socket = null;
     item.why = why;
     item.version++;
     const group = groupOf(item);
@@ -394,11 +395,9 @@ export class UploadRun {
         this.#progress(item, "sending", done),
       );
       this.#idle.push(socket);
-      item.socket = null;
-      if (item.state === "sending") this.#answered(item, answer);
+      if (item.socket === socket) this.#answered(item, answer);
     } catch (error) {
-      item.socket = null;
-      if (item.state === "sending") await this.#broke(item, error);
+      if (item.socket === socket) await this.#broke(item, socket, error);
     }
     this.#goOn();
   }
@@ -425,8 +424,8 @@ export class UploadRun {
     else this.#set(item, "failed", problem.message);
   }
 
-  /** @param {Item} item @param {unknown} error */
-  async #broke(item, error) {
+  /** @param {Item} item @param {UploadSocket} socket @param {unknown} error */
+  async #broke(item, socket, error) {
     if (error instanceof Unreadable) {
       this.#set(item, "failed", `The file can't be read: ${error.message}`);
       return;
@@ -435,10 +434,10 @@ export class UploadRun {
       // A browser doesn't say why it couldn't open a web socket.
       await session();
     } catch (problem) {
-      if (item.state === "sending") this.#refused(item, /** @type {Problem} */ (problem));
+      if (item.socket === socket) this.#refused(item, /** @type {Problem} */ (problem));
       return;
     }
-    if (item.state !== "sending") return;
+    if (item.socket !== socket) return;
     const message = (error instanceof Broken && error.message) || "The connection to the console breaks off.";
     if (this.#isToBlame(item)) this.#set(item, "failed", message);
     else {
