@@ -164,7 +164,9 @@ class Guard:
 
     def _not_from_page(self, request: HTTPConnection) -> str | None:
         """Say what shows that a request isn't from the page or from a person, if anything does."""
-        if is_from_another_user(request.scope["client"], request.scope["server"]):
+        # The files of the page are no secret, and looking this up takes some milliseconds.
+        asks = request.url.path.startswith("/api/") or "secret" in request.query_params
+        if asks and is_from_another_user(request.scope["client"], request.scope["server"]):
             return "It comes from another user of this machine."
         headers = Headers(scope=request.scope)
         method = request.scope.get("method")  # A web socket has none.

@@ -47,28 +47,33 @@ def test_where_the_system_does_not_tell_all_are_let_in(tmp_path: Path) -> None:
 
 
 @pytest.mark.claim(
-    "on Linux, the console answers no other user of the machine, whatever they know",
+    "on Linux, the console gives no other user of the machine a session or an answer, whatever they know",
     section="The console",
 )
 @pytest.mark.skipif(
     sys.platform != "linux" or os.getuid() != 0, reason="only root on Linux can become another user"
 )
 @pytest.mark.parametrize("user", [0, NOBODY])
-def test_another_user_of_the_machine_gets_nothing(page: Served, user: int) -> None:
+@pytest.mark.parametrize("target", ["/api/session", "secret"])
+def test_another_user_of_the_machine_gets_nothing(stranger: Served, target: str, user: int) -> None:
+    if target == "secret":
+        target = stranger.session.first_address.removeprefix(stranger.session.address.rstrip("/"))
+    else:
+        stranger.sign_in()
     program = """
 import encodings.idna, http.client, json, os, sys
-user, port, headers = json.load(sys.stdin)
+user, port, target, headers = json.load(sys.stdin)
 os.setuid(user)
 connection = http.client.HTTPConnection("127.0.0.1", port)
-connection.request("GET", "/api/session", headers=headers)
+connection.request("GET", target, headers=headers)
 print(connection.getresponse().status)
 """
     ran = subprocess.run(
         [sys.executable, "-S", "-c", program],
-        input=json.dumps([user, page.port, page.own]),
+        input=json.dumps([user, stranger.port, target, stranger.own]),
         capture_output=True,
         text=True,
         check=True,
     )
 
-    assert int(ran.stdout) == (200 if user == 0 else 403)
+    assert int(ran.stdout) in ({200, 303} if user == 0 else {403})
