@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import runpy
+import sys
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -215,6 +216,7 @@ def test_a_client_of_s3_is_only_made_once_the_log_is_read(
     monkeypatch.setattr("boto3.client", client)
     for name, value in GOOD[ReaderEnvironment].items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delitem(sys.modules, "functions.reader.handler", raising=False)  # another test's
     handle = runpy.run_module("functions.reader.handler")["handle"]
     assert clients == ["dynamodb"]
 
