@@ -159,8 +159,7 @@ def test_another_site_can_neither_frame_the_console_nor_look_into_its_window(
 
         with signed_in.expect_page() as opened:
             page.evaluate("(address) => { window.console_window = window.open(address); }", address)
-        opened.value.wait_for_load_state()
-        assert page.evaluate("() => window.console_window.closed")
+        page.wait_for_function("() => window.console_window.closed")
         opened.value.close()
 
 

@@ -134,7 +134,7 @@ def test_the_filters_can_be_opened_where_there_is_little_room(open_page: Open) -
 
 def test_the_content_is_one_key_away(open_page: Open) -> None:
     page = open_page("#/overview")
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()

@@ -257,7 +257,7 @@ def test_what_came_while_another_view_was_shown_is_not_missed(open_page: Open, l
     ledger.add(key="before.png", at=now - timedelta(hours=1))
     page = open_page()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Upload").click()
+    page.get_by_role("link", name="Upload", exact=True).click()
     ledger.add(key="meanwhile.png", at=now + timedelta(minutes=5))
 
     page.clock.set_fixed_time(now + timedelta(hours=2))

@@ -341,7 +341,7 @@ def test_a_file_dropped_beside_the_zone_does_not_replace_the_console(open_page: 
 def test_hashing_is_tried_again(open_page: Open, file: Callable[[str, bytes], Path]) -> None:
     page = open_page()
     page.route("**/hash-worker.js", lambda route: route.abort())
-    page.get_by_role("link", name="Upload").click()
+    page.get_by_role("link", name="Upload", exact=True).click()
     choose(page, file("taxi.png", png()))
     expect(page.get_by_role("alert").get_by_text("The console doesn't answer.")).to_be_visible()
 
