@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+"""Where the browser is, if there is one."""
+
 FRAMES = 1_200
 BY_HAND = 300
 VIEWPORT: Any = {"width": 1280, "height": 800}

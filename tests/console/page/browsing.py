@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,14 +9,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bench.measures.console import CHROMIUM as CHROMIUM
 from cli.console.app import open_console
 from cli.stack import StackAccess
 from functions.sealing.note import VerifierKey
 from tests.cli.fake_stack import TOKEN
 from tests.console.served import served
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-"""Where the browser is, if there is one."""
 
 
 @dataclass

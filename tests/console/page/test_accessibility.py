@@ -134,6 +134,7 @@ def test_the_filters_can_be_opened_where_there_is_little_room(open_page: Open) -
 
 def test_the_content_is_one_key_away(open_page: Open) -> None:
     page = open_page("#/overview")
+    page.reload()  # as if it was opened there: a view that is changed to takes the focus
     expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
 
     page.keyboard.press("Tab")
